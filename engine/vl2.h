@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vl2: DeepSeek-VL2 as a C library. The one public header of engine/: checkpoints, tokenizer, pictures → tiles,
+ * conversations → tokens, sessions that generate, grounding text → boxes.
+ * Called by app/ (and tests). It must not know GLib, GTK, files that it was not given, or what a user is.
+ *
+ * engine  = a loaded model: backend, config, weights, tokenizer. Immutable after opening.
+ * session = one mutable timeline over an engine: KV cache, tokens, picture embeddings, random state.
+ *
+ * Threads: open, sync, generate and close of one engine and its sessions happen on one thread (the inference thread).
+ * vl2_cancel may be set from any thread. Functions marked "pure" may be called from any thread at any time.
+ * Errors: a status, and one sentence in vl2_error that names the file, tensor or value and the reason. Nothing aborts.
+ */
+#ifndef VL2_H
+#define VL2_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum {
+    VL2_OK = 0,
+    VL2_ERR_USAGE,   /* the caller's arguments make no sense */
+    VL2_ERR_MODEL,   /* the checkpoint is broken, lying, foreign or uses something not implemented (named) */
+    VL2_ERR_INPUT,   /* the prompt or a picture cannot be used */
+    VL2_ERR_CONTEXT, /* the conversation does not fit the context */
+    VL2_ERR_IO,      /* reading or writing a file failed */
+    VL2_ERR_DEVICE,  /* the compute device failed; the engine must be closed */
+    VL2_ERR_MEMORY,  /* not enough memory; what was asked for was undone */
+    VL2_CANCELLED
+} vl2_status;
+
+typedef struct {
+    vl2_status code;
+    char text[512]; /* one sentence, no trailing newline */
+} vl2_error;
+
+/* Set to true from any thread; polled per ViT layer, prefill chunk and token. Owned by the caller. */
+typedef atomic_bool vl2_cancel;
+
+typedef enum { VL2_STAGE_LOAD, VL2_STAGE_VISION, VL2_STAGE_PREFILL } vl2_stage;
+
+/* done of total units of work of a stage (bytes bound, tile-layers, tokens). Called on the inference thread. */
+typedef void (*vl2_progress_fn)(vl2_stage stage, uint64_t done, uint64_t total, void *user);
+
+/* ---------------------------------------------------------------------------------------------- engine */
+
+typedef struct vl2_engine vl2_engine;
+
+struct vl2_engine_options {
+    const char *device;  /* NULL or "auto", "cpu", "cuda" */
+    const char *isa;     /* CPU ISA level, NULL = best */
+    int threads;         /* CPU threads, 0 = physical cores */
+    vl2_progress_fn progress;
+    void *progress_user;
+    const vl2_cancel *cancel;
+};
+
+/* Opens a checkpoint directory in the published layout. On failure *out is NULL and err says why. */
+vl2_status vl2_engine_open(const char *dir, const struct vl2_engine_options *options, vl2_engine **out, vl2_error *err);
+void vl2_engine_close(vl2_engine *engine); /* NULL is allowed; all sessions must be closed first */
+
+/* What a user may want to know about a loaded model. Strings live as long as the engine. */
+struct vl2_info {
+    const char *dir, *device, *isa;
+    const char *architecture; /* "MHA" or "MLA" */
+    const char *router;       /* "softmax greedy", "sigmoid noaux_tc", … */
+    uint64_t parameters;      /* of the tensors in use */
+    uint64_t weight_bytes;
+    int32_t layers, hidden, heads, vocab, experts, experts_per_token, context;
+    int32_t vision_layers, vision_width, tile_side, patch, tokens_per_tile;
+    int32_t n_candidates;
+    const int32_t (*candidates)[2]; /* width, height in pixels */
+    int32_t threads;
+    const char *weight_dtype;       /* of the largest part: "bf16", "f32", … */
+};
+const struct vl2_info *vl2_engine_info(const vl2_engine *engine); /* pure */
+
+/* ---------------------------------------------------------------------------------------------- tokenizer (pure) */
+
+typedef struct vl2_tokenizer vl2_tokenizer;
+
+/* How much markup a piece of text may carry. Everything else in it is literal: it cannot become a control token. */
+typedef enum {
+    VL2_MARKUP_NONE = 0,  /* what a user typed */
+    VL2_MARKUP_GROUNDING, /* <|ref|> <|/ref|> <|det|> <|/det|> <|grounding|> are tokens: modes, raw view, model answers */
+    VL2_MARKUP_ALL        /* every added token, as the official code does */
+} vl2_markup;
+
+vl2_status vl2_tokenizer_open(const char *dir, vl2_tokenizer **out, vl2_error *err);
+void vl2_tokenizer_close(vl2_tokenizer *tokenizer);
+const vl2_tokenizer *vl2_engine_tokenizer(const vl2_engine *engine);
+
+/* Encodes UTF-8 text; invalid sequences become U+FFFD. *ids is allocated with vl2_free() as its release. */
+vl2_status vl2_tokenizer_encode(const vl2_tokenizer *tokenizer, const char *text, size_t length, vl2_markup markup,
+                                int32_t **ids, size_t *n_ids, vl2_error *err);
+/* Decodes ids to text (special tokens kept as their text). *text is NUL-terminated, released with vl2_free(). */
+vl2_status vl2_tokenizer_decode(const vl2_tokenizer *tokenizer, const int32_t *ids, size_t n_ids, char **text,
+                                size_t *length, vl2_error *err);
+int32_t vl2_tokenizer_size(const vl2_tokenizer *tokenizer);        /* highest id + 1 */
+int32_t vl2_tokenizer_id(const vl2_tokenizer *tokenizer, const char *token); /* added token's id, -1 if none */
+void vl2_free(void *p);
+
+/* ---------------------------------------------------------------------------------------------- pictures (pure) */
+
+/* An upright RGB8 picture, borrowed for the duration of a call. rows are `stride` bytes apart. */
+typedef struct {
+    int32_t width, height;
+    size_t stride;
+    const uint8_t *rgb;
+} vl2_picture;
+
+/* The tiles of one picture before normalisation: u8 [n_tiles][3][side][side], the global view first, then
+ * grid_h × grid_w local tiles row-major.   processing_deepseek_vl_v2.py: tokenize_with_images */
+struct vl2_tiles {
+    int32_t side, grid_w, grid_h, n_tiles; /* n_tiles = 1 + grid_w * grid_h */
+    uint8_t *data;                         /* vl2_free() */
+};
+
+struct vl2_tile_rule {
+    int32_t side;
+    int32_t n_candidates;
+    const int32_t (*candidates)[2];
+};
+/* crop false: one local tile (3 or more pictures in the conversation, or low detail). */
+vl2_status vl2_tiles_make(const struct vl2_tile_rule *rule, const vl2_picture *picture, bool crop, struct vl2_tiles *out,
+                          vl2_error *err);
+void vl2_tile_grid(const struct vl2_tile_rule *rule, int32_t width, int32_t height, bool crop, int32_t *grid_w, int32_t *grid_h);
+struct vl2_tile_rule vl2_engine_tile_rule(const vl2_engine *engine);
+/* Tokens of a picture: h·(h+1) + 1 + h·gh·(h·gw + 1), h = tokens per tile side. */
+int32_t vl2_engine_picture_tokens(const vl2_engine *engine, int32_t width, int32_t height, bool crop);
+
+/* ---------------------------------------------------------------------------------------------- conversations */
+
+typedef enum { VL2_SYSTEM, VL2_USER, VL2_ASSISTANT } vl2_role;
+typedef enum { VL2_PART_TEXT, VL2_PART_PICTURE } vl2_part_kind;
+typedef enum { VL2_DETAIL_AUTO, VL2_DETAIL_LOW } vl2_detail; /* LOW: a 1×1 grid whatever the size */
+
+typedef struct {
+    vl2_part_kind kind;
+    const char *text; /* TEXT: UTF-8, `length` bytes */
+    size_t length;
+    vl2_markup markup;
+    const vl2_picture *picture; /* PICTURE */
+    vl2_detail detail;
+} vl2_part;
+
+typedef struct {
+    vl2_role role;
+    const vl2_part *parts;
+    size_t n_parts;
+} vl2_message;
+
+/* The whole conversation, the last message being the user's (an answer follows) or the assistant's (its text is continued). */
+typedef struct {
+    const vl2_message *messages;
+    size_t n_messages;
+} vl2_conversation;
+
+/* The token layout of a conversation. ids [n]; a picture occupies its span with the <image> id.   (pure; see prompt.c) */
+struct vl2_prompt_picture {
+    const vl2_picture *picture;
+    bool crop;                /* tiled (at most two pictures in the conversation and full detail) */
+    int32_t grid_w, grid_h;
+    size_t first, count;      /* span in ids */
+};
+struct vl2_prompt {
+    int32_t *ids;
+    size_t n_ids;
+    struct vl2_prompt_picture *pictures; /* in order of appearance */
+    size_t n_pictures;
+};
+vl2_status vl2_prompt_build(const vl2_engine *engine, const vl2_conversation *conversation, struct vl2_prompt *out, vl2_error *err);
+void vl2_prompt_deinit(struct vl2_prompt *prompt);
+
+/* ---------------------------------------------------------------------------------------------- sessions */
+
+typedef struct vl2_session vl2_session;
+
+struct vl2_session_options {
+    int32_t context;          /* 0 = the model's max_position_embeddings */
+    int32_t chunk_size;       /* prefill chunk, 0 = chosen */
+    size_t picture_cache_bytes; /* budget of projected picture embeddings, 0 = default */
+};
+vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options *options, vl2_session **out, vl2_error *err);
+void vl2_session_close(vl2_session *session);
+
+struct vl2_watch { /* how a long call reports and is cancelled; every field may be NULL */
+    const vl2_cancel *cancel;
+    vl2_progress_fn progress;
+    void *user;
+};
+
+/* What sync found and did. */
+struct vl2_sync_report {
+    size_t prompt_tokens, reused_tokens, prefilled_tokens;
+    size_t pictures, pictures_reused;
+    bool tiling_changed; /* a third picture switched earlier ones to one tile, or back */
+    double vision_ms, prefill_ms;
+};
+
+/* Brings the session to the state "the whole conversation has been read": reuses the longest matching prefix of the cache,
+ * encodes pictures that are not in the picture cache, prefills the rest. After a cancel or an error the session holds a valid
+ * shorter prefix and stays usable. VL2_ERR_CONTEXT says the numbers. */
+vl2_status vl2_session_sync(vl2_session *session, const vl2_conversation *conversation, const struct vl2_watch *watch,
+                            struct vl2_sync_report *report, vl2_error *err);
+
+struct vl2_sampling {
+    float temperature; /* 0 = greedy */
+    float top_p;       /* 1 = off */
+    int32_t top_k;     /* 0 = off */
+    float repetition_penalty; /* 1 = off */
+    uint64_t seed;
+};
+
+struct vl2_generate_options {
+    struct vl2_sampling sampling;
+    int32_t max_tokens;     /* of this answer; also bounded by the context */
+    int32_t alternatives;   /* top log-probabilities per token, 0 … 20 */
+    bool constrain_boxes;   /* box grammar inside <|det|> … <|/det|> */
+};
+
+/* One generated token. `text` is the newly completed UTF-8 (may be empty while a code point is open, special tokens as text). */
+struct vl2_token {
+    int32_t id;
+    const char *text;
+    size_t length;
+    float logprob;
+    int32_t n_alternatives;
+    const int32_t *alternative_ids;
+    const float *alternative_logprobs;
+};
+/* Return false to stop (the answer so far stays in the session). Called on the inference thread. */
+typedef bool (*vl2_token_fn)(const struct vl2_token *token, void *user);
+
+typedef enum { VL2_STOP_EOS, VL2_STOP_MAX_TOKENS, VL2_STOP_CONTEXT, VL2_STOP_CALLER, VL2_STOP_CANCELLED, VL2_STOP_REPETITION } vl2_stop;
+
+struct vl2_generation {
+    vl2_stop stop;
+    size_t tokens;       /* generated, EOS excluded */
+    double decode_ms;    /* first token included */
+    double first_token_ms;
+    size_t mask_changed; /* steps where the box grammar changed the choice */
+};
+
+/* Generates after a successful sync. A cancel returns VL2_OK with stop = VL2_STOP_CANCELLED. */
+vl2_status vl2_session_generate(vl2_session *session, const struct vl2_generate_options *options, const vl2_cancel *cancel,
+                                vl2_token_fn on_token, void *user, struct vl2_generation *out, vl2_error *err);
+
+/* Tokens now in the session's cache, and its capacity. */
+size_t vl2_session_length(const vl2_session *session);
+size_t vl2_session_capacity(const vl2_session *session);
+
+/* Intermediate results, for `dump` and the parity tests: called with host copies, f32 [rows][cols], in the order
+ * "vision" [tiles*patches][width], "projected" [tiles*tokens][hidden], "embeds" [n][hidden], "layer.N" after each block
+ * [n][hidden], "logits" [n][vocab] (every prompt position). Implies one prefill without reuse. */
+typedef void (*vl2_tap_fn)(const char *name, const float *data, size_t rows, size_t cols, void *user);
+vl2_status vl2_session_dump(vl2_session *session, const vl2_conversation *conversation, vl2_tap_fn tap, void *user,
+                            const struct vl2_watch *watch, vl2_error *err);
+
+/* ---------------------------------------------------------------------------------------------- grounding (pure) */
+
+typedef enum {
+    VL2_BOX_OK,
+    VL2_BOX_CLAMPED,    /* usable after clamping to 0…999, swapping corners or dropping surplus numbers: see reason */
+    VL2_BOX_INCOMPLETE, /* the text ended inside it */
+    VL2_BOX_REJECTED    /* not four numbers: see reason */
+} vl2_box_status;
+
+struct vl2_box {
+    int32_t coords[4];      /* x1 y1 x2 y2, 0…999 of the original picture; valid for OK and CLAMPED */
+    vl2_box_status status;
+    const char *reason;     /* static string in English, "" for OK */
+    size_t label;           /* index into labels, SIZE_MAX if the block has none */
+    size_t start, end;      /* byte range in the text */
+};
+
+typedef enum { VL2_SPAN_TEXT, VL2_SPAN_LABEL, VL2_SPAN_BOXES } vl2_span_kind;
+struct vl2_span { /* the text cut into runs, in order, covering every byte; markup included in LABEL and BOXES */
+    vl2_span_kind kind;
+    size_t start, end;             /* whole run */
+    size_t inner_start, inner_end; /* LABEL: without its markup */
+    size_t label;                  /* LABEL: its index; BOXES: index of its label or SIZE_MAX */
+    bool open;                     /* the text ended inside it */
+};
+
+struct vl2_grounding {
+    struct vl2_span *spans;
+    size_t n_spans;
+    struct vl2_box *boxes;
+    size_t n_boxes;
+    size_t n_labels;
+};
+
+/* Parses model text (complete or still streaming). Never evaluates it. A label pairs with the <|det|> block that follows it. */
+vl2_status vl2_grounding_parse(const char *text, size_t length, struct vl2_grounding *out, vl2_error *err);
+void vl2_grounding_deinit(struct vl2_grounding *grounding);
+
+/* 0…999 → pixels as the official code: (int)(c / 999 · size).   deepseek_vl2/serve/app_modules/utils.py */
+int32_t vl2_box_to_pixels(int32_t coord, int32_t size);
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vlk: what the machine can compute. The whole contract between the model (engine/) and the hardware:
+ * dtypes, buffers, weights, and one table of fused ops that a CPU and a CUDA backend implement.
+ * Called by engine/ on the one inference thread; a backend uses its own threads underneath.
+ * It must not know what a model, a checkpoint or a conversation is, and it uses no GLib.
+ *
+ * Conventions
+ *  - Every `*_dev` or unmarked array argument of an op is backend memory: for the CPU plain memory, for CUDA device
+ *    memory. Pointers into it may be offset by the caller (they are byte addresses) but never dereferenced.
+ *  - Activations are f32, row-major, contiguous: x[n][width]. Weights are [out][in] in any vlk_dtype.
+ *  - Ops only enqueue and return nothing: the first error sticks to the backend ("poisoned") and comes back from
+ *    vlk_submit()/vlk_wait(); later ops do nothing. Shapes are validated by the engine when it binds weights.
+ *  - Nothing that changes from one decode step to the next is a host scalar: positions, token ids, expert ids and the
+ *    sampler's state live in `struct vlk_step` in backend memory, so that a decode step is one fixed launch sequence.
+ *  - Results do not depend on the number of threads: a row's sum is always formed by one worker in one order.
+ */
+#ifndef VLK_H
+#define VLK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VLK_ABI_VERSION 1
+#define VLK_MAX_TOPK 16      /* experts per token */
+#define VLK_MAX_EXPERTS 512  /* routed experts per layer */
+#define VLK_MAX_ALTERNATIVES 20
+
+typedef enum {
+    VLK_OK = 0,
+    VLK_ERR_MEMORY,      /* host or device memory exhausted */
+    VLK_ERR_DEVICE,      /* driver, device or kernel failure: the backend is lost */
+    VLK_ERR_UNSUPPORTED, /* this backend has no kernel for what was asked */
+    VLK_CANCELLED
+} vlk_status;
+
+struct vlk_error {
+    vlk_status code;
+    char text[256]; /* one sentence, no trailing newline */
+};
+
+/* Element types of weights. Quantised types are defined, with their scalar dequantisation, in kernels/quant.h. */
+typedef enum {
+    VLK_F32 = 0,
+    VLK_BF16,
+    VLK_F16,
+    VLK_I8G,  /* int8 groups with bf16 scales */
+    VLK_I4G,  /* int4 groups with bf16 scales */
+    VLK_DTYPE_COUNT
+} vlk_dtype;
+
+size_t vlk_row_bytes(vlk_dtype dtype, int64_t cols); /* bytes of one weight row; 0 if cols does not suit the dtype */
+const char *vlk_dtype_name(vlk_dtype dtype);
+
+/* A weight matrix [rows = out][cols = in] or vector [1][cols] in backend memory. `data` is owned by the backend from
+ * weight_import() to weight_release(). rows == 0 means "absent" (no bias, no shared expert). */
+struct vlk_weight {
+    vlk_dtype dtype;
+    int32_t rows, cols;
+    const void *data;
+};
+
+/* Everything that changes between decode steps; one per session, in backend memory (see step_* in vlk_ops).
+ * `pos` is the position (= number of cached tokens) at which the next enqueued tokens are written. */
+struct vlk_step {
+    int32_t pos;
+    int32_t token;              /* last sampled id: the input of the next decode step */
+    uint64_t rng;               /* sampler's counter; with the seed it determines every draw */
+};
+
+/* ------------------------------------------------------------------------------------------------ op arguments */
+
+/* out[i] = ids[i] >= 0 ? table[ids[i]] : rows[-1 - ids[i]]
+ * ids [n] i32; table [vocab][width]; rows [*][width] f32 (picture rows; may be NULL when no id is negative). */
+struct vlk_embed_args {
+    int32_t n, width;
+    const int32_t *ids;
+    struct vlk_weight table;
+    const float *rows;
+    float *out;
+};
+
+/* RMSNorm: y = x * rsqrt(mean(x^2) + eps) * w, in f32.   modeling_deepseek.py: DeepseekV2RMSNorm.forward */
+struct vlk_rmsnorm_args {
+    int32_t n, width;
+    float eps;
+    struct vlk_weight w;
+    const float *x;
+    float *y;
+};
+
+/* LayerNorm: y = (x - mean) / sqrt(var + eps) * w + b, biased variance.   siglip_vit.py: Block.norm1/norm2 */
+struct vlk_layernorm_args {
+    int32_t n, width;
+    float eps;
+    struct vlk_weight w, b;
+    const float *x;
+    float *y;
+};
+
+typedef enum { VLK_ACT_NONE = 0, VLK_ACT_GELU_TANH, VLK_ACT_GELU_ERF, VLK_ACT_SILU } vlk_act;
+
+/* y = act(x W^T + b), or y += act(...) when accumulate. x [n][w.cols], y [n][w.rows]. */
+struct vlk_linear_args {
+    int32_t n;
+    struct vlk_weight w, b; /* b.rows == 0: no bias; b is [1][w.rows] */
+    vlk_act act;
+    bool accumulate;
+    const float *x;
+    float *y;
+};
+
+/* Rotary embedding table: cos and sin [positions][dim/2] f32, already scaled (yarn's mscale included). */
+struct vlk_rope {
+    const float *cos, *sin;
+    int32_t dim;       /* rotated dims: head_dim (MHA) or qk_rope (MLA) */
+    bool interleaved;  /* pairs (2i, 2i+1) → stored de-interleaved [evens | odds] (MLA); else halves (i, i + dim/2) (MHA) */
+};
+
+/* MHA: rotate q and k of n new tokens at step->pos…, write k and v to the cache.
+ * q [n][heads*head_dim] in place; k, v [n][kv_heads*head_dim]; caches [capacity][kv_heads*head_dim] in cache_dtype.
+ * modeling_llama.py (transformers 4.38): apply_rotary_pos_emb */
+struct vlk_mha_write_args {
+    int32_t n, heads, kv_heads, head_dim;
+    struct vlk_rope rope;
+    const struct vlk_step *step;
+    float *q;
+    const float *k, *v;
+    void *k_cache, *v_cache;
+    vlk_dtype cache_dtype; /* F32 or BF16 */
+};
+
+/* Causal attention of n new tokens over cache rows 0 … step->pos + i. out [n][heads*head_dim].
+ * probs, when not NULL: [n][heads][probs_stride] f32, softmax weights of each row (entries beyond the row are 0). */
+struct vlk_mha_attend_args {
+    int32_t n, heads, kv_heads, head_dim;
+    float scale;
+    int32_t max_pos; /* host bound on step->pos + n: sizes the launch, not the result */
+    const struct vlk_step *step;
+    const float *q;
+    const void *k_cache, *v_cache;
+    vlk_dtype cache_dtype;
+    float *out, *probs;
+    int32_t probs_stride;
+};
+
+/* MLA: rotate q_pe of every head (in place, de-interleaved) and k_pe, normalise the compressed part, write the cache row
+ * [lora | rope]. q [n][heads*(nope+rope)]; kv_a [n][lora+rope]; cache [capacity][lora+rope] in cache_dtype.
+ * modeling_deepseek.py: DeepseekV2Attention.forward, apply_rotary_pos_emb; the norm's eps is 1e-6 whatever the config says. */
+struct vlk_mla_write_args {
+    int32_t n, heads, nope, lora;
+    float eps;
+    struct vlk_rope rope;
+    struct vlk_weight kv_norm; /* [1][lora] */
+    const struct vlk_step *step;
+    float *q;
+    const float *kv_a;
+    void *cache;
+    vlk_dtype cache_dtype;
+};
+
+/* MLA attention of n new tokens over cache rows 0 … step->pos + i. kv_b [heads*(nope+v)][lora], per head nope rows (W_UK)
+ * then v rows (W_UV). out [n][heads*v]. The backend chooses the absorbed form (q W_UK against the compressed rows) or the
+ * expanded one by length; both are the same function. probs as in vlk_mha_attend_args. */
+struct vlk_mla_attend_args {
+    int32_t n, heads, nope, lora, v, rope;
+    float scale;
+    int32_t max_pos;
+    const struct vlk_step *step;
+    struct vlk_weight kv_b;
+    const float *q;
+    const void *cache;
+    vlk_dtype cache_dtype;
+    float *out, *probs;
+    int32_t probs_stride;
+};
+
+typedef enum { VLK_SCORE_SOFTMAX = 0, VLK_SCORE_SIGMOID } vlk_score;
+typedef enum { VLK_TOPK_GREEDY = 0, VLK_TOPK_GROUP_LIMITED, VLK_TOPK_NOAUX_TC } vlk_topk;
+
+/* Router: logits = x W^T in f32; scores; choice of k experts (ties: the lower id); weights (normalised, scaled).
+ * x [n][w.cols] already normalised; expert_ids, expert_weights [n][k], in descending order of choice score.
+ * modeling_deepseek.py: MoEGate.forward (excluded groups score 0.0, not -inf). */
+struct vlk_router_args {
+    int32_t n, k, n_group, topk_group;
+    vlk_score score;
+    vlk_topk method;
+    bool norm_topk;
+    float scaling;
+    struct vlk_weight w, bias; /* [experts][width] f32/bf16/f16; bias [1][experts], NOAUX_TC only */
+    const float *x;
+    int32_t *expert_ids;
+    float *expert_weights;
+};
+
+/* Gated MLP: y (+)= down(silu(gate x) * (up x)). gate, up [inter][width]; down [width][inter]. x, y [n][width].
+ * modeling_deepseek.py: DeepseekV2MLP.forward */
+struct vlk_mlp_args {
+    int32_t n;
+    struct vlk_weight gate, up, down;
+    bool accumulate;
+    const float *x;
+    float *y;
+};
+
+/* Where an expert is computed; a map of `experts` entries lets a backend keep some of them in host memory. */
+typedef enum { VLK_PLACE_DEVICE = 0, VLK_PLACE_HOST } vlk_place;
+
+/* y += sum_j weight_j * expert_{id_j}(x) + shared(x). The j-sum is formed in f32 in the order of expert_ids.
+ * gate, up, down: arrays of `experts` weights (host arrays of descriptors). n == 1 is the decode kernel, larger n the grouped
+ * GEMM over tokens sorted by expert.   modeling_deepseek.py: DeepseekV2MoE.moe_infer */
+struct vlk_moe_args {
+    int32_t n, k, experts;
+    const struct vlk_weight *gate, *up, *down;
+    struct vlk_weight shared_gate, shared_up, shared_down; /* rows == 0: no shared expert */
+    const uint8_t *placement;                              /* vlk_place per expert, NULL = all DEVICE */
+    const int32_t *expert_ids;
+    const float *expert_weights;
+    const float *x;
+    float *y;
+};
+
+/* Patch embedding: out[t][p] = W · norm(patch) + b + pos[p]; norm(u8) = u8/127.5 - 1. tiles [n][3][side][side] u8,
+ * grid = side / patch (floor; the rest of the tile is never read), W [width][3*patch*patch] in conv order (c, y, x).
+ * siglip_vit.py: PatchEmbed, VisionTransformer._pos_embed; processing: (x/255 - 0.5)/0.5 */
+struct vlk_patch_embed_args {
+    int32_t n, side, patch, width;
+    struct vlk_weight w, b, pos; /* pos [grid*grid][width] */
+    const uint8_t *tiles;
+    float *out; /* [n][grid*grid][width] */
+};
+
+/* Full (unmasked) attention inside each tile. qkv [n*tokens][3*heads*head_dim], rows [q|k|v][head][head_dim];
+ * out [n*tokens][heads*head_dim]; scale = head_dim^-0.5.   siglip_vit.py: Attention.forward */
+struct vlk_vit_attend_args {
+    int32_t n, tokens, heads, head_dim;
+    const float *qkv;
+    float *out;
+};
+
+/* Zero-pad the grid to a multiple of r on the right and bottom, then join r×r cells: column = c*r*r + dy*r + dx.
+ * x [n][grid*grid][width] → out [n][ceil(grid/r)^2][width*r*r].   modeling_deepseek_vl_v2.py: MlpProjector.forward (F.unfold) */
+struct vlk_unfold_args {
+    int32_t n, grid, width, r;
+    const float *x;
+    float *out;
+};
+
+/* Sampling of one token from logits [vocab].
+ * Order: repetition penalty (once per id with seen[id] != 0; > 0 divided, < 0 multiplied) → temperature → top_k → top_p.
+ * temperature == 0: the largest penalised logit (ties: lowest id). `allowed`, when not NULL, is a bit mask over ids applied
+ * last (the box grammar). Writes step->token, seen[token] = 1, result; advances step->rng.
+ * The log-probability and the alternatives are those of the raw logits (no penalty, temperature or mask). */
+struct vlk_sample_args {
+    int32_t vocab;
+    float temperature, top_p, repetition_penalty;
+    int32_t top_k;            /* 0 = off */
+    uint64_t seed;
+    int32_t n_alternatives;   /* 0 … VLK_MAX_ALTERNATIVES */
+    const float *logits;
+    const uint32_t *allowed;  /* host memory, copied when enqueued; [(vocab+31)/32] */
+    uint8_t *seen;            /* [vocab] */
+    struct vlk_step *step;
+    struct vlk_sampled *result; /* backend memory */
+};
+
+struct vlk_sampled {
+    int32_t id;
+    int32_t unmasked_id; /* what would have been drawn without `allowed` (same draw) */
+    float logprob;       /* natural log, of `id`, raw */
+    int32_t n_alternatives;
+    int32_t alt_id[VLK_MAX_ALTERNATIVES];
+    float alt_logprob[VLK_MAX_ALTERNATIVES];
+};
+
+/* ------------------------------------------------------------------------------------------------ backend */
+
+struct vlk_backend;
+
+/* One implementation of the contract. All functions are called on the thread that opened the backend. */
+struct vlk_ops {
+    const char *name; /* "cpu", "cuda" */
+
+    /* memory: zero-filled, 64-byte aligned; NULL (and a poisoned backend is NOT the result) when there is not enough. */
+    void *(*mem_alloc)(struct vlk_backend *be, size_t bytes);
+    void (*mem_free)(struct vlk_backend *be, void *p);
+    void (*mem_write)(struct vlk_backend *be, void *dst, const void *src, size_t bytes);      /* host → backend */
+    void (*mem_read)(struct vlk_backend *be, void *dst, const void *src, size_t bytes);       /* backend → host, waits */
+    void (*mem_copy)(struct vlk_backend *be, void *dst, const void *src, size_t bytes);       /* inside the backend; may overlap */
+    void (*mem_zero)(struct vlk_backend *be, void *dst, size_t bytes);
+
+    /* weights: `host` stays valid and unchanged until weight_release(). The CPU keeps aligned data in place (mapped file)
+     * and copies what is not element-aligned; CUDA uploads. data == NULL in the result: not enough memory. */
+    struct vlk_weight (*weight_import)(struct vlk_backend *be, vlk_dtype dtype, int32_t rows, int32_t cols, const void *host);
+    void (*weight_release)(struct vlk_backend *be, struct vlk_weight *w);
+
+    void (*embed)(struct vlk_backend *be, const struct vlk_embed_args *a);
+    void (*rmsnorm)(struct vlk_backend *be, const struct vlk_rmsnorm_args *a);
+    void (*layernorm)(struct vlk_backend *be, const struct vlk_layernorm_args *a);
+    void (*linear)(struct vlk_backend *be, const struct vlk_linear_args *a);
+    void (*mha_write)(struct vlk_backend *be, const struct vlk_mha_write_args *a);
+    void (*mha_attend)(struct vlk_backend *be, const struct vlk_mha_attend_args *a);
+    void (*mla_write)(struct vlk_backend *be, const struct vlk_mla_write_args *a);
+    void (*mla_attend)(struct vlk_backend *be, const struct vlk_mla_attend_args *a);
+    void (*router)(struct vlk_backend *be, const struct vlk_router_args *a);
+    void (*mlp)(struct vlk_backend *be, const struct vlk_mlp_args *a);
+    void (*moe)(struct vlk_backend *be, const struct vlk_moe_args *a);
+    void (*patch_embed)(struct vlk_backend *be, const struct vlk_patch_embed_args *a);
+    void (*vit_attend)(struct vlk_backend *be, const struct vlk_vit_attend_args *a);
+    void (*unfold)(struct vlk_backend *be, const struct vlk_unfold_args *a);
+    void (*sample)(struct vlk_backend *be, const struct vlk_sample_args *a);
+    void (*step_advance)(struct vlk_backend *be, struct vlk_step *step, int32_t n); /* step->pos += n */
+
+    vlk_status (*submit)(struct vlk_backend *be);                          /* start what was enqueued */
+    vlk_status (*wait)(struct vlk_backend *be, struct vlk_error *err);     /* until all of it has run; first error */
+    void (*close)(struct vlk_backend *be);                                 /* frees everything it still owns */
+};
+
+struct vlk_backend {
+    const struct vlk_ops *ops;
+    /* implementation's own fields follow */
+};
+
+/* ------------------------------------------------------------------------------------------------ CPU backend */
+
+struct vlk_cpu_options {
+    int threads;     /* 0 = physical cores this process may run on */
+    const char *isa; /* NULL = best; "generic", "avx2", "avx512" …; SL_CPU in the environment overrides */
+};
+
+/* Opens the CPU backend: starts its thread pool (sleeping while idle). NULL + err when out of memory or the ISA asked for
+ * is unknown or not available here. */
+struct vlk_backend *vlk_cpu_open(const struct vlk_cpu_options *options, struct vlk_error *err);
+
+/* Facts for `devices` and the bench; valid for a CPU backend only. */
+const char *vlk_cpu_isa(const struct vlk_backend *be);
+int vlk_cpu_threads(const struct vlk_backend *be);
+
+/* The ISA levels compiled in and runnable here, best first, ending with NULL ("avx512", "avx2", "generic", NULL). */
+const char *const *vlk_cpu_isa_available(void);
+
+/* ------------------------------------------------------------------------------------------------ allocation */
+
+/* Every heap allocation of kernels/ and engine/ goes through these (64-byte aligned, zeroed), so that a test can make the
+ * N-th one fail. vlk_alloc(0) returns a unique non-NULL pointer; count * size overflow returns NULL. Thread-safe. */
+void *vlk_alloc(size_t count, size_t size);
+void *vlk_realloc(void *p, size_t old_bytes, size_t new_bytes); /* grown part zeroed; NULL leaves p untouched */
+void vlk_free(void *p);
+void vlk_alloc_fail_after(long n); /* tests: the n-th allocation from now (0 = next) and all later ones fail; < 0 = never */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
