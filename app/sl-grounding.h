@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SlGrounding: a model's answer taken apart for people: text, label chips and boxes, each box with its status.
+ * Immutable and refcounted (boxed), made from the raw text at any moment of streaming, on any thread.
+ * It wraps the engine's parser so that the window needs no engine header. It must not know GTK or who asked.
+ */
+#pragma once
+
+#include <glib-object.h>
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  SL_BOX_OK,
+  SL_BOX_CLAMPED,    /* usable after a correction that `reason` names */
+  SL_BOX_INCOMPLETE, /* the text ended inside it */
+  SL_BOX_REJECTED,   /* unusable, `reason` says why */
+} SlBoxStatus;
+
+typedef struct
+{
+  int         coords[4];   /* x1 y1 x2 y2 in 0…999 of the upright picture; only for OK and CLAMPED */
+  SlBoxStatus status;
+  const char *reason;      /* English sentence part, "" for OK; translate with gettext when shown */
+  const char *label;       /* the words between <|ref|> and <|/ref|>, NULL if the block has none */
+  int         label_index; /* n-th label of the answer, −1 if none */
+  gsize       start, end;  /* byte range in the raw text */
+} SlBox;
+
+typedef enum
+{
+  SL_SPAN_TEXT,
+  SL_SPAN_LABEL,
+  SL_SPAN_BOXES,
+} SlSpanKind;
+
+/* Runs in order, covering every byte of the raw text. */
+typedef struct
+{
+  SlSpanKind kind;
+  gsize      start, end;             /* whole run, markup included */
+  gsize      inner_start, inner_end; /* LABEL: the label's words; otherwise the whole run */
+  int        label_index;            /* LABEL: its index; BOXES: its label's index or −1; TEXT: −1 */
+  gboolean   open;                   /* the text ended inside it (it is still streaming, or was cut off) */
+} SlSpan;
+
+typedef struct _SlGrounding SlGrounding;
+
+#define SL_TYPE_GROUNDING (sl_grounding_get_type ())
+GType        sl_grounding_get_type (void);
+
+/* Never NULL: what cannot be parsed is text. length −1: NUL-terminated. */
+SlGrounding *sl_grounding_parse (const char  *text,
+                                 gssize       length);
+SlGrounding *sl_grounding_ref   (SlGrounding *self);
+void         sl_grounding_unref (SlGrounding *self);
+
+/* Borrowed, valid as long as self. */
+const char   *sl_grounding_get_text     (SlGrounding *self); /* the raw text */
+const SlSpan *sl_grounding_get_spans    (SlGrounding *self,
+                                         gsize       *n_spans);
+const SlBox  *sl_grounding_get_boxes    (SlGrounding *self,
+                                         gsize       *n_boxes);
+gsize         sl_grounding_get_n_labels (SlGrounding *self);
+const char   *sl_grounding_get_label    (SlGrounding *self,
+                                         gsize        index); /* NULL beyond the last */
+
+/* The answer without markup: labels stay as words, boxes vanish, white space around them is tidied.
+ * For titles, search and screen readers. (transfer full) */
+char         *sl_grounding_dup_plain_text (SlGrounding *self);
+
+/* Pixels as the official code computes them, px = (int)(c / 999 · size): x1 y1 x2 y2.
+ * FALSE (out untouched) if the box has no usable coordinates. */
+gboolean      sl_box_get_pixels      (const SlBox *box,
+                                      int          width,
+                                      int          height,
+                                      int          pixels[4]);
+const char   *sl_box_status_get_nick (SlBoxStatus  status); /* "ok", "clamped", "incomplete", "rejected" */
+gboolean      sl_box_status_from_nick (const char  *nick,
+                                       SlBoxStatus *status);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlGrounding, sl_grounding_unref)
+
+G_END_DECLS
