@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SlModels: where models are: the bundled demo model, the folder that the user chose last, and one sentence about a folder
+ * before anything is loaded. The choice is kept in a small key file in $XDG_CONFIG_HOME/io.github.sightline.Sightline/
+ * (tests: $SIGHTLINE_CONFIG_DIR). UI thread. It must not know the engine: it reads config.json and file sizes only.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "app/sl-types.h"
+
+G_BEGIN_DECLS
+
+#define SL_TYPE_MODELS (sl_models_get_type ())
+G_DECLARE_FINAL_TYPE (SlModels, sl_models, SL, MODELS, GObject)
+
+/* Property "last-dir" (string or NULL, notify). */
+
+SlModels *sl_models_new (void);
+
+/* Folder of Sightline's own data (demo-model/, samples/): $SIGHTLINE_DATA, else the installed one, else the source tree's
+ * data/ for a program that runs from its build folder. Owned by the caller. Any thread. */
+char *sl_models_dup_data_dir (void);
+/* The bundled model's folder; NULL if it is not there. Owned by the caller. Any thread. */
+char *sl_models_dup_demo_dir (void);
+/* The folder holds the bundled model or a copy of it (it has a demo.json). Any thread. */
+gboolean sl_models_is_demo (const char *dir);
+
+/* What to load at start: the user's choice if that folder still holds a model, else the bundled one, else NULL.
+ * Owned by the caller. */
+char *sl_models_dup_start_dir (SlModels *self);
+const char *sl_models_get_last_dir (SlModels *self);
+/* Remembers the choice; NULL goes back to the bundled model. FALSE with the reason if it cannot be written: it then holds for
+ * this run. */
+gboolean sl_models_set_last_dir (SlModels *self, const char *dir, GError **error);
+
+/* A look at a folder without loading it. */
+typedef struct
+{
+  char *dir, *name;
+  guint64 weight_bytes; /* of all safetensors files */
+  gboolean is_demo;
+  char *description; /* one sentence for the user */
+} SlModelFolder;
+
+/* NULL with a sentence if the folder does not hold a DeepSeek-VL2 checkpoint. Any thread. */
+SlModelFolder *sl_model_folder_inspect (const char *dir, GError **error);
+void sl_model_folder_free (SlModelFolder *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlModelFolder, sl_model_folder_free)
+
+G_END_DECLS

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Names that the headers of app/ share, so that they need not include each other: forward typedefs and the plain value
+ * types without a class of their own. Used everywhere in app/ and ui/, on any thread. It must not know the engine or GTK.
+ */
+#pragma once
+
+#include <glib-object.h>
+
+G_BEGIN_DECLS
+
+typedef struct _SlBoxItem SlBoxItem;
+typedef struct _SlConversation SlConversation;
+typedef struct _SlEngine SlEngine;
+typedef struct _SlHistory SlHistory;
+typedef struct _SlJob SlJob;
+typedef struct _SlMessage SlMessage;
+typedef struct _SlMessagePart SlMessagePart;
+typedef struct _SlModels SlModels;
+typedef struct _SlPicture SlPicture;
+typedef struct _SlPrompt SlPrompt;
+typedef struct _SlStore SlStore;
+
+/* Stored as numbers: append only. */
+typedef enum { SL_ROLE_SYSTEM, SL_ROLE_USER, SL_ROLE_ASSISTANT } SlRole;
+
+/* How many tokens a picture may cost. LOW: one tile whatever its size. Stored as numbers. */
+typedef enum { SL_DETAIL_AUTO, SL_DETAIL_LOW } SlDetail;
+
+G_END_DECLS
