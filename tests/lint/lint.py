@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Lints of the tree: each function below checks one rule over a set of files and yields (path, line, sentence).
+
+`lint.py CHECK [ROOT]` runs one check, prints `path:line: sentence` for each finding and exits 1 if there is any.
+`./dev lint` runs them all; selftest.py plants a violation of each and sees it found.
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+LAYERS = ["kernels", "engine", "app", "ui"]  # left to right: each may use its left neighbour
+# What a layer shows to the layer on its right; app/ shows every header that is not *-private.h.
+PUBLIC = {"kernels": {"kernels/vlk.h"}, "engine": {"engine/vl2.h"}}
+# Libraries that a layer must not know.
+FOREIGN = {
+    "kernels": r"^(glib|gio|gobject|gtk|gdk|adwaita|cairo|pango|sqlite3|jansson|pcre2)",
+    "engine": r"^(glib|gio|gobject|gtk|gdk|adwaita|cairo|pango|sqlite3)",
+    "app": r"^(gtk/|gdk/|gsk/|adwaita|gtksourceview)",
+    "ui": r"^(sqlite3|pcre2)",
+}
+SOURCES = (".c", ".h", ".cu", ".cuh", ".cpp")
+HEADED = SOURCES + (".py", ".sh", ".css", ".ui", "meson.build", "meson_options.txt", "/dev", ".ci/run")
+TEXT = HEADED + (".md", ".xml", ".in", ".txt", ".supp", ".editorconfig", ".clang-format", ".svg", "POTFILES", "LINGUAS")
+MAX_COLUMNS = 132
+MAX_COLUMNS_PY = 160  # the training scripts keep one task per line
+MAX_FILE = 15 << 20
+MAX_TREE = 60 << 20
+FORBIDDEN = [
+    (r"(?<![\w.])/(?:work|farm|root|mnt)/|/home/\w+/|/tmp/b[-]", "a path of somebody's machine"),
+    (r"\b(?:deb[.]debian[.]org|pypi[.]org|pythonhosted[.]org|npmjs[.]org|crates[.]io|proxy[.]golang[.]org)",
+     "the address of a package registry"),
+    (r"\b(?:TO[D]O|FIX[M]E|XX[X])\b", "a note about unfinished work"),
+]
+
+
+def tracked(root):
+    """Paths of the tree: what git tracks or would track, or every file of an unpacked archive."""
+    if (root / ".git").exists():
+        git = ["git", "-c", "safe.directory=*", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(git, check=True, capture_output=True).stdout.decode().split("\0")
+    else:
+        names = [os.path.relpath(os.path.join(folder, name), root)
+                 for folder, _, files in os.walk(root) for name in files
+                 if not re.search(r"(^|/)(build|_build|\.venv|__pycache__)", os.path.relpath(folder, root))]
+    return sorted(name for name in names if name and (root / name).is_file() and not (root / name).is_symlink())
+
+
+def has_suffix(name, suffixes):
+    return ("/" + name).endswith(suffixes)
+
+
+def lines(root, names):
+    for name in names:
+        for number, line in enumerate((root / name).read_text(errors="replace").splitlines(), 1):
+            yield name, number, line
+
+
+def blank(match):
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+def without_comments_and_strings(text):
+    """The same text with comments and literals blanked, so that line numbers stay."""
+    return re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text, flags=re.S)
+
+
+def check_includes(root, names):
+    """kernels ← engine ← app ← ui: own folder, or the public header of the folder to the left."""
+    for name, number, line in lines(root, [n for n in names if n.split("/")[0] in LAYERS and n.endswith(SOURCES)]):
+        match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+        if not match:
+            continue
+        layer, kind, target = name.split("/")[0], match[1], match[2]
+        position = LAYERS.index(layer)
+        if kind == "<":
+            if re.match(FOREIGN[layer], target):
+                yield name, number, f"{layer}/ must not know <{target}>"
+        elif target.endswith((".c", ".cu", ".cpp")):
+            yield name, number, f'"{target}" is a source file; compile it instead of including it'
+        elif target == "config.h" or target.split("/")[0] == layer:
+            if target != "config.h" and not (root / target).is_file() and not target.endswith(("-resources.h", "-enums.h")):
+                yield name, number, f'"{target}" is not a file; includes are written from the root of the tree'
+        elif position and target.startswith(LAYERS[position - 1] + "/"):
+            left = LAYERS[position - 1]
+            if target not in PUBLIC[left] if left in PUBLIC else target.endswith("-private.h"):
+                yield name, number, f'"{target}" is private to {left}/; {layer}/ may use only its public header'
+        elif target.split("/")[0] in LAYERS:
+            yield name, number, f'{layer}/ may not use "{target}": kernels ← engine ← app ← ui, one step to the left'
+        else:
+            yield name, number, f'"{target}" is not written from the root of the tree (like "{layer}/…")'
+
+
+def check_heads(root, names):
+    """An SPDX line at the top of every source file; C files also say what they own."""
+    for name in (n for n in names if has_suffix(n, HEADED)):
+        text = (root / name).read_text(errors="replace")
+        top = text.splitlines()[:3]
+        if not any("SPDX-License-Identifier: MIT" in line for line in top):
+            yield name, 1, "no SPDX-License-Identifier: MIT in the first three lines"
+        elif name.endswith(SOURCES) and name.split("/")[0] in LAYERS:
+            head = re.match(r"/\*.*?\*/", text, re.S)
+            if not head or head.group().count("\n") < 2:
+                yield name, 1, "the head comment does not say what the file owns, who calls it and what it must not know"
+
+
+def check_endings(root, names):
+    """No exit, abort or assert in kernels/ and engine/: an error there is a status and a sentence."""
+    for name in (n for n in names if n.split("/")[0] in ("kernels", "engine") and n.endswith(SOURCES)):
+        code = without_comments_and_strings((root / name).read_text(errors="replace"))
+        for number, line in enumerate(code.splitlines(), 1):
+            match = re.search(r"(?<!\w)(_?exit|quick_exit|abort|assert|raise|g_error|err|errx)\s*\(", line)
+            if match:
+                yield name, number, f"{match[1]}() ends the process; return a status and a sentence instead"
+
+
+def check_words(root, names):
+    """Nothing that points at one machine, at a registry or at unfinished work."""
+    for name, number, line in lines(root, [n for n in names if has_suffix(n, TEXT)]):
+        for pattern, what in FORBIDDEN:
+            if re.search(pattern, line):
+                yield name, number, f"{what} does not belong in the tree"
+
+
+def check_sizes(root, names):
+    """The tree stays quick to clone."""
+    total = 0
+    for name in names:
+        size = (root / name).stat().st_size
+        total += size
+        if size > MAX_FILE:
+            yield name, 1, f"{size / 2**20:.1f} MiB is over the limit of {MAX_FILE >> 20} MiB for one file"
+    if total > MAX_TREE:
+        yield ".", 1, f"all files together have {total / 2**20:.1f} MiB, over the limit of {MAX_TREE >> 20} MiB"
+
+
+def check_form(root, names):
+    """No tabs, no blanks at line ends, no overlong line, a newline at the end of the file."""
+    for name in (n for n in names if has_suffix(n, TEXT)):
+        text = (root / name).read_text(errors="replace")
+        if text and not text.endswith("\n"):
+            yield name, text.count("\n") + 1, "the last line has no newline"
+        for number, line in enumerate(text.splitlines(), 1):
+            if "\t" in line:
+                yield name, number, "a tab; this tree is indented with blanks"
+            if line != line.rstrip():
+                yield name, number, "blanks at the end of the line"
+            limit = MAX_COLUMNS_PY if name.endswith(".py") else MAX_COLUMNS
+            if len(line) > limit and not re.search(r"https?://\S{60}", line) and not name.endswith(".svg"):
+                yield name, number, f"{len(line)} columns; the limit is {limit}"
+
+
+def translatable(name, text):
+    if name.endswith(".ui"):
+        return re.search(r'translatable="(yes|1|true)"', text)
+    if name.endswith((".desktop.in", ".metainfo.xml.in")):
+        return True
+    if name.endswith(".c"):
+        return re.search(r'(?<!\w)(_|N_|C_|NC_|ngettext|g_dngettext|g_dgettext)\s*\(\s*"', text)
+    return False
+
+
+def check_potfiles(root, names):
+    """po/POTFILES lists exactly the files with strings to translate, in order."""
+    listed = [line for line in (root / "po/POTFILES").read_text().splitlines() if line and not line.startswith("#")]
+    for number, name in enumerate(listed, 1):
+        if not (root / name).is_file():
+            yield "po/POTFILES", number, f"{name} does not exist"
+    if listed != sorted(listed):
+        yield "po/POTFILES", 1, "the files are not in alphabetical order"
+    for name in (n for n in names if n.split("/")[0] in ("app", "ui", "data")):
+        if name not in listed and has_suffix(name, (".c", ".ui", ".in")) and translatable(name, (root / name).read_text(errors="replace")):
+            yield name, 1, "has strings to translate but is not in po/POTFILES"
+
+
+CHECKS = {name[len("check_"):]: function for name, function in list(globals().items()) if name.startswith("check_")}
+
+
+def main(arguments):
+    if not arguments or arguments[0] not in CHECKS:
+        sys.exit(f"usage: lint.py {'|'.join(CHECKS)} [ROOT]")
+    root = pathlib.Path(arguments[1] if len(arguments) > 1 else ".").resolve()
+    findings = list(CHECKS[arguments[0]](root, tracked(root)))
+    for path, line, sentence in findings:
+        print(f"{path}:{line}: {sentence}")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Every lint can fail: for each check, a small tree with one planted violation is found at its line, and the same tree
+without it passes. Speaks TAP."""
+import pathlib
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+import lint  # noqa: E402
+
+HEAD = "/* SPDX-License-Identifier: MIT\n *\n * Owns nothing.\n */\n"
+CLEAN = {
+    "kernels/vlk.h": HEAD,
+    "kernels/pool.h": HEAD,
+    "kernels/pool.c": HEAD + '#include "kernels/pool.h"\n#include <stdlib.h>\n',
+    "engine/vl2.h": HEAD,
+    "engine/model.h": HEAD + '#include "kernels/vlk.h"\n',
+    "app/sl-store.c": HEAD + '#include <gio/gio.h>\n#include "engine/vl2.h"\nconst char *s = _("Saved");\n',
+    "app/sl-store.h": HEAD,
+    "ui/sl-window.c": HEAD + '#include <gtk/gtk.h>\n#include "app/sl-store.h"\n',
+    "po/POTFILES": "app/sl-store.c\n",
+    "README.md": "# Sightline\n",
+}
+# check, file, text added at its end, line of the finding (0: any)
+PLANTED = [
+    ("includes", "kernels/pool.c", '#include "engine/vl2.h"\n', 7),
+    ("includes", "kernels/pool.c", "#include <glib.h>\n", 7),
+    ("includes", "engine/model.h", '#include "kernels/pool.h"\n', 6),
+    ("includes", "engine/model.h", '#include "model_parts.h"\n', 6),
+    ("includes", "engine/model.h", '#include "engine/missing.h"\n', 6),
+    ("includes", "engine/model.h", '#include "engine/parts.c"\n', 6),
+    ("includes", "app/sl-store.c", '#include "kernels/vlk.h"\n', 8),
+    ("includes", "app/sl-store.c", '#include "engine/model.h"\n', 8),
+    ("includes", "app/sl-store.c", "#include <gtk/gtk.h>\n", 8),
+    ("includes", "ui/sl-window.c", '#include "engine/vl2.h"\n', 7),
+    ("includes", "ui/sl-window.c", '#include "app/sl-store-private.h"\n', 7),
+    ("heads", "ui/new.c", "int x;\n", 1),
+    ("heads", "ui/new.c", "/* SPDX-License-Identifier: MIT */\nint x;\n", 1),
+    ("heads", "tests/new.py", "print()\n", 1),
+    ("endings", "kernels/pool.c", "void f(void) { if (x) abort (); }\n", 7),
+    ("endings", "engine/vl2.h", "/* assert( in a comment */\n\n#define CHECK(x) assert(x)\n", 7),
+    ("words", "README.md", "see /" + "work/main\n", 2),
+    ("words", "README.md", "from deb." + "debian.org\n", 2),
+    ("words", "kernels/pool.c", "/* TO" + "DO: more */\n", 7),
+    ("form", "kernels/pool.c", "\tint x;\n", 7),
+    ("form", "kernels/pool.c", "int x; \n", 7),
+    ("form", "kernels/pool.c", "int " + "x" * 140 + ";\n", 7),
+    ("form", "kernels/pool.c", "int x;", 7),
+    ("potfiles", "ui/sl-window.c", 'const char *t = _("Open");\n', 1),
+    ("potfiles", "ui/sl-window.ui", '<property name="label" translatable="yes">Open</property>\n', 1),
+    ("potfiles", "po/POTFILES", "ui/gone.c\n", 2),
+    ("potfiles", "po/POTFILES", "app/a.c\n", 1),
+    ("sizes", "data/big.bin", "x" * (lint.MAX_FILE + 1), 1),
+]
+HARMLESS = [
+    ("endings", "kernels/pool.c", '_Static_assert(1, "x");\n/* abort() */\nchar *s = "exit(1)";\nint on_exit(int);\n'),
+    ("includes", "engine/model.h", "#include <jansson.h>\n#include <pthread.h>\n"),
+]
+
+
+def findings(check, extra):
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        tree = dict(CLEAN)
+        for name, text in extra:
+            tree[name] = tree.get(name, "") + text
+        for name, text in tree.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        return list(lint.CHECKS[check](root, lint.tracked(root)))
+
+
+def main():
+    results = [(f"{check}: clean tree passes", not findings(check, [])) for check in lint.CHECKS]
+    for check, name, text in HARMLESS:
+        results.append((f"{check}: harmless lines in {name} pass", not findings(check, [(name, text)])))
+    for check, name, text, line in PLANTED:
+        found = findings(check, [(name, text)])
+        results.append((f"{check}: {name} + {text.strip()[:40]!r}", (name, line) in [(path, at) for path, at, _ in found]))
+    print(f"1..{len(results)}")
+    for number, (what, good) in enumerate(results, 1):
+        print(f"{'ok' if good else 'not ok'} {number} - {what}")
+
+
+if __name__ == "__main__":
+    main()
