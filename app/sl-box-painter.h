@@ -52,6 +52,8 @@ typedef struct
   double x, y;          /* where the picture's top left corner lies, target units */
   double scale;         /* target units per picture pixel, > 0 */
   double width, height; /* of the picture, picture pixels */
+  /* What can be seen of the target, target units: badges and labels stay inside of it. All 0: the whole picture. */
+  cairo_rectangle_t visible;
 } SlBoxView;
 
 typedef struct
