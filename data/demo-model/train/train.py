@@ -1,0 +1,445 @@
+# SPDX-License-Identifier: MIT
+"""Stage 2: the whole model on questions about pictures.
+
+One step takes pictures of one tile grid; each picture is the prefix of two rows packed with independent questions.  Losses: next token on the
+answers (coordinates against a Gaussian around the true value that narrows), plus dense per-patch losses on the vision features, on the
+projected tokens and on the language model's third layer (there in coordinates of the whole picture).
+
+train.py --data DIR --state FILE --minutes M [--vision FILE] [--init-from DIR]
+  resumes from --state when it exists; --vision starts from stage 1; --init-from starts from an exported checkpoint.
+"""
+import argparse
+import os
+import time
+from collections import defaultdict
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+
+import dataset
+import tasks
+from model import CONFIG, DemoModel, DenseHead, Moe, dense_loss, init_language, layout, total_dense
+from muon import Muon
+from train_vision import matrix_groups, tile_targets
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROW, ROWS = 176, 2
+TAP = 2
+
+
+class Text:
+    """Token ids of prompts and answers, split at <image> as the processor does."""
+
+    def __init__(self, path=os.path.join(HERE, "..", "tokenizer.json")):
+        self.tk = Tokenizer.from_file(path)
+        ident = self.tk.token_to_id
+        self.bos, self.eos, self.image = 0, 1, ident("<image>")
+        self.det, self.end_det = ident("<|det|>"), ident("<|/det|>")
+        self.numbers = [ident(str(v)) for v in range(1000)]
+        self.value = {t: v for v, t in enumerate(self.numbers)}
+        self.memo = {}
+
+    def __len__(self):
+        return self.tk.get_vocab_size()
+
+    def ids(self, s):
+        got = self.memo.get(s)
+        if got is None:
+            got = self.tk.encode(s, add_special_tokens=False).ids
+            if len(self.memo) < 200000:
+                self.memo[s] = got
+        return got
+
+    def segment(self, turns, lead):
+        """(ids, supervised flags, coordinate values or -1) of one or more turns that follow the pictures; `lead` joins them to the text."""
+        ids, sup, val = [], [], []
+        for k, (user, answer) in enumerate(turns):
+            head = self.ids((lead if k == 0 else "<|User|>: ") + user + "\n\n<|Assistant|>:")
+            body = self.ids(answer) + [self.eos]
+            inside = False
+            ids += head + body
+            sup += [False] * len(head) + [True] * len(body)
+            val += [-1] * len(head)
+            for t in body:
+                inside = t == self.det or (inside and t != self.end_det)
+                val.append(self.value.get(t, -1) if inside else -1)
+        return ids, sup, val
+
+
+class Pictures:
+    """All loaded shards, indexed by tile grid."""
+
+    def __init__(self, folder, seed=1):
+        self.folder, self.seed, self.shards = folder, seed, {}
+        self.by_grid, self.marked, self.by_shape = defaultdict(list), defaultdict(list), defaultdict(list)
+        self.refresh()
+
+    def refresh(self):
+        for k in dataset.available(self.folder, self.seed):
+            if k in self.shards:
+                continue
+            d = self.shards[k] = dataset.load(self.folder, k, self.seed)
+            for p, s in enumerate(d["scenes"]):
+                if "marker" in s:
+                    self.marked[s["grid"]].append((k, p))
+                else:
+                    self.by_grid[s["grid"]].append((k, p))
+                    for shape in {o["shape"] for o in s["objects"] if o["kind"] == "shape"}:
+                        self.by_shape[s["grid"], shape].append((k, p))
+
+    def scene(self, key):
+        return self.shards[key[0]]["scenes"][key[1]]
+
+    def tiles(self, key, only_global=False):
+        d = self.shards[key[0]]
+        a, b = d["start"][key[1]], d["start"][key[1] + 1]
+        return np.arange(a, a + 1 if only_global else b)
+
+
+SINGLE = [((1, 1), 27), ((2, 2), 33), ((2, 1), 10), ((1, 2), 10), ((3, 1), 6), ((1, 3), 6), ((4, 1), 4), ((1, 4), 4)]
+PAIRS = [((1, 1), (1, 1)), ((1, 1), (2, 2)), ((2, 2), (2, 2)), ((2, 1), (2, 1)), ((1, 2), (1, 1)), ((2, 2), (2, 1)), ((3, 1), (1, 1))]
+
+
+def choose(rng, weighted):
+    u = rng.random() * sum(w for _, w in weighted)
+    for value, w in weighted:
+        u -= w
+        if u < 0:
+            return value
+    return weighted[-1][0]
+
+
+def pack(text, rng, make, rows, length):
+    """Fills `rows` rows with segments from make(); returns ids, offsets, segment numbers, supervised, coordinate values."""
+    ids = np.full((rows, length), 2, np.int64)
+    off, seg = np.zeros((rows, length), np.int64), np.full((rows, length), -1, np.int64)
+    sup, val = np.zeros((rows, length), bool), np.full((rows, length), -1, np.int64)
+    used, fails, number = [0] * rows, 0, 0
+    while fails < 3:
+        a, s, v = make()
+        place = [r for r in range(rows) if used[r] + len(a) <= length]
+        if not place:
+            fails += 1
+            continue
+        r = place[0]
+        sl = slice(used[r], used[r] + len(a))
+        ids[r, sl], off[r, sl], seg[r, sl], sup[r, sl], val[r, sl] = a, np.arange(len(a)), number, s, v
+        used[r] += len(a)
+        number += 1
+    return ids, off, seg, sup, val
+
+
+def single_questions(text, rng, scene, mix):
+    def make():
+        x = tasks.ask(scene, rng, mix=mix)
+        turns = [(x["user"], x["answer"])]
+        while rng.random() < 0.1:
+            x = tasks.ask(scene, rng, mix=mix)
+            turns.append((x["user"], x["answer"]))
+        return text.segment(turns, "\n" if rng.random() < 0.9 else "")
+    return make
+
+
+def multi_questions(text, rng, scenes):
+    def make():
+        lang = tasks.ZH if rng.random() < 0.28 else tasks.EN
+        if len(scenes) == 2 and "marker" in scenes[0] and rng.random() < 0.7:
+            x = tasks.in_context(scenes[0], scenes[1], rng, lang)
+        else:
+            x = tasks.compare(scenes, rng, lang)
+        return text.segment([(x["user"], x["answer"])], "\n")
+    return make
+
+
+class Batch:
+    """Pictures and packed questions of one step.  kinds: one, two, three pictures, none."""
+
+    def __init__(self, pics, text, rng, mix, tokens):
+        u = rng.random()
+        self.count = 1 if u < 0.84 else 2 if u < 0.95 else 3 if u < 0.985 else 0
+        self.grids, chosen = [], []
+        if self.count == 1:
+            grid = choose(rng, SINGLE)
+            self.grids = [grid]
+        elif self.count == 2:
+            self.grids = list(PAIRS[rng.integers(len(PAIRS))])
+        else:
+            self.grids = [(1, 1)] * self.count
+        lead = "<|User|>: "
+        named = self.count > 1 and rng.random() < 0.3
+        self.pieces = [[text.bos] + (text.ids(lead + ("This is image_1: " if named else "")) if self.count else [])]
+        for j in range(1, self.count):
+            self.pieces.append(text.ids(f"\nThis is image_{j + 1}: " if named else "\n"))
+        self.prefix = sum(map(len, self.pieces)) + sum(len(layout(g)) for g in self.grids)
+        size = max(4, int(tokens / (self.prefix + ROW * ROWS)))
+        packed = []
+        for _ in range(size):
+            keys = self._keys(pics, rng)
+            chosen.append(keys)
+            scenes = [pics.scene(k) for k in keys]
+            if self.count == 1:
+                make = single_questions(text, rng, scenes[0], mix)
+            elif self.count:
+                make = multi_questions(text, rng, scenes)
+            else:
+                make = lambda: self._blank(text, rng)
+            packed.append(pack(text, rng, make, ROWS, ROW))
+        self.rows, self.off, self.seg, self.sup, self.val = (torch.from_numpy(np.stack(a)) for a in zip(*packed))
+        self.size = size
+        only = self.count == 3
+        self.picks = [(k, pics.tiles(k, only)) for keys in chosen for k in keys]
+        self.scenes = [pics.scene(k) for keys in chosen for k in keys]
+        self.only_global = only
+
+    def _keys(self, pics, rng):
+        keys = []
+        for j, grid in enumerate(self.grids):
+            pool = pics.by_grid[grid]
+            if self.count == 3:
+                pool = pics.by_grid[choose(rng, SINGLE)]
+            if self.count == 2 and j == 0 and pics.marked[grid] and rng.random() < 0.8:
+                pool = pics.marked[grid]
+            if j == 1 and "marker" in pics.scene(keys[0]) and rng.random() < 0.85:
+                first = pics.scene(keys[0])
+                pool = pics.by_shape[grid, first["objects"][first["marker"]]["shape"]] or pool
+            keys.append(pool[rng.integers(len(pool))])
+        return keys
+
+    @staticmethod
+    def _blank(text, rng):
+        lang = tasks.ZH if rng.random() < 0.28 else tasks.EN
+        empty = {"objects": [], "width": 92, "height": 92}
+        if rng.random() < 0.5:
+            x = tasks.outside(empty, rng, lang)
+            user, answer = x["user"], x["answer"]
+        else:
+            fake = {"objects": [{"kind": "shape", "shape": tasks.pick(rng, list(tasks.SHAPE_ZH)), "color": tasks.pick(rng, list(tasks.COLOR_ZH)),
+                                 "box": [9, 9, 40, 40]}], "width": 92, "height": 92}
+            x = tasks.ask(fake, rng, lang=lang)
+            user, answer = x["user"], x["answer"]
+            if answer not in (tasks.REFUSE[lang], tasks.HELLO[lang]):
+                answer = tasks.NO_PICTURE[lang]
+        return text.segment([(user, answer)], "<|User|>: ")
+
+    def tiles(self, pics):
+        return torch.from_numpy(np.concatenate([pics.shards[k[0]]["tiles"][t[0]:t[-1] + 1] for k, t in self.picks]))
+
+    def targets(self, pics):
+        parts = [tile_targets(pics.shards[k[0]], t) for k, t in self.picks]
+        return [torch.cat(p) for p in zip(*parts)]
+
+    def prefix_embeddings(self, model, features):
+        """[size, prefix, hidden] and the projected tiles."""
+        emb = model.language.embed_tokens
+        text = [emb(torch.tensor(p)).expand(self.size, -1, -1) for p in self.pieces]
+        if not self.count:
+            return text[0], None
+        grids = self.grids * self.size
+        tokens, projected = [], model.projector(features)
+        per = [1 if self.only_global or g == (1, 1) else 1 + g[0] * g[1] for g in self.grids]
+        cells = projected.view(self.size, sum(per), *projected.shape[1:]).flatten(1, 2)
+        cells = torch.cat([cells, model.image_newline.expand(self.size, 1, -1), model.view_seperator.expand(self.size, 1, -1)], 1)
+        base, last = 0, sum(per) * 25
+        for j, g in enumerate(self.grids):
+            index = [last + c if t < 0 else (base + t) * 25 + c for t, c in layout(g)]
+            tokens += [text[j], cells[:, torch.tensor(index)]]
+            base += per[j]
+        return torch.cat(tokens, 1), projected
+
+
+def quads(x):
+    """[n, 81, ...] patch targets to [n, 25, 4, ...] cells of 2x2 patches, and which of them exist."""
+    n = len(x)
+    tail = x.shape[2:]
+    y = x.new_zeros((n, 10, 10) + tail)
+    y[:, :9, :9] = x.view((n, 9, 9) + tail)
+    return y.view((n, 5, 2, 5, 2) + tail).transpose(2, 3).reshape((n, 25, 4) + tail)
+
+
+def valid_quads():
+    return quads(torch.ones(1, 81))[0]
+
+
+def absolute_boxes(batch, pics):
+    """Per tile and patch: the object's box in picture coordinates, 0..10 on both axes."""
+    out = []
+    for (k, tiles), scene in zip(batch.picks, batch.scenes):
+        d = pics.shards[k[0]]
+        b = torch.from_numpy(d["box"][tiles].astype(np.float32))
+        m = torch.from_numpy(d["maps"][tiles])[:, None]
+        s, o = m[..., [0, 1, 0, 1]], m[..., [2, 3, 2, 3]]
+        out.append((b - o) / s / torch.tensor([scene["width"], scene["height"]] * 2) * 10)
+    return torch.cat(out)
+
+
+def answer_loss(model, hidden, batch, text, sigma):
+    """Mean loss over answer tokens, and the mean absolute error of coordinates (in thousandths) of the argmax."""
+    sup = batch.sup[:, :, 1:]
+    h = hidden[:, :, :-1][sup]
+    goal, val = batch.rows[:, :, 1:][sup], batch.val[:, :, 1:][sup]
+    logits = model.language.lm_head(h)
+    is_coord = val >= 0
+    logp = F.log_softmax(logits, -1)
+    plain = -logp.gather(1, goal[:, None])[:, 0]
+    loss = plain
+    error = torch.zeros(())
+    if is_coord.any():
+        number = logp[is_coord][:, torch.tensor(text.numbers)]
+        v = val[is_coord]
+        soft = torch.exp(-0.5 * ((torch.arange(1000)[None] - v[:, None]) / sigma) ** 2)
+        soft = soft / soft.sum(1, keepdim=True)
+        coord = -(soft * number).sum(1) + (soft * (soft + 1e-12).log()).sum(1)
+        loss = torch.cat([plain[~is_coord], coord])
+        weight = torch.cat([torch.ones(int((~is_coord).sum())), torch.full((len(v),), 1.5)])
+        loss = (loss * weight).sum() / weight.sum()
+        error = (number.argmax(1) - v).abs().float().median()
+        coord = coord.mean()
+    else:
+        loss, coord = loss.mean(), torch.zeros(())
+    return loss, {"text": plain[~is_coord].mean().item(), "coord": coord.item(), "err": error.item()}
+
+
+class Trainer:
+    def __init__(self, a):
+        self.a = a
+        torch.set_num_threads(a.threads)
+        torch.manual_seed(3)
+        self.text = Text()
+        self.model = DemoModel(len(self.text))
+        init_language(self.model, self.text.numbers)
+        w, h = CONFIG["vision"]["width"], CONFIG["hidden"]
+        self.heads = torch.nn.ModuleDict({"vision": DenseHead(w), "projected": DenseHead(h, 4), "tap": DenseHead(h, 4)})
+        self.step, self.spent = 0, 0.0
+        vision = [(n, p) for n, p in self.model.named_parameters() if n.startswith("vision.")] + \
+            [("vision_head." + n, p) for n, p in self.heads["vision"].named_parameters()]
+        rest = [(n, p) for n, p in self.model.named_parameters() if not n.startswith("vision.") and p.requires_grad] + \
+            [("head." + n, p) for k in ("projected", "tap") for n, p in self.heads[k].named_parameters()]
+        groups = matrix_groups(rest, a.lr) + matrix_groups(vision, a.lr)
+        for g, part in zip(groups, ("rest", "rest", "vision", "vision")):
+            g["part"] = part
+        self.vision_params = [p for _, p in vision]
+        self.opt = Muon(groups, a.lr)
+        self.params = [p for g in groups for p in g["params"]]
+        self.moes = [m for m in self.model.modules() if isinstance(m, Moe)]
+        if os.path.exists(a.state):
+            s = torch.load(a.state)
+            self.model.load_state_dict(s["model"]), self.heads.load_state_dict(s["heads"]), self.opt.load_state_dict(s["opt"])
+            self.step, self.spent = s["step"], s["spent"]
+        elif a.init_from:
+            import export
+            export.load_into(self.model, a.init_from)
+        elif a.vision:
+            s = torch.load(a.vision)
+            self.model.vision.load_state_dict(s["vision"]), self.heads["vision"].load_state_dict(s["head"])
+        self.rng = np.random.default_rng(100 + self.step)
+        self.pics = Pictures(a.data)
+
+    def save(self, spent):
+        s = {"model": self.model.state_dict(), "heads": self.heads.state_dict(), "opt": self.opt.state_dict(), "step": self.step, "spent": spent}
+        torch.save(s, self.a.state + ".tmp")
+        os.replace(self.a.state + ".tmp", self.a.state)
+
+    def mix(self, minutes):
+        if minutes < self.a.easy_minutes:
+            return [(tasks.locate, 50), (tasks.find_all, 14), (tasks.color_of, 8), (tasks.shape_of, 8), (tasks.count, 8), (tasks.read, 8),
+                    (tasks.yes_no, 4), (tasks.describe, 5)]
+        return tasks.MIX
+
+    def one(self, minutes, sigma, frozen, vision_scale):
+        b = Batch(self.pics, self.text, self.rng, self.mix(minutes), self.a.tokens)
+        m, stats, extra = self.model, {}, 0.0
+        features = None
+        if b.count:
+            with torch.set_grad_enabled(not frozen):
+                features = m.vision(b.tiles(self.pics))
+        prefix, projected = b.prefix_embeddings(m, features)
+        hidden, tapped, _ = m.language(prefix, b.rows, b.off + b.prefix, b.seg, TAP)
+        loss, stats = answer_loss(m, hidden, b, self.text, sigma)
+        if b.count and self.a.dense > 0:
+            kind, color, box, center, mark, chars = b.targets(self.pics)
+            if not frozen:
+                extra = extra + total_dense(dense_loss(self.heads["vision"](features), kind, color, box, center, mark, chars)) * vision_scale
+            qk, qc, qz, qm, qh = (quads(t) for t in (kind, color, center, mark, chars))
+            v = valid_quads()
+            parts = dense_loss(self.heads["projected"](projected), qk, qc, quads(box), qz, qm, qh, v.expand_as(qz))
+            extra = extra + 0.3 * total_dense(parts)
+            qb, index = quads(absolute_boxes(b, self.pics)), self._tap_index(b)
+            at, tile, cell = index
+            pick = lambda t: t.view(b.size, -1, *t.shape[1:])[:, tile, cell]
+            o = self.heads["tap"](tapped[:, at])
+            parts = dense_loss(o, pick(qk), pick(qc), pick(qb), pick(qz), pick(qm), pick(qh), v[cell].expand(b.size, -1, -1))
+            extra = extra + total_dense(parts)
+            stats.update({"t_" + k: x.item() for k, x in parts.items()})
+        (loss + self.a.dense * extra).backward()
+        return stats
+
+    @staticmethod
+    def _tap_index(b):
+        """Prefix positions of image cells with their tile (within the sample) and cell."""
+        at, tile, cell, base, pos = [], [], [], 0, 0
+        for j, g in enumerate(b.grids):
+            pos += len(b.pieces[j])
+            for t, c in layout(g):
+                if t >= 0:
+                    at.append(pos), tile.append(base + t), cell.append(c)
+                pos += 1
+            base += 1 if b.only_global or g == (1, 1) else 1 + g[0] * g[1]
+        return at, tile, cell
+
+    def run(self):
+        a, begun, saved, ema = self.a, time.time(), time.time(), {}
+        while True:
+            spent = self.spent + time.time() - begun
+            if spent > a.minutes * 60:
+                break
+            done, minutes = spent / (a.minutes * 60), spent / 60
+            frozen = minutes < a.freeze_minutes
+            rate = a.lr * min(1, (self.step + 1) / 80) * min(1.0, 0.04 + (1 - done) / a.decay)
+            for g in self.opt.param_groups:
+                g["lr"] = rate * (a.vision_lr if g["part"] == "vision" else 1)
+            sigma = max(a.sigma_end, a.sigma * (1 - done / 0.7) + a.sigma_end * done / 0.7)
+            self.opt.zero_grad(set_to_none=True)
+            stats = self.one(minutes, sigma, frozen, 0.5)
+            torch.nn.utils.clip_grad_norm_(self.params, 3.0)
+            self.opt.step()
+            for moe in self.moes:
+                moe.balance(0.002 if done < 0.8 else 0.0005)
+            self.step += 1
+            for k, v in stats.items():
+                ema[k] = ema.get(k, v) * 0.97 + 0.03 * v
+            if self.step % 25 == 0:
+                loads = [(m.load.max() / m.load.float().mean()).item() for m in self.moes]
+                print(self.step, f"{spent:.0f}s lr {rate:.1e} sigma {sigma:.1f}", " ".join(f"{k} {v:.3f}" for k, v in ema.items()),
+                      f"maxload {max(loads):.2f}", flush=True)
+            if self.step % 200 == 0:
+                self.pics.refresh()
+            if time.time() - saved > 150:
+                self.save(spent)
+                saved = time.time()
+        self.save(spent)
+
+
+def arguments():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--data", required=True)
+    ap.add_argument("--state", required=True)
+    ap.add_argument("--vision")
+    ap.add_argument("--init-from")
+    ap.add_argument("--minutes", type=float, default=90)
+    ap.add_argument("--easy-minutes", type=float, default=12)
+    ap.add_argument("--freeze-minutes", type=float, default=0)
+    ap.add_argument("--lr", type=float, default=2e-3)
+    ap.add_argument("--vision-lr", type=float, default=0.5)
+    ap.add_argument("--decay", type=float, default=0.45, help="share of the time, at the end, in which the rate falls linearly")
+    ap.add_argument("--dense", type=float, default=0.5)
+    ap.add_argument("--sigma", type=float, default=25)
+    ap.add_argument("--sigma-end", type=float, default=3)
+    ap.add_argument("--tokens", type=int, default=7000)
+    ap.add_argument("--threads", type=int, default=2)
+    return ap.parse_args()
+
+
+if __name__ == "__main__":
+    Trainer(arguments()).run()
