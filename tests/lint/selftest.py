@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Every lint can fail: for each check, a small tree with one planted violation is found at its line, and the same tree
 without it passes. Speaks TAP."""
+import json
 import pathlib
 import sys
 import tempfile
 
 sys.dont_write_bytecode = True
+import analyze  # noqa: E402
 import lint  # noqa: E402
 
 HEAD = "/* SPDX-License-Identifier: MIT\n *\n * Owns nothing.\n */\n"
@@ -57,6 +59,19 @@ HARMLESS = [
     ("endings", "kernels/pool.c", '_Static_assert(1, "x");\n/* abort() */\nchar *s = "exit(1)";\nint on_exit(int);\n'),
     ("includes", "engine/model.h", "#include <jansson.h>\n#include <pthread.h>\n"),
 ]
+BUGS = {"gcc": "free(p);\n    free(p);\n", "cppcheck": "char a[2];\n    a[2] = 0;\n    use(a);\n"}
+
+
+def analysed(tool, body):
+    """What a tool finds in one function with this body."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        (root / "engine").mkdir()
+        (root / "engine/bad.c").write_text(f"#include <stdlib.h>\nvoid use(char *p);\nvoid f(char *p)\n{{\n    {body}}}\n")
+        entry = {"directory": folder, "file": "engine/bad.c", "command": "cc -O1 -o bad.o -c engine/bad.c"}
+        (root / "compile_commands.json").write_text(json.dumps([entry]))
+        analyze.ROOT = root
+        return {"gcc": analyze.run_gcc, "cppcheck": analyze.run_cppcheck}[tool](root)
 
 
 def findings(check, extra):
@@ -78,6 +93,9 @@ def main():
     for check, name, text, line in PLANTED:
         found = findings(check, [(name, text)])
         results.append((f"{check}: {name} + {text.strip()[:40]!r}", (name, line) in [(path, at) for path, at, _ in found]))
+    for tool, bug in BUGS.items():
+        results.append((f"{tool}: a harmless function passes", not analysed(tool, "use(p);\n")))
+        results.append((f"{tool}: a planted bug is found", any(":6:" in line for line in analysed(tool, bug))))
     print(f"1..{len(results)}")
     for number, (what, good) in enumerate(results, 1):
         print(f"{'ok' if good else 'not ok'} {number} - {what}")
