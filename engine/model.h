@@ -9,8 +9,8 @@
  *
  *   config   immutable, every field range-checked (config.c)
  *   weights  immutable after binding, shared by sessions (weights.c: one table line per tensor)
- *   kv       per session: the cache and what is in it (session.c)
- *   scratch  per session: sized once from config and chunk, nothing is allocated while decoding (forward.c)
+ *   kv       per session: the cache (decoder.c) and what is in it (session.c)
+ *   scratch  per session: sized once from config and chunk, nothing is allocated while decoding (decoder.c)
  */
 #ifndef VL2_MODEL_H
 #define VL2_MODEL_H
@@ -92,6 +92,8 @@ struct vl2_weights {
     struct vl2_layer *layers;                 /* [lm.layers] */
     struct vlk_weight norm, head;             /* [hidden], [vocab][hidden] */
     uint64_t parameters, bytes;               /* of what is bound */
+    struct vlk_weight **bound;                /* every weight above that was imported, for its release */
+    size_t n_bound;
 };
 
 /* Token ids that the prompt and the generation loop need; all < config.lm.vocab. */
@@ -110,6 +112,9 @@ struct vl2_engine {
     struct vl2_checkpoint *checkpoint; /* kept open: weights may point into it */
     struct vlk_rope rope;              /* tables (be) for positions 0 … context-1 */
     float *rope_cos, *rope_sin;        /* (be) [context][dim/2], what `rope` points to */
+    float attention_scale;             /* of the decoder's softmax, yarn's mscale included */
+    struct vl2_box_grammar *grammar;   /* made when it is first wanted; NULL until then */
+    char *dir, router[48];             /* texts of info */
     struct vl2_info info;
 };
 

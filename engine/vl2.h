@@ -170,6 +170,7 @@ struct vl2_prompt {
     size_t n_ids;
     struct vl2_prompt_picture *pictures; /* in order of appearance */
     size_t n_pictures;
+    size_t answer_first; /* where a last assistant message begins, whose text is continued; n_ids if there is none */
 };
 vl2_status vl2_prompt_build(const vl2_engine *engine, const vl2_conversation *conversation, struct vl2_prompt *out, vl2_error *err);
 void vl2_prompt_deinit(struct vl2_prompt *prompt);
@@ -179,7 +180,7 @@ void vl2_prompt_deinit(struct vl2_prompt *prompt);
 typedef struct vl2_session vl2_session;
 
 struct vl2_session_options {
-    int32_t context;          /* 0 = the model's max_position_embeddings */
+    int32_t context;          /* 0 = the model's max_position_embeddings, which is also the most */
     int32_t chunk_size;       /* prefill chunk, 0 = chosen */
     size_t picture_cache_bytes; /* budget of projected picture embeddings, 0 = default */
 };
@@ -221,7 +222,8 @@ struct vl2_generate_options {
     bool constrain_boxes;   /* box grammar inside <|det|> … <|/det|> */
 };
 
-/* One generated token. `text` is the newly completed UTF-8 (may be empty while a code point is open, special tokens as text). */
+/* One generated token. `text` is the newly completed UTF-8 (may be empty while a code point is open, special tokens as text);
+ * bytes of a code point that is still open when the generation ends are dropped. */
 struct vl2_token {
     int32_t id;
     const char *text;
@@ -244,7 +246,9 @@ struct vl2_generation {
     size_t mask_changed; /* steps where the box grammar changed the choice */
 };
 
-/* Generates after a successful sync. A cancel returns VL2_OK with stop = VL2_STOP_CANCELLED. */
+/* Generates after a successful sync. A cancel returns VL2_OK with stop = VL2_STOP_CANCELLED. The session remembers the ids of
+ * the answer: a later sync with the same text (white space at its ends aside) reuses them and their place in the cache.
+ * VL2_STOP_REPETITION: the last 128 or more tokens were at least four rounds of one cycle of at most 64 tokens. */
 vl2_status vl2_session_generate(vl2_session *session, const struct vl2_generate_options *options, const vl2_cancel *cancel,
                                 vl2_token_fn on_token, void *user, struct vl2_generation *out, vl2_error *err);
 

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A checkpoint directory: its JSON files and its tensors. One or many safetensors files (with model.safetensors.index.json),
+ * mapped read-only; every header, offset, shape and dtype is checked before a byte of data is believed.
+ * Used by engine.c and weights.c on the inference thread. It must not know what a tensor means.
+ */
+#ifndef VL2_CHECKPOINT_H
+#define VL2_CHECKPOINT_H
+
+#include "engine/vl2.h"
+#include "kernels/vlk.h"
+
+#include <jansson.h>
+
+#define VL2_MAX_DIMS 8
+#define VL2_MAX_SHARDS 1024
+#define VL2_MAX_TENSORS 1000000
+#define VL2_MAX_HEADER_BYTES (100u << 20) /* the limit that the safetensors library itself sets */
+#define VL2_MAX_JSON_BYTES (64u << 20)
+
+struct vl2_tensor {
+    const char *name;
+    const char *dtype_name; /* as in the file: "BF16", "I64", … */
+    bool is_float;          /* dtype is valid: F32, BF16 or F16 */
+    vlk_dtype dtype;
+    int32_t n_dims;
+    int64_t dims[VL2_MAX_DIMS];
+    const uint8_t *data; /* in the mapped file, any alignment */
+    size_t bytes;
+    const char *file; /* path, for messages */
+    bool used;        /* set by weights.c */
+};
+
+typedef struct vl2_checkpoint vl2_checkpoint;
+
+/* Opens every tensor file of a directory. Does not read the tensors' data. */
+vl2_status vl2_checkpoint_open(const char *dir, vl2_checkpoint **out, vl2_error *err);
+void vl2_checkpoint_close(vl2_checkpoint *checkpoint);
+
+/* NULL when there is no tensor of that name. */
+struct vl2_tensor *vl2_checkpoint_find(vl2_checkpoint *checkpoint, const char *name);
+
+size_t vl2_checkpoint_count(const vl2_checkpoint *checkpoint);
+struct vl2_tensor *vl2_checkpoint_tensor(vl2_checkpoint *checkpoint, size_t i); /* sorted by name */
+uint64_t vl2_checkpoint_bytes(const vl2_checkpoint *checkpoint);                /* of all tensors */
+
+/* VL2_ERR_IO naming the file when a mapped file shrank or failed while it was in use. */
+vl2_status vl2_checkpoint_check(const vl2_checkpoint *checkpoint, vl2_error *err);
+
+/* Reads dir/name as one JSON object: no duplicate keys, no NaN, size limited. *out is released with json_decref(). */
+vl2_status vl2_json_load(const char *dir, const char *name, json_t **out, vl2_error *err);
+
+#endif

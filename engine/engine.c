@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Opening and closing a model: backend, config, tokenizer, tensors, rotary tables, facts. See engine/vl2.h. Everything is
+ * checked here, so that the forward pass never meets a shape or an id that does not fit.
+ */
+#include "engine/model.h"
+
+#include "engine/backend.h"
+#include "engine/box_grammar.h"
+#include "engine/checkpoint.h"
+#include "engine/config.h"
+#include "engine/error.h"
+#include "engine/rope.h"
+#include "engine/tokenizer.h"
+#include "engine/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static vl2_status open_backend(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
+    const char *device = options->device ? options->device : "auto";
+    if (strcmp(device, "cuda") == 0)
+        return vl2_fail(err, VL2_ERR_DEVICE, "This build has no CUDA module; the CPU can be used instead.");
+    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
+        return vl2_fail(err, VL2_ERR_USAGE, "The device \"%.40s\" is unknown; auto, cpu and cuda are known.", device);
+    struct vlk_error failure = {0};
+    e->backend = vlk_cpu_open(&(struct vlk_cpu_options){.threads = options->threads, .isa = options->isa}, &failure);
+    if (e->backend)
+        return VL2_OK;
+    return vl2_fail(err, failure.code == VLK_ERR_MEMORY ? VL2_ERR_MEMORY : VL2_ERR_DEVICE, "%s", failure.text);
+}
+
+/* bos and eos come from the tokenizer; config.json fills in for a tokenizer that names none. */
+static vl2_status open_tokenizer(struct vl2_engine *e, const char *dir, vl2_error *err) {
+    vl2_status status = vl2_tokenizer_open(dir, &e->tokenizer, err);
+    if (status != VL2_OK)
+        return status;
+    e->special = *vl2_tokenizer_special(e->tokenizer);
+    if (e->special.bos < 0)
+        e->special.bos = e->config.lm.bos;
+    if (e->special.eos < 0)
+        e->special.eos = e->config.lm.eos;
+    int32_t size = vl2_tokenizer_size(e->tokenizer);
+    if (size > e->config.lm.vocab)
+        return vl2_fail(err, VL2_ERR_MODEL, "%s/tokenizer.json uses token ids up to %d, but the model has %d embeddings.", dir,
+                        size - 1, e->config.lm.vocab);
+    return VL2_OK;
+}
+
+static vl2_status make_rope(struct vl2_engine *e, vl2_error *err) {
+    struct vlk_backend *be = e->backend;
+    int32_t positions = e->config.lm.context, dim = vl2_rope_dim(&e->config);
+    size_t half = (size_t) dim / 2, count = (size_t) positions * half;
+    float *host = vlk_alloc(2 * count + half, sizeof *host);
+    e->rope_cos = be->ops->mem_alloc(be, count * sizeof *host);
+    e->rope_sin = be->ops->mem_alloc(be, count * sizeof *host);
+    if (host && e->rope_cos && e->rope_sin) {
+        vl2_rope_fill(&e->config, positions, host + 2 * count, host, host + count);
+        be->ops->mem_write(be, e->rope_cos, host, count * sizeof *host);
+        be->ops->mem_write(be, e->rope_sin, host + count, count * sizeof *host);
+    }
+    bool ok = host && e->rope_cos && e->rope_sin;
+    vlk_free(host);
+    if (!ok)
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the rotary tables of %d positions.", positions);
+    e->rope = (struct vlk_rope){.cos = e->rope_cos, .sin = e->rope_sin, .dim = dim, .interleaved = e->config.lm.mla};
+    e->attention_scale = vl2_attention_scale(&e->config);
+    return VL2_OK;
+}
+
+/* The element type that holds most of the model's bytes. */
+static const char *main_dtype(vl2_checkpoint *checkpoint) {
+    uint64_t bytes[VLK_DTYPE_COUNT] = {0};
+    vlk_dtype most = VLK_F32;
+    for (size_t i = 0; i < vl2_checkpoint_count(checkpoint); i++) {
+        const struct vl2_tensor *t = vl2_checkpoint_tensor(checkpoint, i);
+        if (!t->used)
+            continue;
+        bytes[t->dtype] += t->bytes;
+        if (bytes[t->dtype] > bytes[most])
+            most = t->dtype;
+    }
+    return vlk_dtype_name(most);
+}
+
+static void fill_info(struct vl2_engine *e, const char *device) {
+    static const char *const scores[] = {"softmax", "sigmoid"}, *const methods[] = {"greedy", "group_limited_greedy", "noaux_tc"};
+    const struct vl2_config *c = &e->config;
+    if (c->lm.experts)
+        snprintf(e->router, sizeof e->router, "%s %s", scores[c->lm.score], methods[c->lm.topk]);
+    else
+        snprintf(e->router, sizeof e->router, "none");
+    e->info = (struct vl2_info){
+        .dir = e->dir,
+        .device = device,
+        .isa = vlk_cpu_isa(e->backend),
+        .architecture = c->lm.mla ? "MLA" : "MHA",
+        .router = e->router,
+        .parameters = e->weights.parameters,
+        .weight_bytes = e->weights.bytes,
+        .layers = c->lm.layers,
+        .hidden = c->lm.hidden,
+        .heads = c->lm.heads,
+        .vocab = c->lm.vocab,
+        .experts = c->lm.experts,
+        .experts_per_token = c->lm.experts_per_token,
+        .context = c->lm.context,
+        .vision_layers = c->vision.layers,
+        .vision_width = c->vision.width,
+        .tile_side = c->tiles.side,
+        .patch = c->vision.patch,
+        .tokens_per_tile = c->projector.grid * c->projector.grid,
+        .n_candidates = c->tiles.n_candidates,
+        .candidates = c->tiles.candidates,
+        .threads = vlk_cpu_threads(e->backend),
+        .weight_dtype = main_dtype(e->checkpoint),
+    };
+}
+
+static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct vl2_engine_options *options, vl2_error *err) {
+    vl2_status status = vl2_config_load(dir, &e->config, err);
+    if (status == VL2_OK)
+        status = open_tokenizer(e, dir, err);
+    if (status == VL2_OK)
+        status = vl2_checkpoint_open(dir, &e->checkpoint, err);
+    if (status == VL2_OK)
+        status = open_backend(e, options, err);
+    if (status == VL2_OK)
+        status = vl2_weights_bind(e->backend, &e->config, e->checkpoint, options, &e->weights, err);
+    if (status == VL2_OK)
+        status = make_rope(e, err);
+    if (status == VL2_OK)
+        status = vl2_backend_wait(e, err);
+    return status;
+}
+
+vl2_status vl2_engine_open(const char *dir, const struct vl2_engine_options *options, vl2_engine **out, vl2_error *err) {
+    static const struct vl2_engine_options defaults = {0};
+    *out = NULL;
+    size_t length = strlen(dir) + 1;
+    struct vl2_engine *e = vlk_alloc(1, sizeof *e);
+    char *dir_copy = vlk_alloc(length, 1);
+    if (!e || !dir_copy) {
+        vlk_free(e);
+        vlk_free(dir_copy);
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to open %s.", dir);
+    }
+    memcpy(dir_copy, dir, length);
+    e->dir = dir_copy;
+    vl2_status status = open_parts(e, dir, options ? options : &defaults, err);
+    if (status != VL2_OK) {
+        vl2_engine_close(e);
+        return status;
+    }
+    fill_info(e, "cpu");
+    *out = e;
+    return VL2_OK;
+}
+
+void vl2_engine_close(vl2_engine *e) {
+    if (!e)
+        return;
+    vl2_box_grammar_close(e->grammar);
+    if (e->backend) {
+        vl2_weights_deinit(e->backend, &e->config, &e->weights);
+        if (e->rope_cos)
+            e->backend->ops->mem_free(e->backend, e->rope_cos);
+        if (e->rope_sin)
+            e->backend->ops->mem_free(e->backend, e->rope_sin);
+        e->backend->ops->close(e->backend);
+    }
+    vl2_checkpoint_close(e->checkpoint);
+    vl2_tokenizer_close(e->tokenizer);
+    vlk_free(e->dir);
+    vlk_free(e);
+}
+
+const struct vl2_info *vl2_engine_info(const vl2_engine *engine) {
+    return &engine->info;
+}
+
+const vl2_tokenizer *vl2_engine_tokenizer(const vl2_engine *engine) {
+    return engine->tokenizer;
+}
+
+struct vl2_tile_rule vl2_engine_tile_rule(const vl2_engine *engine) {
+    return engine->config.tiles;
+}

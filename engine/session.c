@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sessions: what is in the cache, what of it a new conversation can keep, and reading the rest. See engine/vl2.h and
+ * engine/session.h. Everything runs on the inference thread; `length` only ever counts tokens whose keys and values are
+ * complete in every layer, so that a cancel or an error anywhere leaves a valid shorter timeline.
+ */
+#include "engine/session.h"
+
+#include "engine/backend.h"
+#include "engine/error.h"
+
+#include <string.h>
+
+enum { DEFAULT_CHUNK = 256, F32_CACHE_LIMIT = 512 << 20, DEFAULT_PICTURE_BYTES = 256 << 20 };
+
+/* Halving the cache is worth a rounding of 2^-9 only where it is large. */
+static vlk_dtype choose_cache_dtype(const struct vl2_config *c, int32_t context) {
+    return vl2_kv_bytes(c, context, VLK_F32) <= F32_CACHE_LIMIT ? VLK_F32 : VLK_BF16;
+}
+
+static vl2_status check_memory(const struct vl2_engine *e, int32_t context, int32_t chunk, vlk_dtype dtype, vl2_error *err) {
+    uint64_t needed = vl2_kv_bytes(&e->config, context, dtype) + vl2_scratch_bytes(&e->config, chunk);
+    uint64_t available = vl2_memory_available();
+    if (needed <= available)
+        return VL2_OK;
+    return vl2_fail(err, VL2_ERR_MEMORY, "A context of %d tokens needs %llu MiB; %llu MiB are free.", context,
+                    (unsigned long long) (needed >> 20), (unsigned long long) (available >> 20));
+}
+
+static bool allocate_host_parts(struct vl2_session *s) {
+    size_t vocab = (size_t) s->engine->config.lm.vocab;
+    struct vlk_backend *be = s->engine->backend;
+    s->ids = vlk_alloc(s->capacity, sizeof *s->ids);
+    s->answer = vlk_alloc(s->capacity + 1, sizeof *s->answer);
+    s->seen_host = vlk_alloc(vocab, 1);
+    s->allowed = vlk_alloc((vocab + 31) / 32, sizeof *s->allowed);
+    s->seen = be->ops->mem_alloc(be, vocab);
+    s->result = be->ops->mem_alloc(be, sizeof *s->result);
+    return s->ids && s->answer && s->seen_host && s->allowed && s->seen && s->result;
+}
+
+vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options *options, vl2_session **out, vl2_error *err) {
+    static const struct vl2_session_options defaults = {0};
+    if (!options)
+        options = &defaults;
+    *out = NULL;
+    int32_t limit = engine->config.lm.context, context = options->context ? options->context : limit;
+    if (context < 1 || context > limit)
+        return vl2_fail(err, VL2_ERR_USAGE, "A context of %d tokens was asked for; the model's is %d.", context, limit);
+    if (options->chunk_size < 0)
+        return vl2_fail(err, VL2_ERR_USAGE, "A chunk of %d tokens makes no sense.", options->chunk_size);
+    int32_t chunk = options->chunk_size ? options->chunk_size : DEFAULT_CHUNK;
+    chunk = chunk < context ? chunk : context;
+    vlk_dtype dtype = choose_cache_dtype(&engine->config, context);
+    struct vl2_session *s = vlk_alloc(1, sizeof *s);
+    if (!s)
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for a session.");
+    s->engine = engine;
+    s->capacity = (size_t) context;
+    s->pictures.budget = options->picture_cache_bytes ? options->picture_cache_bytes : DEFAULT_PICTURE_BYTES;
+    vl2_status status = check_memory(engine, context, chunk, dtype, err);
+    if (status == VL2_OK)
+        status = vl2_kv_init(engine, context, dtype, &s->kv, err);
+    if (status == VL2_OK)
+        status = vl2_scratch_init(engine, chunk, &s->scratch, err);
+    if (status == VL2_OK && !allocate_host_parts(s))
+        status = vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for a session of %d tokens.", context);
+    if (status != VL2_OK) {
+        vl2_session_close(s);
+        return status;
+    }
+    *out = s;
+    return VL2_OK;
+}
+
+void vl2_session_close(vl2_session *s) {
+    if (!s)
+        return;
+    struct vlk_backend *be = s->engine->backend;
+    vl2_picture_cache_deinit(s->engine, &s->pictures);
+    vl2_answers_deinit(&s->answers);
+    vl2_kv_deinit(s->engine, &s->kv);
+    vl2_scratch_deinit(s->engine, &s->scratch);
+    if (s->seen)
+        be->ops->mem_free(be, s->seen);
+    if (s->result)
+        be->ops->mem_free(be, s->result);
+    vlk_free(s->seen_host);
+    vlk_free(s->allowed);
+    vlk_free(s->ids);
+    vlk_free(s->spans);
+    vlk_free(s->answer);
+    vlk_free(s->answer_text);
+    vlk_free(s);
+}
+
+size_t vl2_session_length(const vl2_session *s) {
+    return s->length;
+}
+
+size_t vl2_session_capacity(const vl2_session *s) {
+    return s->capacity;
+}
+
+/* ------------------------------------------------------------------------------------------------ planning */
+
+vl2_status vl2_plan_make(struct vl2_session *s, const vl2_conversation *conversation, struct vl2_plan *plan, vl2_error *err) {
+    *plan = (struct vl2_plan){0};
+    vl2_status status = vl2_prompt_build_reusing(s->engine, conversation, &s->answers, &plan->prompt, err);
+    if (status != VL2_OK)
+        return status;
+    const struct vl2_prompt *prompt = &plan->prompt;
+    if (prompt->n_ids > s->capacity) {
+        status = vl2_fail(err, VL2_ERR_CONTEXT, "The conversation needs %zu tokens; the context holds %zu.", prompt->n_ids,
+                          s->capacity);
+        vl2_plan_deinit(plan);
+        return status;
+    }
+    plan->spans = vlk_alloc(prompt->n_pictures, sizeof *plan->spans);
+    plan->rows = vlk_alloc(prompt->n_pictures, sizeof *plan->rows);
+    if (!plan->spans || !plan->rows) {
+        vl2_plan_deinit(plan);
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the conversation's pictures.");
+    }
+    for (size_t i = 0; i < prompt->n_pictures; i++) {
+        const struct vl2_prompt_picture *p = &prompt->pictures[i];
+        plan->spans[i] = (struct vl2_picture_span){.first = p->first, .count = p->count};
+        vl2_picture_key_make(p->picture, p->grid_w, p->grid_h, &plan->spans[i].key);
+    }
+    return VL2_OK;
+}
+
+void vl2_plan_deinit(struct vl2_plan *plan) {
+    vl2_prompt_deinit(&plan->prompt);
+    vlk_free(plan->spans);
+    vlk_free(plan->rows);
+    *plan = (struct vl2_plan){0};
+}
+
+/* The longest prefix that the cache and the plan share: equal ids, and where a picture stands, the same one from the same
+ * place on. The last token is never reused, because its logits are wanted. */
+static size_t common_prefix(const struct vl2_session *s, const struct vl2_plan *plan) {
+    size_t limit = plan->prompt.n_ids - 1, n = 0, span = 0;
+    limit = limit < s->length ? limit : s->length;
+    while (n < limit) {
+        bool mine = span < s->n_spans && s->spans[span].first == n;
+        bool theirs = span < plan->prompt.n_pictures && plan->spans[span].first == n;
+        if (mine != theirs || s->ids[n] != plan->prompt.ids[n])
+            return n;
+        if (!mine) {
+            n++;
+            continue;
+        }
+        if (!vl2_picture_key_equal(&s->spans[span].key, &plan->spans[span].key))
+            return n;
+        n += plan->spans[span].count;
+        span++;
+    }
+    return limit;
+}
+
+/* A third picture takes the tiles from the first two; its departure gives them back. */
+static bool tiling_changed(const struct vl2_session *s, const struct vl2_plan *plan) {
+    for (size_t i = 0; i < plan->prompt.n_pictures; i++)
+        for (size_t k = 0; k < s->n_spans && s->spans[k].first < s->length; k++)
+            if (vl2_picture_key_same_pixels(&plan->spans[i].key, &s->spans[k].key) &&
+                !vl2_picture_key_equal(&plan->spans[i].key, &s->spans[k].key))
+                return true;
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------------------ pictures */
+
+static vl2_status encode_picture(struct vl2_session *s, struct vl2_plan *plan, size_t i, const struct vl2_watch *watch,
+                                 uint64_t *done, uint64_t total, vl2_error *err) {
+    const struct vl2_prompt_picture *p = &plan->prompt.pictures[i];
+    struct vl2_tiles tiles = {0};
+    vl2_status status = vl2_tiles_make(&s->engine->config.tiles, p->picture, p->crop, &tiles, err);
+    if (status != VL2_OK)
+        return status;
+    if (tiles.grid_w != p->grid_w || tiles.grid_h != p->grid_h)
+        status = vl2_fail(err, VL2_ERR_INPUT, "Picture %zu was planned as %d × %d tiles and cut into %d × %d.", i + 1, p->grid_w,
+                          p->grid_h, tiles.grid_w, tiles.grid_h);
+    else
+        status = vl2_vision_encode(s->engine, &tiles, watch, done, total, NULL, &plan->rows[i], err);
+    vl2_free(tiles.data);
+    return status;
+}
+
+/* Finds or computes the rows of every picture that reaches beyond the kept prefix. */
+static vl2_status load_pictures(struct vl2_session *s, struct vl2_plan *plan, size_t prefix, const struct vl2_watch *watch,
+                                struct vl2_sync_report *report, vl2_error *err) {
+    uint64_t done = 0, total = 0, layers = (uint64_t) s->engine->config.vision.layers;
+    vl2_picture_cache_begin(&s->pictures);
+    for (size_t i = 0; i < plan->prompt.n_pictures; i++) {
+        const struct vl2_picture_span *span = &plan->spans[i];
+        bool kept = span->first + span->count <= prefix;
+        if (kept || vl2_picture_cache_find(&s->pictures, &span->key, &plan->rows[i]))
+            report->pictures_reused++;
+        else
+            total += layers * (uint64_t) vl2_vision_tile_count(span->key.grid_w, span->key.grid_h);
+    }
+    for (size_t i = 0; i < plan->prompt.n_pictures; i++) {
+        const struct vl2_picture_span *span = &plan->spans[i];
+        if (plan->rows[i].rows || span->first + span->count <= prefix)
+            continue;
+        if (vl2_picture_cache_find(&s->pictures, &span->key, &plan->rows[i])) { /* the same picture twice */
+            report->pictures_reused++;
+            continue;
+        }
+        vl2_status status = encode_picture(s, plan, i, watch, &done, total, err);
+        if (status == VL2_OK)
+            status = vl2_picture_cache_put(s->engine, &s->pictures, &span->key, plan->rows[i], err);
+        if (status != VL2_OK)
+            return status;
+    }
+    return VL2_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------ prefill */
+
+/* ids [n] for the embed op: a picture's token j becomes -1 - (its row). */
+static void fill_ids(const struct vl2_session *s, const struct vl2_plan *plan, size_t first, size_t n, int32_t *ids) {
+    memcpy(ids, plan->prompt.ids + first, n * sizeof *ids);
+    for (size_t i = 0; i < plan->prompt.n_pictures; i++) {
+        const struct vl2_picture_span *span = &plan->spans[i];
+        size_t from = span->first > first ? span->first : first;
+        size_t to = span->first + span->count < first + n ? span->first + span->count : first + n;
+        for (size_t p = from; p < to; p++)
+            ids[p - first] = -1 - vl2_picture_row_index(&s->engine->config, &plan->rows[i], (int32_t) (p - span->first));
+    }
+}
+
+static void embed_run(const struct vl2_session *s, size_t at, size_t n, const float *rows) {
+    struct vlk_backend *be = s->engine->backend;
+    int32_t width = s->engine->config.lm.hidden;
+    if (n)
+        be->ops->embed(be, &(struct vlk_embed_args){.n = (int32_t) n,
+                                                    .width = width,
+                                                    .ids = s->scratch.ids + at,
+                                                    .table = s->engine->weights.embed,
+                                                    .rows = rows,
+                                                    .out = s->scratch.x + at * (size_t) width});
+}
+
+/* Embeds tokens first … first+n: one op per run of text and per picture, as each picture has its own rows. */
+static void embed_chunk(const struct vl2_session *s, const struct vl2_plan *plan, size_t first, size_t n) {
+    size_t at = first;
+    for (size_t i = 0; i < plan->prompt.n_pictures; i++) {
+        const struct vl2_picture_span *span = &plan->spans[i];
+        size_t from = span->first > at ? span->first : at;
+        size_t to = span->first + span->count < first + n ? span->first + span->count : first + n;
+        if (from >= to)
+            continue;
+        embed_run(s, at - first, from - at, NULL);
+        embed_run(s, from - first, to - from, plan->rows[i].rows);
+        at = to;
+    }
+    embed_run(s, at - first, first + n - at, NULL);
+}
+
+static void tap_rows(const struct vl2_session *s, float *to, size_t first, size_t n) {
+    size_t width = (size_t) s->engine->config.lm.hidden;
+    struct vlk_backend *be = s->engine->backend;
+    be->ops->mem_read(be, to + first * width, s->scratch.x, n * width * sizeof(float));
+}
+
+static void tap_logits(const struct vl2_session *s, const struct vl2_forward_taps *taps, size_t first, size_t n) {
+    size_t vocab = (size_t) s->engine->config.lm.vocab;
+    struct vlk_backend *be = s->engine->backend;
+    vl2_decoder_logits(s->engine, &s->scratch, 0, (int32_t) n, taps->chunk_logits);
+    be->ops->mem_read(be, taps->logits + first * vocab, taps->chunk_logits, n * vocab * sizeof(float));
+}
+
+/* Runs tokens s->length … s->length+n, which are in the timeline but not in the cache yet. */
+static vl2_status run_chunk(struct vl2_session *s, const struct vl2_plan *plan, size_t n, bool last, const struct vl2_watch *watch,
+                            const struct vl2_forward_taps *taps, int32_t *ids, vl2_error *err) {
+    struct vl2_engine *e = s->engine;
+    struct vlk_backend *be = e->backend;
+    size_t first = s->length;
+    fill_ids(s, plan, first, n, ids);
+    be->ops->mem_write(be, s->scratch.ids, ids, n * sizeof *ids);
+    embed_chunk(s, plan, first, n);
+    if (taps && taps->embeds)
+        tap_rows(s, taps->embeds, first, n);
+    for (int32_t layer = 0; layer < e->config.lm.layers; layer++) {
+        vl2_decoder_layer(e, &s->kv, &s->scratch, layer, (int32_t) n, (int32_t) (first + n));
+        if (taps && taps->layers)
+            tap_rows(s, taps->layers + (size_t) layer * taps->n * (size_t) e->config.lm.hidden, first, n);
+        if (vl2_watch_cancelled(watch)) {
+            vl2_status status = vl2_backend_wait(e, err);
+            return status != VL2_OK ? status : vl2_fail(err, VL2_CANCELLED, "Reading the conversation was cancelled.");
+        }
+    }
+    if (taps && taps->logits)
+        tap_logits(s, taps, first, n);
+    if (last)
+        vl2_decoder_logits(e, &s->scratch, (int32_t) n - 1, 1, s->scratch.logits);
+    be->ops->step_advance(be, s->scratch.step, (int32_t) n);
+    return vl2_backend_wait(e, err);
+}
+
+vl2_status vl2_session_prefill(struct vl2_session *s, struct vl2_plan *plan, size_t prefix, const struct vl2_watch *watch,
+                               const struct vl2_forward_taps *taps, vl2_error *err) {
+    struct vlk_backend *be = s->engine->backend;
+    size_t n_ids = plan->prompt.n_ids, chunk = (size_t) s->scratch.rows;
+    int32_t *ids = vlk_alloc(chunk, sizeof *ids);
+    if (!ids)
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to read the conversation.");
+    memcpy(s->ids, plan->prompt.ids, n_ids * sizeof *ids);
+    vlk_free(s->spans);
+    s->spans = plan->spans;
+    s->n_spans = plan->prompt.n_pictures;
+    s->length = prefix;
+    plan->spans = NULL;
+    struct vl2_plan running = *plan;
+    running.spans = s->spans;
+    be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t) prefix}, sizeof(struct vlk_step));
+    vl2_status status = VL2_OK;
+    while (status == VL2_OK && s->length < n_ids) {
+        size_t n = n_ids - s->length < chunk ? n_ids - s->length : chunk;
+        if (vl2_watch_cancelled(watch)) {
+            status = vl2_fail(err, VL2_CANCELLED, "Reading the conversation was cancelled.");
+            break;
+        }
+        status = run_chunk(s, &running, n, s->length + n == n_ids, watch, taps, ids, err);
+        if (status == VL2_OK)
+            s->length += n;
+        if (status == VL2_OK)
+            vl2_watch_report(watch, VL2_STAGE_PREFILL, s->length - prefix, n_ids - prefix);
+    }
+    vlk_free(ids);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------ sync */
+
+/* Notes what the coming answer begins with, so that the whole of it can be remembered. */
+static void begin_answer(struct vl2_session *s, const vl2_conversation *conversation, const struct vl2_prompt *prompt) {
+    s->answer_prefix = s->answer_bytes = 0;
+    const vl2_message *last = &conversation->messages[conversation->n_messages - 1];
+    if (last->role != VL2_ASSISTANT)
+        return;
+    size_t bytes = 0;
+    for (size_t i = 0; i < last->n_parts; i++)
+        bytes += last->parts[i].kind == VL2_PART_TEXT ? last->parts[i].length : 0;
+    if (bytes > s->answer_room) {
+        void *p = vlk_realloc(s->answer_text, s->answer_room, bytes);
+        if (!p)
+            return;
+        s->answer_text = p;
+        s->answer_room = bytes;
+    }
+    for (size_t i = 0; i < last->n_parts; i++) {
+        if (last->parts[i].kind != VL2_PART_TEXT)
+            continue;
+        memcpy(s->answer_text + s->answer_bytes, last->parts[i].text, last->parts[i].length);
+        s->answer_bytes += last->parts[i].length;
+    }
+    s->answer_prefix = prompt->n_ids - prompt->answer_first;
+    memcpy(s->answer, prompt->ids + prompt->answer_first, s->answer_prefix * sizeof *s->answer);
+}
+
+vl2_status vl2_session_sync(vl2_session *s, const vl2_conversation *conversation, const struct vl2_watch *watch,
+                            struct vl2_sync_report *report, vl2_error *err) {
+    struct vl2_sync_report unused;
+    struct vl2_plan plan;
+    report = report ? report : &unused;
+    *report = (struct vl2_sync_report){0};
+    s->ready = false;
+    vl2_status status = vl2_plan_make(s, conversation, &plan, err);
+    if (status != VL2_OK)
+        return status;
+    size_t prefix = common_prefix(s, &plan);
+    report->prompt_tokens = plan.prompt.n_ids;
+    report->reused_tokens = prefix;
+    report->pictures = plan.prompt.n_pictures;
+    report->tiling_changed = tiling_changed(s, &plan);
+    double start = vl2_now_ms();
+    status = load_pictures(s, &plan, prefix, watch, report, err);
+    double encoded = vl2_now_ms();
+    report->vision_ms = encoded - start;
+    if (status == VL2_OK) {
+        status = vl2_session_prefill(s, &plan, prefix, watch, NULL, err);
+        report->prefilled_tokens = s->length - prefix;
+        report->prefill_ms = vl2_now_ms() - encoded;
+    }
+    if (status == VL2_OK) {
+        begin_answer(s, conversation, &plan.prompt);
+        s->ready = true;
+    }
+    vl2_plan_deinit(&plan);
+    return status;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A session's parts, private to session.c, generate.c and dump.c. One timeline: ids[0 … length) are in the cache; what lies
+ * behind `length` is no more than room.
+ */
+#ifndef VL2_SESSION_H
+#define VL2_SESSION_H
+
+#include "engine/answers.h"
+#include "engine/decoder.h"
+#include "engine/picture_cache.h"
+
+struct vl2_picture_span { /* a picture's place in the timeline */
+    struct vl2_picture_key key;
+    size_t first, count;
+};
+
+struct vl2_session {
+    struct vl2_engine *engine;
+    struct vl2_kv kv;
+    struct vl2_scratch scratch;
+    uint8_t *seen;              /* (be) [vocab]: ids that the repetition penalty touches */
+    struct vlk_sampled *result; /* (be) */
+    uint8_t *seen_host;         /* [vocab] */
+    uint32_t *allowed;          /* [(vocab+31)/32]: the box grammar's mask */
+
+    int32_t *ids;               /* [capacity] */
+    size_t length, capacity;
+    struct vl2_picture_span *spans; /* in order; those beyond `length` are void */
+    size_t n_spans;
+    bool ready;                 /* scratch.logits belong to the token ids[length-1] of a fully read conversation */
+
+    int32_t *answer;            /* [capacity + 1]: ids generated since the last sync, behind those of `answer_prefix` */
+    size_t answer_prefix;       /* ids of the answer's beginning that the conversation gave */
+    char *answer_text;          /* that beginning's text; grows while generating */
+    size_t answer_bytes, answer_room;
+
+    struct vl2_picture_cache pictures;
+    struct vl2_answers answers;
+};
+
+/* Host arrays that a dump fills while the prompt runs; every pointer may be NULL. */
+struct vl2_forward_taps {
+    float *embeds; /* [n][hidden] */
+    float *layers; /* [layers][n][hidden] */
+    float *logits; /* [n][vocab] */
+    size_t n;
+    float *chunk_logits; /* (be) [chunk][vocab] */
+};
+
+/* A conversation laid out for this session. */
+struct vl2_plan {
+    struct vl2_prompt prompt;
+    struct vl2_picture_span *spans; /* [prompt.n_pictures] */
+    struct vl2_picture_rows *rows;  /* [prompt.n_pictures]; rows.rows == NULL where not needed; owned by the picture cache */
+};
+
+/* Tokenises and hashes; VL2_ERR_CONTEXT when it does not fit. */
+vl2_status vl2_plan_make(struct vl2_session *session, const vl2_conversation *conversation, struct vl2_plan *out, vl2_error *err);
+void vl2_plan_deinit(struct vl2_plan *plan);
+
+/* Makes the plan the timeline, keeping `prefix` cached tokens, and runs the rest in chunks. The logits of the last token are
+ * left in scratch.logits. */
+vl2_status vl2_session_prefill(struct vl2_session *session, struct vl2_plan *plan, size_t prefix, const struct vl2_watch *watch,
+                               const struct vl2_forward_taps *taps, vl2_error *err);
+
+#endif

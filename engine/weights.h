@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Binds the checkpoint's tensors to struct vl2_weights. Used by engine.c on the inference thread.
+ */
+#ifndef VL2_WEIGHTS_H
+#define VL2_WEIGHTS_H
+
+#include "engine/checkpoint.h"
+#include "engine/model.h"
+
+/* Binds every tensor that the config asks for and refuses tensors that it does not know. Reports VL2_STAGE_LOAD in bytes.
+ * On failure vl2_weights_deinit() releases what was bound. */
+vl2_status vl2_weights_bind(struct vlk_backend *backend, const struct vl2_config *config, vl2_checkpoint *checkpoint,
+                            const struct vl2_engine_options *options, struct vl2_weights *out, vl2_error *err);
+void vl2_weights_deinit(struct vlk_backend *backend, const struct vl2_config *config, struct vl2_weights *weights);
+
+#endif
