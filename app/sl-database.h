@@ -43,6 +43,9 @@ gboolean sl_database_undelete_message (SlDatabase *self, gint64 message, GError 
  * the free pages and the log. *purged: conversations and messages removed, may be NULL. */
 gboolean sl_database_purge (SlDatabase *self, guint *purged, GError **error);
 
+/* Removes picture files that no row knows: left behind by a crash between a file and its row, or half-written. */
+gboolean sl_database_sweep (SlDatabase *self, GError **error);
+
 /* Reads: (transfer full), tombstones left out. */
 GPtrArray *sl_database_list (SlDatabase *self, GError **error);
 SlSummaryRecord *sl_database_get_summary (SlDatabase *self, gint64 conversation, GError **error);

@@ -26,7 +26,8 @@ typedef enum
   SL_STORE_ERROR_READ_ONLY, /* may not write there */
   SL_STORE_ERROR_LOCKED,    /* another program holds it */
   SL_STORE_ERROR_CORRUPT,   /* not a database, or damaged; the file is left as it is */
-  SL_STORE_ERROR_NEWER      /* written by a newer Sightline; the file is left as it is */
+  SL_STORE_ERROR_NEWER,     /* written by a newer Sightline; the file is left as it is */
+  SL_STORE_ERROR_REFUSED    /* the row contradicts what is stored; trying again would not help */
 } SlStoreError;
 
 #define SL_TYPE_STORE (sl_store_get_type ())
