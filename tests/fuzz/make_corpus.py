@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Writes the hand-made part of corpus/: well-formed inputs of every kind and the ways in which they usually break.
+`make_corpus.py` from any folder; inputs that a fuzzing run found are added beside them under their own names."""
+import json
+import pathlib
+import struct
+
+HERE = pathlib.Path(__file__).resolve().parent
+CORPUS = HERE / "corpus"
+DEMO = HERE.parent.parent / "data" / "demo-model"
+
+
+def put(target, name, data):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+
+
+def safetensors(header, body=b"\0" * 16):
+    text = header if isinstance(header, str) else json.dumps(header, separators=(",", ":"))
+    return struct.pack("<Q", len(text.encode())) + text.encode() + body
+
+
+def tensor(dtype="F32", shape=(2, 2), offsets=(0, 16)):
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
+
+
+def checkpoints():
+    good = {"__metadata__": {"format": "pt"}, "a.weight": tensor(), "b": tensor("BF16", (0,), (16, 16))}
+    put("checkpoint", "good", safetensors(good))
+    put("checkpoint", "scalar", safetensors({"a": tensor("F16", (), (0, 2))}, b"\0\0"))
+    put("checkpoint", "empty-header", safetensors({}, b""))
+    put("checkpoint", "header-longer-than-file", struct.pack("<Q", 1 << 40) + b"{}")
+    put("checkpoint", "header-length-wraps", struct.pack("<Q", 2**64 - 1) + b"{}")
+    put("checkpoint", "offsets-reversed", safetensors({"a": tensor(offsets=(16, 0))}))
+    put("checkpoint", "offsets-outside", safetensors({"a": tensor(offsets=(0, 1 << 50))}))
+    put("checkpoint", "offsets-overlap", safetensors({"a": tensor(), "b": tensor()}))
+    put("checkpoint", "hole", safetensors({"a": tensor("F32", (2,), (8, 16))}))
+    put("checkpoint", "shape-overflows", safetensors({"a": tensor(shape=(2**32, 2**32))}))
+    put("checkpoint", "shape-negative", safetensors({"a": tensor(shape=(-2, -2))}))
+    put("checkpoint", "shape-fraction", safetensors('{"a":{"dtype":"F32","shape":[2.0,2],"data_offsets":[0,16]}}'))
+    put("checkpoint", "dtype-unknown", safetensors({"a": tensor("F4_E2M1")}))
+    put("checkpoint", "name-twice", safetensors('{"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},'
+                                               '"a":{"dtype":"I8","shape":[1],"data_offsets":[1,2]}}', b"\0\0"))
+    put("checkpoint", "deeply-nested", safetensors("[" * 3000 + "]" * 3000))
+
+
+def configs():
+    def joined(config, processor):
+        return json.dumps(config, separators=(",", ":")) + "\0" + json.dumps(processor, separators=(",", ":"))
+
+    def changed(name, path, value):
+        config = json.loads((DEMO / "config.json").read_text())
+        inner = config
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value
+        put("config", name, joined(config, processor))
+
+    processor = json.loads((DEMO / "processor_config.json").read_text())
+    lm = "language_config"
+    changed("good", ["tile_tag"], "2D")
+    changed("layers-huge", [lm, "num_hidden_layers"], 2**31)
+    changed("heads-zero", [lm, "num_attention_heads"], 0)
+    changed("hidden-fraction", [lm, "hidden_size"], 176.5)
+    changed("patch-zero", ["vision_config", "patch_size"], 0)
+    changed("experts-fewer-than-used", [lm, "num_experts_per_tok"], 7)
+    changed("groups-do-not-divide", [lm, "n_group"], 4)
+    changed("yarn", [lm, "rope_scaling"], {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 1024})
+    changed("yarn-factor-zero", [lm, "rope_scaling"], {"type": "yarn", "factor": 0, "original_max_position_embeddings": 0})
+    changed("rope-unknown", [lm, "rope_scaling"], {"type": "longrope"})
+    changed("candidates-empty", ["candidate_resolutions"], [])
+    changed("candidates-negative", ["candidate_resolutions"], [[-92, 92]])
+    put("config", "not-json", "{\0[")
+
+
+def tokenizers():
+    letters = [chr(c) for c in range(ord("!"), ord("~") + 1)] + ["Ġ", "Ċ"]
+    vocab = {letter: number for number, letter in enumerate(letters)}
+    vocab.update({"re": len(vocab), "red": len(vocab) + 1, "Ġred": len(vocab) + 2})
+    special = ["<｜begin▁of▁sentence｜>", "<image>", "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|grounding|>"]
+    split = {"type": "Split", "pattern": {"Regex": r"\p{N}{1,3}"}, "behavior": "Isolated", "invert": False}
+    good = {
+        "version": "1.0",
+        "added_tokens": [{"id": len(vocab) + i, "content": text, "single_word": False, "lstrip": False, "rstrip": False,
+                          "normalized": False, "special": True} for i, text in enumerate(special)],
+        "normalizer": {"type": "Sequence", "normalizers": []},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            split, {"type": "Digits", "individual_digits": True},
+            {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}]},
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        "model": {"type": "BPE", "vocab": vocab, "merges": ["r e", "re d", "Ġ red"]},
+    }
+
+    def changed(name, change):
+        copy = json.loads(json.dumps(good))
+        change(copy)
+        put("tokenizer", name, json.dumps(copy, ensure_ascii=False, separators=(",", ":")))
+
+    changed("good", lambda t: None)
+    changed("regex-broken", lambda t: t["pre_tokenizer"]["pretokenizers"][0]["pattern"].update(Regex="(" * 300))
+    changed("regex-hungry", lambda t: t["pre_tokenizer"]["pretokenizers"][0]["pattern"].update(Regex="(.*)*x"))
+    changed("merge-unknown", lambda t: t["model"]["merges"].append("q qqqq"))
+    changed("merge-not-a-pair", lambda t: t["model"]["merges"].append("lonely"))
+    changed("id-negative", lambda t: t["model"]["vocab"].update(a=-1))
+    changed("id-huge", lambda t: t["model"]["vocab"].update(a=2**31 - 1))
+    changed("id-twice", lambda t: t["model"]["vocab"].update(a=0, b=0))
+    changed("added-empty", lambda t: t["added_tokens"][0].update(content=""))
+    changed("model-unknown", lambda t: t["model"].update(type="Unigram"))
+    changed("normalizer-unknown", lambda t: t.update(normalizer={"type": "NFKC"}))
+
+
+def texts():
+    put("text", "english", "The red circle, 12345 times.\n\n  Twice?")
+    put("text", "chinese", "找到红色的圆形，并描述它。　１２３")
+    put("text", "emoji", "👩‍👩‍👧 e\u0301 \u200d\ufeff")
+    put("text", "control", "<|ref|>a<|/ref|><|det|>[[1,2,3,4]]<|/det|><image><|grounding|><｜end▁of▁sentence｜>")
+    put("text", "control-cut", "<|ref|<|/re<|ref|>>")
+    put("text", "spaces", " \t \r\n \u3000\u00a0  x   ")
+    put("text", "invalid", b"a\xff\xfe\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80\xe4\xb8")
+    put("text", "nul", b"a\0b")
+
+
+def groundings():
+    ref, det = "<|ref|>{}<|/ref|>", "<|det|>{}<|/det|>"
+    put("grounding", "one", ref.format("the red circle") + det.format("[[120, 88, 340, 300]]"))
+    put("grounding", "many", "A " + ref.format("dog") + det.format("[[1, 2, 3, 4], [5,6,7,8]]") + " and " + ref.format("狗") +
+        det.format("[[0,0,999,999]]") + ".")
+    put("grounding", "no-label", det.format("[[1,2,3,4]]"))
+    put("grounding", "three-numbers", ref.format("a") + det.format("[533, 132, 457]"))
+    put("grounding", "five-numbers", ref.format("a") + det.format("[[1,2,3,4,5]]"))
+    put("grounding", "nested", ref.format("a") + det.format("[245,[234,543,542,244]]"))
+    put("grounding", "endless-nines", ref.format("a") + "<|det|>[[1, 2, " + "9" * 300)
+    put("grounding", "out-of-range", ref.format("a") + det.format("[[2, 311, 99999, 98]]"))
+    put("grounding", "empty-number", ref.format("a") + det.format("[[470,]]"))
+    put("grounding", "interrupted", ref.format("a") + "<|det|>[[1,2,<|ref|>b<|/ref|>" + det.format("[[1,2,3,4]]"))
+    put("grounding", "closing-only", "<|/ref|><|/det|>]]")
+    put("grounding", "evaluated", ref.format("a") + det.format("__import__('os').system('true')"))
+    put("grounding", "negative", ref.format("a") + det.format("[[-5, 10, -0, 20.5]]"))
+
+
+if __name__ == "__main__":
+    checkpoints()
+    configs()
+    tokenizers()
+    texts()
+    groundings()
