@@ -63,6 +63,7 @@ struct vlk_weight {
     vlk_dtype dtype;
     int32_t rows, cols;
     const void *data;
+    bool owned; /* the backend's note that data is its copy; copying the struct does not copy the ownership */
 };
 
 /* Everything that changes between decode steps; one per session, in backend memory (see step_* in vlk_ops).

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One vector of floats, for three widths: the only place that names instructions. Included by isa.c alone, which is compiled
+ * once per level; the level is what the compiler was told (-mavx512f …), never what the build machine has.
+ * The generic level uses the compiler's own 16-byte vectors (SSE2, NEON or scalar, whatever the target guarantees).
+ */
+#ifndef VLK_SIMD_H
+#define VLK_SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/quant.h"
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(__AVX512F__)
+
+#define W 16
+#define MR 12
+#define LEVEL vlk_isa_avx512
+#define LEVEL_NAME "avx512"
+typedef __m512 vf;
+INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+INLINE void vf_store(float *p, vf v) { _mm512_storeu_ps(p, v); }
+INLINE vf vf_set1(float f) { return _mm512_set1_ps(f); }
+INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+INLINE float vf_sum(vf v) { return _mm512_reduce_add_ps(v); }
+INLINE float vf_hmax(vf v) { return _mm512_reduce_max_ps(v); }
+INLINE __mmask16 vf_first(int n) { return (__mmask16)((1u << n) - 1); }
+INLINE vf vf_load_part(const float *p, int n) { return _mm512_maskz_loadu_ps(vf_first(n), p); }
+INLINE void vf_store_part(float *p, vf v, int n) { _mm512_mask_storeu_ps(p, vf_first(n), v); }
+INLINE vf vf_from_bf16(const void *p)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p)), 16));
+}
+INLINE vf vf_from_f16(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256(p)); }
+INLINE vf vf_from_i8(const void *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p))); }
+INLINE vf vf_from_nibbles(const void *p, int high)
+{
+    __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(p));
+    __m512i codes = high ? _mm512_srli_epi32(bytes, 4) : _mm512_and_si512(bytes, _mm512_set1_epi32(15));
+
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(codes, _mm512_set1_epi32(8)));
+}
+/* 2^n · v for integral n in -126 … 127 */
+INLINE vf vf_ldexp(vf v, vf n) { return _mm512_scalef_ps(v, n); }
+INLINE vf vf_round(vf v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+/* Limits that let a NaN pass. */
+INLINE vf vf_clamp(vf v, float low, float high)
+{
+    return _mm512_min_ps(vf_set1(high), _mm512_max_ps(vf_set1(low), v));
+}
+INLINE vf vf_zero_below(vf v, vf x, float limit)
+{
+    return _mm512_mask_mov_ps(v, _mm512_cmp_ps_mask(x, vf_set1(limit), _CMP_LT_OQ), _mm512_setzero_ps());
+}
+
+#elif defined(__AVX2__)
+
+#define W 8
+#define MR 6
+#define LEVEL vlk_isa_avx2
+#define LEVEL_NAME "avx2"
+typedef __m256 vf;
+INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+INLINE void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
+INLINE vf vf_set1(float f) { return _mm256_set1_ps(f); }
+INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+INLINE vf vf_from_bf16(const void *p)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(p)), 16));
+}
+INLINE vf vf_from_f16(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128(p)); }
+INLINE vf vf_from_i8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p))); }
+INLINE vf vf_from_nibbles(const void *p, int high)
+{
+    __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(p));
+    __m256i codes = high ? _mm256_srli_epi32(bytes, 4) : _mm256_and_si256(bytes, _mm256_set1_epi32(15));
+
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(codes, _mm256_set1_epi32(8)));
+}
+INLINE vf vf_ldexp(vf v, vf n)
+{
+    __m256i bits = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+
+    return _mm256_mul_ps(v, _mm256_castsi256_ps(bits));
+}
+INLINE vf vf_round(vf v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+INLINE vf vf_clamp(vf v, float low, float high)
+{
+    return _mm256_min_ps(vf_set1(high), _mm256_max_ps(vf_set1(low), v));
+}
+INLINE vf vf_zero_below(vf v, vf x, float limit)
+{
+    return _mm256_andnot_ps(_mm256_cmp_ps(x, vf_set1(limit), _CMP_LT_OQ), v);
+}
+
+#else
+
+#define W 4
+#define MR 6
+#define LEVEL vlk_isa_generic
+#define LEVEL_NAME "generic"
+typedef float vf __attribute__((vector_size(16)));
+typedef int32_t vi __attribute__((vector_size(16)));
+INLINE vf vf_load(const float *p)
+{
+    vf v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+INLINE void vf_store(float *p, vf v) { memcpy(p, &v, sizeof v); }
+INLINE vf vf_set1(float f) { return (vf){ f, f, f, f }; }
+INLINE vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
+INLINE vf vf_select(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+INLINE vf vf_max(vf a, vf b) { return vf_select(a > b, a, b); }
+INLINE vf vf_from_bf16(const void *p)
+{
+    uint16_t h[W];
+
+    memcpy(h, p, sizeof h);
+    return (vf){ vlk_bf16_to_f32(h[0]), vlk_bf16_to_f32(h[1]), vlk_bf16_to_f32(h[2]), vlk_bf16_to_f32(h[3]) };
+}
+INLINE vf vf_from_f16(const void *p)
+{
+    uint16_t h[W];
+
+    memcpy(h, p, sizeof h);
+    return (vf){ vlk_f16_to_f32(h[0]), vlk_f16_to_f32(h[1]), vlk_f16_to_f32(h[2]), vlk_f16_to_f32(h[3]) };
+}
+INLINE vf vf_from_i8(const void *p)
+{
+    const int8_t *c = p;
+
+    return (vf){ c[0], c[1], c[2], c[3] };
+}
+INLINE vf vf_from_nibbles(const void *p, int high)
+{
+    const uint8_t *c = p;
+    const int shift = high ? 4 : 0;
+
+    return (vf){ (float)((c[0] >> shift & 15) - 8), (float)((c[1] >> shift & 15) - 8), (float)((c[2] >> shift & 15) - 8),
+                 (float)((c[3] >> shift & 15) - 8) };
+}
+INLINE vf vf_ldexp(vf v, vf n)
+{
+    vi bits = (__builtin_convertvector(n, vi) + 127) << 23;
+
+    return v * (vf)bits;
+}
+/* Nearest, ties to even, for |v| < 2^22: adding 1.5 · 2^23 pushes the fraction out. */
+INLINE vf vf_round(vf v)
+{
+    return v + 12582912.0f - 12582912.0f;
+}
+INLINE vf vf_clamp(vf v, float low, float high)
+{
+    v = vf_select(v < vf_set1(low), vf_set1(low), v);
+    return vf_select(v > vf_set1(high), vf_set1(high), v);
+}
+INLINE vf vf_zero_below(vf v, vf x, float limit) { return (vf)((vi)v & ~(x < vf_set1(limit))); }
+
+#endif
+
+#if !defined(__AVX512F__)
+/* Pairwise, so that the order is the same whatever the compiler does. */
+INLINE float vf_sum(vf v)
+{
+    float f[W];
+
+    vf_store(f, v);
+    for (int half = W / 2; half; half /= 2)
+        for (int i = 0; i < half; i++)
+            f[i] += f[i + half];
+    return f[0];
+}
+INLINE float vf_hmax(vf v)
+{
+    float f[W];
+
+    vf_store(f, v);
+    for (int i = 1; i < W; i++)
+        f[0] = f[i] > f[0] ? f[i] : f[0];
+    return f[0];
+}
+INLINE vf vf_load_part(const float *p, int n)
+{
+    float f[W] = { 0 };
+
+    memcpy(f, p, (size_t)n * sizeof *f);
+    return vf_load(f);
+}
+INLINE void vf_store_part(float *p, vf v, int n)
+{
+    float f[W];
+
+    vf_store(f, v);
+    memcpy(p, f, (size_t)n * sizeof *f);
+}
+#endif
+
+/* W elements of a float dtype at element i of a row. */
+INLINE vf vf_load_as(vlk_dtype dtype, const void *row, int64_t i)
+{
+    if (dtype == VLK_BF16)
+        return vf_from_bf16((const uint16_t *)row + i);
+    if (dtype == VLK_F16)
+        return vf_from_f16((const uint16_t *)row + i);
+    return vf_load((const float *)row + i);
+}
+
+INLINE vf vf_load_as_part(vlk_dtype dtype, const void *row, int64_t i, int n)
+{
+    uint16_t h[W] = { 0 };
+
+    if (dtype == VLK_F32)
+        return vf_load_part((const float *)row + i, n);
+    memcpy(h, (const uint16_t *)row + i, (size_t)n * sizeof *h);
+    return vf_load_as(dtype, h, 0);
+}
+
+/* exp(x), relative error about 1e-7; exactly 0 below -87.3, about 2.3e38 from 88.3 on; NaN stays NaN.
+ * x = n ln 2 + r; exp(r) by its Taylor polynomial, whose remainder at |r| <= ln 2 / 2 is below 2^-27. */
+INLINE vf vf_exp(vf x)
+{
+    vf limited = vf_clamp(x, -87.3f, 88.3f);
+    vf n = vf_round(limited * vf_set1(1.44269504088896341f));
+    vf r = vf_fma(n, vf_set1(-0.693145751953125f), limited);
+    vf p = vf_set1(1.0f / 5040);
+
+    r = vf_fma(n, vf_set1(-1.42860682030941723e-6f), r);
+    p = vf_fma(p, r, vf_set1(1.0f / 720));
+    p = vf_fma(p, r, vf_set1(1.0f / 120));
+    p = vf_fma(p, r, vf_set1(1.0f / 24));
+    p = vf_fma(p, r, vf_set1(1.0f / 6));
+    p = vf_fma(p, r, vf_set1(0.5f));
+    p = vf_fma(p, r, vf_set1(1.0f));
+    p = vf_fma(p, r, vf_set1(1.0f));
+    return vf_zero_below(vf_ldexp(p, n), x, -87.3f);
+}
+
+#endif
