@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See ask.h: one conversation → one answer → JSON.
+ */
+#include "app/cli/ask.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <glib/gi18n.h>
+
+static const char *const stop_nicks[] = {
+  [VL2_STOP_EOS] = "eos",
+  [VL2_STOP_MAX_TOKENS] = "max_tokens",
+  [VL2_STOP_CONTEXT] = "context",
+  [VL2_STOP_CALLER] = "caller",
+  [VL2_STOP_CANCELLED] = "cancelled",
+  [VL2_STOP_REPETITION] = "repetition",
+};
+
+typedef struct
+{
+  CliAnswer *answer;
+  gboolean   stream;
+} Sink;
+
+void
+cli_answer_clear (CliAnswer *self)
+{
+  if (self->text != NULL)
+    g_string_free (self->text, TRUE);
+  g_clear_pointer (&self->ids, g_array_unref);
+  g_clear_pointer (&self->grounding, sl_grounding_unref);
+  vl2_prompt_deinit (&self->prompt);
+  memset (self, 0, sizeof *self);
+}
+
+static bool
+on_token (const struct vl2_token *token,
+          void                   *user)
+{
+  Sink *sink = user;
+
+  g_string_append_len (sink->answer->text, token->text, token->length);
+  g_array_append_val (sink->answer->ids, token->id);
+
+  if (!sink->stream || token->length == 0)
+    return true;
+
+  fwrite (token->text, 1, token->length, stdout);
+
+  return fflush (stdout) == 0;
+}
+
+static struct vl2_sampling
+resolve_sampling (const CliAskSettings *settings)
+{
+  SlSampling mode = sl_mode_get_sampling (settings->mode);
+
+  return (struct vl2_sampling) {
+    .temperature = isnan (settings->temperature) ? mode.temperature : settings->temperature,
+    .top_p = isnan (settings->top_p) ? mode.top_p : settings->top_p,
+    .top_k = settings->top_k < 0 ? mode.top_k : settings->top_k,
+    .repetition_penalty = isnan (settings->repetition_penalty) ? mode.repetition_penalty : settings->repetition_penalty,
+    .seed = settings->seed,
+  };
+}
+
+gboolean
+cli_answer (vl2_engine            *engine,
+            vl2_session           *session,
+            CliConversation       *conversation,
+            const CliAskSettings  *settings,
+            gboolean               stream,
+            CliAnswer             *answer,
+            GError               **error)
+{
+  const vl2_conversation *view = cli_conversation_get (conversation);
+  const struct vl2_watch watch = { .cancel = &cli_cancel };
+  struct vl2_generate_options options = { .max_tokens = settings->max_tokens, .constrain_boxes = true };
+  Sink sink = { answer, stream };
+  vl2_error cause = { 0 };
+
+  answer->text = g_string_new (NULL);
+  answer->ids = g_array_new (FALSE, FALSE, sizeof (int32_t));
+  answer->sampling = options.sampling = resolve_sampling (settings);
+
+  if (vl2_prompt_build (engine, view, &answer->prompt, &cause) != VL2_OK ||
+      vl2_session_sync (session, view, &watch, &answer->sync, &cause) != VL2_OK ||
+      vl2_session_generate (session, &options, &cli_cancel, on_token, &sink, &answer->generation, &cause) != VL2_OK)
+    {
+      if (cause.code == VL2_CANCELLED)
+        answer->generation.stop = VL2_STOP_CANCELLED;
+      answer->grounding = sl_grounding_parse (answer->text->str, answer->text->len);
+      cli_set_vl2 (error, &cause);
+      return FALSE;
+    }
+
+  answer->grounding = sl_grounding_parse (answer->text->str, answer->text->len);
+  if (answer->generation.stop == VL2_STOP_CANCELLED)
+    {
+      cli_set_error (error, CLI_CANCELLED, "%s", _("Cancelled."));
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+/* ------------------------------------------------------------------------------------------------ JSON */
+
+static json_t *
+ids_to_json (const int32_t *ids,
+             gsize          n_ids)
+{
+  json_t *array = json_array ();
+
+  for (gsize i = 0; i < n_ids; i++)
+    json_array_append_new (array, json_integer (ids[i]));
+
+  return array;
+}
+
+static json_t *
+four_to_json (const int v[4])
+{
+  return json_pack ("[i,i,i,i]", v[0], v[1], v[2], v[3]);
+}
+
+/* Boxes lie on the last picture, as in the official program. */
+static json_t *
+box_to_json (const SlBox     *box,
+             CliConversation *conversation)
+{
+  gsize n_pictures = cli_conversation_get_n_pictures (conversation);
+  gboolean usable = box->status == SL_BOX_OK || box->status == SL_BOX_CLAMPED;
+  json_t *object = json_object ();
+  int pixels[4];
+
+  json_object_set_new (object, "label", box->label != NULL ? json_string (box->label) : json_null ());
+  json_object_set_new (object, "image", n_pictures > 0 ? json_integer ((json_int_t) n_pictures - 1) : json_null ());
+  json_object_set_new (object, "box_999", usable ? four_to_json (box->coords) : json_null ());
+  json_object_set_new (object, "box_px", json_null ());
+  if (n_pictures > 0)
+    {
+      SlPicture *picture = cli_conversation_get_picture (conversation, n_pictures - 1);
+
+      if (sl_box_get_pixels (box, sl_picture_get_width (picture), sl_picture_get_height (picture), pixels))
+        json_object_set_new (object, "box_px", four_to_json (pixels));
+    }
+  json_object_set_new (object, "status", json_string (sl_box_status_get_nick (box->status)));
+  json_object_set_new (object, "reason", json_string (box->reason));
+
+  return object;
+}
+
+static json_t *
+boxes_to_json (CliAnswer       *answer,
+               CliConversation *conversation)
+{
+  json_t *array = json_array ();
+  gsize n_boxes;
+  const SlBox *boxes = sl_grounding_get_boxes (answer->grounding, &n_boxes);
+
+  for (gsize i = 0; i < n_boxes; i++)
+    json_array_append_new (array, box_to_json (&boxes[i], conversation));
+
+  return array;
+}
+
+static json_t *
+pictures_to_json (CliAnswer       *answer,
+                  CliConversation *conversation)
+{
+  json_t *array = json_array ();
+
+  for (gsize i = 0; i < cli_conversation_get_n_pictures (conversation); i++)
+    {
+      SlPicture *picture = cli_conversation_get_picture (conversation, i);
+      json_t *object = json_pack ("{s:s,s:i,s:i,s:s}",
+                                  "name", sl_picture_get_name (picture),
+                                  "width", sl_picture_get_width (picture),
+                                  "height", sl_picture_get_height (picture),
+                                  "sha256", sl_picture_get_sha256 (picture));
+
+      if (i < answer->prompt.n_pictures)
+        {
+          const struct vl2_prompt_picture *span = &answer->prompt.pictures[i];
+
+          json_object_set_new (object, "tiles", json_pack ("[i,i]", (int) span->grid_w, (int) span->grid_h));
+          json_object_set_new (object, "tokens", json_integer ((json_int_t) span->count));
+        }
+      json_array_append_new (array, object);
+    }
+
+  return array;
+}
+
+static json_t *
+timings_to_json (const CliAnswer *answer,
+                 double           load_ms)
+{
+  return json_pack ("{s:f,s:f,s:f,s:I,s:f,s:I,s:f,s:I}",
+                    "load_ms", load_ms,
+                    "vision_ms", answer->sync.vision_ms,
+                    "prefill_ms", answer->sync.prefill_ms,
+                    "prefill_tokens", (json_int_t) answer->sync.prefilled_tokens,
+                    "decode_ms", answer->generation.decode_ms,
+                    "decode_tokens", (json_int_t) answer->generation.tokens,
+                    "first_token_ms", answer->generation.first_token_ms,
+                    "reused_tokens", (json_int_t) answer->sync.reused_tokens);
+}
+
+json_t *
+cli_answer_to_json (CliAnswer       *answer,
+                    CliConversation *conversation,
+                    double           load_ms)
+{
+  g_autofree char *plain = sl_grounding_dup_plain_text (answer->grounding);
+  g_autofree char *text = g_utf8_make_valid (answer->text->str, answer->text->len);
+  g_autofree char *valid_plain = g_utf8_make_valid (plain, -1);
+  json_t *object = json_object ();
+
+  json_object_set_new (object, "text", json_string (text));
+  json_object_set_new (object, "plain", json_string (valid_plain));
+  json_object_set_new (object, "ids", ids_to_json ((const int32_t *) answer->ids->data, answer->ids->len));
+  json_object_set_new (object, "prompt_ids", ids_to_json (answer->prompt.ids, answer->prompt.n_ids));
+  json_object_set_new (object, "boxes", boxes_to_json (answer, conversation));
+  json_object_set_new (object, "images", pictures_to_json (answer, conversation));
+  json_object_set_new (object, "stop", json_string (stop_nicks[answer->generation.stop]));
+  json_object_set_new (object, "constrained", json_true ());
+  json_object_set_new (object, "mask_changed", json_integer ((json_int_t) answer->generation.mask_changed));
+  json_object_set_new (object, "sampling",
+                       json_pack ("{s:f,s:f,s:i,s:f,s:I}",
+                                  "temperature", answer->sampling.temperature,
+                                  "top_p", answer->sampling.top_p,
+                                  "top_k", (int) answer->sampling.top_k,
+                                  "repetition_penalty", answer->sampling.repetition_penalty,
+                                  "seed", (json_int_t) answer->sampling.seed));
+  json_object_set_new (object, "timings", timings_to_json (answer, load_ms));
+
+  return object;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `sightline-cli ask --batch`: JSON lines in, JSON lines out, one model load. A bad line is reported in its place and the
+ * rest goes on; only a broken device, memory or a cancel ends the run.
+ */
+#include "app/cli/ask.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <glib/gi18n.h>
+
+#define LINE_LIMIT (16 * 1024 * 1024)
+
+typedef struct
+{
+  vl2_engine           *engine;
+  vl2_session          *session;
+  const CliAskSettings *defaults;
+  char                 *folder; /* what relative paths start from */
+  gboolean              raw;
+  double                load_ms;
+} Batch;
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliAnswer, cli_answer_clear)
+
+static gboolean
+read_settings (json_t          *line,
+               CliAskSettings  *settings,
+               GError         **error)
+{
+  json_t *mode = json_object_get (line, "mode");
+  json_t *seed = json_object_get (line, "seed");
+  json_t *max_tokens = json_object_get (line, "max_tokens");
+
+  if (mode != NULL && !sl_mode_from_nick (json_string_value (mode), &settings->mode))
+    {
+      cli_set_error (error, CLI_INPUT, "%s", _("“mode” has to be “chat”, “find” or “ground”."));
+      return FALSE;
+    }
+
+  if (seed != NULL)
+    {
+      if (!json_is_integer (seed) || json_integer_value (seed) < 0)
+        {
+          cli_set_error (error, CLI_INPUT, "%s", _("“seed” has to be a whole number from 0."));
+          return FALSE;
+        }
+      settings->seed = json_integer_value (seed);
+    }
+
+  if (max_tokens != NULL)
+    {
+      if (!json_is_integer (max_tokens) || json_integer_value (max_tokens) < 1 || json_integer_value (max_tokens) > G_MAXINT32)
+        {
+          cli_set_error (error, CLI_INPUT, "%s", _("“max_tokens” has to be a whole number from 1."));
+          return FALSE;
+        }
+      settings->max_tokens = (int) json_integer_value (max_tokens);
+    }
+
+  return TRUE;
+}
+
+static char **
+read_images (const Batch  *batch,
+             json_t       *line,
+             GError      **error)
+{
+  g_autoptr(GStrvBuilder) paths = g_strv_builder_new ();
+  json_t *images = json_object_get (line, "images");
+  json_t *image;
+  gsize i;
+
+  if (images != NULL && !json_is_array (images))
+    {
+      cli_set_error (error, CLI_INPUT, "%s", _("“images” has to be a list of file names."));
+      return NULL;
+    }
+
+  json_array_foreach (images, i, image)
+    {
+      const char *path = json_string_value (image);
+      g_autofree char *full = NULL;
+
+      if (path == NULL || *path == '\0')
+        {
+          cli_set_error (error, CLI_INPUT, "%s", _("“images” has to be a list of file names."));
+          return NULL;
+        }
+      full = g_path_is_absolute (path) ? g_strdup (path) : g_build_filename (batch->folder, path, NULL);
+      g_strv_builder_add (paths, full);
+    }
+
+  return g_strv_builder_end (paths);
+}
+
+/* NULL with error where the line cannot be answered. */
+static json_t *
+answer_line (const Batch  *batch,
+             json_t       *line,
+             GError      **error)
+{
+  g_autoptr(CliConversation) conversation = cli_conversation_new ();
+  g_auto(GStrv) images = NULL;
+  g_auto(CliAnswer) answer = { 0 };
+  CliAskSettings settings = *batch->defaults;
+  const char *prompt = json_string_value (json_object_get (line, "prompt"));
+
+  if (prompt == NULL)
+    {
+      cli_set_error (error, CLI_INPUT, "%s", _("“prompt” has to be a string."));
+      return NULL;
+    }
+
+  images = read_images (batch, line, error);
+  if (images == NULL || !read_settings (line, &settings, error) ||
+      !cli_conversation_add_prompt (conversation, (const char *const *) images, prompt, settings.mode, batch->raw, error) ||
+      !cli_answer (batch->engine, batch->session, conversation, &settings, FALSE, &answer, error))
+    return NULL;
+
+  return cli_answer_to_json (&answer, conversation, batch->load_ms);
+}
+
+static json_t *
+parse_line (const char  *text,
+            gsize        length,
+            GError     **error)
+{
+  json_error_t where;
+  json_t *line = json_loadb (text, length, JSON_REJECT_DUPLICATES, &where);
+
+  if (line == NULL)
+    {
+      cli_set_error (error, CLI_INPUT, _("The line is not JSON in UTF-8: %s."), where.text);
+      return NULL;
+    }
+
+  if (!json_is_object (line))
+    {
+      json_decref (line);
+      cli_set_error (error, CLI_INPUT, "%s", _("The line is not a JSON object."));
+      return NULL;
+    }
+
+  return line;
+}
+
+static CliStatus
+run_line (const Batch *batch,
+          const char  *text,
+          gsize        length,
+          gsize        index)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(json_t) line = parse_line (text, length, &error);
+  json_t *result = line != NULL ? answer_line (batch, line, &error) : NULL;
+  json_t *id = json_object_get (line, "id");
+  CliStatus status = CLI_OK;
+  CliStatus printed;
+
+  if (result == NULL)
+    {
+      status = cli_status_of_error (error);
+      result = cli_error_to_json (status, error->message);
+    }
+
+  json_object_set_new (result, "index", json_integer ((json_int_t) index));
+  if (id != NULL)
+    json_object_set (result, "id", id);
+  printed = cli_print_json (result);
+
+  /* Nobody reads on: as good as a cancel. */
+  return printed != CLI_OK ? CLI_CANCELLED : status;
+}
+
+static gboolean
+is_blank (const char *text)
+{
+  return text[strspn (text, " \t\r\n")] == '\0';
+}
+
+static CliStatus
+run_lines (const Batch *batch,
+           FILE        *in)
+{
+  CliStatus worst = CLI_OK;
+  char *text = NULL;
+  size_t capacity = 0;
+  ssize_t length;
+  gsize index = 0;
+
+  while (!cli_cancel && (length = getline (&text, &capacity, in)) >= 0)
+    {
+      CliStatus status;
+
+      if (is_blank (text) && (size_t) length == strlen (text))
+        continue;
+
+      status = run_line (batch, text, MIN ((gsize) length, LINE_LIMIT), index++);
+      worst = MAX (worst, status);
+      if (status >= CLI_DEVICE)
+        break;
+    }
+
+  free (text);
+
+  return cli_cancel ? CLI_CANCELLED : worst;
+}
+
+CliStatus
+cli_ask_batch (vl2_engine            *engine,
+               vl2_session           *session,
+               const char            *path,
+               const CliAskSettings  *defaults,
+               gboolean               raw,
+               double                 load_ms,
+               const CliOutput       *output)
+{
+  gboolean from_stdin = strcmp (path, "-") == 0;
+  g_autofree char *folder = from_stdin ? g_strdup (".") : g_path_get_dirname (path);
+  Batch batch = { engine, session, defaults, folder, raw, load_ms };
+  FILE *in = from_stdin ? stdin : fopen (path, "re");
+  CliStatus status;
+
+  if (in == NULL)
+    {
+      g_autofree char *name = g_filename_display_name (path);
+
+      return cli_fail (output, CLI_INPUT, _("“%s” cannot be read: %s."), name, g_strerror (errno));
+    }
+
+  status = run_lines (&batch, in);
+  if (!from_stdin)
+    fclose (in);
+
+  return status;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `sightline-cli ask`: options, one answer to one conversation, the picture with its boxes.
+ */
+#include "app/cli/ask.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <glib/gi18n.h>
+
+#include "app/sl-box-painter.h"
+
+#define DEFAULT_MAX_TOKENS 512
+
+typedef struct
+{
+  CliOutput         output;
+  CliEngineOptions  engine;
+  CliAskSettings    settings;
+  char            **images;
+  char             *conversation;
+  char             *batch;
+  char             *draw;
+  char             *mode;
+  char            **words;
+  gint64            seed;
+  int               chunk_size;
+  gboolean          greedy;
+  gboolean          raw;
+} Options;
+
+static void
+options_clear (Options *options)
+{
+  g_free (options->engine.model);
+  g_free (options->engine.device);
+  g_strfreev (options->images);
+  g_free (options->conversation);
+  g_free (options->batch);
+  g_free (options->draw);
+  g_free (options->mode);
+  g_strfreev (options->words);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliAnswer, cli_answer_clear)
+
+static const char *
+describe (void)
+{
+  return _("PROMPT “-” reads the prompt from the standard input. Special tokens that it contains stay literal text unless --raw "
+           "is given.\n\n"
+           "--conversation FILE holds several turns:\n"
+           "  {\"messages\": [\n"
+           "    {\"role\": \"user\", \"content\": [\n"
+           "      {\"type\": \"image\", \"path\": \"a.png\", \"detail\": \"auto|low\"},\n"
+           "      {\"type\": \"text\", \"text\": \"What is this?\", \"markup\": \"none|grounding|all\"}]},\n"
+           "    {\"role\": \"assistant\", \"content\": \"A red circle.\"}]}\n"
+           "roles: system (first only), user, assistant. Paths are relative to the file. “markup” says which special tokens of "
+           "the text count: none (default of user and system), grounding (default of assistant), all. A PROMPT and --image "
+           "after it become one more user message; without PROMPT the file's last message is answered or continued.\n\n"
+           "--batch FILE reads one JSON object per line, {\"images\": [\"a.png\"], \"prompt\": \"red circle\", \"mode\": \"find\"}, "
+           "optionally with \"id\", \"seed\" and \"max_tokens\", paths relative to the file, and prints one object per line as "
+           "--json does, with \"index\" and \"id\"; a line that fails prints {\"error\": …} and the rest goes on.\n\n"
+           "Boxes of --json: \"box_999\" in 0…999 of the upright picture, \"box_px\" in its pixels, \"image\" counts the "
+           "conversation's pictures from 0, \"status\" is ok, clamped, incomplete or rejected.\n\n"
+           "Exit status: 0 ok, 2 wrong usage, 3 bad input or model, 4 device or memory, 5 cancelled (the text so far is kept).");
+}
+
+static gboolean
+parse (Options    *options,
+       int         argc,
+       char      **argv,
+       CliStatus  *status)
+{
+  CliAskSettings *s = &options->settings;
+  const GOptionEntry entries[] = {
+    CLI_ENGINE_ENTRIES (options->engine),
+    { "image", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->images, N_("A picture (repeatable, in order)"), N_("FILE") },
+    { "conversation", 'c', 0, G_OPTION_ARG_FILENAME, &options->conversation, N_("Earlier turns, see below"), N_("FILE.json") },
+    { "batch", 0, 0, G_OPTION_ARG_FILENAME, &options->batch, N_("Many prompts with one model load, see below"), N_("FILE.jsonl") },
+    { "mode", 0, 0, G_OPTION_ARG_FILENAME, &options->mode, N_("chat (default), find or ground"), N_("MODE") },
+    { "raw", 0, 0, G_OPTION_ARG_NONE, &options->raw, N_("Special tokens in PROMPT are tokens"), NULL },
+    { "draw", 0, 0, G_OPTION_ARG_FILENAME, &options->draw, N_("Write the last picture with its boxes"), N_("OUT.png") },
+    { "greedy", 0, 0, G_OPTION_ARG_NONE, &options->greedy, N_("Temperature 0, no repetition penalty"), NULL },
+    { "seed", 0, 0, G_OPTION_ARG_INT64, &options->seed, N_("Random seed (default: 0)"), N_("N") },
+    { "temperature", 0, 0, G_OPTION_ARG_DOUBLE, &s->temperature, N_("0 = greedy"), N_("T") },
+    { "top-p", 0, 0, G_OPTION_ARG_DOUBLE, &s->top_p, N_("1 = off"), N_("P") },
+    { "top-k", 0, 0, G_OPTION_ARG_INT, &s->top_k, N_("0 = off"), N_("K") },
+    { "repetition-penalty", 0, 0, G_OPTION_ARG_DOUBLE, &s->repetition_penalty, N_("1 = off"), N_("R") },
+    { "max-tokens", 0, 0, G_OPTION_ARG_INT, &s->max_tokens, N_("Longest answer (default: 512)"), N_("N") },
+    { "chunk-size", 0, 0, G_OPTION_ARG_INT, &options->chunk_size, N_("Tokens read at once (default: chosen)"), N_("N") },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->words, NULL, NULL },
+    { NULL },
+  };
+
+  return cli_parse (&argc, &argv, _("[OPTION…] PROMPT"), _("Asks the model and streams its answer."), describe (),
+                    entries, &options->output, status);
+}
+
+/* Not a number in C's sense, so that an absent option is told from any value. */
+static void
+set_defaults (Options *options)
+{
+  options->settings.temperature = NAN;
+  options->settings.top_p = NAN;
+  options->settings.repetition_penalty = NAN;
+  options->settings.top_k = -1;
+  options->settings.max_tokens = DEFAULT_MAX_TOKENS;
+}
+
+static const char *
+check_numbers (const Options *options)
+{
+  const CliAskSettings *s = &options->settings;
+
+  if (!isnan (s->temperature) && !(s->temperature >= 0 && s->temperature <= 100))
+    return _("--temperature has to lie between 0 and 100.");
+  if (!isnan (s->top_p) && !(s->top_p > 0 && s->top_p <= 1))
+    return _("--top-p has to be over 0 and at most 1.");
+  if (!isnan (s->repetition_penalty) && !(s->repetition_penalty > 0 && s->repetition_penalty <= 100))
+    return _("--repetition-penalty has to be over 0 and at most 100.");
+  if (s->top_k < -1)
+    return _("--top-k cannot be negative.");
+  if (s->max_tokens < 1)
+    return _("--max-tokens has to be at least 1.");
+  if (options->seed < 0)
+    return _("--seed cannot be negative.");
+  if (options->chunk_size < 0)
+    return _("--chunk-size cannot be negative.");
+
+  return NULL;
+}
+
+static const char *
+check_usage (const Options *options)
+{
+  guint n_words = options->words != NULL ? g_strv_length (options->words) : 0;
+
+  if (options->batch != NULL && (n_words > 0 || options->images != NULL || options->conversation != NULL || options->draw != NULL))
+    return _("--batch goes with no PROMPT, --image, --conversation or --draw.");
+  if (options->batch == NULL && n_words == 0 && options->conversation == NULL)
+    return _("A PROMPT is missing (see “sightline-cli ask --help”).");
+  if (n_words > 1)
+    return _("There is more than one PROMPT; put it in quotes.");
+  if (n_words == 0 && options->images != NULL)
+    return _("--image needs a PROMPT.");
+
+  return check_numbers (options);
+}
+
+static gboolean
+resolve (Options  *options,
+         GError  **error)
+{
+  const char *complaint = check_usage (options);
+
+  if (complaint == NULL && options->mode != NULL && !sl_mode_from_nick (options->mode, &options->settings.mode))
+    complaint = _("--mode has to be chat, find or ground.");
+  if (complaint != NULL)
+    {
+      cli_set_error (error, CLI_USAGE, "%s", complaint);
+      return FALSE;
+    }
+
+  if (options->greedy)
+    {
+      options->settings.temperature = 0;
+      if (isnan (options->settings.repetition_penalty))
+        options->settings.repetition_penalty = 1;
+    }
+  options->settings.seed = options->seed;
+
+  return TRUE;
+}
+
+static char *
+read_prompt (const Options  *options,
+             GError        **error)
+{
+  g_autofree char *text = NULL;
+  gsize length;
+
+  if (strcmp (options->words[0], "-") != 0)
+    return g_strdup (options->words[0]);
+
+  text = cli_read_stdin (&length, error);
+  if (text == NULL)
+    return NULL;
+
+  if (strlen (text) != length)
+    {
+      cli_set_error (error, CLI_USAGE, "%s", _("The prompt contains a NUL character."));
+      return NULL;
+    }
+
+  return g_steal_pointer (&text);
+}
+
+static CliConversation *
+build_conversation (const Options  *options,
+                    GError        **error)
+{
+  g_autoptr(CliConversation) conversation = cli_conversation_new ();
+  g_autofree char *prompt = NULL;
+
+  if (options->conversation != NULL && !cli_conversation_load (conversation, options->conversation, error))
+    return NULL;
+
+  if (options->words != NULL)
+    {
+      prompt = read_prompt (options, error);
+      if (prompt == NULL ||
+          !cli_conversation_add_prompt (conversation, (const char *const *) options->images, prompt,
+                                        options->settings.mode, options->raw, error))
+        return NULL;
+    }
+
+  if (options->draw != NULL && cli_conversation_get_n_pictures (conversation) == 0)
+    {
+      cli_set_error (error, CLI_USAGE, "%s", _("--draw needs a picture."));
+      return NULL;
+    }
+
+  return g_steal_pointer (&conversation);
+}
+
+static gboolean
+draw (const Options    *options,
+      CliConversation  *conversation,
+      const CliAnswer  *answer,
+      GError          **error)
+{
+  SlPicture *picture = cli_conversation_get_picture (conversation, cli_conversation_get_n_pictures (conversation) - 1);
+  g_autoptr(GArray) paint = g_array_new (FALSE, TRUE, sizeof (SlPaintBox));
+  gsize n_boxes;
+  const SlBox *boxes = sl_grounding_get_boxes (answer->grounding, &n_boxes);
+
+  for (gsize i = 0; i < n_boxes; i++)
+    {
+      int px[4];
+      SlPaintBox box = { .label = boxes[i].label, .number = i + 1, .uncertain = boxes[i].status == SL_BOX_CLAMPED };
+
+      if (!sl_box_get_pixels (&boxes[i], sl_picture_get_width (picture), sl_picture_get_height (picture), px))
+        continue;
+      box.x1 = px[0];
+      box.y1 = px[1];
+      box.x2 = px[2];
+      box.y2 = px[3];
+      g_array_append_val (paint, box);
+    }
+
+  sl_box_painter_assign_colors ((SlPaintBox *) paint->data, paint->len, SL_BOX_COLORING_LABEL);
+
+  return sl_box_painter_render_png (picture, (const SlPaintBox *) paint->data, paint->len, NULL, options->draw, error);
+}
+
+static CliStatus
+answer_one (const Options   *options,
+            vl2_engine      *engine,
+            vl2_session     *session,
+            CliConversation *conversation,
+            double           load_ms)
+{
+  g_auto(CliAnswer) answer = { 0 };
+  g_autoptr(GError) error = NULL;
+  gboolean json = options->output.json;
+  gboolean answered = cli_answer (engine, session, conversation, &options->settings, !json, &answer, &error);
+  CliStatus status = answered ? CLI_OK : cli_status_of_error (error);
+
+  if (!answered && status != CLI_CANCELLED)
+    {
+      if (!json && answer.text->len > 0)
+        putchar ('\n');
+      return cli_fail_error (&options->output, status, error);
+    }
+
+  /* After a cancel the text so far is an answer too. */
+  if (json)
+    status = MAX (status, cli_print_json (cli_answer_to_json (&answer, conversation, load_ms)));
+  else
+    putchar ('\n');
+  status = MAX (status, cli_finish_stdout (&options->output));
+
+  if (status == CLI_OK && options->draw != NULL && !draw (options, conversation, &answer, &error))
+    return cli_fail_error (NULL, CLI_INPUT, error);
+  if (status == CLI_CANCELLED)
+    cli_fail_error (NULL, status, error);
+
+  return status;
+}
+
+static CliStatus
+run (const Options *options)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(CliConversation) conversation = NULL;
+  g_autoptr(vl2_engine) engine = NULL;
+  g_autoptr(vl2_session) session = NULL;
+  const struct vl2_session_options session_options = { .chunk_size = options->chunk_size };
+  vl2_error cause = { 0 };
+  double load_ms = 0;
+
+  if (options->batch == NULL)
+    {
+      conversation = build_conversation (options, &error);
+      if (conversation == NULL)
+        return cli_fail_error (&options->output, cli_status_of_error (error), error);
+    }
+
+  engine = cli_open_engine (&options->engine, &load_ms, &error);
+  if (engine == NULL)
+    return cli_fail_error (&options->output, cli_status_of_error (error), error);
+
+  if (vl2_session_open (engine, &session_options, &session, &cause) != VL2_OK)
+    return cli_fail_vl2 (&options->output, &cause);
+
+  if (options->batch != NULL)
+    return cli_ask_batch (engine, session, options->batch, &options->settings, options->raw, load_ms, &options->output);
+
+  return answer_one (options, engine, session, conversation, load_ms);
+}
+
+CliStatus
+cli_ask (int    argc,
+         char **argv)
+{
+  g_auto(Options) options = { 0 };
+  g_autoptr(GError) error = NULL;
+  CliStatus status;
+
+  set_defaults (&options);
+  if (!parse (&options, argc, argv, &status))
+    return status;
+
+  if (!resolve (&options, &error))
+    return cli_fail_error (&options.output, CLI_USAGE, error);
+
+  return run (&options);
+}

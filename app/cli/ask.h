@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * CliAsk: one answer, shared by `ask` for a single prompt and `ask --batch` for many: reads a conversation into a session,
+ * generates, and collects everything that --json prints. Main thread.
+ */
+#pragma once
+
+#include "app/cli/cli.h"
+#include "app/cli/conversation.h"
+#include "app/sl-grounding.h"
+#include "app/sl-mode.h"
+
+G_BEGIN_DECLS
+
+/* Settings of an answer; NaN or −1 where the mode's own value counts. */
+typedef struct
+{
+  SlMode  mode;
+  double  temperature;
+  double  top_p;
+  double  repetition_penalty;
+  int     top_k;
+  int     max_tokens;
+  guint64 seed;
+} CliAskSettings;
+
+typedef struct
+{
+  GString                *text; /* raw, special tokens kept */
+  GArray                 *ids;  /* int32_t */
+  struct vl2_prompt       prompt;
+  struct vl2_sync_report  sync;
+  struct vl2_generation   generation;
+  struct vl2_sampling     sampling;
+  SlGrounding            *grounding; /* of the finished text */
+} CliAnswer;
+
+void       cli_answer_clear (CliAnswer *self);
+
+/* Fills *answer, which the caller clears in any case: after a cancel it holds what was generated so far, and FALSE comes
+ * with CLI_CANCELLED. stream: print the text to stdout while it comes. */
+gboolean   cli_answer       (vl2_engine           *engine,
+                             vl2_session          *session,
+                             CliConversation      *conversation,
+                             const CliAskSettings *settings,
+                             gboolean              stream,
+                             CliAnswer            *answer,
+                             GError              **error);
+
+/* The object that --json prints. */
+json_t    *cli_answer_to_json (CliAnswer       *answer,
+                               CliConversation *conversation,
+                               double           load_ms);
+
+/* Reads JSON lines from path ("-": stdin), answers each with the defaults given, prints one object per line. */
+CliStatus  cli_ask_batch    (vl2_engine           *engine,
+                             vl2_session          *session,
+                             const char           *path,
+                             const CliAskSettings *defaults,
+                             gboolean              raw,
+                             double                load_ms,
+                             const CliOutput      *output);
+
+G_END_DECLS

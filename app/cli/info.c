@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `sightline-cli info`: what a checkpoint is, after loading it.
+ */
+#include "app/cli/cli.h"
+
+#include <glib/gi18n.h>
+
+static json_t *
+info_to_json (const struct vl2_info *info,
+              double                 load_ms)
+{
+  g_autofree char *dir = g_filename_display_name (info->dir);
+  json_t *candidates = json_array ();
+  json_t *object = json_pack ("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I}",
+                              "model", dir,
+                              "device", info->device,
+                              "isa", info->isa,
+                              "architecture", info->architecture,
+                              "router", info->router,
+                              "weight_dtype", info->weight_dtype,
+                              "parameters", (json_int_t) info->parameters,
+                              "weight_bytes", (json_int_t) info->weight_bytes);
+
+  for (int i = 0; i < info->n_candidates; i++)
+    json_array_append_new (candidates, json_pack ("[i,i]", (int) info->candidates[i][0], (int) info->candidates[i][1]));
+
+  json_object_update_new (object, json_pack ("{s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i}",
+                                             "layers", (int) info->layers,
+                                             "hidden", (int) info->hidden,
+                                             "heads", (int) info->heads,
+                                             "vocab", (int) info->vocab,
+                                             "experts", (int) info->experts,
+                                             "experts_per_token", (int) info->experts_per_token,
+                                             "context", (int) info->context,
+                                             "vision_layers", (int) info->vision_layers,
+                                             "vision_width", (int) info->vision_width,
+                                             "tile_side", (int) info->tile_side,
+                                             "patch", (int) info->patch,
+                                             "tokens_per_tile", (int) info->tokens_per_tile,
+                                             "threads", (int) info->threads));
+  json_object_set_new (object, "candidate_resolutions", candidates);
+  json_object_set_new (object, "load_ms", json_real (load_ms));
+
+  return object;
+}
+
+static void
+print_info (const struct vl2_info *info,
+            double                 load_ms)
+{
+  g_autofree char *dir = g_filename_display_name (info->dir);
+  g_autofree char *size = g_format_size (info->weight_bytes);
+
+  printf (_("Model        %s\n"), dir);
+  printf (_("Computes on  %s (%s), %d threads\n"), info->device, info->isa, info->threads);
+  printf (_("Parameters   %.3f million, %s of %s\n"), info->parameters / 1e6, size, info->weight_dtype);
+  printf (_("Decoder      %d layers of %d, %d heads, %s attention\n"), info->layers, info->hidden, info->heads, info->architecture);
+  printf (_("Experts      %d, %d per token, %s\n"), info->experts, info->experts_per_token, info->router);
+  printf (_("Vocabulary   %d, context %d tokens\n"), info->vocab, info->context);
+  printf (_("Vision       %d layers of %d, patches of %d, tiles of %d pixels = %d tokens, %d tile arrangements\n"),
+          info->vision_layers, info->vision_width, info->patch, info->tile_side, info->tokens_per_tile, info->n_candidates);
+  printf (_("Loaded in    %.0f ms\n"), load_ms);
+}
+
+CliStatus
+cli_info (int    argc,
+          char **argv)
+{
+  CliEngineOptions options = { 0 };
+  CliOutput output = { 0 };
+  CliStatus status;
+  double load_ms = 0;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(vl2_engine) engine = NULL;
+  const GOptionEntry entries[] = {
+    CLI_ENGINE_ENTRIES (options),
+    { NULL },
+  };
+
+  if (!cli_parse (&argc, &argv, _("[OPTION…]"), _("Loads a checkpoint and describes it."), NULL, entries, &output, &status))
+    return status;
+
+  if (argc > 1)
+    status = cli_fail (&output, CLI_USAGE, "%s", _("info takes options only."));
+  else if ((engine = cli_open_engine (&options, &load_ms, &error)) == NULL)
+    status = cli_fail_error (&output, cli_status_of_error (error), error);
+  else if (output.json)
+    status = cli_print_json (info_to_json (vl2_engine_info (engine), load_ms));
+  else
+    {
+      print_info (vl2_engine_info (engine), load_ms);
+      status = cli_finish_stdout (&output);
+    }
+
+  g_free (options.model);
+  g_free (options.device);
+
+  return status;
+}
