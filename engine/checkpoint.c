@@ -208,7 +208,7 @@ static vl2_status read_header(struct vl2_checkpoint *cp, struct shard *shard, vl
         cp->bytes += tensor->bytes;
         cp->n_tensors++;
     }
-    return check_overlap(cp->tensors + first, cp->n_tensors - first, err);
+    return cp->n_tensors == first ? VL2_OK : check_overlap(cp->tensors + first, cp->n_tensors - first, err);
 }
 
 static vl2_status add_shard(struct vl2_checkpoint *cp, const char *dir, const char *name, vl2_error *err) {
