@@ -347,15 +347,17 @@ INLINE void micro(const int M, int n, int k, const float *a, size_t lda, const f
     for (int i = 0; i < M; i++) {
         float *row = c + (size_t)i * ldc;
 
-        if (n == NR) {
-            vf_store(row, add ? acc[i][0] + vf_load(row) : acc[i][0]);
-            vf_store(row + W, add ? acc[i][1] + vf_load(row + W) : acc[i][1]);
-        } else {
-            for (int half = 0, left = n; half < 2 && left > 0; half++, left -= W) {
-                int part = left < W ? left : W;
-                vf v = acc[i][half];
+        for (int half = 0, left = n; half < 2 && left > 0; half++, left -= W) {
+            vf v = acc[i][half];
 
-                vf_store_part(row + half * W, add ? v + vf_load_part(row + half * W, part) : v, part);
+            if (left >= W) {
+                if (add)
+                    v = v + vf_load(row + half * W);
+                vf_store(row + half * W, v);
+            } else {
+                if (add)
+                    v = v + vf_load_part(row + half * W, left);
+                vf_store_part(row + half * W, v, left);
             }
         }
     }
