@@ -47,7 +47,7 @@ PLANTED = [
     ("words", "kernels/pool.c", "/* TO" + "DO: more */\n", 7),
     ("form", "kernels/pool.c", "\tint x;\n", 7),
     ("form", "kernels/pool.c", "int x; \n", 7),
-    ("form", "kernels/pool.c", "int " + "x" * 140 + ";\n", 7),
+    ("form", "kernels/pool.c", "int " + "x" * 150 + ";\n", 7),
     ("form", "kernels/pool.c", "int x;", 7),
     ("potfiles", "ui/sl-window.c", 'const char *t = _("Open");\n', 1),
     ("potfiles", "ui/sl-window.ui", '<property name="label" translatable="yes">Open</property>\n', 1),
