@@ -3,8 +3,8 @@
  * Bytes → upright RGB8 through GdkPixbufLoader, fed in chunks on a thread of its own: a chunked loader stops at the
  * deadline, one that does all its work at the end (tiff, svg, heif) is left behind at the deadline and its result
  * thrown away. How many may be left behind is bounded, so that hostile files cannot pile up threads.
- * Which loader runs is decided by our own look at the first bytes, so that only the formats of the header's list are
- * ever parsed, whatever loaders the system has.
+ * Which loader runs is decided by sl-picture-format.h, so that only the formats of the header's list are ever parsed,
+ * whatever loaders the system has.
  */
 #include "app/sl-picture.h"
 
@@ -12,6 +12,8 @@
 
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <glib/gi18n-lib.h>
+
+#include "app/sl-picture-format.h"
 
 #define CHUNK_BYTES      (64 * 1024)
 #define MAX_LEFT_BEHIND  4
@@ -67,141 +69,6 @@ sl_picture_init (SlPicture *self)
 {
 }
 
-/* ------------------------------------------------------------------------------------------------ formats */
-
-typedef struct
-{
-  const char *mime_type;
-  const char *extension;
-} Format;
-
-static const Format format_png = { "image/png", "png" };
-static const Format format_jpeg = { "image/jpeg", "jpg" };
-static const Format format_gif = { "image/gif", "gif" };
-static const Format format_bmp = { "image/bmp", "bmp" };
-static const Format format_tiff = { "image/tiff", "tiff" };
-static const Format format_webp = { "image/webp", "webp" };
-static const Format format_svg = { "image/svg+xml", "svg" };
-static const Format format_heic = { "image/heic", "heic" };
-static const Format format_avif = { "image/avif", "avif" };
-
-static const char *
-skip_past (const char *p,
-           const char *end,
-           const char *mark)
-{
-  const char *found = memmem (p, end - p, mark, strlen (mark));
-
-  return found != NULL ? found + strlen (mark) : end;
-}
-
-/* Past the internal subset, if there is one. */
-static const char *
-skip_doctype (const char *p,
-              const char *end)
-{
-  int depth = 0;
-
-  for (; p < end; p++)
-    {
-      if (*p == '[')
-        depth++;
-      else if (*p == ']')
-        depth--;
-      else if (*p == '>' && depth <= 0)
-        return p + 1;
-    }
-
-  return end;
-}
-
-/* Is the root element of this XML text an svg element, with or without a namespace prefix? */
-static gboolean
-is_svg (const char *p,
-        gsize       length)
-{
-  const char *end = p + length;
-
-  if (length >= 3 && memcmp (p, "\xef\xbb\xbf", 3) == 0)
-    p += 3;
-
-  while (p < end)
-    {
-      if (g_ascii_isspace (*p))
-        p++;
-      else if (end - p >= 2 && memcmp (p, "<?", 2) == 0)
-        p = skip_past (p, end, "?>");
-      else if (end - p >= 4 && memcmp (p, "<!--", 4) == 0)
-        p = skip_past (p, end, "-->");
-      else if (end - p >= 9 && g_ascii_strncasecmp (p, "<!DOCTYPE", 9) == 0)
-        p = skip_doctype (p, end);
-      else
-        break;
-    }
-
-  if (p >= end || *p != '<')
-    return FALSE;
-
-  const char *name = ++p;
-
-  while (p < end && (g_ascii_isalnum (*p) || *p == '_' || *p == '-' || *p == ':'))
-    {
-      if (*p++ == ':')
-        name = p;
-    }
-
-  return p - name == 3 && memcmp (name, "svg", 3) == 0;
-}
-
-/* ISO base media: the brands at the start say whether the codec is AV1 or HEVC. */
-static const Format *
-sniff_heif (const char *p,
-            gsize       length)
-{
-  gsize box = ((gsize) (guint8) p[2] << 8) | (guint8) p[3];
-
-  if (p[0] != 0 || p[1] != 0)
-    return NULL;
-
-  for (gsize at = 8; at + 4 <= MIN (box, length); at += 4)
-    {
-      if (at != 12 && (memcmp (p + at, "avif", 4) == 0 || memcmp (p + at, "avis", 4) == 0))
-        return &format_avif;
-    }
-
-  for (gsize at = 8; at + 4 <= MIN (box, length); at += 4)
-    {
-      if (at != 12 && (memcmp (p + at, "hei", 3) == 0 || memcmp (p + at, "hev", 3) == 0 || memcmp (p + at, "mif1", 4) == 0))
-        return &format_heic;
-    }
-
-  return NULL;
-}
-
-static const Format *
-sniff (const char *p,
-       gsize       length)
-{
-  if (length >= 8 && memcmp (p, "\x89PNG\r\n\x1a\n", 8) == 0)
-    return &format_png;
-  if (length >= 3 && memcmp (p, "\xff\xd8\xff", 3) == 0)
-    return &format_jpeg;
-  if (length >= 6 && (memcmp (p, "GIF87a", 6) == 0 || memcmp (p, "GIF89a", 6) == 0))
-    return &format_gif;
-  if (length >= 26 && memcmp (p, "BM", 2) == 0)
-    return &format_bmp;
-  if (length >= 8 && (memcmp (p, "II*\0", 4) == 0 || memcmp (p, "MM\0*", 4) == 0))
-    return &format_tiff;
-  if (length >= 12 && memcmp (p, "RIFF", 4) == 0 && memcmp (p + 8, "WEBP", 4) == 0)
-    return &format_webp;
-  if (length >= 16 && memcmp (p + 4, "ftyp", 4) == 0)
-    return sniff_heif (p, length);
-  if (length > 0 && is_svg (p, length))
-    return &format_svg;
-
-  return NULL;
-}
-
 /* ------------------------------------------------------------------------------------------------ one decode */
 
 /* Shared by the caller, who waits, and the decoding thread, which may outlive the wait. */
@@ -210,7 +77,7 @@ typedef struct
   gatomicrefcount  refs;
   GBytes          *bytes;
   char            *name;
-  const Format    *format;
+  SlPictureFormat  format;
   SlPictureLimits  limits;
   gint64           deadline; /* monotonic */
   gint             stop;     /* atomic: nobody waits any more */
@@ -259,7 +126,7 @@ on_size_prepared (GdkPixbufLoader *loader,
   decode->header_width = width;
   decode->header_height = height;
 
-  if (decode->format == &format_svg && MAX (width, height) > SVG_MAX_SIDE)
+  if (decode->format == SL_PICTURE_FORMAT_SVG && MAX (width, height) > SVG_MAX_SIDE)
     {
       double shrink = (double) SVG_MAX_SIDE / MAX (width, height);
 
@@ -308,14 +175,15 @@ feed (GdkPixbufLoader  *loader,
 }
 
 static void
-set_too_many_pixels (Decode  *decode,
-                     GError **error)
+set_too_many_pixels (const char             *name,
+                     guint                   width,
+                     guint                   height,
+                     const SlPictureLimits  *limits,
+                     GError                **error)
 {
-  g_clear_error (error);
   g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
-               _("“%s” is too large: %d × %d pixels are %.1f megapixels, the limit is %.1f."),
-               decode->name, decode->header_width, decode->header_height,
-               decode->refused_pixels / 1e6, decode->limits.max_pixels / 1e6);
+               _("“%s” is too large: %u × %u pixels are %.1f megapixels, the limit is %.1f."),
+               name, width, height, (double) width * height / 1e6, limits->max_pixels / 1e6);
 }
 
 /* A loader's own words, as the end of a sentence of ours. */
@@ -338,7 +206,7 @@ set_broken (Decode     *decode,
   else if (g_error_matches (cause, GDK_PIXBUF_ERROR, GDK_PIXBUF_ERROR_UNKNOWN_TYPE))
     g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_FORMAT,
                  _("“%s” cannot be opened: no loader for %s is installed on this system."),
-                 decode->name, decode->format->mime_type);
+                 decode->name, sl_picture_format_get_mime_type (decode->format));
   else
     g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_BROKEN,
                  _("“%s” is damaged or incomplete: %s."), decode->name, reason);
@@ -351,9 +219,11 @@ decode_pixbuf (Decode  *decode,
   g_autoptr(GdkPixbufLoader) loader = NULL;
   g_autoptr(GError) cause = NULL;
   GdkPixbuf *pixbuf;
+  const guint8 *data;
+  gsize size;
   gboolean fed;
 
-  loader = gdk_pixbuf_loader_new_with_mime_type (decode->format->mime_type, &cause);
+  loader = gdk_pixbuf_loader_new_with_mime_type (sl_picture_format_get_mime_type (decode->format), &cause);
   if (loader == NULL)
     {
       g_clear_error (&cause);
@@ -367,7 +237,7 @@ decode_pixbuf (Decode  *decode,
 
   if (decode->refused_pixels > 0)
     {
-      set_too_many_pixels (decode, error);
+      set_too_many_pixels (decode->name, decode->header_width, decode->header_height, &decode->limits, error);
       return NULL;
     }
 
@@ -380,6 +250,14 @@ decode_pixbuf (Decode  *decode,
   pixbuf = fed ? gdk_pixbuf_loader_get_pixbuf (loader) : NULL;
   if (pixbuf == NULL)
     {
+      set_broken (decode, error, cause);
+      return NULL;
+    }
+
+  data = g_bytes_get_data (decode->bytes, &size);
+  if (!sl_picture_format_is_complete (decode->format, data, size))
+    {
+      cause = g_error_new_literal (GDK_PIXBUF_ERROR, GDK_PIXBUF_ERROR_CORRUPT_IMAGE, _("the file ends early"));
       set_broken (decode, error, cause);
       return NULL;
     }
@@ -458,7 +336,7 @@ decode_picture (Decode  *decode,
     return NULL;
 
   self = g_object_new (SL_TYPE_PICTURE, NULL);
-  if (!take_pixels (self, pixbuf, decode->format == &format_svg))
+  if (!take_pixels (self, pixbuf, decode->format == SL_PICTURE_FORMAT_SVG))
     {
       set_no_memory (decode->name, error);
       return NULL;
@@ -467,8 +345,8 @@ decode_picture (Decode  *decode,
   self->bytes = g_bytes_ref (decode->bytes);
   self->name = g_strdup (decode->name);
   self->sha256 = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, decode->bytes);
-  self->mime_type = decode->format->mime_type;
-  self->extension = decode->format->extension;
+  self->mime_type = sl_picture_format_get_mime_type (decode->format);
+  self->extension = sl_picture_format_get_extension (decode->format);
 
   return g_steal_pointer (&self);
 }
@@ -582,31 +460,32 @@ check_bytes (const char             *name,
   return TRUE;
 }
 
-static const Format *
-check_format (GBytes      *bytes,
-              const char  *name,
-              GError     **error)
+/* Everything that can be said without a decoder. NONE with error where it must not run. */
+static SlPictureFormat
+check_format (GBytes                 *bytes,
+              const char             *name,
+              const SlPictureLimits  *limits,
+              GError                **error)
 {
   gsize size;
-  const char *data = g_bytes_get_data (bytes, &size);
-  const Format *format = sniff (data, size);
+  const guint8 *data = g_bytes_get_data (bytes, &size);
+  SlPictureFormat format = sl_picture_format_sniff (data, size);
+  guint width, height;
 
-  if (format == NULL)
-    {
-      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_FORMAT,
-                   _("“%s” is not a picture in a format that Sightline knows (PNG, JPEG, WebP, TIFF, GIF, BMP, SVG, HEIC, AVIF)."),
-                   name);
-      return NULL;
-    }
+  if (format == SL_PICTURE_FORMAT_NONE)
+    g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_FORMAT,
+                 _("“%s” is not a picture in a format that Sightline knows (PNG, JPEG, WebP, TIFF, GIF, BMP, SVG, HEIC, AVIF)."),
+                 name);
+  else if (format == SL_PICTURE_FORMAT_SVG && size > SVG_MAX_BYTES)
+    g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
+                 _("“%s” is too large: a drawing may have %d megabytes."), name, SVG_MAX_BYTES >> 20);
+  else if (sl_picture_format_get_size (format, data, size, &width, &height) &&
+           (guint64) width * height > limits->max_pixels)
+    set_too_many_pixels (name, width, height, limits, error);
+  else
+    return format;
 
-  if (format == &format_svg && size > SVG_MAX_BYTES)
-    {
-      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
-                   _("“%s” is too large: a drawing may have %d megabytes."), name, SVG_MAX_BYTES >> 20);
-      return NULL;
-    }
-
-  return format;
+  return SL_PICTURE_FORMAT_NONE;
 }
 
 SlPicture *
@@ -619,7 +498,7 @@ sl_picture_new_with_limits (GBytes                 *bytes,
   g_autofree char *valid_name = g_utf8_make_valid (name != NULL ? name : "", -1);
   g_autoptr(Decode) decode = NULL;
   g_autoptr(GThread) thread = NULL;
-  const Format *format;
+  SlPictureFormat format;
 
   g_return_val_if_fail (bytes != NULL, NULL);
   g_return_val_if_fail (limits != NULL, NULL);
@@ -628,8 +507,8 @@ sl_picture_new_with_limits (GBytes                 *bytes,
       !check_bytes (valid_name, g_bytes_get_size (bytes), limits, error))
     return NULL;
 
-  format = check_format (bytes, valid_name, error);
-  if (format == NULL)
+  format = check_format (bytes, valid_name, limits, error);
+  if (format == SL_PICTURE_FORMAT_NONE)
     return NULL;
 
   if (g_atomic_int_get (&n_left_behind) >= MAX_LEFT_BEHIND)
@@ -888,10 +767,7 @@ sl_picture_new_from_rgba (const guint8  *rgba,
 
   if ((guint64) width * height > sl_picture_default_limits.max_pixels)
     {
-      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
-                   _("“%s” is too large: %d × %d pixels are %.1f megapixels, the limit is %.1f."),
-                   valid_name, width, height, (double) width * height / 1e6,
-                   sl_picture_default_limits.max_pixels / 1e6);
+      set_too_many_pixels (valid_name, width, height, &sl_picture_default_limits, error);
       return NULL;
     }
 
@@ -913,8 +789,8 @@ sl_picture_new_from_rgba (const guint8  *rgba,
 
   self->name = g_steal_pointer (&valid_name);
   self->sha256 = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, self->bytes);
-  self->mime_type = format_png.mime_type;
-  self->extension = format_png.extension;
+  self->mime_type = sl_picture_format_get_mime_type (SL_PICTURE_FORMAT_PNG);
+  self->extension = sl_picture_format_get_extension (SL_PICTURE_FORMAT_PNG);
 
   return g_steal_pointer (&self);
 }

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a picture's bytes are, before any decoder sees them: the format, whether the file is all there, and the size that a
+ * header claims where the decoder would look too late. Only sl-picture.c uses it, on any thread. It must not decode pixels.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  SL_PICTURE_FORMAT_NONE,
+  SL_PICTURE_FORMAT_PNG,
+  SL_PICTURE_FORMAT_JPEG,
+  SL_PICTURE_FORMAT_GIF,
+  SL_PICTURE_FORMAT_BMP,
+  SL_PICTURE_FORMAT_TIFF,
+  SL_PICTURE_FORMAT_WEBP,
+  SL_PICTURE_FORMAT_SVG,
+  SL_PICTURE_FORMAT_HEIC,
+  SL_PICTURE_FORMAT_AVIF,
+} SlPictureFormat;
+
+SlPictureFormat sl_picture_format_sniff         (const guint8    *data,
+                                                 gsize            size);
+const char     *sl_picture_format_get_mime_type (SlPictureFormat  format);
+const char     *sl_picture_format_get_extension (SlPictureFormat  format);
+
+/* FALSE for a png, jpeg, webp or bmp file that ends early, which their loaders would show half grey. The other loaders
+ * notice by themselves: TRUE. */
+gboolean        sl_picture_format_is_complete   (SlPictureFormat  format,
+                                                 const guint8    *data,
+                                                 gsize            size);
+
+/* The largest picture that the headers of a heic or avif file announce, which its loader decodes without asking; FALSE if
+ * there is none, and for other formats. */
+gboolean        sl_picture_format_get_size      (SlPictureFormat  format,
+                                                 const guint8    *data,
+                                                 gsize            size,
+                                                 guint           *width,
+                                                 guint           *height);
+
+G_END_DECLS
