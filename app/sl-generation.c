@@ -93,9 +93,6 @@ sl_generation_get_confidence (const SlGeneration *self,
   if (start >= end || first == self->tokens->len
       || g_array_index (self->tokens, SlTokenMark, self->tokens->len - 1).end < end)
     return -1;
-  /* An answer that was continued has no marks for what it continues: its first mark then spans that text. */
-  if (first == 0 && isnan (g_array_index (self->tokens, SlTokenMark, 0).logprob))
-    return -1;
 
   for (guint i = first; i < self->tokens->len; i++)
     {
@@ -106,5 +103,5 @@ sl_generation_get_confidence (const SlGeneration *self,
         break;
       sum += mark->logprob;
     }
-  return exp (sum);
+  return isnan (sum) ? -1 : exp (sum);
 }

@@ -1,0 +1,755 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The inference thread's loop: a model to load or give back comes before the next job; a job runs to its end or to a stop.
+ * `lock` guards what other threads see; `model_lock` is held for writing while the handles change, so that others may use the
+ * engine's pure functions in between.
+ */
+#include "app/sl-inference.h"
+
+#include <glib/gi18n-lib.h>
+
+#include "app/sl-models.h"
+#include "app/sl-prompt-private.h"
+
+#define RING_BYTES (64 * 1024)
+
+typedef enum { REQUEST_NONE, REQUEST_LOAD, REQUEST_UNLOAD, REQUEST_QUIT } Request;
+
+struct _SlInference
+{
+  GThread *thread;
+  void (*changed) (gpointer user_data);
+  gpointer user_data;
+
+  GMutex lock;
+  GCond wake;
+  Request request;
+  guint serial; /* of the newest request: the outcome of an older load is nobody's */
+  char *dir, *device;
+  int threads, context;
+  vl2_cancel load_cancel;
+  SlEngineState state;
+  char *error_text;
+  guint64 loaded_bytes, total_bytes;
+  SlModelInfo *info;
+  GQueue queue; /* of SlTicket */
+  SlTicket *running;
+
+  GRWLock model_lock;
+  vl2_engine *engine;
+  vl2_session *session;
+};
+
+/* ------------------------------------------------------------------------------------------------ values */
+
+SlTicket *
+sl_ticket_new (SlPrompt *prompt)
+{
+  SlTicket *self = g_new0 (SlTicket, 1);
+
+  g_atomic_ref_count_init (&self->refs);
+  self->prompt = sl_prompt_ref (prompt);
+  self->ring = sl_token_ring_new (RING_BYTES);
+  self->generation = sl_generation_new ();
+  atomic_init (&self->cancel, false);
+  g_mutex_init (&self->lock);
+  return self;
+}
+
+SlTicket *
+sl_ticket_ref (SlTicket *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+void
+sl_ticket_unref (SlTicket *self)
+{
+  if (!g_atomic_ref_count_dec (&self->refs))
+    return;
+  sl_prompt_unref (self->prompt);
+  sl_token_ring_free (self->ring);
+  sl_generation_free (self->generation);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+void
+sl_ticket_finish (SlTicket   *self,
+                  SlJobState  state,
+                  const char *reason)
+{
+  g_mutex_lock (&self->lock);
+  self->status.state = state;
+  self->status.position = 0;
+  if (state == SL_JOB_FAILED)
+    {
+      g_free (self->generation->error);
+      self->generation->error = g_strdup (reason);
+      self->generation->stop = SL_STOP_ERROR;
+    }
+  else if (state == SL_JOB_STOPPED)
+    self->generation->stop = SL_STOP_USER;
+  g_mutex_unlock (&self->lock);
+}
+
+SlModelInfo *
+sl_model_info_copy (const SlModelInfo *self)
+{
+  SlModelInfo *copy = g_memdup2 (self, sizeof *self);
+
+  copy->dir = g_strdup (self->dir);
+  copy->name = g_strdup (self->name);
+  copy->device = g_strdup (self->device);
+  copy->isa = g_strdup (self->isa);
+  copy->architecture = g_strdup (self->architecture);
+  copy->router = g_strdup (self->router);
+  copy->weight_dtype = g_strdup (self->weight_dtype);
+  return copy;
+}
+
+void
+sl_model_info_free (SlModelInfo *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->dir);
+  g_free (self->name);
+  g_free (self->device);
+  g_free (self->isa);
+  g_free (self->architecture);
+  g_free (self->router);
+  g_free (self->weight_dtype);
+  g_free (self);
+}
+
+static SlModelInfo *
+make_info (const char              *dir,
+           const struct vl2_info   *info,
+           int                      context)
+{
+  g_autofree char *path = g_canonicalize_filename (dir, NULL);
+  SlModelInfo *out = g_new0 (SlModelInfo, 1);
+
+  out->dir = g_strdup (dir);
+  out->name = g_path_get_basename (path);
+  out->device = g_strdup (info->device);
+  out->isa = g_strdup (info->isa);
+  out->architecture = g_strdup (info->architecture);
+  out->router = g_strdup (info->router);
+  out->weight_dtype = g_strdup (info->weight_dtype);
+  out->parameters = info->parameters;
+  out->weight_bytes = info->weight_bytes;
+  out->layers = info->layers;
+  out->hidden = info->hidden;
+  out->vocab = info->vocab;
+  out->experts = info->experts;
+  out->experts_per_token = info->experts_per_token;
+  out->context = context;
+  out->threads = info->threads;
+  out->tile_side = info->tile_side;
+  out->tokens_per_tile = info->tokens_per_tile;
+  out->is_demo = sl_models_is_demo (dir);
+  return out;
+}
+
+/* ------------------------------------------------------------------------------------------------ queue, under lock */
+
+static void
+set_text (char       **field,
+          const char  *text)
+{
+  g_free (*field);
+  *field = g_strdup (text);
+}
+
+static void
+renumber (SlInference *self)
+{
+  guint position = self->running != NULL;
+
+  for (GList *l = self->queue.head; l != NULL; l = l->next, position++)
+    {
+      SlTicket *ticket = l->data;
+
+      g_mutex_lock (&ticket->lock);
+      ticket->status.position = position;
+      g_mutex_unlock (&ticket->lock);
+    }
+}
+
+static void
+empty_queue (SlInference *self,
+             SlJobState   state,
+             const char  *reason)
+{
+  SlTicket *ticket;
+
+  while ((ticket = g_queue_pop_head (&self->queue)) != NULL)
+    {
+      sl_ticket_finish (ticket, state, reason);
+      sl_ticket_unref (ticket);
+    }
+}
+
+static void
+cancel_running (SlInference *self)
+{
+  atomic_store (&self->load_cancel, true);
+  if (self->running == NULL)
+    return;
+  atomic_store (&self->running->cancel, true);
+  sl_token_ring_release (self->running->ring);
+}
+
+static void
+set_state (SlInference   *self,
+           SlEngineState  state,
+           const char    *error_text)
+{
+  self->state = state;
+  set_text (&self->error_text, error_text);
+  if (state != SL_ENGINE_READY)
+    g_clear_pointer (&self->info, sl_model_info_free);
+}
+
+static void
+post_request (SlInference *self,
+              Request      request)
+{
+  self->request = request;
+  self->serial++;
+  cancel_running (self);
+  g_cond_signal (&self->wake);
+}
+
+/* ------------------------------------------------------------------------------------------------ model */
+
+/* Inference thread, without lock. */
+static void
+close_model (SlInference *self)
+{
+  g_rw_lock_writer_lock (&self->model_lock);
+  g_clear_pointer (&self->session, vl2_session_close);
+  g_clear_pointer (&self->engine, vl2_engine_close);
+  g_rw_lock_writer_unlock (&self->model_lock);
+}
+
+typedef struct
+{
+  SlInference *inference;
+  guint serial;
+} LoadWatch;
+
+static void
+on_load_progress (vl2_stage  stage,
+                  uint64_t   done,
+                  uint64_t   total,
+                  void      *user)
+{
+  LoadWatch *watch = user;
+  SlInference *self = watch->inference;
+
+  g_mutex_lock (&self->lock);
+  if (self->serial == watch->serial)
+    {
+      self->loaded_bytes = done;
+      self->total_bytes = total;
+    }
+  g_mutex_unlock (&self->lock);
+  self->changed (self->user_data);
+}
+
+/* Opens both handles or none. */
+static vl2_status
+open_model (SlInference *self,
+            const char  *dir,
+            const char  *device,
+            int          threads,
+            int          context,
+            guint        serial,
+            vl2_error   *err)
+{
+  LoadWatch watch = { self, serial };
+  struct vl2_engine_options options = { .device = device, .threads = threads, .progress = on_load_progress,
+                                        .progress_user = &watch, .cancel = &self->load_cancel };
+  struct vl2_session_options session_options = { .context = context };
+  vl2_engine *engine = NULL;
+  vl2_session *session = NULL;
+  vl2_status status = vl2_engine_open (dir, &options, &engine, err);
+
+  if (status == VL2_OK)
+    status = vl2_session_open (engine, &session_options, &session, err);
+  if (status != VL2_OK)
+    {
+      vl2_engine_close (engine);
+      return status;
+    }
+  g_rw_lock_writer_lock (&self->model_lock);
+  self->engine = engine;
+  self->session = session;
+  g_rw_lock_writer_unlock (&self->model_lock);
+  return VL2_OK;
+}
+
+/* Called and left with the lock held. */
+static void
+load_model (SlInference *self)
+{
+  g_autofree char *dir = g_strdup (self->dir);
+  g_autofree char *device = g_strdup (self->device);
+  int threads = self->threads, context = self->context;
+  guint serial = self->serial;
+  vl2_error err = { 0 };
+  vl2_status status;
+
+  atomic_store (&self->load_cancel, false);
+  g_mutex_unlock (&self->lock);
+  close_model (self);
+  status = open_model (self, dir, device, threads, context, serial, &err);
+  g_mutex_lock (&self->lock);
+
+  if (self->serial != serial)
+    {
+      g_mutex_unlock (&self->lock);
+      close_model (self);
+      g_mutex_lock (&self->lock);
+    }
+  else if (status == VL2_OK)
+    {
+      self->loaded_bytes = self->total_bytes;
+      set_state (self, SL_ENGINE_READY, NULL);
+      self->info = make_info (dir, vl2_engine_info (self->engine), vl2_session_capacity (self->session));
+    }
+  else
+    {
+      set_state (self, SL_ENGINE_FAILED, err.text);
+      empty_queue (self, SL_JOB_FAILED, err.text);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------ jobs */
+
+static void
+on_job_progress (vl2_stage  stage,
+                 uint64_t   done,
+                 uint64_t   total,
+                 void      *user)
+{
+  SlTicket *ticket = user;
+
+  g_mutex_lock (&ticket->lock);
+  ticket->status.state = stage == VL2_STAGE_VISION ? SL_JOB_VISION : SL_JOB_PREFILL;
+  ticket->status.fraction = total > 0 ? (double) done / total : 0;
+  g_mutex_unlock (&ticket->lock);
+}
+
+typedef struct
+{
+  SlTicket *ticket;
+  vl2_session *session;
+} Decoding;
+
+static bool
+on_token (const struct vl2_token *token,
+          void                   *user)
+{
+  Decoding *decoding = user;
+  SlTicket *ticket = decoding->ticket;
+
+  sl_token_ring_push (ticket->ring, token->id, token->logprob, token->text, token->length);
+  g_mutex_lock (&ticket->lock);
+  ticket->status.decoded_tokens++;
+  ticket->status.context_used = vl2_session_length (decoding->session);
+  g_mutex_unlock (&ticket->lock);
+  return !atomic_load (&ticket->cancel);
+}
+
+typedef struct
+{
+  struct vl2_tile_rule rule;
+  gboolean tiled;
+  GString *text;
+} TilingNote;
+
+static void
+note_tiling (const vl2_part *part,
+             gpointer        user_data)
+{
+  TilingNote *note = user_data;
+  int32_t grid_w, grid_h;
+
+  vl2_tile_grid (&note->rule, part->picture->width, part->picture->height, note->tiled && part->detail == VL2_DETAIL_AUTO,
+                 &grid_w, &grid_h);
+  g_string_append_printf (note->text, "%s%d×%d", note->text->len > 0 ? " " : "", (int) grid_w, (int) grid_h);
+}
+
+/* What is known before the model runs. */
+static void
+describe_job (SlInference   *self,
+              SlTicket      *ticket,
+              SlPromptView  *view)
+{
+  const struct vl2_info *info = vl2_engine_info (self->engine);
+  const SlSettings *settings = sl_prompt_get_settings (ticket->prompt);
+  SlGeneration *g = ticket->generation;
+  TilingNote note = { vl2_engine_tile_rule (self->engine), sl_prompt_get_n_pictures (ticket->prompt) <= 2, g_string_new (NULL) };
+
+  sl_prompt_view_foreach_picture (view, note_tiling, &note);
+  g_mutex_lock (&ticket->lock);
+  g_free (g->model);
+  g->model = g_path_get_basename (info->dir);
+  set_text (&g->model_dir, info->dir);
+  set_text (&g->quantisation, info->weight_dtype);
+  set_text (&g->device, info->device);
+  set_text (&g->tiling, note.text->str);
+  g->temperature = settings->sampling.temperature;
+  g->top_p = settings->sampling.top_p;
+  g->top_k = settings->sampling.top_k;
+  g->repetition_penalty = settings->sampling.repetition_penalty;
+  g->seed = settings->seed;
+  g->max_tokens = settings->max_tokens;
+  g->constrained = settings->constrain_boxes;
+  g->context_capacity = ticket->status.context_capacity = vl2_session_capacity (self->session);
+  g_mutex_unlock (&ticket->lock);
+  g_string_free (note.text, TRUE);
+}
+
+static vl2_status
+read_prompt (SlInference   *self,
+             SlTicket      *ticket,
+             SlPromptView  *view,
+             vl2_error     *err)
+{
+  struct vl2_watch watch = { &ticket->cancel, on_job_progress, ticket };
+  struct vl2_sync_report report = { 0 };
+  SlGeneration *g = ticket->generation;
+  vl2_status status = vl2_session_sync (self->session, sl_prompt_view_get (view), &watch, &report, err);
+
+  g_mutex_lock (&ticket->lock);
+  g->prompt_tokens = ticket->status.prompt_tokens = report.prompt_tokens;
+  g->reused_tokens = ticket->status.reused_tokens = report.reused_tokens;
+  g->context_used = ticket->status.context_used = vl2_session_length (self->session);
+  g->tiling_changed = report.tiling_changed;
+  g->vision_ms = report.vision_ms;
+  g->prefill_ms = report.prefill_ms;
+  if (status == VL2_OK)
+    {
+      ticket->status.state = SL_JOB_DECODING;
+      ticket->status.fraction = 0;
+      ticket->decoding_since = g_get_monotonic_time ();
+    }
+  g_mutex_unlock (&ticket->lock);
+  return status;
+}
+
+static SlStopReason
+stop_reason (vl2_stop stop)
+{
+  switch (stop)
+    {
+    case VL2_STOP_EOS:
+      return SL_STOP_EOS;
+    case VL2_STOP_MAX_TOKENS:
+      return SL_STOP_MAX_TOKENS;
+    case VL2_STOP_CONTEXT:
+      return SL_STOP_CONTEXT;
+    case VL2_STOP_REPETITION:
+      return SL_STOP_REPETITION;
+    case VL2_STOP_CALLER:
+    case VL2_STOP_CANCELLED:
+    default:
+      return SL_STOP_USER;
+    }
+}
+
+static vl2_status
+write_answer (SlInference *self,
+              SlTicket    *ticket,
+              vl2_error   *err)
+{
+  const SlSettings *settings = sl_prompt_get_settings (ticket->prompt);
+  struct vl2_generate_options options = {
+    .sampling = { .temperature = settings->sampling.temperature, .top_p = settings->sampling.top_p,
+                  .top_k = settings->sampling.top_k, .repetition_penalty = settings->sampling.repetition_penalty,
+                  .seed = settings->seed },
+    .max_tokens = settings->max_tokens > 0 ? settings->max_tokens : (int32_t) vl2_session_capacity (self->session),
+    .constrain_boxes = settings->constrain_boxes,
+  };
+  Decoding decoding = { ticket, self->session };
+  struct vl2_generation generation = { 0 };
+  vl2_status status = vl2_session_generate (self->session, &options, &ticket->cancel, on_token, &decoding, &generation, err);
+  SlGeneration *g = ticket->generation;
+
+  g_mutex_lock (&ticket->lock);
+  g->output_tokens = ticket->status.decoded_tokens;
+  g->first_token_ms = generation.first_token_ms;
+  g->decode_ms = generation.decode_ms;
+  g->mask_changed = generation.mask_changed;
+  g->context_used = ticket->status.context_used = vl2_session_length (self->session);
+  g->stop = stop_reason (generation.stop);
+  ticket->status.tokens_per_second = sl_generation_get_speed (g);
+  g_mutex_unlock (&ticket->lock);
+  return status;
+}
+
+/* Without lock. */
+static vl2_status
+answer (SlInference *self,
+        SlTicket    *ticket,
+        vl2_error   *err)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SlPromptView) view = sl_prompt_view_new (ticket->prompt, TRUE, &error);
+  vl2_status status;
+
+  if (view == NULL)
+    {
+      g_strlcpy (err->text, error->message, sizeof err->text);
+      return VL2_ERR_INPUT;
+    }
+  describe_job (self, ticket, view);
+  status = read_prompt (self, ticket, view, err);
+  return status == VL2_OK ? write_answer (self, ticket, err) : status;
+}
+
+/* Called and left with the lock held. */
+static void
+run_job (SlInference *self)
+{
+  SlTicket *ticket = g_queue_pop_head (&self->queue);
+  vl2_error err = { 0 };
+  vl2_status status;
+
+  self->running = ticket;
+  g_mutex_lock (&ticket->lock);
+  ticket->status.state = SL_JOB_PREFILL;
+  ticket->status.position = 0;
+  g_mutex_unlock (&ticket->lock);
+  renumber (self);
+  g_mutex_unlock (&self->lock);
+  self->changed (self->user_data);
+
+  status = answer (self, ticket, &err);
+  if (status == VL2_CANCELLED || (status == VL2_OK && atomic_load (&ticket->cancel) && ticket->generation->stop == SL_STOP_USER))
+    sl_ticket_finish (ticket, SL_JOB_STOPPED, NULL);
+  else if (status == VL2_OK)
+    sl_ticket_finish (ticket, SL_JOB_DONE, NULL);
+  else
+    sl_ticket_finish (ticket, SL_JOB_FAILED, err.text);
+  if (status == VL2_ERR_DEVICE)
+    close_model (self);
+
+  g_mutex_lock (&self->lock);
+  self->running = NULL;
+  sl_ticket_unref (ticket);
+  if (status == VL2_ERR_DEVICE && self->request == REQUEST_NONE)
+    {
+      set_state (self, SL_ENGINE_FAILED, err.text);
+      empty_queue (self, SL_JOB_FAILED, err.text);
+    }
+  renumber (self);
+}
+
+/* ------------------------------------------------------------------------------------------------ thread */
+
+/* Called and left with the lock held; FALSE: nothing to do. */
+static gboolean
+serve (SlInference *self)
+{
+  Request request = self->request;
+
+  self->request = REQUEST_NONE;
+  if (request == REQUEST_LOAD)
+    load_model (self);
+  else if (request == REQUEST_UNLOAD)
+    {
+      g_mutex_unlock (&self->lock);
+      close_model (self);
+      g_mutex_lock (&self->lock);
+    }
+  else if (self->state == SL_ENGINE_READY && self->queue.length > 0)
+    run_job (self);
+  else
+    return FALSE;
+
+  g_mutex_unlock (&self->lock);
+  self->changed (self->user_data);
+  g_mutex_lock (&self->lock);
+  return TRUE;
+}
+
+static gpointer
+inference_main (gpointer data)
+{
+  SlInference *self = data;
+
+  g_mutex_lock (&self->lock);
+  while (self->request != REQUEST_QUIT)
+    if (!serve (self) && self->request == REQUEST_NONE)
+      g_cond_wait (&self->wake, &self->lock);
+  empty_queue (self, SL_JOB_STOPPED, NULL);
+  set_state (self, SL_ENGINE_UNLOADED, NULL);
+  g_mutex_unlock (&self->lock);
+  close_model (self);
+  return NULL;
+}
+
+SlInference *
+sl_inference_new (void     (*changed) (gpointer user_data),
+                  gpointer   user_data)
+{
+  SlInference *self = g_new0 (SlInference, 1);
+
+  self->changed = changed;
+  self->user_data = user_data;
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->wake);
+  g_rw_lock_init (&self->model_lock);
+  g_queue_init (&self->queue);
+  atomic_init (&self->load_cancel, false);
+  self->thread = g_thread_new ("sightline-model", inference_main, self);
+  return self;
+}
+
+void
+sl_inference_free (SlInference *self)
+{
+  g_mutex_lock (&self->lock);
+  post_request (self, REQUEST_QUIT);
+  g_mutex_unlock (&self->lock);
+  g_thread_join (self->thread);
+
+  g_free (self->dir);
+  g_free (self->device);
+  g_free (self->error_text);
+  sl_model_info_free (self->info);
+  g_mutex_clear (&self->lock);
+  g_cond_clear (&self->wake);
+  g_rw_lock_clear (&self->model_lock);
+  g_free (self);
+}
+
+/* ------------------------------------------------------------------------------------------------ asking */
+
+void
+sl_inference_load (SlInference           *self,
+                   const char            *dir,
+                   const SlEngineOptions *options)
+{
+  g_mutex_lock (&self->lock);
+  set_text (&self->dir, dir);
+  set_text (&self->device, options != NULL ? options->device : NULL);
+  self->threads = options != NULL ? options->threads : 0;
+  self->context = options != NULL ? options->context : 0;
+  self->loaded_bytes = self->total_bytes = 0;
+  set_state (self, SL_ENGINE_LOADING, NULL);
+  post_request (self, REQUEST_LOAD);
+  g_mutex_unlock (&self->lock);
+  self->changed (self->user_data);
+}
+
+static void
+give_back (SlInference *self)
+{
+  set_state (self, SL_ENGINE_UNLOADED, NULL);
+  empty_queue (self, SL_JOB_FAILED, _("No model is loaded"));
+  post_request (self, REQUEST_UNLOAD);
+}
+
+void
+sl_inference_cancel_load (SlInference *self)
+{
+  g_mutex_lock (&self->lock);
+  if (self->state == SL_ENGINE_LOADING)
+    give_back (self);
+  g_mutex_unlock (&self->lock);
+  self->changed (self->user_data);
+}
+
+void
+sl_inference_unload (SlInference *self)
+{
+  g_mutex_lock (&self->lock);
+  give_back (self);
+  g_mutex_unlock (&self->lock);
+  self->changed (self->user_data);
+}
+
+void
+sl_inference_submit (SlInference *self,
+                     SlTicket    *ticket)
+{
+  g_mutex_lock (&self->lock);
+  if (self->state == SL_ENGINE_READY || self->state == SL_ENGINE_LOADING)
+    {
+      g_queue_push_tail (&self->queue, sl_ticket_ref (ticket));
+      renumber (self);
+      g_cond_signal (&self->wake);
+    }
+  else
+    sl_ticket_finish (ticket, SL_JOB_FAILED, self->error_text != NULL ? self->error_text : _("No model is loaded"));
+  g_mutex_unlock (&self->lock);
+  self->changed (self->user_data);
+}
+
+void
+sl_inference_stop (SlInference *self,
+                   SlTicket    *ticket)
+{
+  g_mutex_lock (&self->lock);
+  atomic_store (&ticket->cancel, true);
+  sl_token_ring_release (ticket->ring);
+  if (g_queue_remove (&self->queue, ticket))
+    {
+      sl_ticket_finish (ticket, SL_JOB_STOPPED, NULL);
+      sl_ticket_unref (ticket);
+      renumber (self);
+    }
+  g_mutex_unlock (&self->lock);
+  self->changed (self->user_data);
+}
+
+void
+sl_inference_read (SlInference        *self,
+                   SlInferenceReading *reading)
+{
+  g_mutex_lock (&self->lock);
+  reading->state = self->state;
+  reading->error_text = g_strdup (self->error_text);
+  reading->loaded_bytes = self->loaded_bytes;
+  reading->total_bytes = self->total_bytes;
+  reading->info = self->info != NULL ? sl_model_info_copy (self->info) : NULL;
+  reading->busy = self->running != NULL;
+  reading->queue_length = self->queue.length;
+  g_mutex_unlock (&self->lock);
+}
+
+void
+sl_inference_reading_clear (SlInferenceReading *self)
+{
+  g_clear_pointer (&self->error_text, g_free);
+  g_clear_pointer (&self->info, sl_model_info_free);
+}
+
+const vl2_engine *
+sl_inference_borrow (SlInference *self,
+                     guint       *capacity)
+{
+  g_rw_lock_reader_lock (&self->model_lock);
+  if (self->engine == NULL)
+    {
+      g_rw_lock_reader_unlock (&self->model_lock);
+      return NULL;
+    }
+  if (capacity != NULL)
+    *capacity = vl2_session_capacity (self->session);
+  return self->engine;
+}
+
+void
+sl_inference_release (SlInference *self)
+{
+  g_rw_lock_reader_unlock (&self->model_lock);
+}
