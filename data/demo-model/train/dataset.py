@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Pre-rendered training pictures on disk, and the arrays that training reads from them.
 
-`dataset.py --out DIR --first A --last B` renders shards A..B-1 of 2,000 pictures each (seed 1).  Shard k holds scenes k*2000 …; validation
+`dataset.py --out DIR --first A --last B` renders shards A..B-1 of 2,000 pictures each (seed 1).  Shard k holds scenes k*2000 …, shards from 100 on hold scenes
+with many words; validation
 uses seed 2 and the held-out set seed 3, so no picture is ever shared.
 """
 import argparse
@@ -13,6 +14,7 @@ import numpy as np
 import render as R
 
 SHARD = 2000
+WORDY = 100
 KINDS = {name: i for i, name in enumerate(R.SHAPES)}
 
 
@@ -20,7 +22,7 @@ def render_range(seed, first, last):
     parts = {"tiles": [], "oid": [], "chars": [], "mark": [], "maps": []}
     start, scenes = [0], []
     for index in range(first, last):
-        scene, img, ids = R.make(seed, index)
+        scene, img, ids = R.make(seed, index, wordy=first >= WORDY * SHARD)
         grid = R.grid_of(*img.size)
         oid, chars, mark, maps = R.dense_labels(scene, ids, grid)
         for key, value in zip(parts, (R.tiles_of(img, grid), oid, chars, mark, maps)):

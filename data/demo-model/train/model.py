@@ -199,13 +199,13 @@ class Moe(nn.Module):
         weight = weight / (weight.sum(-1, keepdim=True) + 1e-20) * c["scale"]
         order = chosen.view(-1).argsort()
         self.load = torch.bincount(chosen.view(-1), minlength=c["experts"])
-        xs, out = x[order // c["top_k"]], []
+        xs, out = x.index_select(0, order // c["top_k"]), []
         for e, part in enumerate(xs.split(self.load.tolist())):
             if len(part):
                 out.append(F.linear(F.silu(F.linear(part, self.gate_proj[e])) * F.linear(part, self.up_proj[e]), self.down_proj[e]))
         back = torch.empty_like(order)
         back[order] = torch.arange(len(order))
-        y = (torch.cat(out)[back].view(n, c["top_k"], -1) * weight[..., None]).sum(1)
+        y = (torch.cat(out).index_select(0, back).view(n, c["top_k"], -1) * weight[..., None]).sum(1)
         return y + self.shared_experts(x)
 
     @torch.no_grad()

@@ -436,9 +436,48 @@ def scene_rng(seed, index):
     return np.random.default_rng([seed, index])
 
 
-def make(seed, index, marker_share=0.08):
-    """(scene, picture, id map) of one numbered scene."""
+def make(seed, index, wordy=False, marker_share=0.08):
+    """(scene, picture, id map) of one numbered scene; `wordy` ones hold several words and few shapes."""
     rng = scene_rng(seed, index)
-    scene = sample_scene(rng, marker=rng.random() < marker_share)
+    if wordy:
+        scene = sample_scene(rng, count=int(rng.integers(0, 4)), texts=int(rng.integers(2, 6)))
+    else:
+        scene = sample_scene(rng, marker=rng.random() < marker_share)
     img, ids = draw(scene)
     return scene, img, ids
+
+
+def main():
+    import tasks
+    ap = argparse.ArgumentParser(description="Writes rendered scenes and questions about them.")
+    ap.add_argument("--seed", type=int, required=True)
+    ap.add_argument("--count", type=int, default=10)
+    ap.add_argument("--out", required=True)
+    ap.add_argument("--json", action="store_true", help="also write scenes.jsonl: one line per question")
+    ap.add_argument("--max-kb", type=float, default=0, help="skip pictures whose PNG is larger")
+    a = ap.parse_args()
+    os.makedirs(a.out, exist_ok=True)
+    lines, written, index = [], 0, 0
+    while written < a.count:
+        scene, img, _ = make(a.seed, index, marker_share=0.0)
+        questions = tasks.exam(scene, scene_rng(a.seed + 1000, index))
+        index += 1
+        name = f"scene-{written:04d}.png"
+        path = os.path.join(a.out, name)
+        img.save(path, optimize=True)
+        if a.max_kb and os.path.getsize(path) > a.max_kb * 1024:
+            continue
+        for x in questions:
+            keys = ("task", "lang", "mode", "prompt", "user", "answer", "expect")
+            lines.append(json.dumps({"picture": name, "width": img.width, "height": img.height, **{k: x[k] for k in keys}}, ensure_ascii=False))
+        written += 1
+    last = os.path.join(a.out, f"scene-{written:04d}.png")
+    if os.path.exists(last):
+        os.remove(last)
+    if a.json:
+        with open(os.path.join(a.out, "scenes.jsonl"), "w", encoding="utf-8") as f:
+            f.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

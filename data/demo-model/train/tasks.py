@@ -576,3 +576,21 @@ class _NoGround:
 
     def integers(self, *a, **k):
         return self.rng.integers(*a, **k)
+
+
+# ---------------------------------------------------------------- examination
+
+EXAM = [("locate", locate), ("findall", find_all), ("absent", locate), ("count", count), ("color", color_of), ("shape", shape_of), ("read", read),
+        ("yesno", yes_no), ("where", where), ("describe", describe), ("ground", describe)]
+
+
+def exam(scene, rng):
+    """At most one question of each kind that the scene allows, chosen by `rng`."""
+    out = []
+    for kind, f in EXAM:
+        for _ in range(10):
+            x = f(scene, rng, ZH if rng.random() < 0.28 else EN)
+            if x["task"] == kind:
+                out.append(x)
+                break
+    return out

@@ -86,7 +86,7 @@ def main():
     shards, valid = {}, dataset.load(a.data, 0, 2)
     begun, last_save, ema = time.time(), time.time(), {}
     while spent + time.time() - begun < a.minutes * 60:
-        if step % 200 == 0:
+        if not shards or step % 200 == 0:
             for k in dataset.available(a.data):
                 if k not in shards:
                     shards[k] = dataset.load(a.data, k)

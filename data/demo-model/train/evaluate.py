@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""Scores a checkpoint on scenes that training never saw, greedy, one question of each kind per scene.
+
+evaluate.py --model DIR [--seed 3] [--count 1000] [--renderer pillow|cairo]          decodes with the training model (batched)
+evaluate.py --model DIR --cli PATH/sightline-cli …                                  asks the application's engine, one process per question
+Seed 2 is for validation, seed 3 is the held-out set: look at it, never tune on it.
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+import export
+import render as R
+import tasks
+from generate import answer
+from model import DemoModel
+from train import Text
+
+
+def boxes_in(text):
+    out = []
+    for inner in re.findall(r"<\|det\|>(.*?)(?:<\|/det\|>|$)", text, re.S):
+        for b in re.findall(r"\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]", inner):
+            out.append([int(v) for v in b])
+    return out
+
+
+def iou(a, b):
+    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    inter = max(w, 0) * max(h, 0)
+    total = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inter
+    return inter / total if total > 0 else 0.0
+
+
+def matched(got, want, limit=0.5):
+    """Number of one-to-one pairs with IoU >= limit, best pairs first."""
+    pairs = sorted(((iou(g, w), i, j) for i, g in enumerate(got) for j, w in enumerate(want)), reverse=True)
+    used_g, used_w = set(), set()
+    for v, i, j in pairs:
+        if v >= limit and i not in used_g and j not in used_w:
+            used_g.add(i), used_w.add(j)
+    return len(used_g)
+
+
+def first_number(text):
+    m = re.search(r"\d+", text)
+    return int(m.group()) if m else 0 if re.search("no |没有", text) else None
+
+
+def named(text, table):
+    """The first English key or Chinese value of `table` in the text."""
+    found = [(text.find(w), k) for k, zh in table.items() for w in (k, zh) if w in text]
+    return min(found)[1] if found else None
+
+
+def score(x, text):
+    """(hits, tries) of one answer; for boxes (true positives, (predicted + true) / 2), whose ratio is F1."""
+    task, e = x["task"], x["expect"]
+    if task == "locate":
+        got = boxes_in(text)
+        return (float(bool(got) and iou(got[0], e["boxes"][0]) >= 0.5), 1)
+    if task in ("findall", "ground"):
+        got = boxes_in(text)
+        return (matched(got, e["boxes"]), (len(got) + len(e["boxes"])) / 2)
+    if task == "count":
+        return (float(first_number(text) == e["n"]), 1)
+    if task == "color":
+        return (float(named(text, tasks.COLOR_ZH) == e["color"]), 1)
+    if task == "shape":
+        return (float(named(text, tasks.SHAPE_ZH) == e["shape"]), 1)
+    if task == "read":
+        return (float(re.findall(r'"([^"]*)"', text) == e["text"]), 1)
+    return (float(text.strip() == x["answer"]), 1)
+
+
+def slices(scene, x):
+    """Names of the groups in which a result is reported."""
+    n = len(scene["objects"])
+    out = [x["lang"], "objects " + ("1-3" if n <= 3 else "4-6" if n <= 6 else "7+")]
+    a = max(scene["width"], scene["height"]) / min(scene["width"], scene["height"])
+    out.append("aspect " + ("< 1.5" if a < 1.5 else "1.5-2.5" if a < 2.5 else "> 2.5"))
+    gw, gh = R.grid_of(scene["width"], scene["height"])
+    out.append(f"tiles {max(gw, gh)}x{min(gw, gh)}")
+    if x["task"] in ("locate", "findall"):
+        b = min(x["expect"]["boxes"], key=lambda b: (b[2] - b[0]) * (b[3] - b[1]))
+        s = (b[2] - b[0]) * (b[3] - b[1]) / 998001
+        out.append("size " + ("< 3 %" if s < 0.03 else "3-10 %" if s < 0.1 else "> 10 %"))
+    return out
+
+
+def build(seed, count, renderer):
+    if renderer == "cairo":
+        import scenes_cairo
+    items = []
+    for index in range(count):
+        scene, img, _ = R.make(seed, index, marker_share=0.0)
+        if renderer == "cairo":
+            img = scenes_cairo.draw(scene)
+        items.append((scene, img, tasks.exam(scene, R.scene_rng(seed + 1000, index))))
+    return items
+
+
+def by_model(folder, items):
+    torch.set_num_threads(2)
+    text = Text(os.path.join(folder, "tokenizer.json"))
+    model = DemoModel(len(text))
+    export.load_into(model, folder)
+    return answers_of(model.eval(), text, items)
+
+
+def answers_of(model, text, items):
+    groups = defaultdict(list)
+    for i, (scene, img, _) in enumerate(items):
+        groups[R.grid_of(*img.size)].append(i)
+    results = [None] * len(items)
+    for grid, members in groups.items():
+        for k in range(0, len(members), 8):
+            part = members[k:k + 8]
+            texts, _ = answer(model, text, [(R.tiles_of(items[i][1], grid), grid) for i in part], [[x["user"] for x in items[i][2]] for i in part])
+            at = 0
+            for i in part:
+                results[i] = texts[at:at + len(items[i][2])]
+                at += len(items[i][2])
+    return results
+
+
+def by_cli(cli, folder, items, jobs):
+    with tempfile.TemporaryDirectory() as tmp:
+        def one(i):
+            path = os.path.join(tmp, f"{i}.png")
+            items[i][1].save(path)
+            out = []
+            for x in items[i][2]:
+                cmd = [cli, "ask", "--json", "--greedy", "--mode", x["mode"], "--model", folder, "--image", path, x["prompt"]]
+                run = subprocess.run(cmd, capture_output=True, text=True, timeout=120)
+                out.append(json.loads(run.stdout)["text"] if run.returncode == 0 else "")
+            return out
+        with ThreadPoolExecutor(jobs) as pool:
+            return list(pool.map(one, range(len(items))))
+
+
+def report(items, results):
+    total, cut = defaultdict(lambda: [0.0, 0.0]), defaultdict(lambda: defaultdict(lambda: [0.0, 0.0]))
+    for (scene, _, questions), texts in zip(items, results):
+        for x, t in zip(questions, texts):
+            hit, tries = score(x, t)
+            for cell in [total[x["task"]]] + [cut[x["task"]][s] for s in slices(scene, x)]:
+                cell[0] += hit
+                cell[1] += tries
+    ratio = lambda c: c[0] / max(c[1], 1e-9)
+    table = {t: {"score": round(ratio(c), 4), "n": c[1], "by": {s: round(ratio(v), 3) for s, v in sorted(cut[t].items())}} for t, c in total.items()}
+    return table
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--model", required=True)
+    ap.add_argument("--seed", type=int, default=3)
+    ap.add_argument("--count", type=int, default=1000)
+    ap.add_argument("--renderer", default="pillow")
+    ap.add_argument("--cli")
+    ap.add_argument("--jobs", type=int, default=2)
+    ap.add_argument("--out", help="write the full table as JSON")
+    ap.add_argument("--show", type=int, default=0, help="print this many wrong answers")
+    a = ap.parse_args()
+    items = build(a.seed, a.count, a.renderer)
+    results = by_cli(a.cli, a.model, items, a.jobs) if a.cli else by_model(a.model, items)
+    table = report(items, results)
+    for task, row in table.items():
+        print(f"{task:9s} {row['score']:.3f}  (n {row['n']:.0f})  ", "  ".join(f"{k}: {v:.2f}" for k, v in row["by"].items()))
+    shown = 0
+    for (scene, _, questions), texts in zip(items, results):
+        for x, t in zip(questions, texts):
+            hit, tries = score(x, t)
+            if hit < tries and shown < a.show:
+                shown += 1
+                print(f"[{x['task']}] {x['user']} | {x['answer']} | {t}")
+    if a.out:
+        with open(a.out, "w") as f:
+            json.dump(table, f, indent=1)
+
+
+if __name__ == "__main__":
+    main()
