@@ -175,6 +175,12 @@ def check_potfiles(root, names):
         if name not in listed and has_suffix(name, (".c", ".ui", ".in")) and translatable(name, (root / name).read_text(errors="replace")):
             yield name, 1, "has strings to translate but is not in po/POTFILES"
 
+def check_strings(root, names):
+    """xgettext reads literals only: a format macro other than PRI… cuts the string short, and its translation is never found."""
+    for name, number, line in lines(root, [n for n in names if n.split("/")[0] in ("app", "ui") and n.endswith(".c")]):
+        if re.search(r'(?<!\w)(_|N_|C_|ngettext)\s*\([^;]*%" +(?!PRI)[A-Z]', line):
+            yield name, number, "a format macro inside a translatable string; use %d, %u, %zu or PRId64"
+
 
 CHECKS = {name[len("check_"):]: function for name, function in list(globals().items()) if name.startswith("check_")}
 

@@ -53,6 +53,7 @@ PLANTED = [
     ("potfiles", "ui/sl-window.ui", '<property name="label" translatable="yes">Open</property>\n', 1),
     ("potfiles", "po/POTFILES", "ui/gone.c\n", 2),
     ("potfiles", "po/POTFILES", "app/a.c\n", 1),
+    ("strings", "ui/sl-window.c", 'f (_("%" G_GINT64_FORMAT " items"), n);\n', 7),
     ("sizes", "data/big.bin", "x" * (lint.MAX_FILE + 1), 1),
 ]
 HARMLESS = [
