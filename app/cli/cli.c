@@ -177,7 +177,7 @@ cli_check_utf8 (const char  *text,
     {
       if (length < 0 || bad >= text + length || *bad != '\0')
         {
-          cli_set_error (error, CLI_USAGE, _("%s is not valid UTF-8 (byte %" G_GSIZE_FORMAT ")."), what, (gsize) (bad - text));
+          cli_set_error (error, CLI_USAGE, _("%s is not valid UTF-8 (byte %zu)."), what, (size_t) (bad - text));
           return FALSE;
         }
       length -= bad + 1 - text;

@@ -208,8 +208,8 @@ fail (const Place  *place,
 {
   g_autofree char *name = g_filename_display_name (place->path);
 
-  cli_set_error (error, CLI_INPUT, _("The conversation “%s” is not usable: message %" G_GSIZE_FORMAT ", part %" G_GSIZE_FORMAT ": %s."),
-                 name, place->message, place->part, reason);
+  cli_set_error (error, CLI_INPUT, _("The conversation “%s” is not usable: message %zu, part %zu: %s."),
+                 name, (size_t) place->message, (size_t) place->part, reason);
 
   return FALSE;
 }

@@ -5,6 +5,7 @@
 #include "app/cli/cli.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include <glib/gi18n.h>
@@ -314,7 +315,7 @@ export_one (const Options *options,
   Export export = { options, dir, copied };
 
   if (conversation == NULL && error == NULL)
-    return cli_fail (&options->output, CLI_INPUT, _("There is no conversation %" G_GINT64_FORMAT "."), id);
+    return cli_fail (&options->output, CLI_INPUT, _("There is no conversation %" PRId64 "."), id);
 
   if (conversation != NULL && options->out != NULL && g_mkdir_with_parents (options->out, 0777) != 0)
     {
