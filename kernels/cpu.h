@@ -64,7 +64,7 @@ void vlk_unpack_vector(struct vlk_cpu *cpu, const struct vlk_weight *w, float *d
 
 /* ------------------------------------------------------------------------------------------------ grouped product */
 
-#define VLK_FEW_ROWS 8 /* up to this many rows a product is done vector by vector, without packing weights */
+#define VLK_FEW_ROWS 4 /* up to this many rows a product is done vector by vector, without packing weights */
 
 /* y (+)= act(x w^T + bias), or with a gate y (+)= silu(x gate^T) * (x w^T). rows [m][w.cols] f32 at stride ld; where m is more
  * than VLK_FEW_ROWS, `packed` holds the same rows as written by vlk_pack_rows_of. */

@@ -284,29 +284,88 @@ static void mix_rows(vlk_dtype dtype, const void *w, size_t stride, int rows, in
 
 /* ------------------------------------------------------------------------------------------------ GEMM */
 
-/* rows (<= NR) × k into one panel, through a strip of f32 rows that stays in the first cache. */
-static void pack_panel(vlk_dtype dtype, const char *w, size_t stride, int rows, int cols, int col0, int k, float *panel)
+/* W rows × n (<= W) lanes of 4 bytes at `src`, turned: lane vectors t[0 … n-1]. Rows from `rows` on are zero. */
+INLINE void load_turned(const char *src, size_t stride, int rows, int n, vf t[W])
 {
-    enum { STRIP = 64 };
-    float strip[NR][STRIP];
+    if (rows == W && n == W) {
+#pragma GCC unroll 16
+        for (int r = 0; r < W; r++)
+            t[r] = vf_load((const float *)(const void *)(src + r * stride));
+    } else {
+        for (int r = 0; r < W; r++)
+            t[r] = r < rows ? vf_load_part((const float *)(const void *)(src + r * stride), n) : vf_set1(0);
+    }
+    vf_transpose(t);
+}
 
-    memset(strip, 0, sizeof strip);
+static void pack_f32(const char *src, size_t stride, int rows, int k, float *dst)
+{
+    vf t[W];
+
+    for (int at = 0; at < k; at += W) {
+        int n = k - at < W ? k - at : W;
+
+        load_turned(src + (size_t)at * 4, stride, rows, n, t);
+        for (int i = 0; i < n; i++)
+            vf_store(dst + (size_t)(at + i) * NR, t[i]);
+    }
+}
+
+/* Two bf16 of a row are one lane, so that a turn moves twice as many weights; halves become floats afterwards. */
+static void pack_bf16_pairs(const char *src, size_t stride, int rows, int k, float *dst)
+{
+    vf t[W];
+
+    for (int at = 0; at + 2 <= k; at += 2 * W) {
+        int n = (k - at) / 2 < W ? (k - at) / 2 : W;
+
+        load_turned(src + (size_t)at * 2, stride, rows, n, t);
+        for (int i = 0; i < n; i++) {
+            vf_store(dst + (size_t)(at + 2 * i) * NR, vf_low_bf16(t[i]));
+            vf_store(dst + (size_t)(at + 2 * i + 1) * NR, vf_high_bf16(t[i]));
+        }
+    }
+    for (int r = 0; r < W && k % 2; r++)
+        dst[(size_t)(k - 1) * NR + (size_t)r] =
+            r < rows ? vlk_bf16_to_f32(((const uint16_t *)(const void *)(src + r * stride))[k - 1]) : 0;
+}
+
+/* The other dtypes go through a strip of f32 rows that stays in the first cache. */
+static void pack_strips(vlk_dtype dtype, const char *w, size_t stride, int rows, int cols, int col0, int k, float *dst)
+{
+    enum { STRIP = 4 * GROUP };
+    float strip[W][STRIP];
+
     for (int at = 0; at < k; at += STRIP) {
         int n = k - at < STRIP ? k - at : STRIP;
 
         for (int r = 0; r < rows; r++)
             unpack(dtype, w + r * stride, cols, col0 + at, n, strip[r]);
-        for (int i = 0; i < n; i++)
-            for (int r = 0; r < NR; r++)
-                panel[(size_t)(at + i) * NR + (size_t)r] = strip[r][i];
+        pack_f32((const char *)strip, sizeof strip[0], rows, n, dst + (size_t)at * NR);
     }
+}
+
+/* W rows into one half of a panel. */
+static void pack_half(vlk_dtype dtype, const char *w, size_t stride, int rows, int cols, int col0, int k, float *dst)
+{
+    if (dtype == VLK_F32)
+        pack_f32(w + (size_t)col0 * 4, stride, rows, k, dst);
+    else if (dtype == VLK_BF16)
+        pack_bf16_pairs(w + (size_t)col0 * 2, stride, rows, k, dst);
+    else
+        pack_strips(dtype, w, stride, rows, cols, col0, k, dst);
 }
 
 static void pack_rows(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, int col0, int k, float *panels)
 {
-    for (int r = 0; r < rows; r += NR)
-        pack_panel(dtype, (const char *)w + r * stride, stride, rows - r < NR ? rows - r : NR, cols, col0, k,
-                   panels + (size_t)r * (size_t)k);
+    for (int r = 0; r < rows; r += NR) {
+        for (int half = 0; half < 2; half++) {
+            int from = r + half * W, n = rows - from < 0 ? 0 : rows - from < W ? rows - from : W;
+
+            pack_half(dtype, (const char *)w + from * stride, stride, n, cols, col0, k,
+                      panels + (size_t)r * (size_t)k + half * W);
+        }
+    }
 }
 
 static void pack_cols(vlk_dtype dtype, const void *w, size_t stride, int k, int cols, float *panels)

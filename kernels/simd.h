@@ -61,6 +61,39 @@ INLINE vf vf_zero_below(vf v, vf x, float limit)
     return _mm512_mask_mov_ps(v, _mm512_cmp_ps_mask(x, vf_set1(limit), _CMP_LT_OQ), _mm512_setzero_ps());
 }
 
+/* r[i] lane j ↔ r[j] lane i: pairs, then quadruples inside 128-bit lanes, then the lanes themselves. */
+INLINE void vf_transpose(vf r[16])
+{
+    vf t[16];
+
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {
+        vf a = _mm512_unpacklo_ps(r[i], r[i + 1]), b = _mm512_unpackhi_ps(r[i], r[i + 1]);
+        vf c = _mm512_unpacklo_ps(r[i + 2], r[i + 3]), d = _mm512_unpackhi_ps(r[i + 2], r[i + 3]);
+
+        t[i] = _mm512_shuffle_ps(a, c, 0x44);
+        t[i + 1] = _mm512_shuffle_ps(a, c, 0xee);
+        t[i + 2] = _mm512_shuffle_ps(b, d, 0x44);
+        t[i + 3] = _mm512_shuffle_ps(b, d, 0xee);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        vf a = _mm512_shuffle_f32x4(t[i], t[i + 4], 0x88), b = _mm512_shuffle_f32x4(t[i], t[i + 4], 0xdd);
+        vf c = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88), d = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0xdd);
+
+        r[i] = _mm512_shuffle_f32x4(a, c, 0x88);
+        r[i + 4] = _mm512_shuffle_f32x4(b, d, 0x88);
+        r[i + 8] = _mm512_shuffle_f32x4(a, c, 0xdd);
+        r[i + 12] = _mm512_shuffle_f32x4(b, d, 0xdd);
+    }
+}
+/* The values of a lane's low and high bf16. */
+INLINE vf vf_low_bf16(vf v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 16)); }
+INLINE vf vf_high_bf16(vf v)
+{
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32((int)0xffff0000u)));
+}
+
 #elif defined(__AVX2__)
 
 #define W 8
@@ -100,6 +133,32 @@ INLINE vf vf_clamp(vf v, float low, float high)
 INLINE vf vf_zero_below(vf v, vf x, float limit)
 {
     return _mm256_andnot_ps(_mm256_cmp_ps(x, vf_set1(limit), _CMP_LT_OQ), v);
+}
+
+INLINE void vf_transpose(vf r[8])
+{
+    vf t[8];
+
+#pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4) {
+        vf a = _mm256_unpacklo_ps(r[i], r[i + 1]), b = _mm256_unpackhi_ps(r[i], r[i + 1]);
+        vf c = _mm256_unpacklo_ps(r[i + 2], r[i + 3]), d = _mm256_unpackhi_ps(r[i + 2], r[i + 3]);
+
+        t[i] = _mm256_shuffle_ps(a, c, 0x44);
+        t[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+        t[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
+        t[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x20);
+        r[i + 4] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
+    }
+}
+INLINE vf vf_low_bf16(vf v) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 16)); }
+INLINE vf vf_high_bf16(vf v)
+{
+    return _mm256_castsi256_ps(_mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32((int)0xffff0000u)));
 }
 
 #else
@@ -167,6 +226,19 @@ INLINE vf vf_clamp(vf v, float low, float high)
     return vf_select(v > vf_set1(high), vf_set1(high), v);
 }
 INLINE vf vf_zero_below(vf v, vf x, float limit) { return (vf)((vi)v & ~(x < vf_set1(limit))); }
+
+INLINE void vf_transpose(vf r[4])
+{
+    vf a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+    vf c = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5), d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+
+    r[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+    r[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+    r[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+    r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+}
+INLINE vf vf_low_bf16(vf v) { return (vf)((vi)v << 16); }
+INLINE vf vf_high_bf16(vf v) { return (vf)((vi)v & (int32_t)0xffff0000); }
 
 #endif
 

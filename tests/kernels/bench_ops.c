@@ -104,28 +104,21 @@ static void report(const char *name, double seconds, double bytes, double flops)
     fflush(stdout);
 }
 
-/* The median of repeats of `run(ctx)`. */
+/* The best of some repeats: on a busy machine anything else measures the neighbours. */
 static double measure(void (*run)(void *), void *ctx)
 {
-    double t[15], spent = 0;
-    int n = 0;
+    double best = 1e9, spent = 0;
 
     run(ctx);
-    while (n < 15 && (n < 3 || spent < 0.6)) {
-        double from = now();
+    for (int n = 0; n < 30 && (n < 3 || spent < 0.5); n++) {
+        double from = now(), t;
 
         run(ctx);
-        t[n] = now() - from;
-        spent += t[n++];
+        t = now() - from;
+        spent += t;
+        best = t < best ? t : best;
     }
-    for (int i = 1; i < n; i++)
-        for (int j = i; j > 0 && t[j] < t[j - 1]; j--) {
-            double swap = t[j];
-
-            t[j] = t[j - 1];
-            t[j - 1] = swap;
-        }
-    return t[n / 2];
+    return best;
 }
 
 struct linear_case {
