@@ -37,8 +37,8 @@ static const SlBoxColor palette[SL_BOX_N_COLORS] = {
   { 0.25, 0.45, 1.00 }, /* blue */
   { 0.70, 0.92, 0.15 }, /* lime */
   { 0.85, 0.20, 0.55 }, /* magenta */
+  { 0.70, 0.62, 0.35 }, /* sand */
   { 0.10, 0.85, 0.80 }, /* turquoise */
-  { 0.75, 0.55, 0.38 }, /* sand */
 };
 
 typedef struct
@@ -498,7 +498,7 @@ set_contrast (cairo_t    *cr,
               SlBoxColor  color,
               double      alpha)
 {
-  double tone = luminance (color) > 0.42 ? 0 : 1;
+  double tone = luminance (color) > 0.5 ? 0 : 1;
 
   cairo_set_source_rgba (cr, tone, tone, tone, alpha);
 }
