@@ -42,7 +42,7 @@ GPtrArray *sl_conversation_list_pictures (SlConversation *self, SlMessage *until
  * settings NULL: sl_settings_for_mode(). Returns the answer (borrowed), or NULL with error: nothing to send, or busy. */
 SlMessage *sl_conversation_send (SlConversation *self, GPtrArray *parts, SlMode mode, gboolean raw,
                                  const SlSettings *settings, GError **error);
-/* Another answer beside this one (which is kept as an alternative). settings NULL: the mode's, with a new seed. */
+/* Another answer beside this one (which is kept as an alternative), or an answer to a question that has none. settings NULL: the mode's, with a new seed. */
 SlMessage *sl_conversation_regenerate (SlConversation *self, SlMessage *answer, const SlSettings *settings, GError **error);
 /* Asks again with a changed question, on a new branch; the old one is kept as an alternative. */
 SlMessage *sl_conversation_edit (SlConversation *self, SlMessage *question, GPtrArray *parts, SlMode mode, gboolean raw,
@@ -54,8 +54,9 @@ void sl_conversation_stop (SlConversation *self);
 
 /* Shows another alternative of this message (and the newest path below it). position < n-siblings. */
 void sl_conversation_select_sibling (SlConversation *self, SlMessage *message, guint position);
-/* Removes the message and everything below it; the previous alternative is shown where there is one. Undone by
- * sl_conversation_undo_delete() until the conversation is purged of it (see sl-history.h). */
+/* Removes the message and everything below it; the previous alternative is shown where there is one. The last deletion can be
+ * undone for SL_UNDO_SECONDS; then it is really gone. undo: FALSE where there is nothing to undo. */
+#define SL_UNDO_SECONDS 12
 void sl_conversation_delete (SlConversation *self, SlMessage *message);
 gboolean sl_conversation_undo_delete (SlConversation *self);
 

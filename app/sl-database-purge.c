@@ -14,7 +14,7 @@
   " AND NOT EXISTS (SELECT 1 FROM message WHERE box_picture = sha256)" \
   " AND NOT EXISTS (SELECT 1 FROM box WHERE picture = sha256)"
 
-/* Strings of the first column, or of the first two joined by a dot. */
+/* Strings of the first column. */
 static GPtrArray *
 list_strings (SlDatabase  *self,
               const char  *sql,
@@ -34,6 +34,7 @@ list_strings (SlDatabase  *self,
 
 static gboolean
 remove_rows (SlDatabase  *self,
+             gint64       until,
              GPtrArray  **unused,
              GError     **error)
 {
@@ -41,8 +42,9 @@ remove_rows (SlDatabase  *self,
 
   if (!sl_sql_begin (self, error))
     return FALSE;
-  ok = sl_sql_exec (self, "DELETE FROM conversation WHERE id IN (SELECT conversation FROM tombstone)", error)
-       && sl_sql_exec (self, "DELETE FROM message WHERE id IN (SELECT message FROM tombstone)", error)
+  ok = sl_sql_run (self, error, "DELETE FROM conversation WHERE id IN (SELECT conversation FROM tombstone WHERE created <= ?)",
+                   "i", until)
+       && sl_sql_run (self, error, "DELETE FROM message WHERE id IN (SELECT message FROM tombstone WHERE created <= ?)", "i", until)
        && (*unused = list_strings (self, "SELECT sha256 || '.' || extension FROM picture WHERE " UNUSED_PICTURES, error)) != NULL
        && sl_sql_exec (self, "DELETE FROM picture WHERE " UNUSED_PICTURES, error);
   return sl_sql_end (self, ok, error);
@@ -60,20 +62,29 @@ remove_traces (SlDatabase  *self,
 
 gboolean
 sl_database_purge (SlDatabase  *self,
+                   gint64       until,
                    guint       *purged,
                    GError     **error)
 {
-  g_autoptr (GPtrArray) dead = NULL;
   g_autoptr (GPtrArray) unused = NULL;
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (sqlite3_stmt) statement = NULL;
+  guint dead = 0;
 
   if (purged != NULL)
     *purged = 0;
-  dead = list_strings (self, "SELECT coalesce(conversation, message) FROM tombstone", error);
-  if (dead == NULL)
-    return FALSE;
-  if (dead->len == 0)
+  statement = sl_sql_prepare (self, &failure, "SELECT count(*) FROM tombstone WHERE created <= ?", "i", until);
+  if (statement != NULL && sl_sql_next (self, statement, &failure))
+    dead = sqlite3_column_int (statement, 0);
+  g_clear_pointer (&statement, sqlite3_finalize);
+  if (failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+  if (dead == 0)
     return TRUE;
-  if (!remove_rows (self, &unused, error))
+  if (!remove_rows (self, until, &unused, error))
     return FALSE;
   for (guint i = 0; i < unused->len; i++)
     {
@@ -84,7 +95,7 @@ sl_database_purge (SlDatabase  *self,
         return FALSE;
     }
   if (purged != NULL)
-    *purged = dead->len;
+    *purged = dead;
   return remove_traces (self, error);
 }
 

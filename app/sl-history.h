@@ -45,8 +45,7 @@ SlConversation *sl_history_open_finish (SlHistory *self, GAsyncResult *result, G
 void sl_history_rename (SlHistory *self, gint64 id, const char *title);
 
 /* Takes it out of the list (its answer is stopped); really gone — rows, search index, pictures that nothing else uses —
- * SL_HISTORY_UNDO_SECONDS later or when the store is closed. Undo puts it back. */
-#define SL_HISTORY_UNDO_SECONDS 12
+ * SL_UNDO_SECONDS later or when the store is closed. Undo puts it back until then. */
 void sl_history_delete (SlHistory *self, gint64 id);
 void sl_history_undo_delete (SlHistory *self, gint64 id);
 /* Purges what is deleted now. */

@@ -23,13 +23,16 @@ G_DECLARE_FINAL_TYPE (SlMessagePart, sl_message_part, SL, MESSAGE_PART, GObject)
 SlMessagePart *sl_message_part_new_text (const char *text);
 SlMessagePart *sl_message_part_new_picture (SlPicture *picture, SlDetail detail);
 /* A picture in a file whose hash and upright size are known. */
-SlMessagePart *sl_message_part_new_stored (const char *sha256, const char *path, int width, int height, SlDetail detail);
+SlMessagePart *sl_message_part_new_stored (const char *sha256, const char *path, const char *name, int width, int height,
+                                           SlDetail detail);
 
 SlPartKind sl_message_part_get_kind (SlMessagePart *self);
 const char *sl_message_part_get_text (SlMessagePart *self);
 /* Pixels, NULL for text and until loaded. */
 SlPicture *sl_message_part_get_picture (SlMessagePart *self);
 const char *sl_message_part_get_sha256 (SlMessagePart *self);
+/* What the user knows the picture by (a file name); NULL for text. */
+const char *sl_message_part_get_name (SlMessagePart *self);
 /* The untouched file, NULL until the picture is stored. */
 const char *sl_message_part_get_path (SlMessagePart *self);
 /* Upright size in pixels, known before it is loaded. */
@@ -41,7 +44,7 @@ const char *sl_message_part_get_error_text (SlMessagePart *self);
 
 /* Decodes a stored picture in the decode pool; "picture" or "error-text" notifies. Cheap when done or under way. */
 void sl_message_part_load (SlMessagePart *self);
-/* Forgets the pixels of a stored picture (a row scrolled far away); load() brings them back. */
+/* Forgets pixels that load() brought (a row scrolled far away); load() brings them back. */
 void sl_message_part_release (SlMessagePart *self);
 
 G_END_DECLS

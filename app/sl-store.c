@@ -395,7 +395,7 @@ run_sweep (SlDatabase  *database,
            Op          *op,
            GError     **error)
 {
-  return sl_database_purge (database, NULL, error) && sl_database_sweep (database, error);
+  return sl_database_purge (database, G_MAXINT64, NULL, error) && sl_database_sweep (database, error);
 }
 
 SlStore *
@@ -786,15 +786,20 @@ run_purge (SlDatabase  *database,
            Op          *op,
            GError     **error)
 {
-  return sl_database_purge (database, NULL, error);
+  return sl_database_purge (database, op->second, NULL, error);
 }
 
 void
-sl_store_purge (SlStore *self)
+sl_store_purge (SlStore *self,
+                guint    seconds)
 {
+  Op *op;
+
   g_return_if_fail (SL_IS_STORE (self));
 
-  push_write (self, write_op (run_purge, 0));
+  op = write_op (run_purge, 0);
+  op->second = seconds > 0 ? g_get_real_time () - seconds * G_USEC_PER_SEC : G_MAXINT64;
+  push_write (self, op);
 }
 
 /* ------------------------------------------------------------------------------------------------ reads */
@@ -1008,7 +1013,7 @@ sl_store_close (SlStore  *self,
   if (self->thread == NULL)
     return TRUE;
 
-  sl_store_purge (self);
+  sl_store_purge (self, 0);
   ok = sl_store_flush (self, error);
   g_mutex_lock (&self->lock);
   self->closing = TRUE;

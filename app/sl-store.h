@@ -74,7 +74,8 @@ void sl_store_delete_conversation (SlStore *self, gint64 conversation);
 void sl_store_undelete_conversation (SlStore *self, gint64 conversation);
 void sl_store_delete_message (SlStore *self, gint64 message);
 void sl_store_undelete_message (SlStore *self, gint64 message);
-void sl_store_purge (SlStore *self);
+/* Removes what was deleted at least that many seconds ago. */
+void sl_store_purge (SlStore *self, guint seconds);
 
 /* Reads, after all writes queued before them. Results are (transfer full). */
 void sl_store_list_async (SlStore *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
