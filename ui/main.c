@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Entry of the desktop application: translations, then SlApplication.
+ */
+#include "ui/sl-application.h"
+
+#include <glib/gi18n.h>
+#include <locale.h>
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_autoptr (SlApplication) application = NULL;
+
+  setlocale (LC_ALL, "");
+  bindtextdomain (GETTEXT_PACKAGE, SL_LOCALE_DIR);
+  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
+  textdomain (GETTEXT_PACKAGE);
+  g_set_application_name ("Sightline");
+
+  application = sl_application_new ();
+  return g_application_run (G_APPLICATION (application), argc, argv);
+}

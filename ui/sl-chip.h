@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A label of an answer as a small coloured button with the numbers of its boxes
+ * on a badge. Made by SlAnswerView; tells SlBoxModel what the pointer or the
+ * keyboard focus is on, and lights up when the model says that one of its boxes
+ * is lit from elsewhere. UI thread only.
+ */
+#pragma once
+
+#include "ui/sl-box-model.h"
+
+#include <gtk/gtk.h>
+
+G_BEGIN_DECLS
+
+#define SL_TYPE_CHIP (sl_chip_get_type ())
+
+G_DECLARE_FINAL_TYPE (SlChip, sl_chip, SL, CHIP, GtkButton)
+
+/* @label_index: the chip's place in the answer, as in SlGrounding. */
+GtkWidget *sl_chip_new (SlBoxModel *model,
+                        int         label_index);
+
+int sl_chip_get_label_index (SlChip *self);
+
+/* Reads words, numbers and colour from the model again. */
+void sl_chip_update (SlChip *self);
+
+G_END_DECLS

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where a question is written: text with pictures at positions inside it, the
+ * mode (Chat, Find, Ground), Send and Stop. It only collects: what happens with
+ * a question is decided by SlWindow. UI thread only.
+ */
+#pragma once
+
+#include "app/sl-message-part.h"
+#include "app/sl-mode.h"
+#include "app/sl-picture.h"
+
+#include <gtk/gtk.h>
+
+G_BEGIN_DECLS
+
+#define SL_TYPE_COMPOSER (sl_composer_get_type ())
+
+G_DECLARE_FINAL_TYPE (SlComposer, sl_composer, SL, COMPOSER, GtkWidget)
+
+/* Properties: "mode" (int, SlMode), "raw", "generating" (an answer is under way:
+ * Stop instead of Send), "receiving" (pictures are being read: Send waits),
+ * "empty" (read-only).
+ * Signals: "send" (), "stop" (), "cancel-edit" (), "paste" → gboolean: TRUE if
+ * the clipboard held pictures, "open-picture" (SlMessagePart), "changed" (). */
+
+SlMode   sl_composer_get_mode (SlComposer *self);
+void     sl_composer_set_mode (SlComposer *self,
+                               SlMode      mode);
+gboolean sl_composer_get_raw  (SlComposer *self);
+void     sl_composer_set_raw  (SlComposer *self,
+                               gboolean    raw);
+
+gboolean sl_composer_is_empty (SlComposer *self);
+
+/* What was written, in order: (transfer container) array of SlMessagePart. */
+GPtrArray *sl_composer_dup_parts (SlComposer *self);
+void       sl_composer_set_parts (SlComposer *self,
+                                  GPtrArray  *parts);
+void       sl_composer_clear     (SlComposer *self);
+
+/* At the cursor. */
+void sl_composer_add_picture (SlComposer *self,
+                              SlPicture  *picture);
+
+/* Shows that the next Send replaces an earlier question. */
+void sl_composer_set_editing (SlComposer *self,
+                              gboolean    editing);
+
+void sl_composer_set_max_height (SlComposer *self,
+                                 int         height);
+void sl_composer_grab_focus     (SlComposer *self);
+
+G_END_DECLS

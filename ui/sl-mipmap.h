@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A picture at halved sizes, cut into tiles, so that drawing costs what is on
+ * the screen and not what is in the file. Made once per SlPicture, on a worker
+ * thread; the full size shares the picture's own memory. Used by the widgets
+ * that show pictures, on the UI thread. Knows no boxes.
+ */
+#pragma once
+
+#include "app/sl-picture.h"
+
+#include <gtk/gtk.h>
+
+G_BEGIN_DECLS
+
+#define SL_TYPE_MIPMAP (sl_mipmap_get_type ())
+
+G_DECLARE_FINAL_TYPE (SlMipmap, sl_mipmap, SL, MIPMAP, GObject)
+
+/* Signal "ready": the smaller sizes are there; draw again. */
+
+/* The picture's mipmap, made at the first call. (transfer full) */
+SlMipmap *sl_mipmap_for_picture (SlPicture *picture);
+
+/* Draws the part of the picture that lies in @visible; @area is where the whole
+ * picture goes, both in the snapshot's units. @scale_factor: device pixels per
+ * unit. Beyond four device pixels per picture pixel the pixels are crisp squares. */
+void sl_mipmap_snapshot (SlMipmap              *self,
+                         GtkSnapshot           *snapshot,
+                         const graphene_rect_t *area,
+                         const graphene_rect_t *visible,
+                         int                    scale_factor);
+
+G_END_DECLS

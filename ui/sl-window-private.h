@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The window's struct and what its parts call of each other: sl-window.c (state),
+ * sl-window-actions.c (what a user can do). Nobody else includes this.
+ */
+#pragma once
+
+#include "ui/sl-chat-view.h"
+#include "ui/sl-composer.h"
+#include "ui/sl-empty-state.h"
+#include "ui/sl-intake.h"
+#include "ui/sl-model-bar.h"
+#include "ui/sl-picture-viewer.h"
+#include "ui/sl-sidebar.h"
+#include "ui/sl-window.h"
+
+struct _SlWindow
+{
+  AdwApplicationWindow parent_instance;
+
+  /* owned */
+  SlEngine *engine;
+  SlStore *store;
+  SlHistory *history;
+  SlModels *models;
+  SlConversation *conversation;
+  SlMessage *editing;      /* the question that the next Send replaces */
+  SlIntake *intake;
+  GtkFileChooserNative *chooser;
+  GCancellable *opening;   /* of the conversation being opened */
+
+  /* template */
+  AdwToastOverlay *toasts;
+  GtkStack *pages;
+  AdwFlap *flap;
+  SlSidebar *sidebar;
+  AdwWindowTitle *title;
+  GtkMenuButton *menu_button;
+  GtkStack *content;
+  SlEmptyState *empty;
+  SlChatView *chat;
+  SlModelBar *model_bar;
+  GtkRevealer *warning;
+  GtkLabel *warning_label;
+  SlComposer *composer;
+  SlPictureViewer *viewer;
+  GtkRevealer *drop_highlight;
+
+  char *store_warning;     /* what of the warning came from the store */
+};
+
+void sl_window_install_actions  (GtkWidgetClass *klass);
+void sl_window_connect_composer (SlWindow       *self);
+
+/* Shows this conversation; NULL: a fresh one. */
+void sl_window_set_conversation (SlWindow       *self,
+                                 SlConversation *conversation);
+void sl_window_open             (SlWindow       *self,
+                                 gint64          id);
+void sl_window_update_actions   (SlWindow       *self);
+void sl_window_stop_editing     (SlWindow       *self);
+void sl_window_send             (SlWindow       *self);
