@@ -148,6 +148,7 @@ struct moe_pass {
     int32_t *place;  /* [n*k]: the place of pair token*k + j */
     struct vlk_product *products; /* [experts + 1] */
     struct vlk_pack_group *groups;
+    int group_count;
     float *out, *shared; /* expert outputs by place, the shared expert's by token */
 };
 
@@ -193,13 +194,20 @@ static bool sort_by_expert(struct vlk_cpu *cpu, struct moe_pass *p)
     return true;
 }
 
-/* Adds the group and product of m rows; floats of packed rows used. */
-static size_t add_rows(struct vlk_product *product, struct vlk_pack_group *group, float *dst, const int32_t *index,
-                       const float *x, size_t ldx)
+/* Gives the product its rows, through a group where they have to be gathered or packed; floats of packed rows used. */
+static size_t add_rows(struct moe_pass *p, struct vlk_product *product, float *dst, const int32_t *index, const float *x,
+                       size_t ldx)
 {
     const int cols = product->w.cols;
     bool few = product->m <= VLK_FEW_ROWS;
+    struct vlk_pack_group *group = &p->groups[p->group_count];
 
+    if (few && (!index || product->m == 1)) {
+        product->rows = x + (index ? (size_t)index[0] * ldx : 0);
+        product->ld = ldx;
+        return 0;
+    }
+    p->group_count++;
     *group = (struct vlk_pack_group){ .m = product->m, .index = index, .x = x, .ldx = ldx, .cols = cols, .plain = few,
                                       .dst = dst };
     product->rows = product->packed = dst;
@@ -221,13 +229,15 @@ static bool run_layer(struct vlk_cpu *cpu, struct moe_pass *p, bool down, const 
 
     if (!dst)
         return false;
+    p->group_count = 0;
     if (shared->rows) {
         struct vlk_product *q = &p->products[count];
 
         *q = (struct vlk_product){ .m = p->n, .w = *shared, .y = y_shared, .g = g_shared, .ldy = (size_t)shared->rows };
         if (!down)
             q->gate = a->shared_gate;
-        dst += add_rows(q, &p->groups[count++], dst, NULL, x_shared, (size_t)shared->cols);
+        dst += add_rows(p, q, dst, NULL, x_shared, (size_t)shared->cols);
+        count++;
     }
     for (int32_t e = 0; e < a->experts; e++) {
         struct vlk_product *q = &p->products[count];
@@ -240,10 +250,11 @@ static bool run_layer(struct vlk_cpu *cpu, struct moe_pass *p, bool down, const 
                                    .ldy = rows };
         if (!down)
             q->gate = a->gate[e];
-        dst += add_rows(q, &p->groups[count++], dst, down ? NULL : p->token + at,
-                        down ? x + (size_t)at * (size_t)any[e].cols : x, (size_t)any[e].cols);
+        dst += add_rows(p, q, dst, down ? NULL : p->token + at, down ? x + (size_t)at * (size_t)any[e].cols : x,
+                        (size_t)any[e].cols);
+        count++;
     }
-    vlk_pack_groups(cpu, p->groups, count);
+    vlk_pack_groups(cpu, p->groups, p->group_count);
     vlk_products_run(cpu, p->products, count);
     return !vlk_cpu_poisoned(cpu);
 }

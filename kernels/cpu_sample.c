@@ -72,84 +72,123 @@ static int32_t pop_best(const float *values, int32_t *ids, int32_t *n)
     return best;
 }
 
-static int32_t largest(const struct vlk_sample_args *a, const float *values, bool masked)
+/* The lowest id of the largest value. */
+static int32_t largest(struct vlk_cpu *cpu, const float *values, int32_t n)
 {
-    int32_t best = -1;
+    float peak = cpu->isa->max(values, n);
 
-    for (int32_t i = 0; i < a->vocab; i++)
-        if ((best < 0 || values[i] > values[best]) && (!masked || is_allowed(a, i)))
-            best = i;
-    return best;
+    for (int32_t i = 0; i < n; i++)
+        if (values[i] == peak)
+            return i;
+    return 0;
 }
 
 /* ------------------------------------------------------------------------------------------------ filters */
 
-/* Sets everything below the k-th largest value to -inf; values equal to it stay (as TopKLogitsWarper). */
-static void keep_top_k(const struct vlk_sample_args *a, float *values, int32_t *heap)
+/* The k-th largest value, by a heap of the k largest so far with the smallest on top. */
+static float kth_largest(const float *values, int32_t n, float *heap, int32_t k)
 {
-    int32_t n = a->vocab;
-    float limit = -INFINITY;
+    for (int32_t i = 0; i < k; i++)
+        heap[i] = -INFINITY;
+    for (int32_t i = 0; i < n; i++) {
+        int32_t at = 0;
 
-    for (int32_t i = 0; i < n; i++)
-        heap[i] = i;
-    make_heap(values, heap, n);
-    for (int32_t i = 0; i < a->top_k && n > 0; i++)
-        limit = values[pop_best(values, heap, &n)];
+        if (values[i] <= heap[0])
+            continue;
+        for (int32_t child; (child = 2 * at + 1) < k; at = child) {
+            if (child + 1 < k && heap[child + 1] < heap[child])
+                child++;
+            if (heap[child] >= values[i])
+                break;
+            heap[at] = heap[child];
+        }
+        heap[at] = values[i];
+    }
+    return heap[0];
+}
+
+/* Sets everything below the k-th largest value to -inf; values equal to it stay (as TopKLogitsWarper). */
+static void keep_top_k(const struct vlk_sample_args *a, float *values, float *heap)
+{
+    float limit = kth_largest(values, a->vocab, heap, a->top_k);
+
     for (int32_t i = 0; i < a->vocab; i++)
         if (values[i] < limit)
             values[i] = -INFINITY;
 }
 
+/* Ids of the values above `floor`. */
+static int32_t gather(const float *values, int32_t n, float floor, int32_t *ids)
+{
+    int32_t count = 0;
+
+    for (int32_t i = 0; i < n; i++) {
+        ids[count] = i;
+        count += values[i] > floor;
+    }
+    return count;
+}
+
 /* Keeps, from the largest down, what comes before the cumulated probability reaches top_p, at least one. That is
- * TopPLogitsWarper's "ascending, drop while the cumulated probability is <= 1 - top_p" seen from the other end. */
+ * TopPLogitsWarper's "ascending, drop while the cumulated probability is <= 1 - top_p" seen from the other end.
+ * The few that matter are nearly always within e^-12 of the peak, so the heap starts with those. */
 static void keep_top_p(struct vlk_cpu *cpu, const struct vlk_sample_args *a, float *values, int32_t *heap)
 {
-    float peak = cpu->isa->max(values, a->vocab);
-    double total = cpu->isa->exp_sum_of(values, a->vocab, peak), sum = 0;
-    int32_t n = 0, best = -1;
+    float peak = cpu->isa->max(values, a->vocab), limit;
+    double total = cpu->isa->exp_sum_of(values, a->vocab, peak), sum;
+    int32_t last = -1;
 
-    for (int32_t i = 0; i < a->vocab; i++)
-        if (values[i] > -INFINITY)
-            heap[n++] = i;
-    make_heap(values, heap, n);
-    while (n > 0 && (best < 0 || sum < (double)a->top_p * total)) {
-        best = pop_best(values, heap, &n);
-        sum += exp((double)values[best] - (double)peak);
+    for (int wide = 0; wide < 2; wide++) {
+        int32_t n = gather(values, a->vocab, wide ? -INFINITY : peak - 12, heap);
+
+        make_heap(values, heap, n);
+        for (sum = 0, last = -1; n > 0 && (last < 0 || sum < (double)a->top_p * total);) {
+            last = pop_best(values, heap, &n);
+            sum += exp((double)values[last] - (double)peak);
+        }
+        if (sum >= (double)a->top_p * total)
+            break;
     }
-    for (int32_t i = 0; i < n; i++)
-        values[heap[i]] = -INFINITY;
+    if (last < 0)
+        return;
+    limit = values[last];
+    for (int32_t i = 0; i < a->vocab; i++)
+        if (values[i] < limit || (values[i] == limit && i > last))
+            values[i] = -INFINITY;
 }
 
 /* ------------------------------------------------------------------------------------------------ draw */
 
-/* Inverse of the cumulated distribution over ids in ascending order. -1 when nothing has a chance. */
-static int32_t draw(const struct vlk_sample_args *a, const float *values, bool masked, double u)
+/* Inverse of the cumulated distribution over ids in ascending order; values become their exponentials. -1 when nothing has a
+ * chance. */
+static int32_t draw(struct vlk_cpu *cpu, float *values, int32_t n, double u)
 {
-    int32_t last = -1;
+    float peak = cpu->isa->max(values, n);
     double total = 0, sum = 0;
-    float peak = -INFINITY;
+    int32_t last = -1;
 
-    for (int32_t i = 0; i < a->vocab; i++)
-        if (values[i] > peak && (!masked || is_allowed(a, i)))
-            peak = values[i];
     if (peak == -INFINITY)
         return -1;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int32_t i = 0; i < a->vocab; i++) {
-            /* exp() of less than -745 is 0 in double */
-            if (values[i] - peak < -745 || (masked && !is_allowed(a, i)))
-                continue;
-            sum += exp((double)values[i] - (double)peak);
-            if (pass) {
-                last = i;
-                if (sum > u * total)
-                    return i;
-            }
+    cpu->isa->exp_sum(values, n, peak);
+    for (int32_t i = 0; i < n; i++)
+        total += (double)values[i];
+    for (int32_t i = 0; i < n; i++) {
+        if (values[i] > 0) {
+            last = i;
+            sum += (double)values[i];
+            if (sum > u * total)
+                return i;
         }
-        total = pass ? total : sum;
-        sum = 0;
     }
     return last;
+}
+
+/* Removes from values what the mask forbids. */
+static void apply_mask(const struct vlk_sample_args *a, float *values)
+{
+    for (int32_t i = 0; i < a->vocab; i++)
+        if (!is_allowed(a, i))
+            values[i] = -INFINITY;
 }
 
 /* ------------------------------------------------------------------------------------------------ report */
@@ -180,54 +219,95 @@ static void report(struct vlk_cpu *cpu, const struct vlk_sample_args *a, const f
     out->logprob = (float)((double)raw[out->id] - norm);
 }
 
+/* Working space of one sampling, each [vocab]. */
+struct sample_space {
+    float *raw, *values, *masked; /* tamed logits; with penalty and filters; the same under the mask */
+    int32_t *heap;
+};
+
+static bool mask_allows_any(const struct vlk_sample_args *a)
+{
+    for (int32_t i = 0; a->allowed && i < a->vocab; i++)
+        if (is_allowed(a, i))
+            return true;
+    return false;
+}
+
 /* The id under the penalised, filtered values; with the mask the same draw among what it allows. Where filters and mask
  * leave nothing in common, the best allowed value. */
-static void choose(struct vlk_cpu *cpu, const struct vlk_sample_args *a, float *values, int32_t *heap, struct vlk_sampled *out)
+static void choose(struct vlk_cpu *cpu, const struct vlk_sample_args *a, struct sample_space *s, struct vlk_sampled *out)
 {
-    const bool greedy = !(a->temperature > 0);
-    int32_t best = largest(a, values, false), fallback = a->allowed ? largest(a, values, true) : best;
+    const size_t bytes = (size_t)a->vocab * sizeof(float);
+    const bool masked = mask_allows_any(a);
     double u = uniform(a->seed, a->step->rng);
+    int32_t drawn;
 
-    out->unmasked_id = best;
-    out->id = fallback >= 0 ? fallback : best;
-    if (greedy || best < 0)
+    out->id = out->unmasked_id = largest(cpu, s->values, a->vocab);
+    if (masked) {
+        memcpy(s->masked, s->values, bytes);
+        apply_mask(a, s->masked);
+        out->id = largest(cpu, s->masked, a->vocab);
+        if (!is_allowed(a, out->id)) /* all that is allowed is -inf */
+            for (out->id = 0; !is_allowed(a, out->id);)
+                out->id++;
+    }
+    if (!(a->temperature > 0))
         return;
-    cpu->isa->scale(values, a->vocab, 1 / a->temperature);
+    cpu->isa->scale(s->values, a->vocab, 1 / a->temperature);
     for (int32_t i = 0; i < a->vocab; i++)
-        values[i] = tame(values[i]);
+        s->values[i] = tame(s->values[i]);
     if (a->top_k > 0 && a->top_k < a->vocab)
-        keep_top_k(a, values, heap);
+        keep_top_k(a, s->values, (float *)s->heap);
     if (a->top_p < 1)
-        keep_top_p(cpu, a, values, heap);
-    best = draw(a, values, false, u);
-    if (best < 0)
+        keep_top_p(cpu, a, s->values, s->heap);
+    if (masked) {
+        memcpy(s->masked, s->values, bytes);
+        apply_mask(a, s->masked);
+    }
+    drawn = draw(cpu, s->values, a->vocab, u);
+    if (drawn >= 0)
+        out->unmasked_id = drawn;
+    if (masked)
+        drawn = draw(cpu, s->masked, a->vocab, u);
+    if (drawn >= 0)
+        out->id = drawn;
+}
+
+/* raw = tamed logits, values = the same with the penalty on what was seen. */
+static void penalise(const struct vlk_sample_args *a, struct sample_space *s)
+{
+    const float penalty = a->repetition_penalty;
+
+    for (int32_t i = 0; i < a->vocab; i++)
+        s->values[i] = s->raw[i] = tame(a->logits[i]);
+    if (!(penalty > 0) || penalty == 1)
         return;
-    out->unmasked_id = best;
-    best = a->allowed && fallback >= 0 ? draw(a, values, true, u) : best;
-    if (best >= 0)
-        out->id = best;
+    for (int32_t i = 0; i < a->vocab; i++) {
+        float x = s->raw[i];
+
+        if (a->seen[i])
+            s->values[i] = tame(x > 0 ? x / penalty : x * penalty);
+    }
 }
 
 void vlk_cpu_sample(struct vlk_backend *be, const struct vlk_sample_args *a)
 {
     struct vlk_cpu *cpu = vlk_cpu_of(be);
     const size_t vocab = a->vocab > 0 ? (size_t)a->vocab : 0;
-    float *raw = vlk_cpu_poisoned(cpu) ? NULL : vlk_scratch(cpu, VLK_SLOT_SAMPLE, vocab * (2 * sizeof *raw + sizeof(int32_t)));
-    float *values = raw + vocab;
-    const float penalty = a->repetition_penalty;
+    struct sample_space s;
 
-    if (!raw || !vocab)
+    if (vlk_cpu_poisoned(cpu) || !vocab)
         return;
-    for (size_t i = 0; i < vocab; i++) {
-        float x = raw[i] = tame(a->logits[i]);
-
-        if (a->seen[i] && penalty > 0 && penalty != 1)
-            x = tame(x > 0 ? x / penalty : x * penalty);
-        values[i] = x;
-    }
+    s.raw = vlk_scratch(cpu, VLK_SLOT_SAMPLE, vocab * (3 * sizeof *s.raw + sizeof *s.heap));
+    if (!s.raw)
+        return;
+    s.values = s.raw + vocab;
+    s.masked = s.values + vocab;
+    s.heap = (int32_t *)(s.masked + vocab);
+    penalise(a, &s);
     memset(a->result, 0, sizeof *a->result);
-    choose(cpu, a, values, (int32_t *)(values + vocab), a->result);
-    report(cpu, a, raw, a->result);
+    choose(cpu, a, &s, a->result);
+    report(cpu, a, s.raw, a->result);
     a->seen[a->result->id] = 1;
     a->step->token = a->result->id;
     a->step->rng++;

@@ -146,30 +146,40 @@ INLINE void dot_block(vlk_dtype dtype, const char *w, size_t stride, const int R
             y[t * ldy + r] = vf_sum(acc[r][t] + odd[r]);
 }
 
-/* The same for quantised rows: codes are multiplied first, the scale once per group. */
+/* The same for quantised rows: codes are multiplied first, the scale once per group. The scales of a run of groups are
+ * converted together, so that the inner loop only broadcasts them from memory. */
 INLINE void dot_block_groups(vlk_dtype dtype, const char *w, size_t stride, const int R, int cols, const float *x, size_t ldx,
                              const int N, float *y, size_t ldy)
 {
+    enum { RUN = 16 };
     const size_t scales_at = (size_t)(dtype == VLK_I8G ? cols : cols / 2);
+    const int groups = cols / GROUP;
+    float scales[4][RUN];
     vf acc[4][4] = { 0 };
 
-    for (int g = 0; g < cols / GROUP; g++) {
+    for (int g0 = 0; g0 < groups; g0 += RUN) {
+        int n = groups - g0 < RUN ? groups - g0 : RUN;
+
+        for (int r = 0; r < R; r++)
+            unpack_float(VLK_BF16, w + r * stride + scales_at + 2 * (size_t)g0, n, scales[r]);
+        for (int g = 0; g < n; g++) {
 #pragma GCC unroll 4
-        for (int r = 0; r < R; r++) {
-            const uint8_t *row = (const uint8_t *)w + r * stride;
-            vf scale = vf_set1(load_scale(row + scales_at, g)), sum[4] = { 0 };
+            for (int r = 0; r < R; r++) {
+                const uint8_t *codes = (const uint8_t *)w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
+                vf sum[4] = { 0 };
 
 #pragma GCC unroll 8
-            for (int i = 0; i < GROUP / W; i++) {
-                vf v = load_codes(dtype, row + (size_t)g * (size_t)group_bytes(dtype), i);
+                for (int i = 0; i < GROUP / W; i++) {
+                    vf v = load_codes(dtype, codes, i);
 
 #pragma GCC unroll 4
-                for (int t = 0; t < N; t++)
-                    sum[t] = vf_fma(v, vf_load(x + t * ldx + g * GROUP + i * W), sum[t]);
-            }
+                    for (int t = 0; t < N; t++)
+                        sum[t] = vf_fma(v, vf_load(x + t * ldx + (g0 + g) * GROUP + i * W), sum[t]);
+                }
 #pragma GCC unroll 4
-            for (int t = 0; t < N; t++)
-                acc[r][t] = vf_fma(scale, sum[t], acc[r][t]);
+                for (int t = 0; t < N; t++)
+                    acc[r][t] = vf_fma(vf_set1(scales[r][g]), sum[t], acc[r][t]);
+            }
         }
     }
     for (int r = 0; r < R; r++)
@@ -368,16 +378,36 @@ static void pack_rows(vlk_dtype dtype, const void *w, size_t stride, int rows, i
     }
 }
 
+INLINE void pack_cols_any(vlk_dtype dtype, const char *w, size_t stride, int k, int n, float *dst)
+{
+    for (int i = 0; i < k; i++, w += stride, dst += NR) {
+        if (n == NR) {
+            vf_store(dst, vf_load_as(dtype, w, 0));
+            vf_store(dst + W, vf_load_as(dtype, w, W));
+        } else {
+            vf_store(dst, n >= W ? vf_load_as(dtype, w, 0) : vf_load_as_part(dtype, w, 0, n));
+            vf_store(dst + W, n > W ? vf_load_as_part(dtype, w, W, n - W) : vf_set1(0));
+        }
+    }
+}
+
 static void pack_cols(vlk_dtype dtype, const void *w, size_t stride, int k, int cols, float *panels)
 {
     for (int c = 0; c < cols; c += NR) {
         float *panel = panels + (size_t)c * (size_t)k;
+        const char *from = (const char *)w + (is_quantised(dtype) ? 0 : (size_t)c * element_bytes(dtype));
         int n = cols - c < NR ? cols - c : NR;
 
+        if (!is_quantised(dtype)) {
+#define CALL(d) pack_cols_any(d, from, stride, k, n, panel)
+            FOR_FLOAT_DTYPE(dtype, CALL)
+#undef CALL
+            continue;
+        }
         for (int i = 0; i < k; i++) {
             float *dst = panel + (size_t)i * NR;
 
-            unpack(dtype, (const char *)w + i * stride, cols, c, n, dst);
+            unpack(dtype, from + i * stride, cols, c, n, dst);
             for (int j = n; j < NR; j++)
                 dst[j] = 0;
         }
