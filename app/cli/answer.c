@@ -4,7 +4,6 @@
  */
 #include "app/cli/ask.h"
 
-#include <math.h>
 #include <string.h>
 
 #include <glib/gi18n.h>
@@ -58,10 +57,10 @@ resolve_sampling (const CliAskSettings *settings)
   SlSampling mode = sl_mode_get_sampling (settings->mode);
 
   return (struct vl2_sampling) {
-    .temperature = isnan (settings->temperature) ? mode.temperature : settings->temperature,
-    .top_p = isnan (settings->top_p) ? mode.top_p : settings->top_p,
+    .temperature = settings->temperature == CLI_UNSET ? mode.temperature : settings->temperature,
+    .top_p = settings->top_p == CLI_UNSET ? mode.top_p : settings->top_p,
     .top_k = settings->top_k < 0 ? mode.top_k : settings->top_k,
-    .repetition_penalty = isnan (settings->repetition_penalty) ? mode.repetition_penalty : settings->repetition_penalty,
+    .repetition_penalty = settings->repetition_penalty == CLI_UNSET ? mode.repetition_penalty : settings->repetition_penalty,
     .seed = settings->seed,
   };
 }

@@ -188,7 +188,7 @@ run_lines (const Batch *batch,
   char *text = NULL;
   size_t capacity = 0;
   ssize_t length;
-  gsize index = 0;
+  gsize index = 0, n_failed = 0;
 
   while (!cli_cancel && (length = getline (&text, &capacity, in)) >= 0)
     {
@@ -199,11 +199,14 @@ run_lines (const Batch *batch,
 
       status = run_line (batch, text, MIN ((gsize) length, LINE_LIMIT), index++);
       worst = MAX (worst, status);
+      n_failed += status != CLI_OK;
       if (status >= CLI_DEVICE)
         break;
     }
 
   free (text);
+  if (n_failed > 0)
+    cli_fail (NULL, worst, _("%zu of %zu lines could not be answered."), n_failed, index);
 
   return cli_cancel ? CLI_CANCELLED : worst;
 }

@@ -4,7 +4,6 @@
  */
 #include "app/cli/ask.h"
 
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -100,13 +99,12 @@ parse (Options    *options,
                     entries, &options->output, status);
 }
 
-/* Not a number in C's sense, so that an absent option is told from any value. */
 static void
 set_defaults (Options *options)
 {
-  options->settings.temperature = NAN;
-  options->settings.top_p = NAN;
-  options->settings.repetition_penalty = NAN;
+  options->settings.temperature = CLI_UNSET;
+  options->settings.top_p = CLI_UNSET;
+  options->settings.repetition_penalty = CLI_UNSET;
   options->settings.top_k = -1;
   options->settings.max_tokens = DEFAULT_MAX_TOKENS;
 }
@@ -116,11 +114,11 @@ check_numbers (const Options *options)
 {
   const CliAskSettings *s = &options->settings;
 
-  if (!isnan (s->temperature) && !(s->temperature >= 0 && s->temperature <= 100))
+  if (s->temperature != CLI_UNSET && !(s->temperature >= 0 && s->temperature <= 100))
     return _("--temperature has to lie between 0 and 100.");
-  if (!isnan (s->top_p) && !(s->top_p > 0 && s->top_p <= 1))
+  if (s->top_p != CLI_UNSET && !(s->top_p > 0 && s->top_p <= 1))
     return _("--top-p has to be over 0 and at most 1.");
-  if (!isnan (s->repetition_penalty) && !(s->repetition_penalty > 0 && s->repetition_penalty <= 100))
+  if (s->repetition_penalty != CLI_UNSET && !(s->repetition_penalty > 0 && s->repetition_penalty <= 100))
     return _("--repetition-penalty has to be over 0 and at most 100.");
   if (s->top_k < -1)
     return _("--top-k cannot be negative.");
@@ -168,7 +166,7 @@ resolve (Options  *options,
   if (options->greedy)
     {
       options->settings.temperature = 0;
-      if (isnan (options->settings.repetition_penalty))
+      if (options->settings.repetition_penalty == CLI_UNSET)
         options->settings.repetition_penalty = 1;
     }
   options->settings.seed = options->seed;
@@ -269,6 +267,7 @@ answer_one (const Options   *options,
   gboolean json = options->output.json;
   gboolean answered = cli_answer (engine, session, conversation, &options->settings, !json, &answer, &error);
   CliStatus status = answered ? CLI_OK : cli_status_of_error (error);
+  CliStatus printed;
 
   if (!answered && status != CLI_CANCELLED)
     {
@@ -279,10 +278,15 @@ answer_one (const Options   *options,
 
   /* After a cancel the text so far is an answer too. */
   if (json)
-    status = MAX (status, cli_print_json (cli_answer_to_json (&answer, conversation, load_ms)));
+    {
+      printed = cli_print_json (cli_answer_to_json (&answer, conversation, load_ms));
+    }
   else
-    putchar ('\n');
-  status = MAX (status, cli_finish_stdout (&options->output));
+    {
+      putchar ('\n');
+      printed = cli_finish_stdout (&options->output);
+    }
+  status = MAX (status, printed);
 
   if (status == CLI_OK && options->draw != NULL && !draw (options, conversation, &answer, &error))
     return cli_fail_error (NULL, CLI_INPUT, error);

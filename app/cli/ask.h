@@ -12,7 +12,10 @@
 
 G_BEGIN_DECLS
 
-/* Settings of an answer; NaN or −1 where the mode's own value counts. */
+/* Stands for a number that was not given. */
+#define CLI_UNSET (-G_MAXDOUBLE)
+
+/* Settings of an answer; CLI_UNSET, or −1 for top_k, where the mode's own value counts. */
 typedef struct
 {
   SlMode  mode;

@@ -294,11 +294,11 @@ cli_parse (int                 *argc,
   if (help)
     {
       g_autofree char *text = g_option_context_get_help (context, TRUE, NULL);
+      const char *body = strstr (text, "\n\n");
 
-      g_set_prgname ("sightline-cli");
-      /* GOption puts the options before the words; ours come after the subcommand's name. */
+      /* Our own usage line, as GOption does not know of subcommands. */
       printf ("%s\n  sightline-cli %s\n", _("Usage:"), usage);
-      fputs (strchr (text, '\n') != NULL ? strstr (text, "\n\n") : text, stdout);
+      fputs (body != NULL ? body + 1 : text, stdout);
       *status = cli_finish_stdout (output);
       return FALSE;
     }

@@ -54,6 +54,25 @@ append_ids (GArray      *ids,
 }
 
 static gboolean
+check_range (GArray               *ids,
+             const vl2_tokenizer  *tokenizer,
+             GError              **error)
+{
+  for (guint i = 0; i < ids->len; i++)
+    {
+      int32_t id = g_array_index (ids, int32_t, i);
+
+      if (id >= vl2_tokenizer_size (tokenizer))
+        {
+          cli_set_error (error, CLI_INPUT, _("There is no token %d; the last one is %d."), id, vl2_tokenizer_size (tokenizer) - 1);
+          return FALSE;
+        }
+    }
+
+  return TRUE;
+}
+
+static gboolean
 read_ids (const Options  *options,
           GArray         *ids,
           GError        **error)
@@ -89,8 +108,13 @@ run (const Options *options)
   if (dir == NULL || !read_ids (options, ids, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
 
-  if (vl2_tokenizer_open (dir, &tokenizer, &cause) != VL2_OK ||
-      vl2_tokenizer_decode (tokenizer, (const int32_t *) ids->data, ids->len, &text, &length, &cause) != VL2_OK)
+  if (vl2_tokenizer_open (dir, &tokenizer, &cause) != VL2_OK)
+    return cli_fail_vl2 (&options->output, &cause);
+
+  if (!check_range (ids, tokenizer, &error))
+    return cli_fail_error (&options->output, cli_status_of_error (error), error);
+
+  if (vl2_tokenizer_decode (tokenizer, (const int32_t *) ids->data, ids->len, &text, &length, &cause) != VL2_OK)
     return cli_fail_vl2 (&options->output, &cause);
 
   if (options->output.json)

@@ -101,7 +101,10 @@ check (const Options *options,
     puts (_("The history is sound."));
   printed = options->output.json ? cli_print_json (json_pack ("{s:O}", "faults", array)) : cli_finish_stdout (&options->output);
 
-  return faults->len > 0 ? CLI_INPUT : printed;
+  if (faults->len > 0)
+    return cli_fail (NULL, CLI_INPUT, _("The history has %u faults."), faults->len);
+
+  return printed;
 }
 
 /* ------------------------------------------------------------------------------------------------ export */
