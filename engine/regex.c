@@ -248,7 +248,7 @@ static vl2_status compile_into(vl2_regex *regex, const char *pattern, size_t len
     regex->code = compile(pattern, length, literal, &code, &offset);
     if (!regex->code) {
         char reason[160] = "";
-        if (code == PCRE2_ERROR_NOMEMORY)
+        if (code == PCRE2_ERROR_NOMEMORY || code == PCRE2_ERROR_HEAP_FAILED)
             return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory for the tokenizer.");
         pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
         return vl2_fail(err, VL2_ERR_MODEL, "%s: the pre-tokenizer's pattern \"%.120s\" cannot be used: %s.", regex->file,

@@ -93,8 +93,10 @@ def check(module, tool, count):
 def write_fixture(module, checkout, path):
     lines = [f"# made by tests/parity/tiles_check.py: Pillow {PIL.__version__}, DeepSeek-VL2 {reference.commit(checkout)}",
              "# rule width height crop grid_w grid_h crc32(tiles)"]
-    for rule, count in (("published", 110), ("small", 220)):
+    for rule, count in (("published", 105), ("small", 240)):
         for name, side, candidates, width, height, crop in cases(rule, count, 5):
+            if width * height > 1_300_000:
+                continue  # the test computes every picture
             gw, gh, data = expected(module, side, candidates, picture(width, height), crop)
             lines.append(f"{name} {width} {height} {int(crop)} {gw} {gh} {zlib.crc32(data):08x}")
     with open(path, "w", encoding="ascii") as out:
