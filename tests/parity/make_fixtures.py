@@ -4,10 +4,11 @@
 
   make_fixtures.py --ref DIR [--work DIR] [NAME…]
 
-DIR is a checkout of github.com/deepseek-ai/DeepSeek-VL2; needs torch, transformers 4.38.2, timm, einops, torchvision, Pillow.
+DIR is a checkout of github.com/deepseek-ai/DeepSeek-VL2; needs torch, transformers 4.38.2, timm, einops, torchvision and a
+Pillow older than 13, which resizes tall pictures in another order.
 One folder per variant in tests/parity/fixtures/, read by test_parity.c: for every conversation of conversations.json the ids,
-the embeddings, every layer's output (where the conversation says so) and the logits of the prompt's last tokens, and the
-greedily generated ids. A fixture records the commit, the versions and the hash of the scripts that made it.
+the logits of the prompt's last tokens and the greedily generated ids; where the conversation says so also vision features,
+embeddings and every layer's output (only the last one's where a variant is about the projector). A fixture records the commit, the versions and the hash of the scripts that made it.
 """
 import argparse
 import hashlib
@@ -19,14 +20,15 @@ import tempfile
 import types
 
 import numpy as np
+import PIL
 import torch
 from PIL import Image
 
 import make_checkpoints
 
 HERE = pathlib.Path(__file__).parent
-LOGIT_ROWS = 6       # of the prompt's end
-MIN_LOGIT_GAP = 2e-3  # between the best and the second best token of a greedy step
+LOGIT_ROWS = 3  # of the prompt's end
+MIN_LOGIT_GAP = 2e-3   # between the best and the second best token of a greedy step
 MIN_ROUTER_GAP = 2e-5  # between the last expert taken and the first one left; float32 errors are below 1e-6
 
 
@@ -52,7 +54,8 @@ def provenance(ref):
         scripts.update((HERE / name).read_bytes())
     commit = subprocess.run(["git", "-C", str(ref), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     return {"official_commit": commit.stdout.strip(), "scripts_sha256": scripts.hexdigest(), "torch": torch.__version__,
-            "transformers": transformers.__version__, "tokenizers": tokenizers.__version__, "timm": timm.__version__}
+            "transformers": transformers.__version__, "tokenizers": tokenizers.__version__,
+            "timm": timm.__version__, "pillow": PIL.__version__}
 
 
 def make_picture(width, height, seed):
@@ -126,7 +129,7 @@ def run_logits(model, embeds):
     return model.language(inputs_embeds=embeds, attention_mask=mask, use_cache=False).logits[0]
 
 
-def run(model, watch, processor, conversation):
+def run(model, watch, processor, conversation, every_layer):
     pictures = [make_picture(*p) for p in conversation.get("pictures", [])]
     messages = [dict(m) for m in conversation["messages"]]
     if messages[-1]["role"] != "assistant":
@@ -139,7 +142,8 @@ def run(model, watch, processor, conversation):
     out = {"ids": ids[0].int(), "embeds": embeds[0].clone(), "logits": logits[-LOGIT_ROWS:].clone()}
     if conversation.get("layers"):
         out["vision"] = watch.features.reshape(-1, watch.features.shape[-1])[:40].clone()
-        for i, value in watch.layers.items():
+        layers = list(watch.layers.items())
+        for i, value in layers if every_layer else layers[-1:]:
             out[f"layer.{i}"] = value.clone()
     else:
         del out["embeds"]
@@ -161,9 +165,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ref", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, help="where the checkpoints are written; a temporary folder by default")
-    parser.add_argument("--checkpoint", type=pathlib.Path, help="a checkpoint of its own instead of a generated one; NAME names the fixture")
+    parser.add_argument("--checkpoint", type=pathlib.Path, 
+                        help="another checkpoint instead of a generated one; NAME names the fixture")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
+    if int(PIL.__version__.split(".")[0]) >= 13:
+        parser.error(f"Pillow {PIL.__version__} resizes in another order; use 12 or older")
     install_shims()
     sys.path.insert(0, str(args.ref))
     from safetensors.torch import save_file
@@ -179,7 +186,7 @@ def main():
             model, processor = load_model(folder), load_processor(folder)
             watch, tensors, gaps = Watch(model), {}, []
             for key, conversation in conversations.items():
-                out, gap = run(model, watch, processor, conversation)
+                out, gap = run(model, watch, processor, conversation, "projector" not in name)
                 tensors.update({f"{key}.{k}": v.contiguous() for k, v in out.items()})
                 gaps.append(gap)
             print(f"{name}: smallest logit gap {min(gaps):.2g}, smallest router gap {watch.gap:.2g}", file=sys.stderr)

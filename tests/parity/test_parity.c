@@ -205,7 +205,7 @@ static void check_variant(const char *checkpoint, const char *fixture_dir, const
         for (size_t i = 0; i < n_talks; i++) {
             if (level == 0)
                 check_prompt(engine, fixtures, &talks[i], name);
-            bool full = fixture(fixtures, talks[i].key, "layer.0") != NULL;
+            bool full = fixture(fixtures, talks[i].key, "embeds") != NULL;
             for (size_t k = 0; k < 4; k++) /* every chunk size where every layer is known, one elsewhere */
                 if (full || k == 2)
                     check_dump(engine, fixtures, &talks[i], chunks[k], name);
