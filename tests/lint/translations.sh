@@ -1,0 +1,16 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Every string of po/POTFILES is translated in every language of po/LINGUAS, with the same format directives.
+# translations.sh ROOT; prints file:line: sentence for what is missing.
+set -eu
+cd "$1"
+pot=$(mktemp)
+trap 'rm -f "$pot"' EXIT
+xgettext --files-from=po/POTFILES --from-code=UTF-8 --add-comments --output="$pot" \
+    --keyword=_ --keyword=N_ --keyword=C_:1c,2 --keyword=NC_:1c,2 --keyword=g_dngettext:2,3 --keyword=g_dpgettext2:2c,3
+status=0
+while read -r language; do
+    msgfmt --check-format --check-domain -o /dev/null "po/$language.po" || status=1
+    msgcmp "po/$language.po" "$pot" || status=1
+done <po/LINGUAS
+exit $status
