@@ -212,6 +212,71 @@ set_broken (Decode     *decode,
                  _("“%s” is damaged or incomplete: %s."), decode->name, reason);
 }
 
+static void
+on_embedded_size_prepared (GdkPixbufLoader *loader,
+                           int              width,
+                           int              height,
+                           gpointer         user_data)
+{
+  guint64 *pixels = user_data;
+
+  *pixels = (guint64) MAX (width, 0) * (guint64) MAX (height, 0);
+  gdk_pixbuf_loader_set_size (loader, 0, 0);
+}
+
+/* The size that the header of a picture inside of a drawing announces, 0 if it is none. base64: up to `length` characters. */
+static guint64
+measure_embedded (const char *base64,
+                  gsize       length)
+{
+  g_autoptr(GdkPixbufLoader) loader = gdk_pixbuf_loader_new ();
+  g_autofree char *text = g_strndup (base64, length);
+  g_autofree guchar *data = NULL;
+  guint64 pixels = 0;
+  gsize size;
+
+  data = g_base64_decode (text, &size);
+  g_signal_connect (loader, "size-prepared", G_CALLBACK (on_embedded_size_prepared), &pixels);
+  for (gsize at = 0; at < size && pixels == 0; at += CHUNK_BYTES)
+    {
+      if (!gdk_pixbuf_loader_write (loader, data + at, MIN (CHUNK_BYTES, size - at), NULL))
+        break;
+    }
+  gdk_pixbuf_loader_close (loader, NULL);
+
+  return pixels;
+}
+
+/* librsvg decodes pictures inside of a drawing without asking: together they may not be larger than one picture may be. */
+static gboolean
+check_embedded (Decode  *decode,
+                GError **error)
+{
+  static const char mark[] = ";base64,";
+  gsize size;
+  const char *at = g_bytes_get_data (decode->bytes, &size);
+  const char *end = at + size;
+  guint64 pixels = 0;
+
+  while ((at = memmem (at, end - at, mark, strlen (mark))) != NULL)
+    {
+      const char *first = at + strlen (mark);
+
+      for (at = first; at < end && *at != '"' && *at != '\'' && *at != ')' && *at != '<';)
+        at++;
+      pixels += measure_embedded (first, at - first);
+      if (pixels > decode->limits.max_pixels)
+        {
+          g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
+                       _("“%s” is too large: the pictures inside of the drawing have more than %.1f megapixels."),
+                       decode->name, decode->limits.max_pixels / 1e6);
+          return FALSE;
+        }
+    }
+
+  return TRUE;
+}
+
 static GdkPixbuf *
 decode_pixbuf (Decode  *decode,
                GError **error)
@@ -222,6 +287,9 @@ decode_pixbuf (Decode  *decode,
   const guint8 *data;
   gsize size;
   gboolean fed;
+
+  if (decode->format == SL_PICTURE_FORMAT_SVG && !check_embedded (decode, error))
+    return NULL;
 
   loader = gdk_pixbuf_loader_new_with_mime_type (sl_picture_format_get_mime_type (decode->format), &cause);
   if (loader == NULL)

@@ -390,6 +390,34 @@ test_svg (void)
   g_assert_cmpint (sl_picture_get_height (huge), ==, 2048);
 }
 
+/* A picture inside of the drawing itself is shown, unless its header announces 400 megapixels. */
+static void
+test_svg_embedded (void)
+{
+  const char *names[] = { "quadrants.png", "huge-header.png" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autoptr(GBytes) inner = fixture_bytes (names[i]);
+      g_autofree char *base64 = g_base64_encode (g_bytes_get_data (inner, NULL), g_bytes_get_size (inner));
+      g_autofree char *text = g_strdup_printf (SVG ("width='48' height='32'",
+                                                    "<image xlink:href='data:image/png;base64,%s' width='48' height='32'/>"), base64);
+      g_autoptr(GError) error = NULL;
+      g_autoptr(SlPicture) picture = decode_text (text, "inner.svg", &error);
+
+      if (i == 0)
+        {
+          g_assert_no_error (error);
+          assert_pixel (picture, 2, 2, red, 0);
+        }
+      else
+        {
+          g_assert_null (picture);
+          g_assert_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE);
+        }
+    }
+}
+
 /* A red picture lies where the drawing points to, by URL, by path and beside the working directory; the ground is blue. */
 static void
 test_svg_stays_inside (void)
@@ -574,6 +602,7 @@ main (int    argc,
   g_test_add_func ("/picture/not-pictures", test_not_pictures);
   g_test_add_func ("/picture/not-files", test_not_files);
   g_test_add_func ("/picture/svg", test_svg);
+  g_test_add_func ("/picture/svg-embedded", test_svg_embedded);
   g_test_add_func ("/picture/svg-stays-inside", test_svg_stays_inside);
   g_test_add_func ("/picture/pool", test_pool);
   g_test_add_func ("/picture/raw-pixels", test_raw_pixels);
