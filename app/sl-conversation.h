@@ -42,7 +42,8 @@ GPtrArray *sl_conversation_list_pictures (SlConversation *self, SlMessage *until
  * settings NULL: sl_settings_for_mode(). Returns the answer (borrowed), or NULL with error: nothing to send, or busy. */
 SlMessage *sl_conversation_send (SlConversation *self, GPtrArray *parts, SlMode mode, gboolean raw,
                                  const SlSettings *settings, GError **error);
-/* Another answer beside this one (which is kept as an alternative), or an answer to a question that has none. settings NULL: the mode's, with a new seed. */
+/* Another answer beside this one (which is kept as an alternative), or an answer to a question that has none. settings NULL: the
+ * mode's, with a new seed. */
 SlMessage *sl_conversation_regenerate (SlConversation *self, SlMessage *answer, const SlSettings *settings, GError **error);
 /* Asks again with a changed question, on a new branch; the old one is kept as an alternative. */
 SlMessage *sl_conversation_edit (SlConversation *self, SlMessage *question, GPtrArray *parts, SlMode mode, gboolean raw,

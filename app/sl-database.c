@@ -370,20 +370,23 @@ open_for_reading (SlDatabase  *self,
 {
   g_autofree char *escaped = g_uri_escape_string (self->path, "/", FALSE);
   g_autofree char *uri = g_strconcat ("file:", escaped, "?immutable=1", NULL);
+  int code;
 
   if (!g_file_test (self->path, G_FILE_TEST_EXISTS))
     {
       g_set_error (error, SL_STORE_ERROR, SL_STORE_ERROR_IO, _("There is no history in “%s”"), self->dir);
       return FALSE;
     }
-  if (sqlite3_open_v2 (self->path, &self->db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK
-      && sqlite3_exec (self->db, "SELECT 1 FROM sqlite_master", NULL, NULL, NULL) == SQLITE_CANTOPEN)
+  code = sqlite3_open_v2 (self->path, &self->db, SQLITE_OPEN_READONLY, NULL);
+  if (code == SQLITE_OK)
+    code = sqlite3_exec (self->db, "SELECT 1 FROM sqlite_master", NULL, NULL, NULL);
+  if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY)
     {
-      /* A folder that may not be written cannot hold the log's index; without other writers the file itself is enough. */
+      /* A folder that may not be written cannot hold the log's index; without a writer the file itself is enough. */
       g_clear_pointer (&self->db, sqlite3_close);
-      sqlite3_open_v2 (uri, &self->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+      code = sqlite3_open_v2 (uri, &self->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
     }
-  if (sqlite3_errcode (self->db) != SQLITE_OK && sqlite3_errcode (self->db) != SQLITE_DONE)
+  if (code != SQLITE_OK)
     {
       sl_sql_set_error (error, self->db, self->path);
       return FALSE;

@@ -39,8 +39,8 @@ gboolean sl_database_delete_conversation (SlDatabase *self, gint64 conversation,
 gboolean sl_database_undelete_conversation (SlDatabase *self, gint64 conversation, GError **error);
 gboolean sl_database_delete_message (SlDatabase *self, gint64 message, GError **error);
 gboolean sl_database_undelete_message (SlDatabase *self, gint64 message, GError **error);
-/* Really removes what has a tombstone of that time (µs) or older: rows, index entries, then picture files that nothing refers to, and the traces of it in
- * the free pages and the log. *purged: conversations and messages removed, may be NULL. */
+/* Really removes what has a tombstone of that time (µs) or older: rows, index entries, then picture files that nothing refers
+ * to, and the traces of it in the free pages and the log. *purged: conversations and messages removed, may be NULL. */
 gboolean sl_database_purge (SlDatabase *self, gint64 until, guint *purged, GError **error);
 
 /* Removes picture files that no row knows: left behind by a crash between a file and its row, or half-written. */

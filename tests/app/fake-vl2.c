@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The engine's functions that own a model, as strings and gates. The pure parts (grounding, tiles) stay the real ones.
+ */
+#include "fake-vl2.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/vl2.h"
+
+#define CAPACITY 4096
+#define POLL_US  500
+
+static struct
+{
+  GMutex lock;
+  GCond changed;
+  char *answer, *load_failure, *sync_failure, *prompt;
+  gsize piece;
+  gboolean load_closed;
+  guint allowed, generated, open_engines;
+} fake;
+
+struct vl2_engine
+{
+  char *dir;
+  struct vl2_info info;
+};
+
+struct vl2_session
+{
+  size_t length;
+};
+
+static const int32_t candidates[][2] = { { 4, 4 }, { 8, 4 } };
+
+/* ------------------------------------------------------------------------------------------------ the test's side */
+
+static void
+set (char       **field,
+     const char  *text)
+{
+  g_mutex_lock (&fake.lock);
+  g_free (*field);
+  *field = g_strdup (text);
+  g_mutex_unlock (&fake.lock);
+}
+
+void
+fake_reset (void)
+{
+  g_mutex_lock (&fake.lock);
+  g_clear_pointer (&fake.answer, g_free);
+  g_clear_pointer (&fake.load_failure, g_free);
+  g_clear_pointer (&fake.sync_failure, g_free);
+  g_clear_pointer (&fake.prompt, g_free);
+  fake.piece = 1;
+  fake.load_closed = FALSE;
+  fake.allowed = G_MAXUINT;
+  fake.generated = 0;
+  g_mutex_unlock (&fake.lock);
+}
+
+void
+fake_set_answer (const char *text,
+                 gsize       bytes)
+{
+  set (&fake.answer, text);
+  fake.piece = bytes;
+}
+
+void
+fake_fail_load (const char *sentence)
+{
+  set (&fake.load_failure, sentence);
+}
+
+void
+fake_fail_sync (const char *sentence)
+{
+  set (&fake.sync_failure, sentence);
+}
+
+void
+fake_close_load_gate (void)
+{
+  g_mutex_lock (&fake.lock);
+  fake.load_closed = TRUE;
+  g_mutex_unlock (&fake.lock);
+}
+
+void
+fake_open_load_gate (void)
+{
+  g_mutex_lock (&fake.lock);
+  fake.load_closed = FALSE;
+  g_cond_broadcast (&fake.changed);
+  g_mutex_unlock (&fake.lock);
+}
+
+void
+fake_allow_tokens (guint n)
+{
+  g_mutex_lock (&fake.lock);
+  fake.allowed = n;
+  g_cond_broadcast (&fake.changed);
+  g_mutex_unlock (&fake.lock);
+}
+
+guint
+fake_get_generated (void)
+{
+  guint n;
+
+  g_mutex_lock (&fake.lock);
+  n = fake.generated;
+  g_mutex_unlock (&fake.lock);
+  return n;
+}
+
+void
+fake_wait_generated (guint n)
+{
+  g_mutex_lock (&fake.lock);
+  while (fake.generated < n)
+    g_cond_wait (&fake.changed, &fake.lock);
+  g_mutex_unlock (&fake.lock);
+}
+
+char *
+fake_dup_prompt (void)
+{
+  char *prompt;
+
+  g_mutex_lock (&fake.lock);
+  prompt = g_strdup (fake.prompt);
+  g_mutex_unlock (&fake.lock);
+  return prompt;
+}
+
+guint
+fake_get_open_engines (void)
+{
+  guint n;
+
+  g_mutex_lock (&fake.lock);
+  n = fake.open_engines;
+  g_mutex_unlock (&fake.lock);
+  return n;
+}
+
+/* ------------------------------------------------------------------------------------------------ the engine's side */
+
+/* With the lock held: a cancel has no condition of its own, so it is looked for. */
+static gboolean
+wait_at (const gboolean   *closed,
+         const vl2_cancel *cancel)
+{
+  while (*closed && !(cancel != NULL && atomic_load (cancel)))
+    g_cond_wait_until (&fake.changed, &fake.lock, g_get_monotonic_time () + POLL_US);
+  return !(cancel != NULL && atomic_load (cancel));
+}
+
+static vl2_status
+fail (vl2_error  *err,
+      vl2_status  code,
+      const char *sentence)
+{
+  err->code = code;
+  g_strlcpy (err->text, sentence, sizeof err->text);
+  return code;
+}
+
+vl2_status
+vl2_engine_open (const char                       *dir,
+                 const struct vl2_engine_options  *options,
+                 vl2_engine                      **out,
+                 vl2_error                        *err)
+{
+  vl2_engine *engine;
+  g_autofree char *failure = NULL;
+  gboolean go_on;
+
+  *out = NULL;
+  options->progress (VL2_STAGE_LOAD, 40, 100, options->progress_user);
+  g_mutex_lock (&fake.lock);
+  go_on = wait_at (&fake.load_closed, options->cancel);
+  failure = g_strdup (fake.load_failure);
+  g_mutex_unlock (&fake.lock);
+  if (!go_on)
+    return fail (err, VL2_CANCELLED, "cancelled");
+  if (failure != NULL)
+    return fail (err, VL2_ERR_MODEL, failure);
+  options->progress (VL2_STAGE_LOAD, 100, 100, options->progress_user);
+  engine = g_new0 (vl2_engine, 1);
+  engine->dir = g_strdup (dir);
+  engine->info = (struct vl2_info) { .dir = engine->dir, .device = "fake", .isa = "none", .architecture = "MLA",
+                                     .router = "none", .weight_dtype = "strings", .parameters = 7, .context = CAPACITY };
+  g_mutex_lock (&fake.lock);
+  fake.open_engines++;
+  g_mutex_unlock (&fake.lock);
+  *out = engine;
+  return VL2_OK;
+}
+
+void
+vl2_engine_close (vl2_engine *engine)
+{
+  if (engine == NULL)
+    return;
+  g_mutex_lock (&fake.lock);
+  fake.open_engines--;
+  g_mutex_unlock (&fake.lock);
+  g_free (engine->dir);
+  g_free (engine);
+}
+
+const struct vl2_info *
+vl2_engine_info (const vl2_engine *engine)
+{
+  return &engine->info;
+}
+
+struct vl2_tile_rule
+vl2_engine_tile_rule (const vl2_engine *engine)
+{
+  return (struct vl2_tile_rule) { 4, G_N_ELEMENTS (candidates), candidates };
+}
+
+int32_t
+vl2_engine_picture_tokens (const vl2_engine *engine,
+                           int32_t           width,
+                           int32_t           height,
+                           bool              crop)
+{
+  return crop ? 100 : 10;
+}
+
+vl2_status
+vl2_prompt_build (const vl2_engine       *engine,
+                  const vl2_conversation *conversation,
+                  struct vl2_prompt      *out,
+                  vl2_error              *err)
+{
+  *out = (struct vl2_prompt) { .n_ids = 0 };
+  for (size_t m = 0; m < conversation->n_messages; m++)
+    for (size_t p = 0; p < conversation->messages[m].n_parts; p++)
+      out->n_ids += conversation->messages[m].parts[p].kind == VL2_PART_TEXT ? conversation->messages[m].parts[p].length : 100;
+  return VL2_OK;
+}
+
+void
+vl2_prompt_deinit (struct vl2_prompt *prompt)
+{
+}
+
+vl2_status
+vl2_session_open (vl2_engine                        *engine,
+                  const struct vl2_session_options  *options,
+                  vl2_session                      **out,
+                  vl2_error                         *err)
+{
+  *out = g_new0 (vl2_session, 1);
+  return VL2_OK;
+}
+
+void
+vl2_session_close (vl2_session *session)
+{
+  g_free (session);
+}
+
+static char *
+spell (const vl2_conversation *conversation)
+{
+  static const char *const roles[] = { "system:", "user:", "assistant:" };
+  GString *out = g_string_new (NULL);
+
+  for (size_t m = 0; m < conversation->n_messages; m++)
+    {
+      const vl2_message *message = &conversation->messages[m];
+
+      g_string_append_printf (out, "%s%s", m > 0 ? "|" : "", roles[message->role]);
+      for (size_t p = 0; p < message->n_parts; p++)
+        {
+          const vl2_part *part = &message->parts[p];
+
+          if (part->kind == VL2_PART_TEXT)
+            g_string_append_len (out, part->text, part->length);
+          else
+            g_string_append_printf (out, "[%dx%d%s]", (int) part->picture->width, (int) part->picture->height,
+                                    part->detail == VL2_DETAIL_LOW ? " low" : "");
+        }
+    }
+  return g_string_free (out, FALSE);
+}
+
+vl2_status
+vl2_session_sync (vl2_session            *session,
+                  const vl2_conversation *conversation,
+                  const struct vl2_watch *watch,
+                  struct vl2_sync_report *report,
+                  vl2_error              *err)
+{
+  g_autofree char *failure = NULL;
+
+  g_mutex_lock (&fake.lock);
+  g_free (fake.prompt);
+  fake.prompt = spell (conversation);
+  failure = g_strdup (fake.sync_failure);
+  g_mutex_unlock (&fake.lock);
+  if (failure != NULL)
+    return fail (err, VL2_ERR_CONTEXT, failure);
+  if (atomic_load (watch->cancel))
+    return fail (err, VL2_CANCELLED, "cancelled");
+  watch->progress (VL2_STAGE_PREFILL, 1, 2, watch->user);
+  session->length = 50;
+  *report = (struct vl2_sync_report) { .prompt_tokens = 50, .reused_tokens = 20, .prefilled_tokens = 30, .prefill_ms = 3 };
+  return VL2_OK;
+}
+
+vl2_status
+vl2_session_generate (vl2_session                       *session,
+                      const struct vl2_generate_options *options,
+                      const vl2_cancel                  *cancel,
+                      vl2_token_fn                       on_token,
+                      void                              *user,
+                      struct vl2_generation             *out,
+                      vl2_error                         *err)
+{
+  g_autofree char *answer = NULL;
+  size_t length, at = 0;
+
+  g_mutex_lock (&fake.lock);
+  answer = g_strdup (fake.answer != NULL ? fake.answer : "");
+  g_mutex_unlock (&fake.lock);
+  length = strlen (answer);
+  *out = (struct vl2_generation) { .stop = VL2_STOP_EOS, .decode_ms = 1 };
+  while (at < length && out->stop == VL2_STOP_EOS)
+    {
+      struct vl2_token token = { .id = (int32_t) out->tokens, .text = answer + at, .length = MIN (fake.piece, length - at),
+                                 .logprob = -0.5f };
+      gboolean go_on;
+
+      g_mutex_lock (&fake.lock);
+      while (fake.allowed == 0 && !atomic_load (cancel))
+        g_cond_wait_until (&fake.changed, &fake.lock, g_get_monotonic_time () + POLL_US);
+      go_on = !atomic_load (cancel);
+      if (go_on && fake.allowed != G_MAXUINT)
+        fake.allowed--;
+      g_mutex_unlock (&fake.lock);
+      if (!go_on)
+        {
+          out->stop = VL2_STOP_CANCELLED;
+          break;
+        }
+      at += token.length;
+      out->tokens++;
+      session->length++;
+      if (!on_token (&token, user))
+        out->stop = VL2_STOP_CALLER;
+      g_mutex_lock (&fake.lock);
+      fake.generated++;
+      g_cond_broadcast (&fake.changed);
+      g_mutex_unlock (&fake.lock);
+      if (out->stop == VL2_STOP_EOS && options->max_tokens > 0 && out->tokens >= (size_t) options->max_tokens)
+        out->stop = VL2_STOP_MAX_TOKENS;
+    }
+  return VL2_OK;
+}
+
+size_t
+vl2_session_length (const vl2_session *session)
+{
+  return session->length;
+}
+
+size_t
+vl2_session_capacity (const vl2_session *session)
+{
+  return CAPACITY;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An engine of strings in place of the real one: linked before the engine's library, it answers every prompt with a given text
+ * in given pieces, and waits at gates that the test opens, so that every state of a job can be looked at without sleeping.
+ * All functions may be called from any thread.
+ */
+#pragma once
+
+#include <glib.h>
+
+/* Back to: loads at once, answers "" at once, never fails. */
+void fake_reset (void);
+/* What every answer says, cut into tokens of `bytes` bytes each. */
+void fake_set_answer (const char *text, gsize bytes);
+/* The next load, or sync, fails with this sentence. NULL: no more. */
+void fake_fail_load (const char *sentence);
+void fake_fail_sync (const char *sentence);
+
+/* Gates: closed, the engine waits there until it is opened or cancelled. */
+void fake_close_load_gate (void);
+void fake_open_load_gate (void);
+/* How many tokens may still be generated; G_MAXUINT: all. */
+void fake_allow_tokens (guint n);
+
+/* Tokens generated since the reset, over all answers. */
+guint fake_get_generated (void);
+/* Waits until that many tokens have been generated. */
+void fake_wait_generated (guint n);
+/* The conversation of the last sync: "system:…|user:…[5x3]…|assistant:…"; low detail as [5x3 low]. (transfer full) */
+char *fake_dup_prompt (void);
+guint fake_get_open_engines (void);

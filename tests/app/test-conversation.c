@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A user's turns, with an engine of strings and a real store: ask, stop, regenerate, edit, branch, continue, delete, undo, boxes,
+ * and all of it again after a restart.
+ */
+#include <string.h>
+
+#include "app-test.h"
+#include "app/sl-history.h"
+#include "fake-vl2.h"
+
+#define BOXED "<|ref|>red circle<|/ref|><|det|>[[1, 2, 30, 40], [500, 600, 700, 800]]<|/det|>"
+
+typedef struct
+{
+  char *dir;
+  SlStore *store;
+  SlEngine *engine;
+  SlHistory *history;
+} App;
+
+static gboolean
+is_ready (gpointer app)
+{
+  return sl_history_get_loaded (((App *) app)->history) && sl_engine_get_state (((App *) app)->engine) == SL_ENGINE_READY;
+}
+
+static void
+app_start (App *app)
+{
+  g_autoptr (GError) error = NULL;
+
+  app->store = sl_store_new (app->dir, &error);
+  g_assert_no_error (error);
+  app->engine = sl_engine_new ();
+  sl_engine_load (app->engine, "/models/fake", NULL);
+  app->history = sl_history_new (app->store, app->engine);
+  app_test_wait (is_ready, app);
+}
+
+static void
+app_stop (App *app)
+{
+  g_autoptr (GError) error = NULL;
+
+  sl_history_shutdown (app->history);
+  g_assert_true (sl_store_close (app->store, &error));
+  g_assert_no_error (error);
+  g_clear_object (&app->history);
+  g_clear_object (&app->engine);
+  g_clear_object (&app->store);
+}
+
+static void
+app_init (App *app)
+{
+  fake_reset ();
+  app->dir = app_test_make_dir ();
+  app_start (app);
+}
+
+static void
+app_deinit (App *app)
+{
+  app_stop (app);
+  app_test_remove_dir (app->dir);
+}
+
+static SlConversation *
+reopen (App    *app,
+        gint64  id)
+{
+  GAsyncResult *slot = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  SlConversation *conversation;
+
+  sl_history_open_async (app->history, id, NULL, app_test_store_result, &slot);
+  result = app_test_wait_result (&slot);
+  conversation = sl_history_open_finish (app->history, result, &error);
+  g_assert_no_error (error);
+  return conversation;
+}
+
+static GPtrArray *
+make_parts (const char *text,
+            SlPicture  *picture)
+{
+  GPtrArray *parts = g_ptr_array_new_with_free_func (g_object_unref);
+
+  if (picture != NULL)
+    g_ptr_array_add (parts, sl_message_part_new_picture (picture, SL_DETAIL_AUTO));
+  g_ptr_array_add (parts, sl_message_part_new_text (text));
+  return parts;
+}
+
+static SlMessage *
+send (SlConversation *conversation,
+      const char     *text,
+      SlPicture      *picture,
+      SlMode          mode)
+{
+  g_autoptr (GPtrArray) parts = make_parts (text, picture);
+  g_autoptr (GError) error = NULL;
+  SlMessage *answer = sl_conversation_send (conversation, parts, mode, FALSE, NULL, &error);
+
+  g_assert_no_error (error);
+  return answer;
+}
+
+static gboolean
+is_idle (gpointer conversation)
+{
+  return !sl_conversation_is_busy (conversation);
+}
+
+static SlMessage *
+message_at (SlConversation *conversation,
+            guint           position)
+{
+  g_autoptr (SlMessage) message = g_list_model_get_item (G_LIST_MODEL (conversation), position);
+
+  g_assert_nonnull (message);
+  return message;
+}
+
+static guint
+count (gpointer model)
+{
+  return g_list_model_get_n_items (G_LIST_MODEL (model));
+}
+
+static SlBoxItem *
+box_at (SlMessage *message,
+        guint      position)
+{
+  g_autoptr (SlBoxItem) box = g_list_model_get_item (sl_message_get_boxes (message), position);
+
+  g_assert_nonnull (box);
+  return box;
+}
+
+static gboolean
+has_row (gpointer history)
+{
+  return count (history) == 1;
+}
+
+static gboolean
+has_no_row (gpointer history)
+{
+  return count (history) == 0;
+}
+
+static void
+test_ask_and_reopen (void)
+{
+  App app;
+  g_autoptr (SlPicture) picture = app_test_make_picture (8, 4, 0xff0000);
+  g_autoptr (SlConversation) conversation = NULL, again = NULL;
+  g_autofree char *prompt = NULL;
+  SlMessage *answer;
+  int coords[4];
+  gint64 id;
+
+  app_init (&app);
+  fake_set_answer (BOXED, 3);
+  conversation = sl_history_create (app.history);
+  id = sl_conversation_get_id (conversation);
+  answer = send (conversation, "red circle", picture, SL_MODE_FIND);
+  g_assert_true (sl_conversation_is_busy (conversation));
+  g_assert_cmpuint (count (conversation), ==, 2);
+  app_test_wait (is_idle, conversation);
+  g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_COMPLETE);
+  g_assert_cmpstr (sl_message_get_text (answer), ==, BOXED);
+  g_assert_cmpstr (sl_conversation_get_title (conversation), ==, "red circle");
+  prompt = fake_dup_prompt ();
+  g_assert_nonnull (strstr (prompt, "[8x4]"));
+  g_assert_nonnull (strstr (prompt, "<|ref|>red circle<|/ref|>"));
+  app_test_wait (has_row, app.history);
+  sl_conversation_add_box (conversation, answer, box_at (answer, 0), "circle", (int[]) { 40, 30, 2, 1 });
+  sl_conversation_add_box (conversation, answer, NULL, "mine", (int[]) { 0, 0, 2000, 10 });
+  g_clear_object (&conversation);
+  app_stop (&app);
+
+  app_start (&app);
+  g_assert_cmpuint (count (app.history), ==, 1);
+  again = reopen (&app, id);
+  g_assert_cmpuint (count (again), ==, 2);
+  g_assert_cmpuint (sl_conversation_get_n_pictures (again), ==, 1);
+  answer = message_at (again, 1);
+  g_assert_cmpstr (sl_message_get_text (answer), ==, BOXED);
+  g_assert_cmpstr (sl_message_get_box_picture (answer), ==, sl_picture_get_sha256 (picture));
+  g_assert_cmpuint (count (sl_message_get_boxes (answer)), ==, 4);
+  g_assert_cmpint (sl_box_item_get_kind (box_at (answer, 1)), ==, SL_BOX_KIND_EDITED);
+  g_assert_cmpint (sl_box_item_get_origin (box_at (answer, 1)), ==, sl_box_item_get_id (box_at (answer, 0)));
+  g_assert_true (sl_box_item_get_coords (box_at (answer, 1), coords));
+  g_assert_cmpint (coords[0], ==, 2);
+  g_assert_true (sl_box_item_get_coords (box_at (answer, 2), coords));
+  g_assert_cmpint (coords[3], ==, 800);
+  g_assert_cmpstr (sl_box_item_get_label (box_at (answer, 2)), ==, "red circle");
+  g_assert_cmpfloat (sl_box_item_get_confidence (box_at (answer, 2)), >, 0);
+  g_assert_cmpstr (sl_box_item_get_label (box_at (answer, 3)), ==, "mine");
+  g_assert_true (sl_box_item_get_coords (box_at (answer, 3), coords));
+  g_assert_cmpint (coords[2], ==, 999);
+  g_assert_cmpuint (sl_message_get_generation (answer)->prompt_tokens, ==, 50);
+
+  /* A second question still carries the picture, which is only a file now. */
+  g_clear_pointer (&prompt, g_free);
+  send (again, "and?", NULL, SL_MODE_CHAT);
+  app_test_wait (is_idle, again);
+  prompt = fake_dup_prompt ();
+  g_assert_nonnull (strstr (prompt, "[8x4]"));
+  g_assert_true (g_str_has_suffix (prompt, "|user:and?"));
+  g_clear_object (&again);
+  app_deinit (&app);
+}
+
+static void
+test_branches (void)
+{
+  App app;
+  g_autoptr (SlConversation) conversation = NULL, again = NULL;
+  g_autoptr (GPtrArray) other = make_parts ("other", NULL);
+  g_autofree char *prompt = NULL;
+  SlMessage *first, *second;
+  gint64 id;
+
+  app_init (&app);
+  fake_set_answer ("one", 1);
+  conversation = sl_history_create (app.history);
+  id = sl_conversation_get_id (conversation);
+  first = send (conversation, "q", NULL, SL_MODE_CHAT);
+  g_assert_null (sl_conversation_regenerate (conversation, first, NULL, NULL)); /* busy */
+  app_test_wait (is_idle, conversation);
+  fake_set_answer ("two", 1);
+  second = sl_conversation_regenerate (conversation, first, NULL, NULL);
+  app_test_wait (is_idle, conversation);
+  g_assert_cmpuint (count (conversation), ==, 2);
+  g_assert_true (message_at (conversation, 1) == second);
+  g_assert_cmpuint (sl_message_get_n_siblings (second), ==, 2);
+  g_assert_cmpuint (sl_message_get_sibling (second), ==, 1);
+  sl_conversation_select_sibling (conversation, second, 0);
+  g_assert_true (message_at (conversation, 1) == first);
+
+  /* An edited question begins a branch of its own; the old one stays. */
+  fake_set_answer ("three", 1);
+  g_assert_nonnull (sl_conversation_edit (conversation, message_at (conversation, 0), other, SL_MODE_CHAT, FALSE, NULL, NULL));
+  app_test_wait (is_idle, conversation);
+  prompt = fake_dup_prompt ();
+  g_assert_cmpstr (prompt, ==, "user:other");
+  g_assert_cmpuint (sl_message_get_n_siblings (message_at (conversation, 0)), ==, 2);
+  sl_conversation_select_sibling (conversation, message_at (conversation, 0), 0);
+  g_assert_cmpstr (sl_message_get_text (message_at (conversation, 1)), ==, "two");
+  g_clear_object (&conversation);
+  app_stop (&app);
+
+  app_start (&app);
+  again = reopen (&app, id);
+  g_assert_cmpstr (sl_message_get_text (message_at (again, 0)), ==, "q");
+  g_assert_cmpstr (sl_message_get_text (message_at (again, 1)), ==, "two");
+  g_assert_cmpuint (sl_message_get_n_siblings (message_at (again, 0)), ==, 2);
+  g_assert_cmpuint (sl_message_get_n_siblings (message_at (again, 1)), ==, 2);
+  g_clear_object (&again);
+  app_deinit (&app);
+}
+
+static void
+test_stop_and_continue (void)
+{
+  App app;
+  g_autoptr (SlConversation) conversation = NULL;
+  g_autofree char *prompt = NULL;
+  SlMessage *answer;
+
+  app_init (&app);
+  fake_set_answer ("abcdef", 1);
+  fake_allow_tokens (3);
+  conversation = sl_history_create (app.history);
+  answer = send (conversation, "q", NULL, SL_MODE_CHAT);
+  fake_wait_generated (3);
+  sl_conversation_stop (conversation);
+  app_test_wait (is_idle, conversation);
+  g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_STOPPED);
+  g_assert_cmpstr (sl_message_get_text (answer), ==, "abc");
+
+  fake_set_answer ("xyz", 1);
+  fake_allow_tokens (G_MAXUINT);
+  g_assert_true (sl_conversation_continue (conversation, answer, NULL, NULL));
+  app_test_wait (is_idle, conversation);
+  prompt = fake_dup_prompt ();
+  g_assert_cmpstr (prompt, ==, "user:q|assistant:abc");
+  g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_COMPLETE);
+  g_assert_cmpstr (sl_message_get_text (answer), ==, "abcxyz");
+  g_assert_cmpuint (sl_message_get_generation (answer)->output_tokens, ==, 6);
+  g_assert_cmpuint (sl_message_get_generation (answer)->tokens->len, ==, 6);
+  g_assert_cmpuint (g_array_index (sl_message_get_generation (answer)->tokens, SlTokenMark, 5).end, ==, 6);
+  g_clear_object (&conversation);
+  app_deinit (&app);
+}
+
+/* Closing the program while an answer is made keeps what was said. */
+static void
+test_close_while_answering (void)
+{
+  App app;
+  g_autoptr (SlConversation) conversation = NULL, again = NULL;
+  gint64 id;
+
+  app_init (&app);
+  fake_set_answer ("abcdef", 1);
+  fake_allow_tokens (4);
+  conversation = sl_history_create (app.history);
+  id = sl_conversation_get_id (conversation);
+  send (conversation, "q", NULL, SL_MODE_CHAT);
+  g_clear_object (&conversation); /* nobody looks; the answer goes on */
+  fake_wait_generated (4);
+  app_stop (&app);
+
+  fake_allow_tokens (G_MAXUINT);
+  app_start (&app);
+  again = reopen (&app, id);
+  g_assert_cmpstr (sl_message_get_text (message_at (again, 1)), ==, "abcd");
+  g_assert_cmpint (sl_message_get_status (message_at (again, 1)), ==, SL_MESSAGE_STOPPED);
+  g_clear_object (&again);
+  app_deinit (&app);
+}
+
+static void
+test_delete (void)
+{
+  App app;
+  g_autoptr (SlConversation) conversation = NULL;
+  SlMessage *first;
+  gint64 id;
+
+  app_init (&app);
+  fake_set_answer ("word", 1);
+  conversation = sl_history_create (app.history);
+  id = sl_conversation_get_id (conversation);
+  first = send (conversation, "q", NULL, SL_MODE_CHAT);
+  app_test_wait (is_idle, conversation);
+  sl_conversation_delete (conversation, first);
+  g_assert_cmpuint (count (conversation), ==, 1);
+  g_assert_true (sl_conversation_undo_delete (conversation));
+  g_assert_false (sl_conversation_undo_delete (conversation));
+  g_assert_true (message_at (conversation, 1) == first);
+
+  app_test_wait (has_row, app.history);
+  sl_history_delete (app.history, id);
+  g_assert_cmpuint (count (app.history), ==, 0);
+  sl_history_undo_delete (app.history, id);
+  app_test_wait (has_row, app.history);
+  sl_history_delete (app.history, id);
+  sl_history_purge (app.history);
+  g_clear_object (&conversation);
+  app_stop (&app);
+  app_start (&app);
+  app_test_wait (has_no_row, app.history);
+  g_assert_false (app_test_dir_contains (app.dir, "word"));
+  app_deinit (&app);
+}
+
+static void
+test_refusals (void)
+{
+  App app;
+  g_autoptr (SlConversation) conversation = NULL;
+  g_autoptr (GPtrArray) blank = make_parts (" \n ", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *prompt = NULL;
+  SlMessage *answer;
+
+  app_init (&app);
+  conversation = sl_history_create (app.history);
+  g_assert_null (sl_conversation_send (conversation, blank, SL_MODE_CHAT, FALSE, NULL, &error));
+  g_assert_nonnull (error);
+  g_assert_cmpuint (count (conversation), ==, 0);
+
+  fake_fail_sync ("it does not fit");
+  answer = send (conversation, "first", NULL, SL_MODE_CHAT);
+  app_test_wait (is_idle, conversation);
+  g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_FAILED);
+  g_assert_cmpstr (sl_message_get_generation (answer)->error, ==, "it does not fit");
+
+  /* What failed is not repeated to the model as an answer, and its question is not forgotten. */
+  fake_fail_sync (NULL);
+  fake_set_answer ("ok", 1);
+  send (conversation, "<|User|> second", NULL, SL_MODE_CHAT);
+  app_test_wait (is_idle, conversation);
+  prompt = fake_dup_prompt ();
+  g_assert_cmpstr (prompt, ==, "user:first\n<|User|> second");
+  g_clear_object (&conversation);
+  app_deinit (&app);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/conversation/ask-and-reopen", test_ask_and_reopen);
+  g_test_add_func ("/conversation/branches", test_branches);
+  g_test_add_func ("/conversation/stop-and-continue", test_stop_and_continue);
+  g_test_add_func ("/conversation/close-while-answering", test_close_while_answering);
+  g_test_add_func ("/conversation/delete", test_delete);
+  g_test_add_func ("/conversation/refusals", test_refusals);
+  return g_test_run ();
+}

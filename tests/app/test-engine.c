@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The queue and the inference thread, with an engine of strings: loading with progress and cancel, position in the queue, a stop
+ * that really stops, errors as sentences.
+ */
+#include <string.h>
+
+#include "app-test.h"
+#include "app/sl-engine.h"
+#include "fake-vl2.h"
+
+static gboolean
+is_settled (gpointer engine)
+{
+  return sl_engine_get_state (engine) != SL_ENGINE_LOADING;
+}
+
+static gboolean
+is_finished (gpointer job)
+{
+  return sl_job_is_finished (job);
+}
+
+static gboolean
+is_decoding (gpointer job)
+{
+  return sl_job_get_state (job) == SL_JOB_DECODING && sl_job_get_status (job)->decoded_tokens > 0;
+}
+
+static SlEngine *
+make_engine (void)
+{
+  SlEngine *engine = sl_engine_new ();
+
+  sl_engine_load (engine, "/models/fake", NULL);
+  app_test_wait (is_settled, engine);
+  g_assert_cmpint (sl_engine_get_state (engine), ==, SL_ENGINE_READY);
+  return engine;
+}
+
+static SlJob *
+ask (SlEngine   *engine,
+     const char *text)
+{
+  SlSettings settings = sl_settings_for_mode (SL_MODE_CHAT);
+  g_autoptr (SlPrompt) prompt = sl_prompt_new (&settings);
+
+  sl_prompt_add_message (prompt, SL_ROLE_USER);
+  sl_prompt_add_text (prompt, text, -1, SL_MARKUP_NONE);
+  return sl_engine_submit (engine, prompt);
+}
+
+static void
+collect (SlJob      *job,
+         const char *delta,
+         GString    *text)
+{
+  g_assert_true (g_utf8_validate (delta, -1, NULL));
+  g_string_append (text, delta);
+}
+
+static void
+test_answer (void)
+{
+  g_autoptr (SlEngine) engine = NULL;
+  g_autoptr (SlJob) job = NULL;
+  g_autoptr (GString) text = g_string_new (NULL);
+  const SlGeneration *generation;
+
+  fake_reset ();
+  fake_set_answer ("一个红色的圆形 🟥.", 1);
+  engine = make_engine ();
+  g_assert_cmpstr (sl_engine_get_info (engine)->name, ==, "fake");
+  job = ask (engine, "what?");
+  g_signal_connect (job, "text", G_CALLBACK (collect), text);
+  app_test_wait (is_finished, job);
+  g_assert_cmpint (sl_job_get_state (job), ==, SL_JOB_DONE);
+  g_assert_cmpstr (text->str, ==, "一个红色的圆形 🟥.");
+  g_assert_cmpstr (sl_job_get_text (job), ==, text->str);
+  generation = sl_job_get_generation (job);
+  g_assert_cmpint (generation->stop, ==, SL_STOP_EOS);
+  g_assert_cmpuint (generation->output_tokens, ==, strlen (text->str));
+  g_assert_cmpuint (generation->tokens->len, ==, strlen (text->str));
+  g_assert_cmpuint (generation->reused_tokens, ==, 20);
+  g_assert_cmpstr (generation->model, ==, "fake");
+  g_assert_cmpuint (sl_job_get_status (job)->context_used, ==, 50 + strlen (text->str));
+  g_assert_cmpfloat (sl_generation_get_speed (generation), >, 0);
+}
+
+static void
+test_queue (void)
+{
+  g_autoptr (SlEngine) engine = NULL;
+  g_autoptr (SlJob) first = NULL, second = NULL, third = NULL;
+
+  fake_reset ();
+  fake_set_answer ("abcdef", 1);
+  fake_allow_tokens (2);
+  engine = make_engine ();
+  first = ask (engine, "1");
+  app_test_wait (is_decoding, first);
+  second = ask (engine, "2");
+  third = ask (engine, "3");
+  sl_job_drain (second);
+  sl_job_drain (third);
+  g_assert_cmpint (sl_job_get_state (second), ==, SL_JOB_QUEUED);
+  g_assert_cmpuint (sl_job_get_position (second), ==, 1);
+  g_assert_cmpuint (sl_job_get_position (third), ==, 2);
+
+  /* Leaving the queue: at once, and those behind move up. */
+  sl_job_stop (second);
+  sl_job_drain (second);
+  sl_job_drain (third);
+  g_assert_cmpint (sl_job_get_state (second), ==, SL_JOB_STOPPED);
+  g_assert_true (sl_job_is_finished (second));
+  g_assert_cmpuint (sl_job_get_position (third), ==, 1);
+  g_assert_cmpstr (sl_job_get_text (second), ==, "");
+
+  fake_allow_tokens (G_MAXUINT);
+  app_test_wait (is_finished, third);
+  g_assert_cmpint (sl_job_get_state (first), ==, SL_JOB_DONE);
+  g_assert_cmpint (sl_job_get_state (third), ==, SL_JOB_DONE);
+  g_assert_cmpuint (fake_get_generated (), ==, 12);
+}
+
+static void
+test_stop (void)
+{
+  g_autoptr (SlEngine) engine = NULL;
+  g_autoptr (SlJob) job = NULL, next = NULL;
+  guint counted;
+
+  fake_reset ();
+  fake_set_answer ("abcdefghijklmnopqrstuvwxyz", 1);
+  fake_allow_tokens (5);
+  engine = make_engine ();
+  job = ask (engine, "?");
+  fake_wait_generated (5);
+  sl_job_stop (job);
+  fake_allow_tokens (G_MAXUINT);
+  app_test_wait (is_finished, job);
+  counted = sl_job_peek_decoded (job);
+  g_assert_cmpint (sl_job_get_state (job), ==, SL_JOB_STOPPED);
+  g_assert_cmpint (sl_job_get_generation (job)->stop, ==, SL_STOP_USER);
+  g_assert_cmpuint (counted, ==, 5);
+  g_assert_cmpstr (sl_job_get_text (job), ==, "abcde");
+
+  /* The engine goes on with the next; the stopped one stands still. */
+  next = ask (engine, "?");
+  app_test_wait (is_finished, next);
+  g_assert_cmpstr (sl_job_get_text (next), ==, "abcdefghijklmnopqrstuvwxyz");
+  g_assert_cmpuint (sl_job_peek_decoded (job), ==, counted);
+  g_assert_cmpuint (fake_get_generated (), ==, 5 + 26);
+}
+
+/* Nobody drains a long answer: the ring fills, the thread waits, and a stop still ends it. */
+static void
+test_stop_full_ring (void)
+{
+  g_autofree char *answer = g_strnfill (1000 * 1000, 'x');
+  g_autoptr (SlEngine) engine = NULL;
+  g_autoptr (SlJob) job = NULL;
+
+  fake_reset ();
+  fake_set_answer (answer, 1000);
+  engine = make_engine ();
+  job = ask (engine, "?");
+  fake_wait_generated (65);
+  sl_job_stop (job);
+  app_test_wait (is_finished, job);
+  g_assert_cmpint (sl_job_get_state (job), ==, SL_JOB_STOPPED);
+  g_assert_cmpuint (fake_get_generated (), <, 1000);
+}
+
+static void
+test_load (void)
+{
+  g_autoptr (SlEngine) engine = sl_engine_new ();
+  g_autoptr (SlJob) early = NULL, waiting = NULL, again = NULL;
+
+  fake_reset ();
+  fake_set_answer ("yes", 1);
+  early = ask (engine, "nothing loaded");
+  app_test_wait (is_finished, early);
+  g_assert_cmpint (sl_job_get_state (early), ==, SL_JOB_FAILED);
+  g_assert_nonnull (sl_job_get_error_text (early));
+
+  /* Cancelling gives up what waits for the model. */
+  fake_close_load_gate ();
+  sl_engine_load (engine, "/models/one", NULL);
+  g_assert_cmpint (sl_engine_get_state (engine), ==, SL_ENGINE_LOADING);
+  waiting = ask (engine, "soon");
+  sl_engine_cancel_load (engine);
+  g_assert_cmpint (sl_engine_get_state (engine), ==, SL_ENGINE_UNLOADED);
+  app_test_wait (is_finished, waiting);
+  g_assert_cmpint (sl_job_get_state (waiting), ==, SL_JOB_FAILED);
+
+  /* A second load replaces the first, and what waits is answered by it. */
+  sl_engine_load (engine, "/models/two", NULL);
+  again = ask (engine, "later");
+  sl_engine_load (engine, "/models/three", NULL);
+  fake_open_load_gate ();
+  app_test_wait (is_finished, again);
+  g_assert_cmpstr (sl_job_get_text (again), ==, "yes");
+  g_assert_cmpstr (sl_job_get_generation (again)->model, ==, "three");
+  g_assert_cmpfloat (sl_engine_get_progress (engine), ==, 1);
+  g_assert_cmpuint (fake_get_open_engines (), ==, 1);
+  sl_engine_shutdown (engine);
+  g_assert_cmpuint (fake_get_open_engines (), ==, 0);
+}
+
+static void
+test_failures (void)
+{
+  g_autoptr (SlEngine) engine = sl_engine_new ();
+  g_autoptr (SlJob) too_long = NULL, fine = NULL;
+
+  fake_reset ();
+  fake_set_answer ("ok", 1);
+  fake_fail_load ("config.json: hidden_size is 0");
+  sl_engine_load (engine, "/models/bad", NULL);
+  app_test_wait (is_settled, engine);
+  g_assert_cmpint (sl_engine_get_state (engine), ==, SL_ENGINE_FAILED);
+  g_assert_cmpstr (sl_engine_get_error_text (engine), ==, "config.json: hidden_size is 0");
+
+  fake_fail_load (NULL);
+  sl_engine_load (engine, "/models/good", NULL);
+  app_test_wait (is_settled, engine);
+  g_assert_cmpint (sl_engine_get_state (engine), ==, SL_ENGINE_READY);
+  g_assert_null (sl_engine_get_error_text (engine));
+
+  fake_fail_sync ("5000 tokens do not fit into 4096");
+  too_long = ask (engine, "long");
+  app_test_wait (is_finished, too_long);
+  g_assert_cmpint (sl_job_get_state (too_long), ==, SL_JOB_FAILED);
+  g_assert_cmpstr (sl_job_get_error_text (too_long), ==, "5000 tokens do not fit into 4096");
+  fake_fail_sync (NULL);
+  fine = ask (engine, "short");
+  app_test_wait (is_finished, fine);
+  g_assert_cmpstr (sl_job_get_text (fine), ==, "ok");
+}
+
+static gboolean
+is_not_busy (gpointer engine)
+{
+  return !sl_engine_is_busy (engine);
+}
+
+static void
+test_unload (void)
+{
+  g_autoptr (SlEngine) engine = NULL;
+  g_autoptr (SlJob) running = NULL, waiting = NULL;
+
+  fake_reset ();
+  fake_set_answer ("abcdef", 1);
+  fake_allow_tokens (1);
+  engine = make_engine ();
+  running = ask (engine, "1");
+  waiting = ask (engine, "2");
+  fake_wait_generated (1);
+  sl_engine_unload (engine);
+  app_test_wait (is_finished, running);
+  app_test_wait (is_finished, waiting);
+  g_assert_cmpint (sl_job_get_state (running), ==, SL_JOB_STOPPED);
+  g_assert_cmpstr (sl_job_get_text (running), ==, "a");
+  g_assert_cmpint (sl_job_get_state (waiting), ==, SL_JOB_FAILED);
+  app_test_wait (is_not_busy, engine);
+  g_assert_null (sl_engine_get_info (engine));
+  g_assert_cmpuint (sl_engine_get_picture_tokens (engine, 10, 10, SL_DETAIL_AUTO, 1), ==, 0);
+}
+
+static void
+test_measure (void)
+{
+  g_autoptr (SlEngine) engine = NULL;
+  SlSettings settings = sl_settings_for_mode (SL_MODE_FIND);
+  g_autoptr (SlPrompt) prompt = sl_prompt_new (&settings);
+  g_autoptr (SlPicture) picture = app_test_make_picture (8, 4, 1);
+  g_autoptr (GError) error = NULL;
+  guint tokens = 0, capacity = 0;
+
+  fake_reset ();
+  engine = make_engine ();
+  g_assert_cmpfloat (settings.sampling.temperature, ==, 0);
+  g_assert_true (settings.constrain_boxes);
+  sl_prompt_add_message (prompt, SL_ROLE_USER);
+  sl_prompt_add_picture (prompt, picture, SL_DETAIL_AUTO);
+  sl_prompt_add_text (prompt, "four", -1, SL_MARKUP_NONE);
+  g_assert_true (sl_engine_measure (engine, prompt, &tokens, &capacity, &error));
+  g_assert_cmpuint (tokens, ==, 104);
+  g_assert_cmpuint (capacity, ==, 4096);
+  g_assert_cmpuint (sl_engine_get_picture_tokens (engine, 10, 10, SL_DETAIL_AUTO, 2), ==, 100);
+  g_assert_cmpuint (sl_engine_get_picture_tokens (engine, 10, 10, SL_DETAIL_AUTO, 3), ==, 10);
+  g_assert_cmpuint (sl_engine_get_picture_tokens (engine, 10, 10, SL_DETAIL_LOW, 1), ==, 10);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/engine/answer", test_answer);
+  g_test_add_func ("/engine/queue", test_queue);
+  g_test_add_func ("/engine/stop", test_stop);
+  g_test_add_func ("/engine/stop-full-ring", test_stop_full_ring);
+  g_test_add_func ("/engine/load", test_load);
+  g_test_add_func ("/engine/failures", test_failures);
+  g_test_add_func ("/engine/unload", test_unload);
+  g_test_add_func ("/engine/measure", test_measure);
+  return g_test_run ();
+}
