@@ -34,6 +34,7 @@ struct _SlChatView
   GtkWidget *keep;   /* row that stays where it is while rows change, or NULL */
   double keep_y;
   guint tick;
+  guint following;   /* tick that brings the view to its place */
 };
 
 enum
@@ -66,7 +67,7 @@ end_value (GtkAdjustment *adjustment)
 static void
 update_to_end (SlChatView *self)
 {
-  gtk_revealer_set_reveal_child (GTK_REVEALER (self->to_end), !self->stuck);
+  gtk_widget_set_visible (self->to_end, !self->stuck);
 }
 
 static void
@@ -77,12 +78,16 @@ on_value_changed (SlChatView    *self,
   update_to_end (self);
 }
 
-/* The content grew or the view changed its size. */
-static void
-on_extent_changed (SlChatView    *self,
-                   GtkAdjustment *adjustment)
+static gboolean
+follow (GtkWidget     *widget,
+        GdkFrameClock *clock,
+        gpointer       data)
 {
+  SlChatView *self = SL_CHAT_VIEW (widget);
+  GtkAdjustment *adjustment = get_adjustment (self);
   graphene_point_t at;
+
+  self->following = 0;
 
   if (self->keep != NULL &&
       gtk_widget_compute_point (self->keep, self->column, &GRAPHENE_POINT_INIT (0, 0), &at))
@@ -95,6 +100,16 @@ on_extent_changed (SlChatView    *self,
     gtk_adjustment_set_value (adjustment, end_value (adjustment));
   else
     on_value_changed (self, adjustment);
+  return G_SOURCE_REMOVE;
+}
+
+/* The content grew or the view changed its size. This comes in the middle of an
+ * allocation, where a new value would be lost: it is set with the next frame. */
+static void
+on_extent_changed (SlChatView *self)
+{
+  if (self->following == 0)
+    self->following = gtk_widget_add_tick_callback (GTK_WIDGET (self), follow, NULL, NULL);
 }
 
 static void
@@ -432,7 +447,6 @@ make_page_button (SlChatView *self,
 static GtkWidget *
 make_to_end (SlChatView *self)
 {
-  GtkWidget *revealer = gtk_revealer_new ();
   GtkWidget *button = gtk_button_new_from_icon_name ("go-down-symbolic");
 
   gtk_widget_add_css_class (button, "circular");
@@ -441,13 +455,12 @@ make_to_end (SlChatView *self)
   gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   _("Scroll to the End"), -1);
   g_signal_connect_swapped (button, "clicked", G_CALLBACK (sl_chat_view_scroll_to_end), self);
-  gtk_revealer_set_child (GTK_REVEALER (revealer), button);
-  gtk_revealer_set_transition_type (GTK_REVEALER (revealer), GTK_REVEALER_TRANSITION_TYPE_CROSSFADE);
-  gtk_widget_set_halign (revealer, GTK_ALIGN_END);
-  gtk_widget_set_valign (revealer, GTK_ALIGN_END);
-  gtk_widget_set_margin_end (revealer, 18);
-  gtk_widget_set_margin_bottom (revealer, 12);
-  return revealer;
+  gtk_widget_set_halign (button, GTK_ALIGN_END);
+  gtk_widget_set_valign (button, GTK_ALIGN_END);
+  gtk_widget_set_margin_end (button, 18);
+  gtk_widget_set_margin_bottom (button, 12);
+  gtk_widget_set_visible (button, FALSE);
+  return button;
 }
 
 static void

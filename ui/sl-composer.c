@@ -19,7 +19,7 @@ struct _SlComposer
   GtkWidget parent_instance;
 
   GtkWidget *card;
-  GtkRevealer *edit_revealer;
+  GtkWidget *edit_bar;
   GtkButton *cancel_edit;
   GtkLabel *placeholder;
   GtkScrolledWindow *scrolled;
@@ -466,7 +466,7 @@ sl_composer_class_init (SlComposerClass *klass)
   gtk_widget_class_set_template_from_resource (widget_class,
                                                "/io/github/sightline/Sightline/sl-composer.ui");
   gtk_widget_class_bind_template_child (widget_class, SlComposer, card);
-  gtk_widget_class_bind_template_child (widget_class, SlComposer, edit_revealer);
+  gtk_widget_class_bind_template_child (widget_class, SlComposer, edit_bar);
   gtk_widget_class_bind_template_child (widget_class, SlComposer, cancel_edit);
   gtk_widget_class_bind_template_child (widget_class, SlComposer, placeholder);
   gtk_widget_class_bind_template_child (widget_class, SlComposer, scrolled);
@@ -642,7 +642,7 @@ sl_composer_set_editing (SlComposer *self,
                          gboolean    editing)
 {
   g_return_if_fail (SL_IS_COMPOSER (self));
-  gtk_revealer_set_reveal_child (self->edit_revealer, editing);
+  gtk_widget_set_visible (self->edit_bar, editing);
 }
 
 void

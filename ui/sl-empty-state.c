@@ -12,7 +12,8 @@
 #include <adwaita.h>
 #include <glib/gi18n.h>
 
-#define CARD_HEIGHT 110
+#define CARD_HEIGHT 110 /* of its picture */
+#define CARD_WIDTH 170
 
 struct _SlEmptyState
 {
@@ -69,6 +70,7 @@ make_card (const SlSample *sample,
            guint           index)
 {
   GtkWidget *button = gtk_button_new ();
+  GtkWidget *clamp = adw_clamp_new ();
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
   GtkWidget *mode = gtk_label_new (sl_mode_get_display_name (sample->mode));
   GtkWidget *prompt = gtk_label_new (sample->prompt);
@@ -88,7 +90,10 @@ make_card (const SlSample *sample,
   gtk_box_append (GTK_BOX (box), make_card_picture (sample));
   gtk_box_append (GTK_BOX (box), mode);
   gtk_box_append (GTK_BOX (box), prompt);
-  gtk_button_set_child (GTK_BUTTON (button), box);
+  /* A clamp, so that a long prompt does not make all cards wide. */
+  adw_clamp_set_maximum_size (ADW_CLAMP (clamp), CARD_WIDTH);
+  adw_clamp_set_child (ADW_CLAMP (clamp), box);
+  gtk_button_set_child (GTK_BUTTON (button), clamp);
   gtk_widget_add_css_class (button, "card");
   gtk_widget_add_css_class (button, "sample");
   /* Translators: accessible name of a sample card: mode, prompt */

@@ -409,7 +409,7 @@ dismiss_warning (GtkWidget  *widget,
                  const char *name,
                  GVariant   *parameter)
 {
-  gtk_revealer_set_reveal_child (SL_WINDOW (widget)->warning, FALSE);
+  gtk_widget_set_visible (SL_WINDOW (widget)->warning, FALSE);
 }
 
 static void

@@ -40,7 +40,7 @@ struct _SlWindow
   SlEmptyState *empty;
   SlChatView *chat;
   SlModelBar *model_bar;
-  GtkRevealer *warning;
+  GtkWidget *warning;
   GtkLabel *warning_label;
   SlComposer *composer;
   SlPictureViewer *viewer;

@@ -28,7 +28,7 @@ sl_window_warn (SlWindow   *self,
 {
   g_return_if_fail (SL_IS_WINDOW (self));
   gtk_label_set_label (self->warning_label, sentence);
-  gtk_revealer_set_reveal_child (self->warning, TRUE);
+  gtk_widget_set_visible (self->warning, TRUE);
 }
 
 static void
@@ -40,7 +40,7 @@ on_store_error (SlWindow *self)
     sl_window_warn (self, sentence);
   else if (self->store_warning != NULL &&
            g_str_equal (gtk_label_get_label (self->warning_label), self->store_warning))
-    gtk_revealer_set_reveal_child (self->warning, FALSE);
+    gtk_widget_set_visible (self->warning, FALSE);
   g_free (self->store_warning);
   self->store_warning = g_strdup (sentence);
 }
