@@ -340,7 +340,8 @@ export_one (const Options *options,
 static CliStatus
 usage (const Options *options)
 {
-  return cli_fail (&options->output, CLI_USAGE, "%s", _("history needs “list”, “check” or “export ID” (see “sightline-cli history --help”)."));
+  return cli_fail (&options->output, CLI_USAGE, "%s",
+                   _("history needs “list”, “check” or “export ID” (see “sightline-cli history --help”)."));
 }
 
 static CliStatus
