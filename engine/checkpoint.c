@@ -64,7 +64,7 @@ static vl2_status parse_object(const char *text, size_t length, const char *what
     json_error_t where;
     *out = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
     if (!*out) {
-        if (json_error_code(&where) == json_error_out_of_memory)
+        if (json_error_code(&where) == json_error_out_of_memory || !where.text[0])
             return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to read %s.", what);
         return vl2_fail(err, VL2_ERR_MODEL, "%s is not valid JSON: %s at byte %d.", what, where.text, where.position);
     }

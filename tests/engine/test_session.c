@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sessions: what is reused, what a cancel leaves, what the third picture changes, where the context ends. The measure of every
+ * shortcut is a fresh session: the same conversation must give the same ids.
+ *   test_session CHECKPOINTS   (of tests/parity/make_checkpoints.py)
+ */
+#include "engine/error.h"
+#include "tests/engine/talk.h"
+#include "tests/tap.h"
+
+static vl2_engine *engine;
+
+static vl2_session *open_session(int32_t context, int32_t chunk, size_t picture_bytes) {
+    vl2_session *session = NULL;
+    vl2_error err = {.text = ""};
+    struct vl2_session_options options = {.context = context, .chunk_size = chunk, .picture_cache_bytes = picture_bytes};
+    if (vl2_session_open(engine, &options, &session, &err) != VL2_OK)
+        tap_diag("%s", err.text);
+    return session;
+}
+
+static struct vl2_sync_report read_talk(vl2_session *session, const struct talk *talk, const char *what) {
+    struct vl2_sync_report report = {0};
+    vl2_error err = {.text = ""};
+    if (!ok(vl2_session_sync(session, &talk->conversation, NULL, &report, &err) == VL2_OK, "%s: sync", what))
+        tap_diag("%s", err.text);
+    return report;
+}
+
+static void generate(vl2_session *session, int32_t max_tokens, struct talk_text *out) {
+    struct vl2_generate_options options = talk_greedy(max_tokens);
+    struct vl2_generation done;
+    vl2_error err = {.text = ""};
+    size_t stop_after = out->stop_after;
+    *out = (struct talk_text){.stop_after = stop_after};
+    if (vl2_session_generate(session, &options, NULL, talk_on_token, out, &done, &err) != VL2_OK)
+        tap_diag("generate: %s", err.text);
+}
+
+/* True when this session and a fresh one continue the conversation alike. */
+static bool same_as_fresh(vl2_session *session, const struct talk *talk) {
+    struct talk_text a = {.length = 0}, b = {.length = 0};
+    vl2_session *fresh = open_session(0, 0, 0);
+    vl2_error err;
+    bool synced = vl2_session_sync(fresh, &talk->conversation, NULL, NULL, &err) == VL2_OK;
+    generate(session, 16, &a);
+    generate(fresh, 16, &b);
+    vl2_session_close(fresh);
+    return synced && a.tokens == b.tokens && a.tokens > 0 && memcmp(a.ids, b.ids, a.tokens * sizeof a.ids[0]) == 0;
+}
+
+static void test_follow_up(void) {
+    static struct talk_text answer;
+    vl2_picture picture = talk_picture(40, 37, 1);
+    struct talk talk = {.n_parts = 0};
+    vl2_session *session = open_session(0, 0, 0);
+    talk_user(&talk, &picture, "What is this?");
+    struct vl2_sync_report first = read_talk(session, &talk, "first question");
+    is_int((int64_t) first.reused_tokens, 0, "nothing is reused at first");
+    is_int((int64_t) first.pictures_reused, 0, "the picture is encoded");
+    generate(session, 20, &answer);
+    size_t cached = vl2_session_length(session);
+    is_int((int64_t) cached, (int64_t) (first.prompt_tokens + answer.tokens - 1), "the answer but its last token is cached");
+    talk_answer(&talk, answer.text);
+    talk_user(&talk, NULL, "And where?");
+    struct vl2_sync_report second = read_talk(session, &talk, "second question");
+    is_int((int64_t) second.reused_tokens, (int64_t) cached, "question, picture and answer are all reused");
+    is_int((int64_t) second.pictures_reused, 1, "the picture is not encoded again");
+    ok(!second.tiling_changed, "no tiling changed");
+    vl2_session_close(session);
+}
+
+static void test_edit_and_regenerate(void) {
+    vl2_picture picture = talk_picture(30, 60, 2);
+    struct talk a = {.n_parts = 0}, b = {.n_parts = 0};
+    vl2_session *session = open_session(0, 13, 0);
+    talk_user(&a, &picture, "How many squares are there?");
+    talk_user(&b, &picture, "How many circles are there?");
+    struct vl2_sync_report first = read_talk(session, &a, "question");
+    ok(same_as_fresh(session, &a), "an answer in chunks of 13 is that of a fresh session");
+    struct vl2_sync_report again = read_talk(session, &a, "regenerate");
+    is_int((int64_t) again.prefilled_tokens, 1, "asking again computes one token");
+    ok(same_as_fresh(session, &a), "and gives the same answer");
+    struct vl2_sync_report edited = read_talk(session, &b, "edited question");
+    ok(edited.reused_tokens > 0 && edited.reused_tokens < first.prompt_tokens - 1, "an edit keeps what is before it");
+    is_int((int64_t) edited.pictures_reused, 1, "and the picture");
+    ok(same_as_fresh(session, &b), "and is answered like a fresh session does");
+    vl2_session_close(session);
+}
+
+static void test_other_picture(void) {
+    vl2_picture one = talk_picture(40, 37, 1), two = talk_picture(40, 37, 2);
+    struct talk a = {.n_parts = 0}, b = {.n_parts = 0};
+    vl2_session *session = open_session(0, 0, 0);
+    talk_user(&a, &one, "What is this?");
+    talk_user(&b, &two, "What is this?");
+    read_talk(session, &a, "one picture");
+    struct vl2_sync_report report = read_talk(session, &b, "another of the same size");
+    is_int((int64_t) report.pictures_reused, 0, "other pixels are another picture");
+    ok(same_as_fresh(session, &b), "and its answer is that of a fresh session");
+    report = read_talk(session, &a, "the first one again");
+    is_int((int64_t) report.pictures_reused, 1, "the first picture's rows were kept");
+    ok(same_as_fresh(session, &a), "and are right");
+    vl2_session_close(session);
+}
+
+static void test_small_picture_cache(void) {
+    vl2_picture one = talk_picture(40, 37, 1), two = talk_picture(40, 37, 2);
+    struct talk a = {.n_parts = 0}, b = {.n_parts = 0}, both = {.n_parts = 0};
+    const vl2_picture *pair[] = {&one, &two};
+    vl2_session *session = open_session(0, 0, 1);
+    talk_user(&a, &one, "What is this?");
+    talk_user(&b, &two, "What is this?");
+    talk_add(&both, VL2_USER, pair, 2, "Which one?");
+    read_talk(session, &a, "a budget of one byte");
+    read_talk(session, &b, "a budget of one byte");
+    is_int((int64_t) read_talk(session, &a, "a budget of one byte").pictures_reused, 0, "keeps only what is in use");
+    read_talk(session, &both, "two pictures above the budget");
+    ok(same_as_fresh(session, &both), "work all the same");
+    vl2_session_close(session);
+}
+
+static void test_third_picture(void) {
+    vl2_picture a = talk_picture(50, 20, 1), b = talk_picture(20, 70, 2), c = talk_picture(30, 30, 3);
+    const vl2_picture *two[] = {&a, &b};
+    struct talk before = {.n_parts = 0}, after = {.n_parts = 0};
+    vl2_session *session = open_session(0, 0, 0);
+    talk_add(&before, VL2_USER, two, 2, "Compare.");
+    talk_add(&after, VL2_USER, two, 2, "Compare.");
+    talk_answer(&after, "They differ.");
+    talk_user(&after, &c, "And this?");
+    struct vl2_sync_report report = read_talk(session, &before, "two pictures");
+    ok(!report.tiling_changed, "two pictures are tiled as they were");
+    report = read_talk(session, &after, "a third one");
+    ok(report.tiling_changed && report.pictures_reused == 0, "takes the tiles from the first two, and says so");
+    ok(report.reused_tokens < 12, "so that nothing behind the first picture's beginning is reused");
+    ok(same_as_fresh(session, &after), "the answer is that of a fresh session");
+    report = read_talk(session, &before, "two pictures again");
+    ok(report.tiling_changed && report.pictures_reused == 2, "get their tiles back from the picture cache");
+    ok(same_as_fresh(session, &before), "and the answer is right");
+    vl2_session_close(session);
+}
+
+static void test_continue(void) {
+    struct talk talk = {.n_parts = 0}, next = {.n_parts = 0};
+    static struct talk_text head = {.stop_after = 6}, tail, whole;
+    static char joined[2 * sizeof head.text];
+    vl2_session *session = open_session(0, 0, 0), *fresh = open_session(0, 0, 0);
+    talk_user(&talk, NULL, "Tell me about the circle.");
+    read_talk(session, &talk, "a question");
+    generate(session, 20, &head);
+    is_int((int64_t) head.tokens, 6, "the caller stopped after six tokens");
+    talk_answer(&talk, head.text);
+    struct vl2_sync_report report = read_talk(session, &talk, "its beginning as the last message");
+    is_int((int64_t) report.prefilled_tokens, 1, "is continued from the cache");
+    generate(session, 14, &tail);
+    struct talk once = {.n_parts = 0};
+    talk_user(&once, NULL, "Tell me about the circle.");
+    read_talk(fresh, &once, "the same question at once");
+    generate(fresh, 20, &whole);
+    ok(whole.tokens == head.tokens + tail.tokens && memcmp(whole.ids + 6, tail.ids, tail.tokens * sizeof tail.ids[0]) == 0,
+       "continuing gives what would have come without the stop");
+    snprintf(joined, sizeof joined, "%s%s", head.text, tail.text);
+    talk_user(&next, NULL, "Tell me about the circle.");
+    talk_answer(&next, joined);
+    talk_user(&next, NULL, "Thanks.");
+    size_t cached = vl2_session_length(session);
+    is_int((int64_t) read_talk(session, &next, "the next turn").reused_tokens, (int64_t) cached, "knows the joined answer's ids");
+    vl2_session_close(session);
+    vl2_session_close(fresh);
+}
+
+/* Cancels at the n-th report of progress. */
+struct cancel_at {
+    vl2_cancel flag;
+    int left, calls;
+};
+
+static void on_progress(vl2_stage stage, uint64_t done, uint64_t total, void *user) {
+    struct cancel_at *c = user;
+    c->calls++;
+    if (c->left-- == 0)
+        atomic_store(&c->flag, true);
+}
+
+static void test_cancel_sync(void) {
+    vl2_picture picture = talk_picture(40, 37, 4);
+    struct talk talk = {.n_parts = 0};
+    talk_user(&talk, &picture, "What is this?");
+    struct cancel_at count = {.left = -1};
+    struct vl2_watch watch = {.cancel = &count.flag, .progress = on_progress, .user = &count};
+    vl2_session *session = open_session(0, 20, 0);
+    vl2_error err = {.text = ""};
+    vl2_session_sync(session, &talk.conversation, &watch, NULL, &err);
+    vl2_session_close(session);
+    session = open_session(0, 20, 0);
+    int cancelled = 0;
+    bool valid = true;
+    for (int n = 0; n < count.calls - 1; n++) { /* after the last report there is nothing left to cancel */
+        struct cancel_at at = {.left = n};
+        watch.cancel = &at.flag;
+        watch.user = &at;
+        vl2_session_close(session);
+        session = open_session(0, 20, 0);
+        vl2_status status = vl2_session_sync(session, &talk.conversation, &watch, NULL, &err);
+        cancelled += status == VL2_CANCELLED;
+        valid = valid && vl2_session_length(session) % 20 == 0;
+        struct vl2_generate_options options = talk_greedy(4);
+        valid = valid && vl2_session_generate(session, &options, NULL, NULL, NULL, NULL, &err) == VL2_ERR_USAGE;
+    }
+    is_int(cancelled, count.calls - 1, "a cancel at any point of reading ends it");
+    ok(valid, "and leaves whole chunks and no conversation to answer");
+    struct vl2_sync_report report = read_talk(session, &talk, "after a cancel");
+    ok(report.pictures_reused == 1 && report.reused_tokens > 0, "the rest is read from where it stopped");
+    ok(same_as_fresh(session, &talk), "and the answer is that of a fresh session");
+    vl2_session_close(session);
+}
+
+static bool cancel_on_token(const struct vl2_token *token, void *user) {
+    struct cancel_at *c = user;
+    if (++c->calls == 5)
+        atomic_store(&c->flag, true);
+    return true;
+}
+
+static void test_cancel_generate(void) {
+    struct talk talk = {.n_parts = 0};
+    struct cancel_at c = {.left = 0};
+    struct vl2_generate_options options = talk_greedy(50);
+    struct vl2_generation done;
+    vl2_error err = {.text = ""};
+    vl2_session *session = open_session(0, 0, 0);
+    talk_user(&talk, NULL, "Tell me about the star.");
+    read_talk(session, &talk, "a question");
+    ok(vl2_session_generate(session, &options, &c.flag, cancel_on_token, &c, &done, &err) == VL2_OK && done.stop == VL2_STOP_CANCELLED &&
+           done.tokens == 5,
+       "a cancel ends the answer after its token");
+    ok(vl2_session_generate(session, &options, NULL, NULL, NULL, &done, &err) == VL2_ERR_USAGE, "a conversation is answered once");
+    read_talk(session, &talk, "again");
+    ok(same_as_fresh(session, &talk), "the session goes on");
+    vl2_session_close(session);
+}
+
+static void test_context(void) {
+    struct talk talk = {.n_parts = 0};
+    static struct talk_text answer;
+    struct vl2_generate_options options = talk_greedy(500);
+    struct vl2_generation done;
+    vl2_error err = {.text = ""};
+    talk_user(&talk, NULL, "How many squares are there?");
+    vl2_session *session = open_session(0, 0, 0);
+    size_t prompt = read_talk(session, &talk, "a question").prompt_tokens;
+    vl2_session_close(session);
+    session = open_session((int32_t) prompt + 3, 0, 0);
+    read_talk(session, &talk, "a context of three more tokens");
+    answer = (struct talk_text){.length = 0};
+    vl2_status status = vl2_session_generate(session, &options, NULL, talk_on_token, &answer, &done, &err);
+    ok(status == VL2_OK && done.stop == VL2_STOP_CONTEXT && done.tokens == 4, "gives four tokens and says why no more");
+    vl2_session_close(session);
+    session = open_session((int32_t) prompt - 1, 0, 0);
+    status = vl2_session_sync(session, &talk.conversation, NULL, NULL, &err);
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "needs %zu tokens; the context holds %zu", prompt, prompt - 1);
+    ok(status == VL2_ERR_CONTEXT && strstr(err.text, wanted), "a conversation that does not fit is refused with its numbers");
+    vl2_session_close(session);
+    struct vl2_session_options too_long = {.context = 513};
+    session = NULL;
+    ok(vl2_session_open(engine, &too_long, &session, &err) == VL2_ERR_USAGE && !session, "a context beyond the model's is refused");
+}
+
+static void test_sampling(void) {
+    struct talk talk = {.n_parts = 0};
+    static struct talk_text a, b, c;
+    struct vl2_generate_options options = {.sampling = {.temperature = 1, .top_p = 0.95f, .repetition_penalty = 1.1f, .seed = 7},
+                                           .max_tokens = 30,
+                                           .alternatives = 3};
+    vl2_error err = {.text = ""};
+    vl2_session *session = open_session(0, 0, 0);
+    talk_user(&talk, NULL, "Tell me about the ring.");
+    struct talk_text *runs[] = {&a, &b, &c};
+    for (int i = 0; i < 3; i++) {
+        options.sampling.seed = i == 2 ? 8 : 7;
+        read_talk(session, &talk, "sampling");
+        *runs[i] = (struct talk_text){.length = 0};
+        vl2_session_generate(session, &options, NULL, talk_on_token, runs[i], NULL, &err);
+    }
+    ok(a.tokens == b.tokens && memcmp(a.ids, b.ids, a.tokens * sizeof a.ids[0]) == 0, "the same seed gives the same text");
+    ok(a.tokens != c.tokens || memcmp(a.ids, c.ids, a.tokens * sizeof a.ids[0]) != 0, "another seed another one");
+    static const struct vl2_generate_options wrong[] = {
+        {.sampling = {.temperature = -1, .top_p = 1, .repetition_penalty = 1}, .max_tokens = 1},
+        {.sampling = {.temperature = NAN, .top_p = 1, .repetition_penalty = 1}, .max_tokens = 1},
+        {.sampling = {.top_p = 0, .repetition_penalty = 1}, .max_tokens = 1},
+        {.sampling = {.top_p = 1, .repetition_penalty = 0}, .max_tokens = 1},
+        {.sampling = {.top_p = 1, .repetition_penalty = 1, .top_k = -1}, .max_tokens = 1},
+        {.sampling = {.top_p = 1, .repetition_penalty = 1}, .max_tokens = 0},
+        {.sampling = {.top_p = 1, .repetition_penalty = 1}, .max_tokens = 1, .alternatives = 21},
+    };
+    int refused = 0;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        vl2_session_sync(session, &talk.conversation, NULL, NULL, &err);
+        refused += vl2_session_generate(session, &wrong[i], NULL, NULL, NULL, NULL, &err) == VL2_ERR_USAGE;
+    }
+    is_int(refused, (int64_t) (sizeof wrong / sizeof wrong[0]), "samplings that make no sense are refused");
+    vl2_session_close(session);
+}
+
+int main(int argc, char **argv) {
+    char dir[4096];
+    vl2_error err = {.text = ""};
+    if (argc != 2)
+        return 2;
+    snprintf(dir, sizeof dir, "%s/small_style", argv[1]);
+    if (!ok(vl2_engine_open(dir, &(struct vl2_engine_options){.threads = 2}, &engine, &err) == VL2_OK, "the checkpoint opens")) {
+        tap_diag("%s", err.text);
+        return tap_done();
+    }
+    test_follow_up();
+    test_edit_and_regenerate();
+    test_other_picture();
+    test_small_picture_cache();
+    test_third_picture();
+    test_continue();
+    test_cancel_sync();
+    test_cancel_generate();
+    test_context();
+    test_sampling();
+    vl2_engine_close(engine);
+    return tap_done();
+}
