@@ -9,7 +9,7 @@
 
 #define TOKEN_BYTES    12
 #define SNIPPET_CHARS  120
-#define MAX_SEARCHED   5000 /* messages looked at, newest first: bounds a query of one common letter */
+#define MAX_SEARCHED   3000 /* messages looked at, newest first: bounds a query of one common letter */
 
 static void
 fill_summary (SlSummaryRecord *record,
