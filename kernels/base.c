@@ -36,7 +36,7 @@ static void *aligned_calloc(size_t bytes)
 {
     char *raw, *p;
 
-    if (bytes > SIZE_MAX - ALIGNMENT - sizeof(void *) - 1)
+    if (bytes > PTRDIFF_MAX - ALIGNMENT - sizeof(void *) - 1)
         return NULL;
     raw = calloc(1, (bytes ? bytes : 1) + ALIGNMENT + sizeof(void *));
     if (!raw)

@@ -10,12 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef VLK_HAVE_X86
+#include <cpuid.h>
+#endif
+
 /* ------------------------------------------------------------------------------------------------ instruction sets */
 
 #ifdef VLK_HAVE_X86
+/* Read from the CPU itself: not every compiler's builtin knows the name. */
+static bool has_f16c(void)
+{
+    unsigned a, b, c, d;
+
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 static bool runs_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
 static bool runs_avx512(void)

@@ -105,6 +105,13 @@ static void pack_bf16(uint16_t *dst, const float *src, int64_t n)
 
 /* ------------------------------------------------------------------------------------------------ matrix × few vectors */
 
+/* Rows are short, so the hardware's prefetcher starts anew with each: the next block is asked for while this one is read.
+ * Past the end of the weights the address is never read, and a prefetch cannot fault. */
+INLINE void fetch_ahead(const void *from, size_t bytes)
+{
+    __builtin_prefetch((const void *)((uintptr_t)from + bytes), 0, 3);
+}
+
 /* R rows × N vectors. Alone, a vector gets two accumulators per row to cover the latency of the FMA. */
 INLINE void dot_block(vlk_dtype dtype, const char *w, size_t stride, const int R, int cols, const float *x, size_t ldx,
                       const int N, float *y, size_t ldy)
@@ -118,6 +125,7 @@ INLINE void dot_block(vlk_dtype dtype, const char *w, size_t stride, const int R
 
 #pragma GCC unroll 4
             for (int r = 0; r < R; r++) {
+                fetch_ahead(w, (size_t)(r + R) * stride + (size_t)i * element_bytes(dtype));
                 acc[r][0] = vf_fma(vf_load_as(dtype, w + r * stride, i), x0, acc[r][0]);
                 odd[r] = vf_fma(vf_load_as(dtype, w + r * stride, i + W), x1, odd[r]);
             }
@@ -128,6 +136,7 @@ INLINE void dot_block(vlk_dtype dtype, const char *w, size_t stride, const int R
         for (int r = 0; r < R; r++) {
             vf v = vf_load_as(dtype, w + r * stride, i);
 
+            fetch_ahead(w, (size_t)(r + R) * stride + (size_t)i * element_bytes(dtype));
 #pragma GCC unroll 4
             for (int t = 0; t < N; t++)
                 acc[r][t] = vf_fma(v, vf_load(x + t * ldx + i), acc[r][t]);
@@ -168,6 +177,7 @@ INLINE void dot_block_groups(vlk_dtype dtype, const char *w, size_t stride, cons
                 const uint8_t *codes = (const uint8_t *)w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
                 vf sum[4] = { 0 };
 
+                fetch_ahead(codes, R * stride);
 #pragma GCC unroll 8
                 for (int i = 0; i < GROUP / W; i++) {
                     vf v = load_codes(dtype, codes, i);
@@ -256,6 +266,8 @@ INLINE void mix_any(vlk_dtype dtype, const char *w, size_t stride, int rows, int
         for (int r = 0; r < rows; r++) {
             vf f = vf_set1(coef[r]);
 
+            fetch_ahead(w, (size_t)(r + 8) * stride + (size_t)c * element_bytes(dtype));
+            fetch_ahead(w, (size_t)(r + 8) * stride + (size_t)(c + 2 * W) * element_bytes(dtype));
 #pragma GCC unroll 4
             for (int i = 0; i < 4; i++)
                 acc[i] = vf_fma(f, vf_load_as(dtype, w + r * stride, c + i * W), acc[i]);

@@ -41,9 +41,11 @@ static void read_item(void *ctx, int64_t item, int worker)
     const uint64_t *p = (const uint64_t *)(stream + (size_t)item * STREAM_ITEM);
     uint64_t sum[8] = { 0 };
 
-    for (size_t i = 0; i < STREAM_ITEM / 8; i += 8)
+    for (size_t i = 0; i < STREAM_ITEM / 8; i += 8) {
+        __builtin_prefetch(p + i + 1024);
         for (int j = 0; j < 8; j++)
             sum[j] += p[i + (size_t)j];
+    }
     for (int j = 0; j < 8; j++)
         sink[worker] += (double)sum[j];
 }
