@@ -1,0 +1,396 @@
+# SPDX-License-Identifier: MIT
+"""A real window under Xvfb, driven as a user drives it.
+
+Session owns a display, a private session bus and a throw-away home; App is one
+run of the program in it. Everything waits for a condition with a deadline, never
+for a time. Needs Debian's python3-pyatspi, xdotool, xclip, imagemagick, xvfb.
+"""
+import contextlib
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+DEADLINE = float(os.environ.get("SIGHTLINE_TEST_DEADLINE", "30"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Failure(AssertionError):
+    pass
+
+
+def wait_for(what, condition, deadline=DEADLINE):
+    """The first true value of condition(); fails with `what` after the deadline."""
+    end = time.monotonic() + deadline
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"waited {deadline:.0f} s for: {what}")
+        time.sleep(0.02)
+
+
+def check(truth, what):
+    if not truth:
+        raise Failure(what)
+
+
+class Session:
+    """Display, bus and home. Use as a context manager."""
+
+    def __init__(self, size="1280x800", environment=None):
+        self.size = size
+        self.processes = []
+        self.extra = environment or {}
+        self.outputs = os.environ.get("SIGHTLINE_TEST_OUTPUT")
+
+    def __enter__(self):
+        self.home = tempfile.mkdtemp(prefix="sightline-ui-")
+        try:
+            self._start_display()
+            self._start_bus()
+            self._start("xcompmgr", stderr=subprocess.DEVNULL)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, *exception):
+        for process in reversed(self.processes):
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def path(self, *parts):
+        return os.path.join(self.home, *parts)
+
+    def _start(self, *command, **options):
+        process = subprocess.Popen(command, env=self.environment, **options)
+        self.processes.append(process)
+        return process
+
+    def _start_display(self):
+        self.environment = {key: value for key, value in os.environ.items()
+                            if key in ("PATH", "LANG", "SIGHTLINE_DATA", "ASAN_OPTIONS",
+                                       "LSAN_OPTIONS", "UBSAN_OPTIONS")}
+        readable, writable = os.pipe()
+        self._start("Xvfb", "-displayfd", str(writable), "-screen", "0", self.size + "x24",
+                    "-noreset", "-nolisten", "tcp", pass_fds=(writable,),
+                    stderr=subprocess.DEVNULL)
+        os.close(writable)
+        with os.fdopen(readable) as stream:
+            number = stream.readline().strip()
+        check(number, "Xvfb gives no display")
+        for name in ("run", ".config/gtk-4.0", ".cache", ".local/share", "bus/services"):
+            os.makedirs(self.path(name), mode=0o700)
+        with open(self.path(".config/gtk-4.0/settings.ini"), "w") as settings:
+            settings.write("[Settings]\ngtk-font-name=Cantarell 11\ngtk-enable-animations=false\n"
+                           "gtk-cursor-blink=false\n")
+        # The window fills the display but for its thin frame.
+        width, height = map(int, self.size.split("x"))
+        folder = self.path(".config/io.github.sightline.Sightline")
+        os.makedirs(folder)
+        with open(os.path.join(folder, "window.ini"), "w") as state:
+            state.write(f"[window]\nwidth={width - 10}\nheight={height - 10}\n")
+        self.environment.update(
+            DISPLAY=":" + number, HOME=self.home, LC_ALL="C.UTF-8",
+            XDG_CONFIG_HOME=self.path(".config"), XDG_CACHE_HOME=self.path(".cache"),
+            XDG_DATA_HOME=self.path(".local/share"), XDG_RUNTIME_DIR=self.path("run"),
+            GDK_BACKEND="x11", GSK_RENDERER="cairo", GSETTINGS_BACKEND="memory",
+            ADW_DISABLE_PORTAL="1")
+        self.environment.update(self.extra)
+
+    def _start_bus(self):
+        bus = self.path("bus")
+        with open(os.path.join(HERE, "session.conf.in")) as template:
+            text = template.read().replace("@DIR@", bus)
+        with open(os.path.join(bus, "session.conf"), "w") as config:
+            config.write(text)
+        shutil.copy("/usr/share/dbus-1/services/org.a11y.Bus.service",
+                    os.path.join(bus, "services"))
+        process = self._start("dbus-daemon", "--config-file=" + os.path.join(bus, "session.conf"),
+                              "--nofork", "--print-address=1", stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
+        address = process.stdout.readline().strip()
+        check(address, "dbus-daemon gives no address")
+        self.environment["DBUS_SESSION_BUS_ADDRESS"] = address
+        os.environ["DBUS_SESSION_BUS_ADDRESS"] = address
+        os.environ["DISPLAY"] = self.environment["DISPLAY"]
+        os.environ["XDG_RUNTIME_DIR"] = self.environment["XDG_RUNTIME_DIR"]
+
+    # --- input -------------------------------------------------------------
+
+    def xdotool(self, *arguments):
+        subprocess.run(["xdotool", *map(str, arguments)], env=self.environment, check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def key(self, *keys):
+        self.xdotool("key", "--clearmodifiers", *keys)
+
+    def type(self, text):
+        self.xdotool("type", "--delay", "15", text)
+
+    def click(self, x, y):
+        self.xdotool("mousemove", x, y, "click", "1")
+
+    def move(self, x, y):
+        self.xdotool("mousemove", x, y)
+
+    def set_clipboard_picture(self, path, mime_type="image/png"):
+        self._start("xclip", "-selection", "clipboard", "-t", mime_type, "-i", path)
+
+    def screenshot(self, name):
+        """Path of a PNG of the whole display; kept where SIGHTLINE_TEST_OUTPUT says."""
+        folder = self.outputs or self.home
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, name + ".png")
+        subprocess.run(["import", "-window", "root", path], env=self.environment, check=True)
+        return path
+
+    def pixels(self):
+        """(width, height, bytes RGB) of the display."""
+        width, height = map(int, self.size.split("x"))
+        data = subprocess.run(["import", "-window", "root", "-depth", "8", "rgb:-"],
+                              env=self.environment, check=True, stdout=subprocess.PIPE).stdout
+        check(len(data) == width * height * 3, "the screenshot has an odd size")
+        return width, height, data
+
+    def drag_from(self, files, to, mode="files"):
+        """Drops files from another program's window at `to` (x, y)."""
+        source = self._start(os.environ["SIGHTLINE_DRAG_SOURCE"], mode, *files,
+                             stdout=subprocess.PIPE, text=True)
+        seen = []
+
+        def read_until(word):
+            while True:
+                line = source.stdout.readline()
+                check(line, f"the drag source ended before '{word}'; said {seen}")
+                seen.append(line.strip())
+                if seen[-1].startswith(word):
+                    return
+        read_until("ready")
+        window = wait_for("the drag source's window", self._find_drag_source)
+        left, top = self._geometry(window)
+        start = (left + 40, top + 40)
+        self.xdotool("mousemove", *start, "mousedown", 1)
+        steps = 12
+        for step in range(1, steps + 1):
+            x = start[0] + (to[0] - start[0]) * step // steps
+            y = start[1] + (to[1] - start[1]) * step // steps
+            self.xdotool("mousemove", x, y)
+            if step == 3:
+                read_until("prepare")
+        # The target answers a motion before it takes a drop.
+        for offset in (1, 0, 1, 0):
+            self.xdotool("mousemove", "--sync", to[0] + offset, to[1])
+        self.xdotool("mouseup", 1)
+        read_until("end")
+        source.terminate()
+        source.wait()
+
+    def _find_drag_source(self):
+        found = subprocess.run(["xdotool", "search", "--onlyvisible", "--name",
+                                "^SightlineDragSource$"],
+                               env=self.environment, stdout=subprocess.PIPE, text=True).stdout
+        return found.split()[-1] if found.split() else None
+
+    def _geometry(self, window):
+        out = subprocess.run(["xdotool", "getwindowgeometry", "--shell", window],
+                             env=self.environment, check=True, stdout=subprocess.PIPE,
+                             text=True).stdout
+        values = dict(line.split("=") for line in out.split())
+        return int(values["X"]), int(values["Y"])
+
+
+class App:
+    """One run of the program, seen through the accessibility bus."""
+
+    def __init__(self, session, *arguments, environment=None):
+        self.session = session
+        self.log = open(session.path("stderr.log"), "a+")
+        env = dict(session.environment, **(environment or {}))
+        self.process = subprocess.Popen([os.environ["SIGHTLINE"], *arguments], env=env,
+                                        stderr=self.log)
+        session.processes.append(self.process)
+        import pyatspi  # only now is there a bus for it
+        self.pyatspi = pyatspi
+        self.root = wait_for("the program on the accessibility bus", self._find_root)
+        wait_for("its window", lambda: self.root.childCount > 0)
+
+    def _find_root(self):
+        check(self.process.poll() is None, "the program ended at its start")
+        for application in self.pyatspi.Registry.getDesktop(0):
+            with contextlib.suppress(Exception):
+                if application and application.get_process_id() == self.process.pid:
+                    return application
+        return None
+
+    # --- finding -----------------------------------------------------------
+
+    def _walk(self, node):
+        yield node
+        for index in range(node.childCount):
+            child = node.getChildAtIndex(index)
+            if child is not None:
+                yield from self._walk(child)
+
+    def all(self, role=None, name=None):
+        """Visible widgets, in order. name: a regular expression for the whole name."""
+        found = []
+        with contextlib.suppress(Exception):  # the tree changes while it is read
+            for node in self._walk(self.root):
+                with contextlib.suppress(Exception):
+                    if role is not None and node.getRoleName() != role:
+                        continue
+                    if name is not None and not re.fullmatch(name, node.name or "", re.S):
+                        continue
+                    if node.getState().contains(self.pyatspi.STATE_VISIBLE):
+                        found.append(node)
+        return found
+
+    def has(self, role=None, name=None):
+        return next(iter(self.all(role, name)), None)
+
+    def find(self, role=None, name=None, deadline=DEADLINE):
+        return wait_for(f"a {role or 'widget'} named {name!r}", lambda: self.has(role, name),
+                        deadline)
+
+    def gone(self, role=None, name=None):
+        wait_for(f"no {role or 'widget'} named {name!r}", lambda: not self.has(role, name))
+
+    def names(self, role):
+        return [node.name for node in self.all(role)]
+
+    def extents(self, node):
+        """x, y, width, height on the display."""
+        rect = node.queryComponent().getExtents(self.pyatspi.WINDOW_COORDS)
+        dx, dy = self.window_origin()
+        return rect.x + dx, rect.y + dy, rect.width, rect.height
+
+    def middle(self, node):
+        x, y, width, height = self.extents(node)
+        return x + width // 2, y + height // 2
+
+    def window_origin(self):
+        found = subprocess.run(["xdotool", "search", "--onlyvisible", "--pid",
+                                str(self.process.pid)],
+                               env=self.session.environment, stdout=subprocess.PIPE,
+                               text=True).stdout.split()
+        check(found, "the program has no window on the display")
+        return self.session._geometry(found[0])
+
+    # --- acting ------------------------------------------------------------
+
+    def press(self, name, role=None):
+        node = self.find(role or "push button", name)
+        node.queryAction().doAction(0)
+        return node
+
+    def composer(self):
+        return self.find("text", "Message")
+
+    def text_of(self, node):
+        text = node.queryText()
+        return text.getText(0, text.characterCount)
+
+    def focus_composer(self):
+        self.session.click(*self.middle(self.composer()))
+
+    def write(self, text):
+        self.focus_composer()
+        self.session.type(text)
+
+    def status(self):
+        """The sentences under the answers, oldest first."""
+        return [node.name for node in self.all("label", r".*(token|Waiting|Reading|Looking|Stopped).*")]
+
+    def chips(self):
+        return self.all("push button", r"Box [0-9–]+: .*")
+
+    def wait_idle(self):
+        """No answer is under way: Send is there instead of Stop."""
+        wait_for("the end of the answer", lambda: self.has("push button", "Send"))
+
+    def close(self):
+        self.session.key("ctrl+q")
+        wait_for("the program's end", lambda: self.process.poll() is not None)
+        check(self.process.returncode == 0, f"exit status {self.process.returncode}")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def complaints(self):
+        """Warnings and criticals that the program wrote."""
+        self.log.seek(0)
+        return [line for line in self.log.read().splitlines()
+                if re.search(r"-(WARNING|CRITICAL) \*\*|ERROR: AddressSanitizer|runtime error:", line)]
+
+
+def rewrite_answer(session, text, boxes):
+    """Puts another answer in the place of the last one, while the program is not running.
+
+    boxes: (label, label_index, (x1, y1, x2, y2) in 0…999, status). So a test decides where
+    the boxes are, whatever the model knows.
+    """
+    folder = session.path(".local/share/io.github.sightline.Sightline")
+    names = [name for name in os.listdir(folder) if name.endswith((".db", ".sqlite", ".sqlite3"))]
+    check(len(names) == 1, f"one database is expected, there are {names}")
+    with contextlib.closing(sqlite3.connect(os.path.join(folder, names[0]))) as database, database:
+        (message,) = database.execute("SELECT max(id) FROM message WHERE role = 2").fetchone()
+        (picture,) = database.execute("SELECT box_picture FROM message WHERE id = ?",
+                                      (message,)).fetchone()
+        database.execute("UPDATE message SET status = 0 WHERE id = ?", (message,))
+        database.execute("UPDATE generation SET stop = 1, error = NULL WHERE message = ?", (message,))
+        database.execute("DELETE FROM message_part WHERE message = ?", (message,))
+        database.execute("INSERT INTO message_part (message, position, kind, text) "
+                         "VALUES (?, 0, 0, ?)", (message, text))
+        database.execute("DELETE FROM box WHERE message = ?", (message,))
+        for ordinal, (label, index, coords, status) in enumerate(boxes):
+            database.execute(
+                "INSERT INTO box (message, ordinal, kind, picture, label, label_index, x1, y1, x2, "
+                "y2, status, reason, text_start, text_end) VALUES (?,?,0,?,?,?,?,?,?,?,?,?,0,0)",
+                (message, ordinal, picture, label, index, *coords, status,
+                 "" if status == "ok" else "the text ended inside it"))
+
+
+def sample(name):
+    return os.path.join(os.environ["SIGHTLINE_DATA"], "samples", name)
+
+
+def run(tests):
+    """Runs functions as TAP, each in a process of its own: a process knows one session bus.
+
+    The exit status is what Meson looks at.
+    """
+    wanted = sys.argv[1:]
+    tests = [test for test in tests if not wanted or test.__name__ in wanted]
+    print(f"1..{len(tests)}", flush=True)
+    failed = 0
+    for number, test in enumerate(tests, 1):
+        child = os.fork()
+        if child == 0:
+            try:
+                test()
+                os._exit(0)
+            except Failure as failure:
+                print(f"# {failure}", flush=True)
+            except BaseException:  # pylint: disable=broad-except
+                for line in traceback.format_exc().splitlines():
+                    print("# " + line, flush=True)
+            os._exit(1)
+        _, status = os.waitpid(child, 0)
+        failed += status != 0
+        print(f"{'ok' if status == 0 else 'not ok'} {number} {test.__name__}", flush=True)
+    sys.exit(1 if failed else 0)

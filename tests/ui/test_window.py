@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: MIT
+"""The window driven from outside: drop, paste, type, stop, boxes, restart.
+
+What the model knows does not matter here; tests that need its answers are in
+test_demo.py. Names of widgets are listed in NAMES.md.
+"""
+import os
+import subprocess
+
+from harness import App, Session, check, rewrite_answer, run, sample, wait_for
+
+
+def thumbnail(name, position=1, count=1):
+    return rf"Picture {position} of {count}: {name}"
+
+
+def quiet(app):
+    check(not app.complaints(), f"the program wrote: {app.complaints()[:3]}")
+
+
+def ask(app, text):
+    """Sends a question and waits until its answer is over."""
+    before = len(app.all("panel", "Answer"))
+    app.write(text)
+    app.session.key("Return")
+    wait_for("the answer's row", lambda: len(app.all("panel", "Answer")) == before + 1)
+    app.wait_idle()
+    wait_for("the status line", lambda: len(app.status()) > before)
+
+
+def test_drop_files():
+    """Two files from another program; the bad one is named, the good one arrives."""
+    with Session() as session:
+        bad = session.path("bad.png")
+        with open(bad, "w") as stream:
+            stream.write("not a picture")
+        app = App(session)
+        session.drag_from([bad, sample("shapes-1.png")], app.middle(app.composer()))
+        app.find("image", thumbnail("shapes-1.png"))
+        app.find("label", r".*bad\.png.*")
+        check("bad.png" not in app.text_of(app.composer()), "the drop was also inserted as text")
+        app.close()
+        quiet(app)
+
+
+def test_drop_many_in_order():
+    with Session() as session:
+        app = App(session)
+        names = ["wide.png", "tall.png", "words.png"]
+        x, y = app.middle(app.composer())
+        session.drag_from([sample(name) for name in names], (x, y - 250))
+        for position, name in enumerate(names, 1):
+            app.find("image", thumbnail(name, position, 3))
+        app.close()
+        quiet(app)
+
+
+def test_drop_raw_image():
+    with Session() as session:
+        app = App(session)
+        session.drag_from([sample("shapes-1.png")], app.middle(app.composer()), mode="texture")
+        app.find("image", thumbnail("Dropped picture"))
+        app.close()
+        quiet(app)
+
+
+def test_paste():
+    """A picture and text from the clipboard, at the cursor, in order."""
+    with Session() as session:
+        app = App(session)
+        app.write("before ")
+        session.set_clipboard_picture(sample("shapes-2.png"))
+        session.key("ctrl+v")
+        app.find("image", thumbnail("Pasted picture"))
+        session.type(" after")
+        wait_for("the text", lambda: app.text_of(app.composer()).endswith(" after"))
+        check(app.text_of(app.composer()).startswith("before "), "the text before is gone")
+        app.close()
+        quiet(app)
+
+
+def test_move_and_remove_pictures():
+    with Session() as session:
+        app = App(session, sample("wide.png"), sample("tall.png"))
+        app.find("image", thumbnail("tall.png", 2, 2))
+        x, y, width, height = app.extents(app.find("image", thumbnail("tall.png", 2, 2)))
+        # A click opens the viewer; Shift+Tab from the text reaches the picture without.
+        app.focus_composer()
+        session.key("shift+Tab")
+        session.key("alt+Left")
+        if not app.has("image", thumbnail("tall.png", 1, 2)):
+            session.key("alt+Left")
+        app.find("image", thumbnail("wide.png", 2, 2))
+        app.press("Remove Picture")
+        wait_for("one picture", lambda: len(app.all("image", r"Picture \d of 1: .*")) == 1)
+        app.close()
+        quiet(app)
+
+
+def test_bad_arguments():
+    """A missing and a broken file: sentences; the program lives and takes the good one."""
+    with Session() as session:
+        broken = session.path("broken.jpeg")
+        with open(sample("shapes-1.png"), "rb") as source, open(broken, "wb") as target:
+            target.write(source.read()[:300])
+        app = App(session, session.path("missing.png"), broken, sample("words.png"))
+        app.find("image", thumbnail("words.png"))
+        app.find("label", r".*missing\.png.*")
+        app.close()
+        quiet(app)
+
+
+def test_second_start_reuses_the_window():
+    with Session() as session:
+        app = App(session)
+        second = subprocess.run([os.environ["SIGHTLINE"], sample("wide.png")],
+                                env=session.environment, timeout=30, stderr=subprocess.DEVNULL)
+        check(second.returncode == 0, f"the second start ended with {second.returncode}")
+        app.find("image", thumbnail("wide.png"))
+        check(app.process.poll() is None, "the first instance ended")
+        app.close()
+        quiet(app)
+
+
+def test_stop():
+    """Escape stops at once: the answer is kept as stopped and the engine comes to rest."""
+    with Session() as session:
+        app = App(session, sample("shapes-1.png"), sample("wide.png"))
+        app.find("image", thumbnail("wide.png", 2, 2))
+        app.write("Describe the pictures.")
+        session.xdotool("key", "--delay", "1", "Return", "Escape")
+        app.find("label", r"Stopped.*")
+        app.wait_idle()
+
+        def cpu_ticks():
+            with open(f"/proc/{app.process.pid}/stat") as stat:
+                fields = stat.read().rsplit(")", 1)[1].split()
+            return int(fields[11]) + int(fields[12])
+
+        last = [cpu_ticks()]
+
+        def at_rest():
+            # Ten looks of 20 ms each without a tick of work.
+            now = cpu_ticks()
+            rest = now == last[0]
+            last[0] = now
+            at_rest.count = at_rest.count + 1 if rest else 0
+            return at_rest.count >= 10
+        at_rest.count = 0
+        wait_for("the engine to come to rest", at_rest)
+        app.close()
+        quiet(app)
+
+
+def test_restart():
+    """Question, picture and answer are back after a restart and after kill -9."""
+    with Session() as session:
+        app = App(session, sample("shapes-1.png"))
+        app.find("image", thumbnail("shapes-1.png"))
+        ask(app, "What is there?")
+        status = app.status()
+        app.close()
+        quiet(app)
+
+        app = App(session)
+        app.find("label", r".*What is there\?.*")
+        app.find("image", thumbnail("shapes-1.png"))
+        wait_for("the same status", lambda: app.status() == status)
+        app.kill()
+
+        app = App(session)
+        app.find("label", r".*What is there\?.*")
+        app.find("image", thumbnail("shapes-1.png"))
+        app.close()
+        quiet(app)
+
+
+def test_rename_search_delete_undo():
+    with Session() as session:
+        app = App(session, sample("shapes-1.png"))
+        app.find("image", thumbnail("shapes-1.png"))
+        ask(app, "What is there?")
+        session.key("F2")
+        app.find("push button", "Rename")
+        session.key("ctrl+a")
+        session.type("Lighthouse")
+        session.key("Return")
+        wait_for("the new title", lambda: app.has("frame", "Lighthouse"))
+
+        session.key("ctrl+n")
+        wait_for("a fresh conversation", lambda: app.has("frame", "New Conversation"))
+        session.key("ctrl+f")
+        app.find("text", "Search conversations")
+        session.type("zzzz")
+        app.find("label", "Nothing was found")
+        session.key("ctrl+a")
+        session.type("lighthouse")
+        app.find("label", "Lighthouse")
+        session.key("Escape")
+
+        # Back into it, then delete and undo.
+        x, y = app.middle(app.find("label", "Lighthouse"))
+        session.click(x, y)
+        wait_for("the conversation", lambda: app.has("frame", "Lighthouse"))
+        session.key("F10")
+        app.find("menu item", "Delete Conversation").queryAction().doAction(0)
+        wait_for("a fresh conversation", lambda: app.has("frame", "New Conversation"))
+        app.press("Undo")
+        wait_for("the conversation", lambda: app.has("frame", "Lighthouse"))
+        app.close()
+        quiet(app)
+
+
+def line_near(pixels, x, y, horizontal, reach=5):
+    """Offset in pixels of the strongest step around (x, y) across the line, and its size."""
+    width, _, data = pixels
+
+    def at(offset):
+        px, py = (x, y + offset) if horizontal else (x + offset, y)
+        start = (py * width + px) * 3
+        return data[start:start + 3]
+
+    ground = at(-4 * reach)
+    differences = [(max(abs(a - b) for a, b in zip(at(offset), ground)), offset)
+                   for offset in range(-reach, reach + 1)]
+    size = max(difference for difference, _ in differences)
+    strong = [offset for difference, offset in differences if difference > size * 0.6]
+    return (min(strong) + max(strong)) / 2, size
+
+
+def test_boxes_at_the_right_pixels():
+    """Boxes of a stored answer lie where their coordinates say, within 2 px, at two sizes."""
+    coords = (100, 880, 900, 960)  # a strip of the sample without shapes
+    for size in ("1280x800", "640x700"):
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                boxes_at(size, coords)
+                status = 0
+            except BaseException as error:  # pylint: disable=broad-except
+                print(f"# {size}: {error}", flush=True)
+            os._exit(status)
+        check(os.waitpid(child, 0)[1] == 0, f"boxes at {size}")
+
+
+def boxes_at(size, coords):
+    with Session(size) as session:
+        app = App(session, sample("shapes-1.png"))
+        app.find("image", thumbnail("shapes-1.png"))
+        ask(app, "Where?")
+        app.close()
+        rewrite_answer(session, "Here is <|ref|>the strip<|/ref|><|det|>[[100, 880, 900, 960]]<|/det|>.",
+                       [("the strip", 0, coords, "ok")])
+        app = App(session)
+        app.find("push button", "Box 1: the strip")
+        picture = app.find("image", r"Picture shapes-1\.png, 1 box")
+        wait_for("its place", lambda: app.extents(picture)[2] > 100)
+        session.move(2, 2)
+
+        def errors():
+            left, top, width, height = app.extents(picture)
+            pixels = session.pixels()
+            x1, y1, x2, y2 = (int(c / 999 * side) / side * shown for c, side, shown in
+                              zip(coords, (480, 360) * 2, (width, height) * 2))
+            middle_x, middle_y = int(left + (x1 + x2) / 2), int(top + (y1 + y2) / 2)
+            return [line_near(pixels, int(left + x1), middle_y, False),
+                    line_near(pixels, int(left + x2), middle_y, False),
+                    line_near(pixels, middle_x, int(top + y1), True),
+                    line_near(pixels, middle_x, int(top + y2), True)]
+
+        wait_for("four box lines within 2 px",
+                 lambda: all(abs(offset) <= 2 and strength > 60 for offset, strength in errors()),
+                 deadline=10)
+        app.close()
+        quiet(app)
+
+
+def test_viewer_and_box_list():
+    """The chip opens the viewer; boxes are real rows there; Escape goes back."""
+    with Session() as session:
+        app = App(session, sample("shapes-1.png"))
+        app.find("image", thumbnail("shapes-1.png"))
+        ask(app, "Where?")
+        app.close()
+        rewrite_answer(session,
+                       "<|ref|>one<|/ref|><|det|>[[95, 130, 345, 470]]<|/det|> and "
+                       "<|ref|>two<|/ref|><|det|>[[490, 85, 755, 435], [1, 2",
+                       [("one", 0, (95, 130, 345, 470), "ok"), ("two", 1, (490, 85, 755, 435), "ok"),
+                        ("two", 1, (0, 0, 0, 0), "incomplete")])
+        app = App(session)
+        app.press(r"Box 1: one")
+        app.find("list item", r"Box 1: one, left 45, top 46, 120 × 123 px")
+        app.find("list item", r"two, Not on the picture · Incomplete.*")
+        app.press("Zoom In")
+        session.key("Escape")
+        app.find("text", "Message")
+        app.close()
+        quiet(app)
+
+
+if __name__ == "__main__":
+    run([test_drop_files, test_drop_many_in_order, test_drop_raw_image, test_paste,
+         test_move_and_remove_pictures, test_bad_arguments, test_second_start_reuses_the_window,
+         test_stop, test_restart, test_rename_search_delete_undo, test_boxes_at_the_right_pixels,
+         test_viewer_and_box_list])
