@@ -304,6 +304,38 @@ static void test_sampling(void) {
     vl2_session_close(session);
 }
 
+/* A random model would write anything; with the grammar, what follows an open <|det|> is a list of boxes that closes. */
+static void test_boxes(void) {
+    int whole = 0;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct talk talk = {.n_parts = 0};
+        static struct talk_text out;
+        struct vl2_generate_options options = {
+            .sampling = {.temperature = 1.5f, .top_p = 1, .repetition_penalty = 1, .seed = seed}, .max_tokens = 60, .constrain_boxes = true};
+        struct vl2_generation done = {0};
+        struct vl2_grounding grounding = {0};
+        vl2_error err = {.text = ""};
+        vl2_session *session = open_session(0, 0, 0);
+        talk_user(&talk, NULL, "Where?");
+        talk_answer(&talk, "<|ref|>ring<|/ref|><|det|>");
+        vl2_session_sync(session, &talk.conversation, NULL, NULL, &err);
+        out = (struct talk_text){.length = 0};
+        vl2_session_generate(session, &options, NULL, talk_on_token, &out, &done, &err);
+        static char text[70000];
+        snprintf(text, sizeof text, "<|det|>%s", out.text);
+        vl2_grounding_parse(text, strlen(text), &grounding, &err);
+        bool good = grounding.n_boxes > 0 && done.mask_changed > 0 && strstr(text, "<|/det|>");
+        for (size_t i = 0; i < grounding.n_boxes; i++)
+            good = good && grounding.boxes[i].status <= VL2_BOX_CLAMPED; /* corners may be in the other order */
+        if (!good)
+            tap_diag("%s", text);
+        whole += good;
+        vl2_grounding_deinit(&grounding);
+        vl2_session_close(session);
+    }
+    is_int(whole, 20, "constrained blocks are closed lists of whole boxes");
+}
+
 int main(int argc, char **argv) {
     char dir[4096];
     vl2_error err = {.text = ""};
@@ -324,6 +356,7 @@ int main(int argc, char **argv) {
     test_cancel_generate();
     test_context();
     test_sampling();
+    test_boxes();
     vl2_engine_close(engine);
     return tap_done();
 }
