@@ -15,6 +15,8 @@
 
 #include <glib/gi18n.h>
 
+#define PARAGRAPH_BYTE_US 100
+
 struct _SlAnswerRow
 {
   GtkWidget parent_instance;
@@ -44,6 +46,7 @@ struct _SlAnswerRow
   SlJobState stage;
   gint64 stage_start;
   guint tick;
+  gint64 updated; /* when the text was last laid out */
 };
 
 enum
@@ -134,7 +137,7 @@ static void
 update_text (SlAnswerRow *self)
 {
   const char *raw = sl_message_get_text (self->message);
-  g_autoptr (SlGrounding) grounding = sl_grounding_parse (raw ? raw : "", -1);
+  g_autoptr (SlGrounding) grounding = sl_grounding_parse (raw, -1);
   SlPicture *picture = self->box_part ? sl_message_part_get_picture (self->box_part) : NULL;
   g_autofree char *markdown = dup_markdown (self, grounding);
   gsize n_boxes;
@@ -143,7 +146,10 @@ update_text (SlAnswerRow *self)
   sl_markdown_view_set_text (SL_MARKDOWN_VIEW (self->markdown), markdown);
   update_chips (self);
   if (gtk_widget_get_visible (GTK_WIDGET (self->raw)))
-    gtk_label_set_label (self->raw, raw);
+    {
+      g_autofree char *broken = sl_markdown_break_long_words (raw, strlen (raw));
+      gtk_label_set_label (self->raw, broken);
+    }
 
   sl_box_model_get_paint_boxes (self->boxes, &n_boxes);
   sl_picture_view_set_picture (SL_PICTURE_VIEW (self->picture), picture);
@@ -225,6 +231,19 @@ update_status (SlAnswerRow *self)
     }
 }
 
+/* Laying out one endless paragraph (a model that fell into a loop) takes longer
+ * with every token: it is then shown less often, so that the window stays fluid. */
+static gboolean
+is_too_early (SlAnswerRow *self)
+{
+  const char *text = sl_message_get_text (self->message);
+  const char *paragraph = strrchr (text, '\n');
+  gsize length = strlen (paragraph ? paragraph : text);
+
+  return sl_message_get_status (self->message) == SL_MESSAGE_STREAMING &&
+         g_get_monotonic_time () - self->updated < (gint64) length * PARAGRAPH_BYTE_US;
+}
+
 static gboolean
 on_tick (GtkWidget     *widget,
          GdkFrameClock *clock,
@@ -232,7 +251,10 @@ on_tick (GtkWidget     *widget,
 {
   SlAnswerRow *self = SL_ANSWER_ROW (widget);
 
+  if (is_too_early (self))
+    return G_SOURCE_CONTINUE;
   self->tick = 0;
+  self->updated = g_get_monotonic_time ();
   update_text (self);
   update_status (self);
   return G_SOURCE_REMOVE;
@@ -430,7 +452,7 @@ sl_answer_row_init (SlAnswerRow *self)
   sl_markdown_view_set_anchor_func (SL_MARKDOWN_VIEW (self->markdown), make_chip, self);
   self->raw = GTK_LABEL (gtk_label_new (NULL));
   gtk_label_set_wrap (self->raw, TRUE);
-  gtk_label_set_wrap_mode (self->raw, PANGO_WRAP_WORD_CHAR);
+  gtk_label_set_wrap_mode (self->raw, PANGO_WRAP_WORD);
   gtk_label_set_xalign (self->raw, 0);
   gtk_label_set_selectable (self->raw, TRUE);
   gtk_widget_add_css_class (GTK_WIDGET (self->raw), "monospace");

@@ -246,6 +246,7 @@ sl_box_list_init (SlBoxList *self)
                                   GTK_POLICY_AUTOMATIC);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (self->scrolled), GTK_WIDGET (self->list));
   gtk_widget_set_vexpand (self->scrolled, TRUE);
+  gtk_widget_set_vexpand (GTK_WIDGET (self), TRUE); /* GtkWidget does not ask its children */
   gtk_widget_set_parent (self->scrolled, GTK_WIDGET (self));
 }
 

@@ -164,7 +164,7 @@ sl_empty_state_init (SlEmptyState *self)
   GtkWidget *column = gtk_box_new (GTK_ORIENTATION_VERTICAL, 12);
   GtkWidget *icon = gtk_image_new_from_icon_name ("image-x-generic-symbolic");
 
-  gtk_image_set_pixel_size (GTK_IMAGE (icon), 72);
+  gtk_image_set_pixel_size (GTK_IMAGE (icon), 48);
   gtk_widget_add_css_class (icon, "dim-label");
   gtk_widget_add_css_class (column, "empty");
   gtk_widget_set_valign (column, GTK_ALIGN_CENTER);

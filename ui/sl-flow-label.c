@@ -9,12 +9,15 @@
 
 #include <string.h>
 
+#define MIN_WIDTH 48
+
 struct _SlFlowLabel
 {
   GtkWidget parent_instance;
 
   GtkWidget *label;
-  GPtrArray *children; /* GtkWidget, parented to us */
+  GPtrArray *children;         /* GtkWidget, parented to us */
+  PangoLayout *measure_layout; /* NULL: to be made from the label */
 };
 
 G_DEFINE_FINAL_TYPE (SlFlowLabel, sl_flow_label, GTK_TYPE_WIDGET)
@@ -56,8 +59,38 @@ update_shapes (SlFlowLabel *self)
       pango_attr_list_insert (attributes, shape);
     }
   gtk_label_set_attributes (GTK_LABEL (self->label), self->children->len ? attributes : NULL);
+  g_clear_object (&self->measure_layout);
+  gtk_widget_queue_resize (GTK_WIDGET (self));
 }
 
+static PangoLayout *
+get_measure_layout (SlFlowLabel *self)
+{
+  if (self->measure_layout == NULL)
+    {
+      self->measure_layout = pango_layout_copy (gtk_label_get_layout (GTK_LABEL (self->label)));
+      pango_layout_set_wrap (self->measure_layout, PANGO_WRAP_WORD);
+    }
+  return self->measure_layout;
+}
+
+static int
+widest_child (SlFlowLabel *self)
+{
+  int widest = MIN_WIDTH;
+
+  for (guint i = 0; i < self->children->len; i++)
+    {
+      int width;
+      gtk_widget_measure (self->children->pdata[i], GTK_ORIENTATION_HORIZONTAL, -1, NULL, &width,
+                          NULL, NULL);
+      widest = MAX (widest, width);
+    }
+  return widest;
+}
+
+/* GtkLabel looks for its smallest width with a dozen layouts; for a long answer
+ * that grows with every frame this took seconds. Here it takes one layout. */
 static void
 sl_flow_label_measure (GtkWidget      *widget,
                        GtkOrientation  orientation,
@@ -67,8 +100,21 @@ sl_flow_label_measure (GtkWidget      *widget,
                        int            *minimum_baseline,
                        int            *natural_baseline)
 {
-  gtk_widget_measure (SL_FLOW_LABEL (widget)->label, orientation, for_size, minimum, natural,
-                      minimum_baseline, natural_baseline);
+  SlFlowLabel *self = SL_FLOW_LABEL (widget);
+  PangoLayout *layout = get_measure_layout (self);
+  int width, height;
+
+  if (orientation == GTK_ORIENTATION_HORIZONTAL)
+    {
+      pango_layout_set_width (layout, -1);
+      pango_layout_get_pixel_size (layout, &width, NULL);
+      *natural = MAX (width, widest_child (self));
+      *minimum = MIN (*natural, widest_child (self));
+      return;
+    }
+  pango_layout_set_width (layout, for_size < 0 ? -1 : for_size * PANGO_SCALE);
+  pango_layout_get_pixel_size (layout, NULL, &height);
+  *minimum = *natural = height;
 }
 
 /* Byte index → pixel of the shape's left edge and of its line's baseline. */
@@ -158,6 +204,7 @@ sl_flow_label_dispose (GObject *object)
   for (guint i = 0; self->children && i < self->children->len; i++)
     gtk_widget_unparent (self->children->pdata[i]);
   g_clear_pointer (&self->children, g_ptr_array_unref);
+  g_clear_object (&self->measure_layout);
   g_clear_pointer (&self->label, gtk_widget_unparent);
   G_OBJECT_CLASS (sl_flow_label_parent_class)->dispose (object);
 }
@@ -184,7 +231,7 @@ sl_flow_label_init (SlFlowLabel *self)
   self->children = g_ptr_array_new ();
   self->label = gtk_label_new (NULL);
   gtk_label_set_wrap (GTK_LABEL (self->label), TRUE);
-  gtk_label_set_wrap_mode (GTK_LABEL (self->label), PANGO_WRAP_WORD_CHAR);
+  gtk_label_set_wrap_mode (GTK_LABEL (self->label), PANGO_WRAP_WORD);
   gtk_label_set_xalign (GTK_LABEL (self->label), 0);
   gtk_label_set_selectable (GTK_LABEL (self->label), TRUE);
   gtk_widget_set_parent (self->label, GTK_WIDGET (self));

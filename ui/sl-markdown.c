@@ -11,6 +11,8 @@
 
 #define MAX_NESTING 6
 #define MAX_COLUMNS 16
+#define LONGEST_WORD 60
+#define BREAK_EVERY 16
 
 typedef struct
 {
@@ -365,12 +367,56 @@ append_entity (GString    *content,
   g_string_append (content, escaped);
 }
 
+static gboolean
+can_break (gunichar character)
+{
+  return g_unichar_isspace (character) || g_unichar_iswide (character);
+}
+
+static gsize
+word_length (const char *at,
+             const char *end)
+{
+  gsize length = 0;
+
+  for (; at < end && !can_break (g_utf8_get_char (at)); at = g_utf8_next_char (at))
+    length++;
+  return length;
+}
+
+char *
+sl_markdown_break_long_words (const char *text,
+                              gsize       size)
+{
+  const char *end = text + size;
+  GString *broken = g_string_sized_new (size);
+
+  while (text < end)
+    {
+      gsize length = word_length (text, end);
+
+      for (gsize i = 0; i < length; i++)
+        {
+          const char *next = g_utf8_next_char (text);
+
+          g_string_append_len (broken, text, next - text);
+          text = next;
+          if (length > LONGEST_WORD && i % BREAK_EVERY == BREAK_EVERY - 1)
+            g_string_append (broken, "\342\200\213");
+        }
+      for (; text < end && can_break (g_utf8_get_char (text)); text = g_utf8_next_char (text))
+        g_string_append_len (broken, text, g_utf8_next_char (text) - text);
+    }
+  return g_string_free (broken, FALSE);
+}
+
 static void
 append_text (Parser     *p,
              const char *text,
              gsize       size)
 {
-  g_autofree char *escaped = g_markup_escape_text (text, size);
+  g_autofree char *broken = sl_markdown_break_long_words (text, size);
+  g_autofree char *escaped = g_markup_escape_text (broken, -1);
 
   p->n_anchors += count_anchors (text, size);
   g_string_append (p->content, escaped);

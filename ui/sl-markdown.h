@@ -44,6 +44,13 @@ GPtrArray *sl_markdown_parse (const char *text);
 
 guint sl_markdown_count_anchors (const char *text);
 
+/* Pango lays out one word of thousands of letters in quadratic time when it may
+ * break anywhere (seconds for an answer that is one long number). Labels here
+ * break between words only; this puts invisible break opportunities (U+200B) into
+ * words that are too long to be words. (transfer full) */
+char *sl_markdown_break_long_words (const char *text,
+                                    gsize       size);
+
 gboolean sl_block_equal (const SlBlock *a, const SlBlock *b);
 
 G_END_DECLS

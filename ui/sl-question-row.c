@@ -93,7 +93,8 @@ static void
 append_text (GString    *markup,
              const char *text)
 {
-  g_autoptr (GString) clean = g_string_new (text);
+  g_autofree char *broken = sl_markdown_break_long_words (text, strlen (text));
+  g_autoptr (GString) clean = g_string_new (broken);
   g_autofree char *escaped = NULL;
 
   /* A typed anchor character has no thumbnail. */
