@@ -32,6 +32,20 @@ list_strings (SlDatabase  *self,
   return NULL;
 }
 
+/* SQLite goes down a chain of cascades only so far (1000 by default), and a long conversation is one chain from parent to child:
+ * what goes anyway is unlinked first, so that every row goes by itself. */
+static gboolean
+unlink_rows (SlDatabase  *self,
+             gint64       until,
+             GError     **error)
+{
+  return sl_sql_run (self, error,
+                     "UPDATE message SET parent = NULL WHERE parent IS NOT NULL AND (conversation IN"
+                     "  (SELECT conversation FROM tombstone WHERE conversation IS NOT NULL AND created <= ?)"
+                     " OR id IN (SELECT message FROM tombstone WHERE message IS NOT NULL AND created <= ?1))",
+                     "i", until);
+}
+
 static gboolean
 remove_rows (SlDatabase  *self,
              gint64       until,
@@ -42,7 +56,8 @@ remove_rows (SlDatabase  *self,
 
   if (!sl_sql_begin (self, error))
     return FALSE;
-  ok = sl_sql_run (self, error, "DELETE FROM conversation WHERE id IN (SELECT conversation FROM tombstone WHERE created <= ?)",
+  ok = unlink_rows (self, until, error)
+       && sl_sql_run (self, error, "DELETE FROM conversation WHERE id IN (SELECT conversation FROM tombstone WHERE created <= ?)",
                    "i", until)
        && sl_sql_run (self, error, "DELETE FROM message WHERE id IN (SELECT message FROM tombstone WHERE created <= ?)", "i", until)
        && (*unused = list_strings (self, "SELECT sha256 || '.' || extension FROM picture WHERE " UNUSED_PICTURES, error)) != NULL
