@@ -259,6 +259,8 @@ on_finished (SlJob          *job,
 void
 sl_conversation_abandon_answer (SlConversation *self)
 {
+  g_autoptr (SlConversation) alive = g_object_ref (self); /* the answer may hold the last reference */
+
   if (self->job == NULL)
     return;
   sl_job_stop (self->job);
