@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/sl-database-private.h"
+#include "app/sl-picture-files.h"
 #include "app/sl-search-text.h"
 
 #define TOKEN_BYTES    12
@@ -44,6 +45,22 @@ sl_database_list (SlDatabase  *self,
     return g_steal_pointer (&list);
   g_propagate_error (error, g_steal_pointer (&failure));
   return NULL;
+}
+
+gint64
+sl_database_get_last_id (SlDatabase *self)
+{
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (sqlite3_stmt) statement =
+    sl_sql_prepare (self, &failure,
+                    "SELECT max(coalesce((SELECT max(id) FROM conversation), 0), coalesce((SELECT max(id) FROM message), 0),"
+                    " coalesce((SELECT max(id) FROM box), 0))", "");
+  gint64 last = 0;
+
+  /* Where it cannot be read, the clock is all there is; the next write says what is wrong. */
+  if (statement != NULL && sl_sql_next (self, statement, &failure))
+    last = sqlite3_column_int64 (statement, 0);
+  return last < G_MAXINT64 / 2 ? last : 0;
 }
 
 SlSummaryRecord *
@@ -92,10 +109,10 @@ read_message (sqlite3_stmt         *statement,
   message->conversation = record->id;
   message->parent = sqlite3_column_int64 (statement, 1);
   message->ordinal = sqlite3_column_int (statement, 2);
-  message->role = sqlite3_column_int (statement, 3);
+  message->role = CLAMP (sqlite3_column_int (statement, 3), SL_ROLE_SYSTEM, SL_ROLE_ASSISTANT);
   message->mode = CLAMP (sqlite3_column_int (statement, 4), 0, SL_N_MODES - 1);
-  message->raw = sqlite3_column_int (statement, 5);
-  message->status = sqlite3_column_int (statement, 6);
+  message->raw = sqlite3_column_int (statement, 5) != 0;
+  message->status = CLAMP (sqlite3_column_int (statement, 6), SL_MESSAGE_COMPLETE, SL_MESSAGE_INTERRUPTED);
   message->created = sqlite3_column_int64 (statement, 7);
   message->box_picture = sl_sql_dup_text_or_null (statement, 8);
   g_ptr_array_add (record->messages, message);
@@ -111,11 +128,18 @@ read_part (sqlite3_stmt    *statement,
   part->text = sl_sql_dup_text_or_null (statement, 2);
   part->sha256 = sl_sql_dup_text_or_null (statement, 3);
   part->name = sl_sql_dup_text_or_null (statement, 4);
-  part->detail = sqlite3_column_int (statement, 5);
+  part->detail = sqlite3_column_int (statement, 5) == SL_DETAIL_LOW ? SL_DETAIL_LOW : SL_DETAIL_AUTO;
   part->mime_type = sl_sql_dup_text_or_null (statement, 6);
   part->extension = sl_sql_dup_text_or_null (statement, 7);
   part->width = sqlite3_column_int (statement, 8);
   part->height = sqlite3_column_int (statement, 9);
+  if (part->kind == SL_PART_PICTURE && !sl_picture_files_valid_name (part->sha256, part->extension))
+    {
+      /* A damaged row must not lead to a file outside of the folder: the name that the user knows is what is left. */
+      part->kind = SL_PART_TEXT;
+      g_free (part->text);
+      part->text = g_strdup (part->name != NULL ? part->name : "");
+    }
   g_ptr_array_add (message->parts, part);
 }
 
@@ -177,7 +201,7 @@ read_generation (sqlite3_stmt    *statement,
   g->prefill_ms = sqlite3_column_double (statement, 21);
   g->first_token_ms = sqlite3_column_double (statement, 22);
   g->decode_ms = sqlite3_column_double (statement, 23);
-  g->stop = sqlite3_column_int (statement, 24);
+  g->stop = CLAMP (sqlite3_column_int (statement, 24), SL_STOP_NONE, SL_STOP_ERROR);
   g->error = sl_sql_dup_text_or_null (statement, 25);
   unpack_tokens (g->tokens, sqlite3_column_blob (statement, 26), sqlite3_column_bytes (statement, 26));
   sl_generation_free (message->generation);
@@ -198,7 +222,7 @@ read_box (sqlite3_stmt    *statement,
   box->label = sl_sql_dup_text (statement, 5);
   box->label_index = sqlite3_column_int (statement, 6);
   for (int i = 0; i < 4; i++)
-    box->coords[i] = sqlite3_column_int (statement, 7 + i);
+    box->coords[i] = CLAMP (sqlite3_column_int (statement, 7 + i), 0, 999);
   if (!sl_box_status_from_nick (status, &box->status))
     box->status = SL_BOX_REJECTED;
   box->reason = sl_sql_dup_text (statement, 12);

@@ -233,7 +233,10 @@ char *
 sl_sql_dup_text_or_null (sqlite3_stmt *statement,
                          int           column)
 {
-  return g_strdup ((const char *) sqlite3_column_text (statement, column));
+  const char *text = (const char *) sqlite3_column_text (statement, column);
+
+  /* SQLite keeps whatever bytes it was given; everything behind this point counts on UTF-8. */
+  return text != NULL ? g_utf8_make_valid (text, -1) : NULL;
 }
 
 char *

@@ -48,6 +48,9 @@ gboolean sl_database_sweep (SlDatabase *self, GError **error);
 
 /* Reads: (transfer full), tombstones left out. */
 GPtrArray *sl_database_list (SlDatabase *self, GError **error);
+/* The highest id of a conversation, message or box, deleted ones included; 0 if there is none. A clock that was set back must not
+ * make ids that are older than those of the messages before. */
+gint64 sl_database_get_last_id (SlDatabase *self);
 SlSummaryRecord *sl_database_get_summary (SlDatabase *self, gint64 conversation, GError **error);
 SlConversationRecord *sl_database_load (SlDatabase *self, gint64 conversation, GError **error);
 GPtrArray *sl_database_search (SlDatabase *self, const char *query, guint limit, GError **error);

@@ -411,6 +411,7 @@ sl_store_new (const char  *dir,
   self = g_object_new (SL_TYPE_STORE, NULL);
   self->dir = g_steal_pointer (&folder);
   self->database = database;
+  self->last_id = sl_database_get_last_id (database);
   self->thread = g_thread_new ("sightline-store", writer_main, self);
   push_write (self, write_op (run_sweep, 0));
   return self;
@@ -798,7 +799,7 @@ sl_store_purge (SlStore *self,
   g_return_if_fail (SL_IS_STORE (self));
 
   op = write_op (run_purge, 0);
-  op->second = seconds > 0 ? g_get_real_time () - seconds * G_USEC_PER_SEC : G_MAXINT64;
+  op->second = seconds > 0 ? g_get_real_time () - (gint64) seconds * G_USEC_PER_SEC : G_MAXINT64;
   push_write (self, op);
 }
 
