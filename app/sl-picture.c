@@ -186,6 +186,13 @@ set_too_many_pixels (const char             *name,
                name, width, height, (double) width * height / 1e6, limits->max_pixels / 1e6);
 }
 
+static void
+set_no_memory (const char  *name,
+               GError     **error)
+{
+  g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_MEMORY, _("There is not enough memory to open “%s”."), name);
+}
+
 /* A loader's own words, as the end of a sentence of ours. */
 static void
 set_broken (Decode     *decode,
@@ -283,7 +290,7 @@ decode_pixbuf (Decode  *decode,
 {
   g_autoptr(GdkPixbufLoader) loader = NULL;
   g_autoptr(GError) cause = NULL;
-  GdkPixbuf *pixbuf;
+  GdkPixbuf *pixbuf, *upright;
   const guint8 *data;
   gsize size;
   gboolean fed;
@@ -330,7 +337,11 @@ decode_pixbuf (Decode  *decode,
       return NULL;
     }
 
-  return gdk_pixbuf_apply_embedded_orientation (pixbuf);
+  upright = gdk_pixbuf_apply_embedded_orientation (pixbuf);
+  if (upright == NULL)
+    set_no_memory (decode->name, error);
+
+  return upright;
 }
 
 /* Drops the fourth byte of every pixel, or lays it over white. */
@@ -384,13 +395,6 @@ take_pixels (SlPicture  *self,
   convert_rows (pixbuf, over_white, rgb);
   self->rgb = g_bytes_new_take (rgb, size);
   return TRUE;
-}
-
-static void
-set_no_memory (const char  *name,
-               GError     **error)
-{
-  g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_MEMORY, _("There is not enough memory to open “%s”."), name);
 }
 
 static SlPicture *
