@@ -197,7 +197,10 @@ start_timer (SlEngine *self)
 static void
 sl_engine_dispose (GObject *object)
 {
-  sl_engine_shutdown (SL_ENGINE (object));
+  SlEngine *self = SL_ENGINE (object);
+
+  sl_engine_shutdown (self);
+  destroy_source (&self->timer); /* of a job that was submitted after the shutdown */
   G_OBJECT_CLASS (sl_engine_parent_class)->dispose (object);
 }
 
