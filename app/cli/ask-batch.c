@@ -181,13 +181,15 @@ is_blank (const char *text)
 }
 
 static CliStatus
-run_lines (const Batch *batch,
-           FILE        *in)
+run_lines (const Batch     *batch,
+           FILE            *in,
+           const char      *path,
+           const CliOutput *output)
 {
   CliStatus worst = CLI_OK;
   char *text = NULL;
   size_t capacity = 0;
-  ssize_t length;
+  ssize_t length = 0;
   gsize index = 0, n_failed = 0;
 
   while (!cli_cancel && (length = getline (&text, &capacity, in)) >= 0)
@@ -205,6 +207,14 @@ run_lines (const Batch *batch,
     }
 
   free (text);
+  if (length < 0 && !feof (in))
+    {
+      g_autofree char *reason = g_strdup (g_strerror (errno));
+      g_autofree char *name = g_filename_display_name (path);
+
+      cli_fail (output, CLI_INPUT, _("“%s” cannot be read: %s."), name, reason);
+      worst = MAX (worst, CLI_INPUT);
+    }
   if (n_failed > 0)
     cli_fail (NULL, worst, _("%zu of %zu lines could not be answered."), n_failed, index);
 
@@ -233,7 +243,7 @@ cli_ask_batch (vl2_engine            *engine,
       return cli_fail (output, CLI_INPUT, _("“%s” cannot be read: %s."), name, g_strerror (errno));
     }
 
-  status = run_lines (&batch, in);
+  status = run_lines (&batch, in, path, output);
   if (!from_stdin)
     fclose (in);
 

@@ -170,6 +170,7 @@ cli_check_utf8 (const char  *text,
                 const char  *what,
                 GError     **error)
 {
+  const char *first = text;
   const char *bad = NULL;
 
   /* A NUL is a character like any other here. */
@@ -177,7 +178,7 @@ cli_check_utf8 (const char  *text,
     {
       if (length < 0 || bad >= text + length || *bad != '\0')
         {
-          cli_set_error (error, CLI_USAGE, _("%s is not valid UTF-8 (byte %zu)."), what, (size_t) (bad - text));
+          cli_set_error (error, CLI_USAGE, _("%s is not valid UTF-8 (byte %zu)."), what, (size_t) (bad - first));
           return FALSE;
         }
       length -= bad + 1 - text;

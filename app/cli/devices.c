@@ -18,7 +18,11 @@ try_device (const char *model,
   const struct vl2_info *info;
 
   if (engine == NULL)
-    return json_pack ("{s:s,s:b,s:s}", "device", device, "available", FALSE, "reason", error->message);
+    {
+      g_autofree char *reason = g_utf8_make_valid (error->message, -1);
+
+      return json_pack ("{s:s,s:b,s:s}", "device", device, "available", FALSE, "reason", reason);
+    }
 
   info = vl2_engine_info (engine);
 

@@ -78,6 +78,7 @@ main (int    argc,
     }
 
   g_autofree char *name = g_utf8_make_valid (argv[1], -1);
+  const CliOutput output = { .json = g_strv_contains ((const char *const *) argv, "--json") };
 
-  return cli_fail (NULL, CLI_USAGE, _("There is no command “%s” (see “sightline-cli --help”)."), name);
+  return cli_fail (&output, CLI_USAGE, _("There is no command “%s” (see “sightline-cli --help”)."), name);
 }
