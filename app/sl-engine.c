@@ -444,7 +444,7 @@ sl_engine_measure (SlEngine  *self,
 
   g_return_val_if_fail (SL_IS_ENGINE (self), FALSE);
 
-  view = sl_prompt_view_new (prompt, FALSE, error);
+  view = sl_prompt_view_new (prompt, FALSE, NULL, error);
   if (view == NULL)
     return FALSE;
   engine = self->inference != NULL ? sl_inference_borrow (self->inference, capacity) : NULL;

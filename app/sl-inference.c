@@ -51,6 +51,7 @@ sl_ticket_new (SlPrompt *prompt)
   self->prompt = sl_prompt_ref (prompt);
   self->ring = sl_token_ring_new (RING_BYTES);
   self->generation = sl_generation_new ();
+  self->reading = g_cancellable_new ();
   atomic_init (&self->cancel, false);
   g_mutex_init (&self->lock);
   return self;
@@ -70,6 +71,7 @@ sl_ticket_unref (SlTicket *self)
     return;
   sl_prompt_unref (self->prompt);
   sl_token_ring_free (self->ring);
+  g_object_unref (self->reading);
   sl_generation_free (self->generation);
   g_mutex_clear (&self->lock);
   g_free (self);
@@ -86,7 +88,7 @@ sl_ticket_finish (SlTicket   *self,
   if (state == SL_JOB_FAILED)
     {
       g_free (self->generation->error);
-      self->generation->error = g_strdup (reason);
+      self->generation->error = reason != NULL ? g_utf8_make_valid (reason, -1) : NULL;
       self->generation->stop = SL_STOP_ERROR;
     }
   else if (state == SL_JOB_STOPPED)
@@ -193,14 +195,21 @@ empty_queue (SlInference *self,
     }
 }
 
+/* Wherever it is: in the engine, waiting for room in the ring, or still reading pictures. */
+static void
+cancel_ticket (SlTicket *ticket)
+{
+  atomic_store (&ticket->cancel, true);
+  sl_token_ring_release (ticket->ring);
+  g_cancellable_cancel (ticket->reading);
+}
+
 static void
 cancel_running (SlInference *self)
 {
   atomic_store (&self->load_cancel, true);
-  if (self->running == NULL)
-    return;
-  atomic_store (&self->running->cancel, true);
-  sl_token_ring_release (self->running->ring);
+  if (self->running != NULL)
+    cancel_ticket (self->running);
 }
 
 static void
@@ -209,7 +218,9 @@ set_state (SlInference   *self,
            const char    *error_text)
 {
   self->state = state;
-  set_text (&self->error_text, error_text);
+  g_free (self->error_text);
+  /* A path in it may hold any bytes. */
+  self->error_text = error_text != NULL ? g_utf8_make_valid (error_text, -1) : NULL;
   if (state != SL_ENGINE_READY)
     g_clear_pointer (&self->info, sl_model_info_free);
 }
@@ -501,9 +512,11 @@ answer (SlInference *self,
         vl2_error   *err)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (SlPromptView) view = sl_prompt_view_new (ticket->prompt, TRUE, &error);
+  g_autoptr (SlPromptView) view = sl_prompt_view_new (ticket->prompt, TRUE, ticket->reading, &error);
   vl2_status status;
 
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return VL2_CANCELLED;
   if (view == NULL)
     {
       g_strlcpy (err->text, error->message, sizeof err->text);
@@ -699,8 +712,7 @@ sl_inference_stop (SlInference *self,
                    SlTicket    *ticket)
 {
   g_mutex_lock (&self->lock);
-  atomic_store (&ticket->cancel, true);
-  sl_token_ring_release (ticket->ring);
+  cancel_ticket (ticket);
   if (g_queue_remove (&self->queue, ticket))
     {
       sl_ticket_finish (ticket, SL_JOB_STOPPED, NULL);

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <gio/gio.h>
+
 #include "app/sl-engine.h"
 #include "app/sl-token-ring.h"
 #include "engine/vl2.h"
@@ -21,6 +23,7 @@ typedef struct
   SlPrompt *prompt;
   SlTokenRing *ring;
   vl2_cancel cancel;
+  GCancellable *reading; /* the same for pictures that are read from files */
 
   GMutex lock;
   SlJobStatus status;

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <gio/gio.h>
+
 #include "app/sl-prompt.h"
 #include "engine/vl2.h"
 
@@ -13,7 +15,7 @@ G_BEGIN_DECLS
 typedef struct _SlPromptView SlPromptView;
 
 /* load_files: pictures that are still files are decoded (blocks); else they are left out. The view keeps the prompt alive. */
-SlPromptView *sl_prompt_view_new (SlPrompt *prompt, gboolean load_files, GError **error);
+SlPromptView *sl_prompt_view_new (SlPrompt *prompt, gboolean load_files, GCancellable *cancellable, GError **error);
 void sl_prompt_view_free (SlPromptView *self);
 const vl2_conversation *sl_prompt_view_get (const SlPromptView *self);
 /* Calls for each picture in order. */

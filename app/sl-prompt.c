@@ -194,6 +194,7 @@ static gboolean
 append_picture (SlPromptView  *self,
                 const Part    *part,
                 gboolean       load_files,
+                GCancellable  *cancellable,
                 GError       **error)
 {
   g_autoptr (SlPicture) picture = part->picture != NULL ? g_object_ref (part->picture) : NULL;
@@ -204,7 +205,7 @@ append_picture (SlPromptView  *self,
     {
       g_autoptr (GFile) file = g_file_new_for_path (part->path);
 
-      picture = sl_picture_new_from_file (file, NULL, error);
+      picture = sl_picture_new_from_file (file, cancellable, error);
       if (picture == NULL)
         return FALSE;
     }
@@ -221,6 +222,7 @@ static gboolean
 append_parts (SlPromptView   *self,
               const Message  *message,
               gboolean        load_files,
+              GCancellable   *cancellable,
               GError        **error)
 {
   for (guint p = 0; p < message->parts->len; p++)
@@ -230,16 +232,17 @@ append_parts (SlPromptView   *self,
 
       if (part->text != NULL)
         g_array_append_val (self->parts, text);
-      else if (!append_picture (self, part, load_files, error))
+      else if (!append_picture (self, part, load_files, cancellable, error))
         return FALSE;
     }
   return TRUE;
 }
 
 SlPromptView *
-sl_prompt_view_new (SlPrompt  *prompt,
-                    gboolean   load_files,
-                    GError   **error)
+sl_prompt_view_new (SlPrompt      *prompt,
+                    gboolean       load_files,
+                    GCancellable  *cancellable,
+                    GError       **error)
 {
   g_autoptr (SlPromptView) self = g_new0 (SlPromptView, 1);
   gsize first = 0;
@@ -253,7 +256,7 @@ sl_prompt_view_new (SlPrompt  *prompt,
     {
       const Message *message = &g_array_index (prompt->messages, Message, m);
 
-      if (!append_parts (self, message, load_files, error))
+      if (!append_parts (self, message, load_files, cancellable, error))
         return NULL;
       self->messages[m].role = (vl2_role) message->role;
       self->messages[m].n_parts = self->parts->len - first;
