@@ -354,6 +354,42 @@ test_delete_message (void)
   app_test_remove_dir (dir);
 }
 
+/* More turns than SQLite goes down a chain of cascades. */
+#define N_LONG 1500
+
+static void
+test_purge_long (void)
+{
+  char *dir = app_test_make_dir ();
+  SlDatabase *database = open_database (dir);
+  g_autoptr (GError) error = NULL;
+  guint purged;
+
+  put_conversation (database, 1, "");
+  put_text (database, 10000, 1, 0, SL_ROLE_USER, "first");
+  g_assert_true (sl_sql_exec (database,
+                              "INSERT INTO message(id, conversation, parent, ordinal, role, mode, raw, status, created)"
+                              " WITH RECURSIVE n(i) AS (SELECT 10001 UNION ALL SELECT i + 1 FROM n LIMIT " G_STRINGIFY (N_LONG) ")"
+                              " SELECT i, 1, i - 1, 0, 1, 0, 0, 0, 0 FROM n", &error));
+  g_assert_cmpuint (count_messages (database), ==, N_LONG + 1);
+
+  g_assert_true (sl_database_delete_message (database, 10001, NULL));
+  g_assert_true (sl_database_purge (database, G_MAXINT64, &purged, &error));
+  g_assert_cmpuint (purged, ==, N_LONG);
+  g_assert_cmpuint (count_messages (database), ==, 1);
+
+  g_assert_true (sl_sql_exec (database,
+                              "INSERT INTO message(id, conversation, parent, ordinal, role, mode, raw, status, created)"
+                              " WITH RECURSIVE n(i) AS (SELECT 10001 UNION ALL SELECT i + 1 FROM n LIMIT " G_STRINGIFY (N_LONG) ")"
+                              " SELECT i, 1, i - 1, 0, 1, 0, 0, 0, 0 FROM n", &error));
+  g_assert_true (sl_database_delete_conversation (database, 1, NULL));
+  g_assert_true (sl_database_purge (database, G_MAXINT64, NULL, &error));
+  g_assert_no_error (error);
+  assert_sound (database);
+  sl_database_close (database);
+  app_test_remove_dir (dir);
+}
+
 static void
 test_sweep (void)
 {
@@ -732,6 +768,7 @@ main (int    argc,
   g_test_add_func ("/database/search", test_search);
   g_test_add_func ("/database/delete-undo-purge", test_delete_undo_purge);
   g_test_add_func ("/database/delete-message", test_delete_message);
+  g_test_add_func ("/database/purge-long", test_purge_long);
   g_test_add_func ("/database/sweep", test_sweep);
   g_test_add_func ("/database/check", test_check);
   g_test_add_func ("/database/newer-schema", test_newer_schema);
