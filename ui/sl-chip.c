@@ -41,17 +41,16 @@ sl_chip_snapshot (GtkWidget   *widget,
                   GtkSnapshot *snapshot)
 {
   SlChip *self = SL_CHIP (widget);
-  int width = gtk_widget_get_width (widget);
-  int height = gtk_widget_get_height (widget);
+  graphene_rect_t bounds;
 
-  if (self->colored)
+  /* Padding included: a widget's own coordinates begin inside of it. */
+  if (self->colored && gtk_widget_compute_bounds (widget, widget, &bounds))
     {
       gboolean lit = sl_box_model_is_label_lit (self->model, self->label_index);
       GdkRGBA color = { self->color.red, self->color.green, self->color.blue, lit ? 0.45 : 0.2 };
-      graphene_rect_t bounds = GRAPHENE_RECT_INIT (0, 0, width, height);
       graphene_rect_t badge;
 
-      append_rounded (snapshot, &bounds, height / 2.f, &color);
+      append_rounded (snapshot, &bounds, bounds.size.height / 2.f, &color);
       if (gtk_widget_compute_bounds (GTK_WIDGET (self->number), widget, &badge))
         {
           color.alpha = 1;

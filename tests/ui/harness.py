@@ -18,6 +18,8 @@ import time
 import traceback
 
 DEADLINE = float(os.environ.get("SIGHTLINE_TEST_DEADLINE", "30"))
+# AT-SPI counts from inside the frame that libadwaita draws around a window.
+FRAME = 5
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -276,7 +278,7 @@ class App:
         """x, y, width, height on the display."""
         rect = node.queryComponent().getExtents(self.pyatspi.WINDOW_COORDS)
         dx, dy = self.window_origin()
-        return rect.x + dx, rect.y + dy, rect.width, rect.height
+        return rect.x + dx + FRAME, rect.y + dy + FRAME, rect.width, rect.height
 
     def middle(self, node):
         x, y, width, height = self.extents(node)

@@ -180,7 +180,7 @@ def test_rename_search_delete_undo():
         app.find("image", thumbnail("shapes-1.png"))
         ask(app, "What is there?")
         session.key("F2")
-        app.find("push button", "Rename")
+        app.find("push button", ".*Rename")
         session.key("ctrl+a")
         session.type("Lighthouse")
         session.key("Return")
