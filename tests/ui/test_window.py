@@ -183,10 +183,13 @@ def test_rename_search_delete_undo():
         # Without a window manager the dialog gets no key events.
         app.find("text", "Title").queryEditableText().setTextContents("Lighthouse")
         app.press(".*Rename")
-        wait_for("the new title", lambda: app.has("frame", "Lighthouse"))
+        wait_for("the new title", lambda: app.has("label", "Lighthouse"))
 
+        # A window manager would give the focus back when the dialog closes.
+        session.xdotool("search", "--onlyvisible", "--name", "^Lighthouse$", "windowfocus")
+        app.focus_composer()
         session.key("ctrl+n")
-        wait_for("a fresh conversation", lambda: app.has("frame", "New Conversation"))
+        wait_for("a fresh conversation", lambda: app.has("label", "New Conversation"))
         session.key("ctrl+f")
         app.find("text", "Search conversations")
         session.type("zzzz")
@@ -199,12 +202,12 @@ def test_rename_search_delete_undo():
         # Back into it, then delete and undo.
         x, y = app.middle(app.find("label", "Lighthouse"))
         session.click(x, y)
-        wait_for("the conversation", lambda: app.has("frame", "Lighthouse"))
+        wait_for("the conversation", lambda: app.has("label", "Lighthouse"))
         session.key("F10")
         app.find("menu item", "Delete Conversation").queryAction().doAction(0)
-        wait_for("a fresh conversation", lambda: app.has("frame", "New Conversation"))
+        wait_for("a fresh conversation", lambda: app.has("label", "New Conversation"))
         app.press("Undo")
-        wait_for("the conversation", lambda: app.has("frame", "Lighthouse"))
+        wait_for("the conversation", lambda: app.has("label", "Lighthouse"))
         app.close()
         quiet(app)
 
