@@ -190,7 +190,7 @@ read_prompt (const Options  *options,
 
   if (strlen (text) != length)
     {
-      cli_set_error (error, CLI_USAGE, "%s", _("The prompt contains a NUL character."));
+      cli_set_error (error, CLI_INPUT, "%s", _("The prompt contains a NUL character."));
       return NULL;
     }
 

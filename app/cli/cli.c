@@ -178,7 +178,7 @@ cli_check_utf8 (const char  *text,
     {
       if (length < 0 || bad >= text + length || *bad != '\0')
         {
-          cli_set_error (error, CLI_USAGE, _("%s is not valid UTF-8 (byte %zu)."), what, (size_t) (bad - first));
+          cli_set_error (error, CLI_INPUT, _("%s is not valid UTF-8 (byte %zu)."), what, (size_t) (bad - first));
           return FALSE;
         }
       length -= bad + 1 - text;

@@ -172,12 +172,12 @@ def typed_control_tokens_stay_literal():
 @test
 def invalid_utf8():
     for command in (["tokenize"], ["ask", "-"]):
-        run(*command, stdin=b"ok \xff\xfe", want=USAGE)
+        run(*command, stdin=b"ok \xff\xfe", want=INPUT)
         assert "UTF-8" in run.stderr
-    run("ask", b"caf\xe9", want=USAGE)
+    run("ask", b"caf\xe9", want=INPUT)
     assert "UTF-8" in run.stderr
-    run("ask", b"\xed\xa0\x80 surrogate", want=USAGE)
-    run("ask", "-", stdin=b"a\0b", want=USAGE)
+    run("ask", b"\xed\xa0\x80 surrogate", want=INPUT)
+    run("ask", "-", stdin=b"a\0b", want=INPUT)
 
 
 @test
