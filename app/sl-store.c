@@ -166,11 +166,6 @@ settle_write (SlStore *self,
       g_queue_pop_head (&self->writes);
       op_free (op);
     }
-  if (refused)
-    {
-      g_warning ("%s", error->message);
-      g_clear_error (&error);
-    }
   g_clear_error (&self->failure);
   self->failure = error;
   post_news (self);
@@ -823,7 +818,17 @@ run_list (SlDatabase *database,
 {
   GError *error = NULL;
   GPtrArray *list = sl_database_list (database, &error);
+  SlStore *self = g_task_get_source_object (op->task);
 
+  /* A history that cannot be listed would look empty: the sentence has to reach the banner. */
+  if (error != NULL)
+    {
+      g_mutex_lock (&self->lock);
+      g_clear_error (&self->failure);
+      self->failure = g_error_copy (error);
+      post_news (self);
+      g_mutex_unlock (&self->lock);
+    }
   return_result (op, list, (GDestroyNotify) g_ptr_array_unref, error);
 }
 
