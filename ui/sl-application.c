@@ -145,7 +145,7 @@ open_store (SlApplication *self)
     return;
   self->store = sl_store_new_temporary (&temporary_error);
   /* Translators: why the history cannot be opened */
-  self->store_error = g_strdup_printf (_("%s Conversations of this run will not be kept."),
+  self->store_error = g_strdup_printf (_("%s. Conversations of this run will not be kept."),
                                        error->message);
   if (self->store == NULL)
     {
