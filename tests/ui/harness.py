@@ -47,8 +47,9 @@ def check(truth, what):
 class Session:
     """Display, bus and home. Use as a context manager."""
 
-    def __init__(self, size="1280x800", environment=None):
+    def __init__(self, size="1280x800", environment=None, window_manager=False):
         self.size = size
+        self.window_manager = window_manager  # dialogs need one to get the keyboard and give it back
         self.processes = []
         self.extra = environment or {}
         self.outputs = os.environ.get("SIGHTLINE_TEST_OUTPUT")
@@ -59,6 +60,8 @@ class Session:
             self._start_display()
             self._start_bus()
             self._start("xcompmgr", stderr=subprocess.DEVNULL)
+            if self.window_manager:
+                self._start("openbox", stderr=subprocess.DEVNULL)
         except BaseException:
             self.__exit__(None, None, None)
             raise

@@ -175,18 +175,16 @@ def test_restart():
 
 
 def test_rename_search_delete_undo():
-    with Session() as session:
+    with Session(window_manager=True) as session:
         app = App(session, sample("shapes-1.png"))
         app.find("image", thumbnail("shapes-1.png"))
         ask(app, "What is there?")
         session.key("F2")
-        # Without a window manager the dialog gets no key events.
         app.find("text", "Title").queryEditableText().setTextContents("Lighthouse")
         app.press(".*Rename")
         wait_for("the new title", lambda: app.has("label", "Lighthouse"))
 
-        # A window manager would give the focus back when the dialog closes.
-        session.xdotool("search", "--onlyvisible", "--name", "^Lighthouse$", "windowfocus")
+        app.gone("dialog", "Rename Conversation")
         app.focus_composer()
         session.key("ctrl+n")
         wait_for("a fresh conversation", lambda: app.has("label", "New Conversation"))
