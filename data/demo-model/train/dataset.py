@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Pre-rendered training pictures on disk, and the arrays that training reads from them.
 
-`dataset.py --out DIR --first A --last B` renders shards A..B-1 of 2,000 pictures each (seed 1).  Shard k holds scenes k*2000 …, shards from 100 on hold scenes
-with many words; validation
-uses seed 2 and the held-out set seed 3, so no picture is ever shared.
+`dataset.py --out DIR --first A --last B` renders shards A..B-1 of 2,000 pictures each (seed 1).  Shard k holds scenes k*2000 ..., shards from
+100 on hold scenes with many words.  Validation uses seed 2 and the held-out set seed 3, so no picture is ever shared.
 """
 import argparse
 import os
@@ -88,6 +87,8 @@ if __name__ == "__main__":
     ap.add_argument("--seed", type=int, default=1)
     a = ap.parse_args()
     os.makedirs(a.out, exist_ok=True)
+    if a.seed != 1:
+        SHARD = 600
     for shard in range(a.first, a.last):
         if not os.path.isdir(os.path.join(a.out, f"shard-{a.seed}-{shard}")):
             write(a.out, shard, a.seed)

@@ -108,8 +108,8 @@ def build(seed, count, renderer):
     return items
 
 
-def by_model(folder, items):
-    torch.set_num_threads(2)
+def by_model(folder, items, threads=1):
+    torch.set_num_threads(threads)
     text = Text(os.path.join(folder, "tokenizer.json"))
     model = DemoModel(len(text))
     export.load_into(model, folder)
@@ -122,8 +122,8 @@ def answers_of(model, text, items):
         groups[R.grid_of(*img.size)].append(i)
     results = [None] * len(items)
     for grid, members in groups.items():
-        for k in range(0, len(members), 8):
-            part = members[k:k + 8]
+        for k in range(0, len(members), 12):
+            part = members[k:k + 12]
             texts, _ = answer(model, text, [(R.tiles_of(items[i][1], grid), grid) for i in part], [[x["user"] for x in items[i][2]] for i in part])
             at = 0
             for i in part:
@@ -166,13 +166,18 @@ def main():
     ap.add_argument("--seed", type=int, default=3)
     ap.add_argument("--count", type=int, default=1000)
     ap.add_argument("--renderer", default="pillow")
+    ap.add_argument("--tasks", default="", help="comma-separated kinds of question; all when empty")
+    ap.add_argument("--threads", type=int, default=1)
     ap.add_argument("--cli")
     ap.add_argument("--jobs", type=int, default=2)
     ap.add_argument("--out", help="write the full table as JSON")
     ap.add_argument("--show", type=int, default=0, help="print this many wrong answers")
     a = ap.parse_args()
     items = build(a.seed, a.count, a.renderer)
-    results = by_cli(a.cli, a.model, items, a.jobs) if a.cli else by_model(a.model, items)
+    if a.tasks:
+        items = [(scene, img, [x for x in questions if x["task"] in a.tasks.split(",")]) for scene, img, questions in items]
+        items = [item for item in items if item[2]]
+    results = by_cli(a.cli, a.model, items, a.jobs) if a.cli else by_model(a.model, items, a.threads)
     table = report(items, results)
     for task, row in table.items():
         print(f"{task:9s} {row['score']:.3f}  (n {row['n']:.0f})  ", "  ".join(f"{k}: {v:.2f}" for k, v in row["by"].items()))

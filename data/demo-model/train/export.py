@@ -96,7 +96,8 @@ def load_into(model, folder):
 
 
 def from_state(path):
-    state = torch.load(path, map_location="cpu")["model"]
+    saved = torch.load(path, map_location="cpu")
+    state = saved.get("average", saved["model"])
     model = DemoModel(state["language.embed_tokens.weight"].shape[0])
     model.load_state_dict(state)
     return model

@@ -6,64 +6,57 @@ import torch.nn.functional as F
 from model import rope_table
 
 
-def _attend(layer, x, pos, keys, values, own_k, own_v, owner, where, mask):
+def _attend(layer, x, pos, cache, where, mask):
     """One layer over rows x [n, t, hidden]; writes this step's keys and values into the rows' cache at `where` [n, t]."""
     n, t, h = x.shape
     att = layer.self_attn
     cos, sin = rope_table(pos.reshape(-1), att.c["rope"], att.c["theta"])
     q, k, v = (a.view(n, t, *a.shape[1:]) for a in att.qkv(layer.input_layernorm(x).view(n * t, h), cos, sin))
     rows = torch.arange(n)[:, None].expand(n, t)
-    own_k[rows, where], own_v[rows, where] = k, v
-    full_k = torch.cat([keys[owner], own_k.transpose(1, 2)], 2)
-    full_v = torch.cat([values[owner], own_v.transpose(1, 2)], 2)
-    o = F.scaled_dot_product_attention(q.transpose(1, 2), full_k, full_v, attn_mask=mask).transpose(1, 2).reshape(n * t, -1)
-    x = x.view(n * t, h) + att.o_proj(o)
+    cache[0][rows, :, where], cache[1][rows, :, where] = k, v
+    seen = mask.shape[-1]
+    o = F.scaled_dot_product_attention(q.transpose(1, 2), cache[0][:, :, :seen], cache[1][:, :, :seen], attn_mask=mask)
+    x = x.view(n * t, h) + att.o_proj(o.transpose(1, 2).reshape(n * t, -1))
     return (x + layer.mlp(layer.post_attention_layernorm(x))).view(n, t, h)
 
 
 @torch.no_grad()
-def generate(model, prefix, owner, prompts, eos, limit=200):
+def generate(model, prefix, owner, prompts, eos, limit=180):
     """prefix [b, p, hidden]; prompts[i] (ids after the prefix) belongs to picture owner[i].  Returns the generated ids without EOS."""
     lang = model.language
     b, p, h = prefix.shape
     cos, sin = rope_table(torch.arange(p).repeat(b), lang.c["rope"], lang.c["theta"])
-    x, cache = prefix.reshape(b * p, h), []
+    x, n, longest = prefix.reshape(b * p, h), len(prompts), max(map(len, prompts))
+    owner, caches = torch.tensor(owner), []
     for layer in lang.layers:
         x, kv = layer(x, cos, sin, (b, p, 0, 0), None)
-        cache.append(kv)
-    n, longest = len(prompts), max(map(len, prompts))
+        caches.append([torch.cat([t[owner], t.new_zeros(n, t.shape[1], longest + limit, t.shape[3])], 2) for t in kv])
     length = torch.tensor([len(q) for q in prompts])
     ids = torch.tensor([q + [2] * (longest - len(q)) for q in prompts])
-    owner = torch.tensor(owner)
-    heads, room = lang.c["heads"], longest + limit
-    own = [(torch.zeros(n, room, heads, lang.c["nope"] + lang.c["rope"]), torch.zeros(n, room, heads, lang.c["v"])) for _ in lang.layers]
-    where = torch.arange(longest).expand(n, -1)
-    mask = torch.full((n, 1, longest, p + room), float("-inf"))
-    mask[..., :p] = 0
-    mask[:, 0, :, p:p + longest].masked_fill_(torch.ones(longest, longest, dtype=torch.bool).tril(), 0)
+    where = (p + torch.arange(longest)).expand(n, -1)
+    mask = torch.zeros(n, 1, longest, p + longest)
+    mask[..., p:].masked_fill_(~torch.ones(longest, longest, dtype=torch.bool).tril(), float("-inf"))
     x = lang.embed_tokens(ids)
-    for layer, (k, v), (ok, ov) in zip(lang.layers, cache, own):
-        x = _attend(layer, x, where + p, k, v, ok, ov, owner, where, mask)
+    for layer, cache in zip(lang.layers, caches):
+        x = _attend(layer, x, where, cache, where, mask)
     x = x[torch.arange(n), length - 1]
-    out, alive = [[] for _ in range(n)], torch.ones(n, dtype=torch.bool)
-    mask = torch.full((n, 1, 1, p + room), float("-inf"))
-    mask[..., :p] = 0
-    mask[:, 0, 0, p:].masked_fill_(torch.arange(room)[None] < length[:, None], 0)
-    for step in range(limit):
+    out, rows, at = [[] for _ in range(n)], torch.arange(n), p + length
+    for _ in range(limit):
         token = lang.lm_head(lang.norm(x)).argmax(-1)
-        for i in alive.nonzero()[:, 0].tolist():
-            if token[i] == eos:
-                alive[i] = False
-            else:
-                out[i].append(int(token[i]))
-        if not alive.any() or step + 1 == limit:
+        live = token != eos
+        for i, t in zip(rows[live].tolist(), token[live].tolist()):
+            out[i].append(t)
+        if not live.any():
             break
-        where = (length + step)[:, None]
-        mask[torch.arange(n), 0, 0, p + where[:, 0]] = 0
+        if not live.all():
+            rows, at, token = rows[live], at[live], token[live]
+            caches = [[t[live] for t in cache] for cache in caches]
+        mask = torch.zeros(len(rows), 1, 1, int(at.max()) + 1)
+        mask[:, 0, 0].masked_fill_(torch.arange(mask.shape[-1])[None] > at[:, None], float("-inf"))
         x = lang.embed_tokens(token)[:, None]
-        for layer, (k, v), (ok, ov) in zip(lang.layers, cache, own):
-            x = _attend(layer, x, where + p, k, v, ok, ov, owner, where, mask)
-        x = x[:, 0]
+        for layer, cache in zip(lang.layers, caches):
+            x = _attend(layer, x, at[:, None], cache, at[:, None], mask)
+        x, at = x[:, 0], at + 1
     return out
 
 

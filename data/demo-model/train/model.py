@@ -13,8 +13,8 @@ from torch import nn
 
 CONFIG = {
     "vision": {"width": 144, "layers": 5, "heads": 6, "mlp": 396, "patch": 10, "image": 92},
-    "hidden": 176, "layers": 6, "heads": 6, "nope": 16, "rope": 12, "v": 28, "kv_rank": 72,
-    "dense_inter": 360, "moe_inter": 88, "experts": 6, "top_k": 2, "shared": 2, "scale": 2.0, "theta": 10000.0, "eps": 1e-6,
+    "hidden": 136, "layers": 5, "heads": 4, "nope": 18, "rope": 10, "v": 28, "kv_rank": 56,
+    "dense_inter": 280, "moe_inter": 72, "experts": 8, "top_k": 2, "shared": 2, "scale": 2.0, "theta": 10000.0, "eps": 1e-6,
 }
 CELL = 5  # image tokens per side of a tile
 
@@ -222,6 +222,7 @@ class Layer(nn.Module):
         self.self_attn = Attention(c)
         self.post_attention_layernorm = RMSNorm(c["hidden"], c["eps"])
         self.mlp = Mlp(c["hidden"], c["dense_inter"]) if dense else Moe(c)
+        self.keep, self.kept = False, None
 
     def forward(self, x, cos, sin, shape, mask):
         """x flat: b prefixes of p tokens, then b*r rows of l tokens.  mask [b*r, 1, l, p+l] is added to the rows' scores."""
@@ -230,6 +231,8 @@ class Layer(nn.Module):
         cut = b * p
         split = lambda t: (t[:cut].view(b, p, *t.shape[1:]).transpose(1, 2), t[cut:].view(b * r, l, *t.shape[1:]).transpose(1, 2))
         (qp, qr), (kp, kr), (vp, vr) = split(q), split(k), split(v)
+        if self.keep:
+            self.kept = qr, kp, kr
         op = F.scaled_dot_product_attention(qp, kp, vp, is_causal=True).transpose(1, 2).reshape(cut, -1)
         if r:
             wide = lambda t: t[:, None].expand(-1, r, -1, -1, -1).reshape(b * r, *t.shape[1:])

@@ -187,8 +187,9 @@ def none_of(n, lang):
     return f"图中没有{n}。" if lang == ZH else f"There is no {n} in the picture."
 
 
-def q(task, lang, mode, prompt, user, answer, **expect):
-    return {"task": task, "lang": lang, "mode": mode, "prompt": prompt, "user": user, "answer": answer, "expect": expect}
+def q(task, lang, mode, prompt, user, answer, about=None, **expect):
+    """`about` is the one object that the answer speaks of (training points the attention at it)."""
+    return {"task": task, "lang": lang, "mode": mode, "prompt": prompt, "user": user, "answer": answer, "about": about, "expect": expect}
 
 
 def found(scene, label, objects, canonical, lang):
@@ -294,7 +295,7 @@ def color_of(scene, rng, lang):
     else:
         user = pick(rng, [f"What color is the {text}?", f"What colour is the {text}?", f"Which color is the {text}?", f"what color is the {text}"])
         answer = f"It is {o['color']}."
-    return q("color", lang, "chat", user, user, answer, color=o["color"])
+    return q("color", lang, "chat", user, user, answer, o, color=o["color"])
 
 
 def shape_of(scene, rng, lang):
@@ -325,7 +326,7 @@ def shape_of(scene, rng, lang):
             answer = f"是<|ref|>{n}<|/ref|>{det(scene, [o])}。" if lang == ZH else f"It is <|ref|>{article(n)}<|/ref|>{det(scene, [o])}."
             return q("ground", lang, "ground", user, "<|grounding|>" + user, answer, boxes=[box999(scene, o)])
         answer = f"是{n}。" if lang == ZH else f"It is {article(n)}."
-        return q("shape", lang, "chat", user, user, answer, shape=o["shape"], color=o["color"])
+        return q("shape", lang, "chat", user, user, answer, o, shape=o["shape"], color=o["color"])
     return yes_no(scene, rng, lang)
 
 
@@ -407,7 +408,7 @@ def where(scene, rng, lang):
     x, y = mid(o)
     place = REGION[lang][min(2, int(3 * y / scene["height"]))][min(2, int(3 * x / scene["width"]))]
     answer = f"在{place}。" if lang == ZH else f"It is {place}."
-    return q("where", lang, "chat", user, user, answer, place=place)
+    return q("where", lang, "chat", user, user, answer, o, place=place)
 
 
 def groups_of(scene):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Stage 2: the whole model on questions about pictures.
 
-One step takes pictures of one tile grid; each picture is the prefix of two rows packed with independent questions.  Losses: next token on the
+One step takes pictures of one tile grid; each picture is the prefix of a row packed with independent questions.  Losses: next token on the
 answers (coordinates against a Gaussian around the true value that narrows), plus dense per-patch losses on the vision features, on the
 projected tokens and on the language model's third layer (there in coordinates of the whole picture).
 
@@ -10,23 +10,29 @@ train.py --data DIR --state FILE --minutes M [--vision FILE] [--init-from DIR]
 """
 import argparse
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections import defaultdict
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 import dataset
+import render as R
 import tasks
 from model import CONFIG, DemoModel, DenseHead, Moe, dense_loss, init_language, layout, total_dense
 from muon import Muon
 from train_vision import matrix_groups, tile_targets
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROW, ROWS = 176, 2
+ROW, ROWS = 176, 1
 TAP = 2
+POINT, POINTERS = 3, (0, 1)
 
 
 class Text:
@@ -52,20 +58,49 @@ class Text:
                 self.memo[s] = got
         return got
 
-    def segment(self, turns, lead):
-        """(ids, supervised flags, coordinate values or -1) of one or more turns that follow the pictures; `lead` joins them to the text."""
-        ids, sup, val = [], [], []
-        for k, (user, answer) in enumerate(turns):
-            head = self.ids((lead if k == 0 else "<|User|>: ") + user + "\n\n<|Assistant|>:")
-            body = self.ids(answer) + [self.eos]
-            inside = False
-            ids += head + body
-            sup += [False] * len(head) + [True] * len(body)
-            val += [-1] * len(head)
+    def segment(self, turns, lead, scene=None):
+        """(ids, supervised flags, coordinate values or -1, anchors) of one or more turns that follow the pictures; `lead` joins them to the
+        text.  A turn is a question of tasks.py.  An anchor is the object (and + 64 * (1 + character)) that a token speaks of, or -1."""
+        ids, sup, val, anchor = [], [], [], []
+        for k, x in enumerate(turns):
+            head = self.ids((lead if k == 0 else "<|User|>: ") + x["user"] + "\n\n<|Assistant|>:")
+            body = self.ids(x["answer"]) + [self.eos]
+            values, inside = [], False
             for t in body:
                 inside = t == self.det or (inside and t != self.end_det)
-                val.append(self.value.get(t, -1) if inside else -1)
-        return ids, sup, val
+                values.append(self.value.get(t, -1) if inside else -1)
+            ids += head + body
+            sup += [False] * len(head) + [True] * len(body)
+            val += [-1] * len(head) + values
+            anchor += [-1] * len(head) + self.anchors(x, body, values, scene)
+        return ids, sup, val, anchor
+
+    def anchors(self, x, body, values, scene):
+        out = [-1] * len(body)
+        if scene is None:
+            return out
+        objects = scene["objects"]
+        if x["about"] is not None:
+            out = [next(i for i, o in enumerate(objects) if o is x["about"])] * len(body)
+        at = [i for i, v in enumerate(values) if v >= 0]
+        if at:
+            boxes = {tuple(tasks.box999(scene, o)): i for i, o in enumerate(objects)}
+            for k in range(0, len(at) - 3, 4):
+                who = boxes.get(tuple(values[i] for i in at[k:k + 4]), -1)
+                for i in at[k:k + 4]:
+                    out[i] = who
+        elif x["task"] == "read":
+            at = 0
+            for word in x["expect"]["text"]:
+                who = next(i for i, o in enumerate(objects) if o["kind"] == "text" and o["text"] == word)
+                for c in [word] if word.isdigit() else word:
+                    token = self.ids(c)[0]
+                    while at < len(body) and body[at] != token:
+                        at += 1
+                    if at < len(body):
+                        out[at] = who if word.isdigit() else who + 64 * (1 + R.CHARS.index(c))
+                        at += 1
+        return out
 
 
 class Pictures:
@@ -99,6 +134,7 @@ class Pictures:
 
 
 SINGLE = [((1, 1), 27), ((2, 2), 33), ((2, 1), 10), ((1, 2), 10), ((3, 1), 6), ((1, 3), 6), ((4, 1), 4), ((1, 4), 4)]
+EASY = [((1, 1), 50), ((2, 2), 20), ((2, 1), 8), ((1, 2), 8), ((3, 1), 4), ((1, 3), 4), ((4, 1), 3), ((1, 4), 3)]
 PAIRS = [((1, 1), (1, 1)), ((1, 1), (2, 2)), ((2, 2), (2, 2)), ((2, 1), (2, 1)), ((1, 2), (1, 1)), ((2, 2), (2, 1)), ((3, 1), (1, 1))]
 
 
@@ -112,33 +148,32 @@ def choose(rng, weighted):
 
 
 def pack(text, rng, make, rows, length):
-    """Fills `rows` rows with segments from make(); returns ids, offsets, segment numbers, supervised, coordinate values."""
+    """Fills `rows` rows with segments from make(); returns ids, offsets, segment numbers, supervised, coordinate values, anchors."""
     ids = np.full((rows, length), 2, np.int64)
     off, seg = np.zeros((rows, length), np.int64), np.full((rows, length), -1, np.int64)
     sup, val = np.zeros((rows, length), bool), np.full((rows, length), -1, np.int64)
+    anchor = np.full((rows, length), -1, np.int64)
     used, fails, number = [0] * rows, 0, 0
     while fails < 3:
-        a, s, v = make()
+        a, s, v, who = make()
         place = [r for r in range(rows) if used[r] + len(a) <= length]
         if not place:
             fails += 1
             continue
         r = place[0]
         sl = slice(used[r], used[r] + len(a))
-        ids[r, sl], off[r, sl], seg[r, sl], sup[r, sl], val[r, sl] = a, np.arange(len(a)), number, s, v
+        ids[r, sl], off[r, sl], seg[r, sl], sup[r, sl], val[r, sl], anchor[r, sl] = a, np.arange(len(a)), number, s, v, who
         used[r] += len(a)
         number += 1
-    return ids, off, seg, sup, val
+    return ids, off, seg, sup, val, anchor
 
 
 def single_questions(text, rng, scene, mix):
     def make():
-        x = tasks.ask(scene, rng, mix=mix)
-        turns = [(x["user"], x["answer"])]
+        turns = [tasks.ask(scene, rng, mix=mix)]
         while rng.random() < 0.1:
-            x = tasks.ask(scene, rng, mix=mix)
-            turns.append((x["user"], x["answer"]))
-        return text.segment(turns, "\n" if rng.random() < 0.9 else "")
+            turns.append(tasks.ask(scene, rng, mix=mix))
+        return text.segment(turns, "\n" if rng.random() < 0.75 else "", scene)
     return make
 
 
@@ -149,19 +184,19 @@ def multi_questions(text, rng, scenes):
             x = tasks.in_context(scenes[0], scenes[1], rng, lang)
         else:
             x = tasks.compare(scenes, rng, lang)
-        return text.segment([(x["user"], x["answer"])], "\n")
+        return text.segment([x], "\n")
     return make
 
 
 class Batch:
     """Pictures and packed questions of one step.  kinds: one, two, three pictures, none."""
 
-    def __init__(self, pics, text, rng, mix, tokens):
-        u = rng.random()
+    def __init__(self, pics, text, rng, mix, tokens, easy=False):
+        u = rng.random() * (0.84 if easy else 1)
         self.count = 1 if u < 0.84 else 2 if u < 0.95 else 3 if u < 0.985 else 0
         self.grids, chosen = [], []
         if self.count == 1:
-            grid = choose(rng, SINGLE)
+            grid = choose(rng, EASY if easy else SINGLE)
             self.grids = [grid]
         elif self.count == 2:
             self.grids = list(PAIRS[rng.integers(len(PAIRS))])
@@ -186,7 +221,7 @@ class Batch:
             else:
                 make = lambda: self._blank(text, rng)
             packed.append(pack(text, rng, make, ROWS, ROW))
-        self.rows, self.off, self.seg, self.sup, self.val = (torch.from_numpy(np.stack(a)) for a in zip(*packed))
+        self.rows, self.off, self.seg, self.sup, self.val, self.anchor = (torch.from_numpy(np.stack(a)) for a in zip(*packed))
         self.size = size
         only = self.count == 3
         self.picks = [(k, pics.tiles(k, only)) for keys in chosen for k in keys]
@@ -213,15 +248,13 @@ class Batch:
         empty = {"objects": [], "width": 92, "height": 92}
         if rng.random() < 0.5:
             x = tasks.outside(empty, rng, lang)
-            user, answer = x["user"], x["answer"]
         else:
             fake = {"objects": [{"kind": "shape", "shape": tasks.pick(rng, list(tasks.SHAPE_ZH)), "color": tasks.pick(rng, list(tasks.COLOR_ZH)),
                                  "box": [9, 9, 40, 40]}], "width": 92, "height": 92}
             x = tasks.ask(fake, rng, lang=lang)
-            user, answer = x["user"], x["answer"]
-            if answer not in (tasks.REFUSE[lang], tasks.HELLO[lang]):
-                answer = tasks.NO_PICTURE[lang]
-        return text.segment([(user, answer)], "<|User|>: ")
+            if x["answer"] not in (tasks.REFUSE[lang], tasks.HELLO[lang]):
+                x["answer"] = tasks.NO_PICTURE[lang]
+        return text.segment([x], "<|User|>: ")
 
     def tiles(self, pics):
         return torch.from_numpy(np.concatenate([pics.shards[k[0]]["tiles"][t[0]:t[-1] + 1] for k, t in self.picks]))
@@ -302,6 +335,45 @@ def answer_loss(model, hidden, batch, text, sigma):
     return words * (1 - share) + coords * share, {"text": words.item(), "coord": coords.item(), "err": error}
 
 
+def pointer_loss(kept, batch, pics, heads):
+    """How little of the attention of `heads` goes from a token that is about to name something to the image tokens that show it."""
+    q, kp, kr = kept
+    l = ROW
+    anchor = batch.anchor.view(-1, l)
+    row, col = (anchor[:, 1:] >= 0).nonzero(as_tuple=True)
+    if not len(row):
+        return torch.zeros(())
+    who = anchor[row, col + 1]
+    pic = row // ROWS
+    at, tile, cell = Trainer._tap_index(batch)
+    oid = torch.stack([torch.from_numpy(pics.shards[k[0]]["oid"][t[0]:t[-1] + 1]) for k, t in batch.picks])
+    chars = torch.stack([torch.from_numpy(pics.shards[k[0]]["chars"][t[0]:t[-1] + 1]) for k, t in batch.picks])
+    n = oid.shape[1]
+    oid = quads((oid + 1).flatten(0, 1)).view(batch.size, n, 25, 4)[:, tile, cell]
+    chars = quads((chars + 1).flatten(0, 1)).view(batch.size, n, 25, 4, 2)[:, tile, cell]
+    shown = oid[pic] == (who % 64 + 1)[:, None, None]
+    letter = who // 64
+    shown &= (letter == 0)[:, None, None] | (chars[pic] == letter[:, None, None, None]).any(-1)
+    shown = shown.any(-1)
+    good = shown.any(-1)
+    row, col, pic, shown = row[good], col[good], pic[good], shown[good]
+    if not len(row):
+        return torch.zeros(())
+    p, loss = batch.prefix, 0.0
+    seg = batch.seg.view(-1, l)
+    own = (seg[row] == seg[row, col][:, None]) & (torch.arange(l)[None] <= col[:, None])
+    target = torch.zeros(len(row), p, dtype=torch.bool)
+    target[:, torch.tensor(at)] = shown
+    scale = q.shape[-1] ** -0.5
+    for h in heads:
+        qs = q[row, h, col] * scale
+        a = torch.einsum("nd,npd->np", qs, kp[:, h][pic])
+        b = torch.einsum("nd,nld->nl", qs, kr[:, h][row]).masked_fill(~own, -1e9)
+        total = torch.cat([a, b], 1).logsumexp(1)
+        loss = loss + (total - a.masked_fill(~target, -1e9).logsumexp(1)).mean()
+    return loss / len(heads)
+
+
 class Trainer:
     def __init__(self, a):
         self.a = a
@@ -320,9 +392,10 @@ class Trainer:
         groups = matrix_groups(rest, a.lr) + matrix_groups(vision, a.lr)
         for g, part in zip(groups, ("rest", "rest", "vision", "vision")):
             g["part"] = part
-        self.vision_params = [p for _, p in vision]
         self.opt = Muon(groups, a.lr)
         self.params = [p for g in groups for p in g["params"]]
+        self.frozen_params = [p for g in groups if g["part"] == "rest" for p in g["params"]]
+        self.model.language.layers[POINT].keep = True
         self.moes = [m for m in self.model.modules() if isinstance(m, Moe)]
         if os.path.exists(a.state):
             s = torch.load(a.state)
@@ -334,11 +407,15 @@ class Trainer:
         elif a.vision:
             s = torch.load(a.vision)
             self.model.vision.load_state_dict(s["vision"]), self.heads["vision"].load_state_dict(s["head"])
-        self.rng = np.random.default_rng(100 + self.step)
+        self.rank = int(os.environ.get("SL_RANK", 0))
+        self.rng = np.random.default_rng([100 + self.step, self.rank])
+        self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
+        if os.path.exists(a.state) and "average" in s:
+            self.average = s["average"]
         self.pics = Pictures(a.data)
 
     def save(self, spent):
-        s = {"model": self.model.state_dict(), "heads": self.heads.state_dict(), "opt": self.opt.state_dict(), "step": self.step, "spent": spent}
+        s = {"average": self.average, "model": self.model.state_dict(), "heads": self.heads.state_dict(), "opt": self.opt.state_dict(), "step": self.step, "spent": spent}
         torch.save(s, self.a.state + ".tmp")
         os.replace(self.a.state + ".tmp", self.a.state)
 
@@ -349,7 +426,7 @@ class Trainer:
         return tasks.MIX
 
     def one(self, minutes, sigma, frozen, vision_scale):
-        b = Batch(self.pics, self.text, self.rng, self.mix(minutes), self.a.tokens)
+        b = Batch(self.pics, self.text, self.rng, self.mix(minutes), self.a.tokens, minutes < self.a.easy_minutes)
         m, stats, extra = self.model, {}, 0.0
         features = None
         if b.count:
@@ -358,6 +435,10 @@ class Trainer:
         prefix, projected = b.prefix_embeddings(m, features)
         hidden, tapped, _ = m.language(prefix, b.rows, b.off + b.prefix, b.seg, TAP)
         loss, stats = answer_loss(m, hidden, b, self.text, sigma)
+        if b.count == 1 and self.a.pointer > 0:
+            pointing = pointer_loss(m.language.layers[POINT].kept, b, self.pics, POINTERS)
+            loss = loss + self.a.pointer * pointing
+            stats["point"] = float(pointing)
         if b.count and self.a.dense > 0:
             kind, color, box, center, mark, chars = b.targets(self.pics)
             if not frozen:
@@ -389,37 +470,61 @@ class Trainer:
             base += 1 if b.only_global or g == (1, 1) else 1 + g[0] * g[1]
         return at, tile, cell
 
+    def share(self, spent, params):
+        """Averages the gradients over the processes, adds up the experts' loads, and returns the first process's clock."""
+        if self.a.ranks == 1:
+            return spent
+        grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in params]
+        loads = [m.load.float() for m in self.moes]
+        clock = torch.tensor([spent if self.rank == 0 else 0.0])
+        flat = torch.cat([t.reshape(-1) for t in grads + loads + [clock]])
+        dist.all_reduce(flat)
+        at = 0
+        for p in params:
+            n = p.numel()
+            p.grad = flat[at:at + n].view_as(p) / self.a.ranks
+            at += n
+        for m in self.moes:
+            m.load = flat[at:at + len(m.load)]
+            at += len(m.load)
+        return flat[-1].item()
+
     def run(self):
         a, begun, saved, ema = self.a, time.time(), time.time(), {}
-        while True:
-            spent = self.spent + time.time() - begun
-            if spent > a.minutes * 60:
-                break
+        spent = self.spent
+        while spent <= a.minutes * 60:
             done, minutes = spent / (a.minutes * 60), spent / 60
             frozen = minutes < a.freeze_minutes
-            rate = a.lr * min(1, (self.step + 1) / 80) * min(1.0, 0.04 + (1 - done) / a.decay)
+            rate = a.lr * min(1, (self.step + 1) / 40) * min(1.0, 0.04 + (1 - done) / a.decay)
             for g in self.opt.param_groups:
                 g["lr"] = rate * (a.vision_lr if g["part"] == "vision" else 1)
             sigma = max(a.sigma_end, a.sigma * (1 - done / 0.7) + a.sigma_end * done / 0.7)
             self.opt.zero_grad(set_to_none=True)
-            stats = self.one(minutes, sigma, frozen, 0.5)
+            stats = self.one(minutes, sigma, frozen, a.vision_dense)
+            spent = self.share(self.spent + time.time() - begun, self.frozen_params if frozen else self.params)
             torch.nn.utils.clip_grad_norm_(self.params, 3.0)
             self.opt.step()
             for moe in self.moes:
-                moe.balance(0.002 if done < 0.8 else 0.0005)
+                moe.balance(0.003 if done < 0.8 else 0.0005)
             self.step += 1
+            if self.rank == 0:
+                with torch.no_grad():
+                    torch._foreach_lerp_(list(self.average.values()), list(self.model.state_dict().values()), a.average)
+            if self.step % 100 == 0:
+                self.pics.refresh()
+            if self.rank:
+                continue
             for k, v in stats.items():
-                ema[k] = ema.get(k, v) * 0.97 + 0.03 * v
-            if self.step % 25 == 0:
+                ema[k] = ema.get(k, v) * 0.9 + 0.1 * v
+            if self.step % 10 == 0:
                 loads = [(m.load.max() / m.load.float().mean()).item() for m in self.moes]
                 print(self.step, f"{spent:.0f}s lr {rate:.1e} sigma {sigma:.1f}", " ".join(f"{k} {v:.3f}" for k, v in ema.items()),
                       f"maxload {max(loads):.2f}", flush=True)
-            if self.step % 200 == 0:
-                self.pics.refresh()
             if time.time() - saved > 150:
                 self.save(spent)
                 saved = time.time()
-        self.save(spent)
+        if self.rank == 0:
+            self.save(spent)
 
 
 def arguments():
@@ -435,12 +540,28 @@ def arguments():
     ap.add_argument("--vision-lr", type=float, default=0.5)
     ap.add_argument("--decay", type=float, default=0.45, help="share of the time, at the end, in which the rate falls linearly")
     ap.add_argument("--dense", type=float, default=0.5)
+    ap.add_argument("--average", type=float, default=0.012, help="share of each step in the running average of the weights that is exported")
+    ap.add_argument("--vision-dense", type=float, default=1.0, help="weight of the vision tower's own dense losses beside the others")
+    ap.add_argument("--pointer", type=float, default=0.3, help="weight of the loss that points two heads at the object an answer speaks of")
     ap.add_argument("--sigma", type=float, default=25)
     ap.add_argument("--sigma-end", type=float, default=3)
     ap.add_argument("--tokens", type=int, default=7000)
-    ap.add_argument("--threads", type=int, default=2)
+    ap.add_argument("--threads", type=int, default=1)
+    ap.add_argument("--ranks", type=int, default=2, help="processes that share a step; one thread each beats one process with two threads")
     return ap.parse_args()
 
 
+def main():
+    a = arguments()
+    if a.ranks > 1 and "SL_RANK" not in os.environ:
+        sync = tempfile.mktemp(prefix="train-sync-")
+        procs = [subprocess.Popen([sys.executable, "-W", "ignore"] + sys.argv, env={**os.environ, "SL_RANK": str(r), "SL_SYNC": sync})
+                 for r in range(a.ranks)]
+        sys.exit(max(p.wait() for p in procs))
+    if a.ranks > 1:
+        dist.init_process_group("gloo", init_method="file://" + os.environ["SL_SYNC"], world_size=a.ranks, rank=int(os.environ["SL_RANK"]))
+    Trainer(a).run()
+
+
 if __name__ == "__main__":
-    Trainer(arguments()).run()
+    main()
