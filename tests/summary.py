@@ -10,7 +10,7 @@ import re
 import sys
 
 PASSED = {"OK", "EXPECTEDFAIL"}
-TAIL = 60
+TAIL = 40
 
 
 def read_log(build_dir):
@@ -26,8 +26,11 @@ def checks(test):
 
 
 def tail(test):
-    output = "\n".join(filter(None, [test.get("stdout"), test.get("stderr")])).rstrip().splitlines()
-    return "\n".join("    " + line for line in output[-TAIL:])
+    """The end of what a test said; its warnings come after its results and do not push them out."""
+    shown = []
+    for stream in ("stdout", "stderr"):
+        shown += (test.get(stream) or "").rstrip().splitlines()[-TAIL:]
+    return "\n".join("    " + line for line in shown)
 
 
 def main(build_dirs):
