@@ -245,23 +245,28 @@ class App:
 
     def _walk(self, node):
         yield node
-        for index in range(node.childCount):
-            child = node.getChildAtIndex(index)
+        count = 0
+        with contextlib.suppress(Exception):  # what goes away while it is read has no children
+            count = node.childCount
+        for index in range(count):
+            child = None
+            with contextlib.suppress(Exception):
+                child = node.getChildAtIndex(index)
             if child is not None:
                 yield from self._walk(child)
 
     def all(self, role=None, name=None):
         """Visible widgets, in order. name: a regular expression for the whole name."""
         found = []
-        with contextlib.suppress(Exception):  # the tree changes while it is read
-            for node in self._walk(self.root):
-                with contextlib.suppress(Exception):
-                    if role is not None and node.getRoleName() != role:
-                        continue
-                    if name is not None and not re.fullmatch(name, node.name or "", re.S):
-                        continue
-                    if node.getState().contains(self.pyatspi.STATE_VISIBLE):
-                        found.append(node)
+        check(self.process.poll() is None, f"the program ended with {self.process.returncode}")
+        for node in self._walk(self.root):
+            with contextlib.suppress(Exception):
+                if role is not None and node.getRoleName() != role:
+                    continue
+                if name is not None and not re.fullmatch(name, node.name or "", re.S):
+                    continue
+                if node.getState().contains(self.pyatspi.STATE_VISIBLE):
+                    found.append(node)
         return found
 
     def has(self, role=None, name=None):
@@ -287,13 +292,27 @@ class App:
         x, y, width, height = self.extents(node)
         return x + width // 2, y + height // 2
 
+    def windows(self):
+        """The program's windows on the display, dialogs included; none while one of them goes."""
+        check(self.process.poll() is None, f"the program ended with {self.process.returncode}")
+        search = subprocess.run(["xdotool", "search", "--onlyvisible", "--pid",
+                                 str(self.process.pid)], env=self.session.environment,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return [] if search.stderr else search.stdout.split()
+
     def window_origin(self):
-        found = subprocess.run(["xdotool", "search", "--onlyvisible", "--pid",
-                                str(self.process.pid)],
-                               env=self.session.environment, stdout=subprocess.PIPE,
-                               text=True).stdout.split()
-        check(found, "the program has no window on the display")
+        found = wait_for("a window on the display", self.windows)
         return self.session._geometry(found[0])
+
+    def answer_dialog(self, name):
+        """Presses a dialog's button and waits until the dialog has left the display.
+
+        GTK 4.8 crashes when the accessible tree is read while a window is taken apart, so
+        nobody may look at it until then.
+        """
+        count = len(self.windows())
+        self.press(name)
+        wait_for("the dialog to close", lambda: 0 < len(self.windows()) < count)
 
     # --- acting ------------------------------------------------------------
 
