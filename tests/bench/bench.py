@@ -19,7 +19,7 @@ COLUMNS = ["load_ms", "vision_ms", "first_token_ms", "prefill_tokens_per_s", "de
 def cases(picture):
     return {
         "describe": ["--image", picture, "--mode", "ground", "Describe the picture."],
-        "find": ["--image", picture, "--mode", "find", "red circle"],
+        "find": ["--image", picture, "--mode", "find", "the red circle"],
         "text": ["--mode", "chat", "What can you do?"],
     }
 
