@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the chat shows while the demo model is answering: the first chip, Stop, the place in the queue. The engine is the real
+ * one; only its token callback is wrapped (linked with --wrap), so that it waits behind a token of the test's choice and every
+ * look at the window is taken while the engine stands there, however fast or busy the machine is.
+ * Run by in_session.py, which gives it a display and a home.
+ */
+#include <adwaita.h>
+#include <string.h>
+
+#include "app/sl-history.h"
+#include "app/sl-models.h"
+#include "engine/vl2.h"
+#include "ui/sl-chat-view.h"
+#include "ui/sl-chip.h"
+
+#define PATIENCE_SECONDS 90
+
+/* ------------------------------------------------------------------------------------------------ the gate */
+
+static GMutex gate_lock;
+static GCond gate_moved;
+static guint gate_allowed = G_MAXUINT; /* tokens that one answer may have before it waits */
+
+static void
+gate_allow (guint n)
+{
+  g_mutex_lock (&gate_lock);
+  gate_allowed = n;
+  g_cond_broadcast (&gate_moved);
+  g_mutex_unlock (&gate_lock);
+}
+
+typedef struct
+{
+  vl2_token_fn on_token;
+  void *user;
+  guint n;
+} Gated;
+
+static bool
+gated_token (const struct vl2_token *token,
+             void                   *user)
+{
+  Gated *gated = user;
+  bool more = gated->on_token (token, gated->user);
+
+  g_mutex_lock (&gate_lock);
+  gated->n++;
+  while (gated->n >= gate_allowed)
+    g_cond_wait (&gate_moved, &gate_lock);
+  g_mutex_unlock (&gate_lock);
+  return more;
+}
+
+vl2_status __real_vl2_session_generate (vl2_session *session, const struct vl2_generate_options *options,
+                                        const vl2_cancel *cancel, vl2_token_fn on_token, void *user,
+                                        struct vl2_generation *out, vl2_error *err);
+vl2_status __wrap_vl2_session_generate (vl2_session *session, const struct vl2_generate_options *options,
+                                        const vl2_cancel *cancel, vl2_token_fn on_token, void *user,
+                                        struct vl2_generation *out, vl2_error *err);
+
+vl2_status
+__wrap_vl2_session_generate (vl2_session                       *session,
+                             const struct vl2_generate_options *options,
+                             const vl2_cancel                  *cancel,
+                             vl2_token_fn                       on_token,
+                             void                              *user,
+                             struct vl2_generation             *out,
+                             vl2_error                         *err)
+{
+  Gated gated = { on_token, user, 0 };
+
+  return __real_vl2_session_generate (session, options, cancel, gated_token, &gated, out, err);
+}
+
+/* ------------------------------------------------------------------------------------------------ a chat on the display */
+
+typedef struct
+{
+  SlStore *store;
+  SlEngine *engine;
+  SlHistory *history;
+  SlConversation *conversation;
+  GtkWidget *window;
+  SlChatView *chat;
+} Chat;
+
+typedef gboolean (*Condition) (gpointer data);
+
+static gboolean
+give_up (gpointer what)
+{
+  g_error ("waited %d seconds in vain for %s", PATIENCE_SECONDS, (const char *) what);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+wait_until (const char *what,
+            Condition   condition,
+            gpointer    data)
+{
+  guint patience = g_timeout_add_seconds (PATIENCE_SECONDS, give_up, (gpointer) what);
+
+  while (!condition (data))
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (patience);
+}
+
+static gboolean
+is_ready (gpointer data)
+{
+  Chat *chat = data;
+
+  g_assert_cmpint (sl_engine_get_state (chat->engine), !=, SL_ENGINE_FAILED);
+  return sl_history_get_loaded (chat->history) && sl_engine_get_state (chat->engine) == SL_ENGINE_READY;
+}
+
+static void
+chat_init (Chat *chat)
+{
+  g_autofree char *model = sl_models_dup_demo_dir ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_nonnull (model);
+  gate_allow (G_MAXUINT);
+  chat->store = sl_store_new_temporary (&error);
+  g_assert_no_error (error);
+  chat->engine = sl_engine_new ();
+  sl_engine_load (chat->engine, model, NULL);
+  chat->history = sl_history_new (chat->store, chat->engine);
+  chat->conversation = sl_history_create (chat->history);
+  chat->chat = g_object_new (SL_TYPE_CHAT_VIEW, NULL);
+  sl_chat_view_set_conversation (chat->chat, chat->conversation);
+  chat->window = gtk_window_new ();
+  gtk_window_set_default_size (GTK_WINDOW (chat->window), 800, 700);
+  gtk_window_set_child (GTK_WINDOW (chat->window), GTK_WIDGET (chat->chat));
+  gtk_window_present (GTK_WINDOW (chat->window));
+  wait_until ("the demo model", is_ready, chat);
+}
+
+static void
+chat_deinit (Chat *chat)
+{
+  g_autoptr (GError) error = NULL;
+
+  gate_allow (G_MAXUINT);
+  gtk_window_destroy (GTK_WINDOW (chat->window));
+  g_clear_object (&chat->conversation);
+  sl_history_shutdown (chat->history);
+  g_assert_true (sl_store_close (chat->store, &error));
+  g_assert_no_error (error);
+  g_clear_object (&chat->history);
+  g_clear_object (&chat->engine);
+  g_clear_object (&chat->store);
+}
+
+/* Asks for a description with boxes and returns the answer in the making. */
+static SlMessage *
+ask (SlConversation *conversation)
+{
+  g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autofree char *path = g_build_filename (g_getenv ("SIGHTLINE_DATA"), "samples", "wide.png", NULL);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SlPicture) picture = sl_picture_new_from_file (file, NULL, &error);
+  SlMessage *answer;
+
+  g_assert_no_error (error);
+  g_ptr_array_add (parts, sl_message_part_new_picture (picture, SL_DETAIL_AUTO));
+  g_ptr_array_add (parts, sl_message_part_new_text ("Describe the picture."));
+  answer = sl_conversation_send (conversation, parts, SL_MODE_GROUND, FALSE, NULL, &error);
+  g_assert_no_error (error);
+  return answer;
+}
+
+static gboolean
+is_idle (gpointer conversation)
+{
+  return !sl_conversation_is_busy (conversation);
+}
+
+/* Number of tokens of a finished answer after which its first label and boxes are written. */
+static guint
+tokens_of_first_boxes (SlMessage *answer)
+{
+  const char *text = sl_message_get_text (answer);
+  const char *end = strstr (text, "<|/det|>");
+  const GArray *tokens = sl_message_get_generation (answer)->tokens;
+
+  g_test_message ("the answer: %s", text);
+  g_assert_nonnull (end);
+  for (guint i = 0; i < tokens->len; i++)
+    if (g_array_index (tokens, SlTokenMark, i).end >= (gsize) (end - text) + strlen ("<|/det|>"))
+      return i + 1;
+  g_assert_not_reached ();
+}
+
+/* An undisturbed answer: how long it is, and where its first boxes end. */
+static void
+measure (Chat  *chat,
+         guint *first,
+         guint *all)
+{
+  g_autoptr (SlConversation) conversation = sl_history_create (chat->history);
+  SlMessage *answer = ask (conversation);
+
+  wait_until ("the undisturbed answer", is_idle, conversation);
+  g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_COMPLETE);
+  *first = tokens_of_first_boxes (answer);
+  *all = sl_message_get_generation (answer)->output_tokens;
+  g_assert_cmpuint (*first + 1, <, *all);
+}
+
+/* ------------------------------------------------------------------------------------------------ looking */
+
+typedef gboolean (*Wanted) (GtkWidget *widget, const char *text);
+
+/* The first such widget that the user can see. */
+static GtkWidget *
+find (GtkWidget  *widget,
+      Wanted      wanted,
+      const char *text)
+{
+  GtkWidget *found = NULL;
+
+  if (!gtk_widget_get_mapped (widget))
+    return NULL;
+  if (wanted (widget, text))
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child != NULL && found == NULL;
+       child = gtk_widget_get_next_sibling (child))
+    found = find (child, wanted, text);
+  return found;
+}
+
+static gboolean
+is_chip (GtkWidget  *widget,
+         const char *text)
+{
+  return SL_IS_CHIP (widget);
+}
+
+static gboolean
+is_label (GtkWidget  *widget,
+          const char *text)
+{
+  return GTK_IS_LABEL (widget) && g_str_has_prefix (gtk_label_get_label (GTK_LABEL (widget)), text);
+}
+
+static gboolean
+is_button (GtkWidget  *widget,
+           const char *text)
+{
+  return GTK_IS_BUTTON (widget) && g_strcmp0 (gtk_button_get_label (GTK_BUTTON (widget)), text) == 0;
+}
+
+static gboolean
+shows_chip (gpointer data)
+{
+  Chat *chat = data;
+  GtkWidget *chip = find (GTK_WIDGET (chat->chat), is_chip, NULL);
+  graphene_rect_t bounds, view;
+
+  if (chip == NULL || !gtk_widget_compute_bounds (chip, chat->window, &bounds))
+    return FALSE;
+  graphene_rect_init (&view, 0, 0, gtk_widget_get_width (chat->window), gtk_widget_get_height (chat->window));
+  return bounds.size.width > 10 && bounds.size.height > 10 && graphene_rect_contains_rect (&view, &bounds);
+}
+
+static gboolean
+shows_stopped (gpointer data)
+{
+  return find (GTK_WIDGET (((Chat *) data)->chat), is_label, "Stopped") != NULL;
+}
+
+static gboolean
+shows_place (gpointer data)
+{
+  return find (GTK_WIDGET (((Chat *) data)->chat), is_label, "Waiting: 1 answer before this one") != NULL;
+}
+
+typedef struct
+{
+  SlJob *job;
+  guint n;
+} Count;
+
+static gboolean
+has_decoded (gpointer data)
+{
+  Count *count = data;
+
+  return sl_job_peek_decoded (count->job) == count->n;
+}
+
+/* ------------------------------------------------------------------------------------------------ tests */
+
+static void
+test_first_chip (void)
+{
+  Chat chat;
+  SlMessage *answer;
+  g_autoptr (SlJob) job = NULL;
+  guint first, all;
+
+  chat_init (&chat);
+  measure (&chat, &first, &all);
+  gate_allow (first);
+  answer = ask (chat.conversation);
+  job = g_object_ref (sl_message_get_job (answer));
+  wait_until ("the first chip", shows_chip, &chat);
+  g_assert_cmpint (sl_job_get_state (job), ==, SL_JOB_DECODING);
+  g_assert_cmpuint (sl_job_peek_decoded (job), <=, first);
+  g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_STREAMING);
+
+  gate_allow (G_MAXUINT);
+  wait_until ("the end of the answer", is_idle, chat.conversation);
+  g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_COMPLETE);
+  g_assert_cmpuint (sl_job_peek_decoded (job), ==, all);
+  chat_deinit (&chat);
+}
+
+static void
+test_stop (void)
+{
+  Chat chat;
+  SlMessage *answer;
+  g_autoptr (SlJob) job = NULL;
+  guint first, all, stopped;
+
+  chat_init (&chat);
+  measure (&chat, &first, &all);
+  gate_allow (first);
+  answer = ask (chat.conversation);
+  job = g_object_ref (sl_message_get_job (answer));
+  wait_until ("the engine at the gate", has_decoded, &(Count) { job, first });
+  sl_conversation_stop (chat.conversation);
+  gate_allow (G_MAXUINT);
+  wait_until ("“Stopped”", shows_stopped, &chat);
+  g_assert_cmpint (sl_job_get_state (job), ==, SL_JOB_STOPPED);
+  g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_STOPPED);
+  g_assert_cmpint (sl_message_get_generation (answer)->stop, ==, SL_STOP_USER);
+  stopped = sl_job_peek_decoded (job);
+  g_assert_cmpuint (stopped, <=, first + 1);
+  g_assert_cmpuint (sl_message_get_generation (answer)->output_tokens, ==, stopped);
+  g_assert_true (shows_chip (&chat));
+
+  /* The engine answers somebody else from the first token to the last; the counter has not moved. */
+  measure (&chat, &first, &all);
+  g_assert_cmpuint (sl_job_peek_decoded (job), ==, stopped);
+  chat_deinit (&chat);
+}
+
+static void
+test_queue (void)
+{
+  Chat chat;
+  g_autoptr (SlConversation) other = NULL;
+  g_autoptr (SlJob) job = NULL, waiting = NULL;
+  SlMessage *answer, *queued;
+  GtkWidget *cancel;
+  guint first, all;
+
+  chat_init (&chat);
+  measure (&chat, &first, &all);
+  gate_allow (first);
+  answer = ask (chat.conversation);
+  job = g_object_ref (sl_message_get_job (answer));
+  wait_until ("the engine at the gate", has_decoded, &(Count) { job, first });
+
+  other = sl_history_create (chat.history);
+  sl_chat_view_set_conversation (chat.chat, other);
+  queued = ask (other);
+  waiting = g_object_ref (sl_message_get_job (queued));
+  wait_until ("the place in the queue", shows_place, &chat);
+  g_assert_cmpuint (sl_engine_get_queue_length (chat.engine), ==, 1);
+  cancel = find (GTK_WIDGET (chat.chat), is_button, "Cancel");
+  g_assert_nonnull (cancel);
+  g_signal_emit_by_name (cancel, "clicked");
+  wait_until ("the cancelled answer to end", is_idle, other);
+  wait_until ("“Stopped”", shows_stopped, &chat);
+  g_assert_cmpint (sl_message_get_status (queued), ==, SL_MESSAGE_STOPPED);
+  g_assert_cmpuint (sl_engine_get_queue_length (chat.engine), ==, 0);
+
+  /* The running answer never noticed. */
+  g_assert_cmpuint (sl_job_peek_decoded (job), ==, first);
+  gate_allow (G_MAXUINT);
+  wait_until ("the running answer", is_idle, chat.conversation);
+  g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_COMPLETE);
+  g_assert_cmpuint (sl_job_peek_decoded (job), ==, all);
+  g_assert_cmpuint (sl_job_peek_decoded (waiting), ==, 0);
+  chat_deinit (&chat);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  adw_init ();
+  g_test_add_func ("/streaming/first-chip", test_first_chip);
+  g_test_add_func ("/streaming/stop", test_stop);
+  g_test_add_func ("/streaming/queue", test_queue);
+  return g_test_run ();
+}
