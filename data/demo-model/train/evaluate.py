@@ -2,7 +2,7 @@
 """Scores a checkpoint on scenes that training never saw, greedy, one question of each kind per scene.
 
 evaluate.py --model DIR [--seed 3] [--count 1000] [--renderer pillow|cairo]          decodes with the training model (batched)
-evaluate.py --model DIR --cli PATH/sightline-cli …                                  asks the application's engine, one process per question
+evaluate.py --model DIR --cli PATH/sightline-cli …                                  asks the application's engine, one process for all
 Seed 2 is for validation, seed 3 is the held-out set: look at it, never tune on it.
 """
 import argparse
@@ -12,7 +12,6 @@ import re
 import subprocess
 import tempfile
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -132,19 +131,24 @@ def answers_of(model, text, items):
     return results
 
 
-def by_cli(cli, folder, items, jobs):
+def by_cli(cli, folder, items):
+    """Answers of the application's engine: one process reads all questions as JSON lines."""
+    results = [[] for _ in items]
     with tempfile.TemporaryDirectory() as tmp:
-        def one(i):
-            path = os.path.join(tmp, f"{i}.png")
-            items[i][1].save(path)
-            out = []
-            for x in items[i][2]:
-                cmd = [cli, "ask", "--json", "--greedy", "--mode", x["mode"], "--model", folder, "--image", path, x["prompt"]]
-                run = subprocess.run(cmd, capture_output=True, text=True, timeout=120)
-                out.append(json.loads(run.stdout)["text"] if run.returncode == 0 else "")
-            return out
-        with ThreadPoolExecutor(jobs) as pool:
-            return list(pool.map(one, range(len(items))))
+        where = []
+        with open(os.path.join(tmp, "ask.jsonl"), "w", encoding="utf-8") as f:
+            for i, (_, img, questions) in enumerate(items):
+                img.save(os.path.join(tmp, f"{i}.png"))
+                for x in questions:
+                    where.append(i)
+                    f.write(json.dumps({"images": [f"{i}.png"], "prompt": x["prompt"], "mode": x["mode"], "max_tokens": 220}) + "\n")
+        cmd = [cli, "ask", "--json", "--greedy", "--model", folder, "--batch", os.path.join(tmp, "ask.jsonl")]
+        lines = subprocess.run(cmd, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    if len(lines) != len(where):
+        raise SystemExit(f"{cli} answered {len(lines)} of {len(where)} questions")
+    for i, line in zip(where, lines):
+        results[i].append(json.loads(line).get("text", ""))
+    return results
 
 
 def report(items, results):
@@ -169,7 +173,6 @@ def main():
     ap.add_argument("--tasks", default="", help="comma-separated kinds of question; all when empty")
     ap.add_argument("--threads", type=int, default=1)
     ap.add_argument("--cli")
-    ap.add_argument("--jobs", type=int, default=2)
     ap.add_argument("--out", help="write the full table as JSON")
     ap.add_argument("--show", type=int, default=0, help="print this many wrong answers")
     a = ap.parse_args()
@@ -177,7 +180,7 @@ def main():
     if a.tasks:
         items = [(scene, img, [x for x in questions if x["task"] in a.tasks.split(",")]) for scene, img, questions in items]
         items = [item for item in items if item[2]]
-    results = by_cli(a.cli, a.model, items, a.jobs) if a.cli else by_model(a.model, items, a.threads)
+    results = by_cli(a.cli, a.model, items) if a.cli else by_model(a.model, items, a.threads)
     table = report(items, results)
     for task, row in table.items():
         print(f"{task:9s} {row['score']:.3f}  (n {row['n']:.0f})  ", "  ".join(f"{k}: {v:.2f}" for k, v in row["by"].items()))

@@ -2,8 +2,9 @@
 """Stage 2: the whole model on questions about pictures.
 
 One step takes pictures of one tile grid; each picture is the prefix of a row packed with independent questions.  Losses: next token on the
-answers (coordinates against a Gaussian around the true value that narrows), plus dense per-patch losses on the vision features, on the
-projected tokens and on the language model's third layer (there in coordinates of the whole picture).
+answers (coordinates against a Gaussian around the true value that narrows), attention of two heads at the object that an answer speaks of,
+and dense per-patch losses on the vision features, on the projected tokens and on the language model's third layer (there in coordinates of
+the whole picture).
 
 train.py --data DIR --state FILE --minutes M [--vision FILE] [--init-from DIR]
   resumes from --state when it exists; --vision starts from stage 1; --init-from starts from an exported checkpoint.
@@ -335,6 +336,19 @@ def answer_loss(model, hidden, batch, text, sigma):
     return words * (1 - share) + coords * share, {"text": words.item(), "coord": coords.item(), "err": error}
 
 
+def image_positions(b):
+    """Prefix positions of a batch's image cells, with their tile (within the sample) and cell."""
+    at, tile, cell, base, pos = [], [], [], 0, 0
+    for j, g in enumerate(b.grids):
+        pos += len(b.pieces[j])
+        for t, c in layout(g):
+            if t >= 0:
+                at.append(pos), tile.append(base + t), cell.append(c)
+            pos += 1
+        base += 1 if b.only_global or g == (1, 1) else 1 + g[0] * g[1]
+    return at, tile, cell
+
+
 def pointer_loss(kept, batch, pics, heads):
     """How little of the attention of `heads` goes from a token that is about to name something to the image tokens that show it."""
     q, kp, kr = kept
@@ -345,7 +359,7 @@ def pointer_loss(kept, batch, pics, heads):
         return torch.zeros(())
     who = anchor[row, col + 1]
     pic = row // ROWS
-    at, tile, cell = Trainer._tap_index(batch)
+    at, tile, cell = image_positions(batch)
     oid = torch.stack([torch.from_numpy(pics.shards[k[0]]["oid"][t[0]:t[-1] + 1]) for k, t in batch.picks])
     chars = torch.stack([torch.from_numpy(pics.shards[k[0]]["chars"][t[0]:t[-1] + 1]) for k, t in batch.picks])
     n = oid.shape[1]
@@ -415,7 +429,8 @@ class Trainer:
         self.pics = Pictures(a.data)
 
     def save(self, spent):
-        s = {"average": self.average, "model": self.model.state_dict(), "heads": self.heads.state_dict(), "opt": self.opt.state_dict(), "step": self.step, "spent": spent}
+        s = {"average": self.average, "model": self.model.state_dict(), "heads": self.heads.state_dict(), "opt": self.opt.state_dict(),
+             "step": self.step, "spent": spent}
         torch.save(s, self.a.state + ".tmp")
         os.replace(self.a.state + ".tmp", self.a.state)
 
@@ -447,7 +462,7 @@ class Trainer:
             v = valid_quads()
             parts = dense_loss(self.heads["projected"](projected), qk, qc, quads(box), qz, qm, qh, v.expand_as(qz))
             extra = extra + 0.3 * total_dense(parts)
-            qb, index = quads(absolute_boxes(b, self.pics)), self._tap_index(b)
+            qb, index = quads(absolute_boxes(b, self.pics)), image_positions(b)
             at, tile, cell = index
             pick = lambda t: t.view(b.size, -1, *t.shape[1:])[:, tile, cell]
             o = self.heads["tap"](tapped.index_select(1, torch.tensor(at)))
@@ -456,19 +471,6 @@ class Trainer:
             stats.update({"t_" + k: x.item() for k, x in parts.items()})
         (loss + self.a.dense * extra).backward()
         return stats
-
-    @staticmethod
-    def _tap_index(b):
-        """Prefix positions of image cells with their tile (within the sample) and cell."""
-        at, tile, cell, base, pos = [], [], [], 0, 0
-        for j, g in enumerate(b.grids):
-            pos += len(b.pieces[j])
-            for t, c in layout(g):
-                if t >= 0:
-                    at.append(pos), tile.append(base + t), cell.append(c)
-                pos += 1
-            base += 1 if b.only_global or g == (1, 1) else 1 + g[0] * g[1]
-        return at, tile, cell
 
     def share(self, spent, params):
         """Averages the gradients over the processes, adds up the experts' loads, and returns the first process's clock."""
