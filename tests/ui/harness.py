@@ -17,7 +17,7 @@ import tempfile
 import time
 import traceback
 
-DEADLINE = float(os.environ.get("SIGHTLINE_TEST_DEADLINE", "30"))
+DEADLINE = float(os.environ.get("SIGHTLINE_TEST_DEADLINE", "60"))
 # AT-SPI counts from inside the frame that libadwaita draws around a window.
 FRAME = 5
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -81,6 +81,7 @@ class Session:
         return os.path.join(self.home, *parts)
 
     def _start(self, *command, **options):
+        options.setdefault("stdout", subprocess.DEVNULL)  # ours is TAP
         process = subprocess.Popen(command, env=self.environment, **options)
         self.processes.append(process)
         return process
@@ -226,7 +227,7 @@ class App:
         self.log = open(session.path("stderr.log"), "a+")
         env = dict(session.environment, **(environment or {}))
         self.process = subprocess.Popen([os.environ["SIGHTLINE"], *arguments], env=env,
-                                        stderr=self.log)
+                                        stdout=self.log, stderr=self.log)
         session.processes.append(self.process)
         import pyatspi  # only now is there a bus for it
         self.pyatspi = pyatspi

@@ -182,29 +182,34 @@ def test_rename_search_delete_undo():
         session.key("F2")
         app.find("text", "Title").queryEditableText().setTextContents("Lighthouse")
         app.answer_dialog(".*Rename")
-        wait_for("the new title", lambda: app.has("label", "Lighthouse"))
+        app.find("frame", "Lighthouse")
 
         app.focus_composer()
         session.key("ctrl+n")
-        wait_for("a fresh conversation", lambda: app.has("label", "New Conversation"))
+        app.find("frame", "New Conversation")
         session.key("ctrl+f")
         app.find("entry", "Search conversations")
         session.type("zzzz")
         app.find("label", "Nothing was found")
         session.key("ctrl+a")
         session.type("lighthouse")
-        app.find("label", "Lighthouse")
+        app.gone("label", "Nothing was found")
+        _, below_search = app.middle(app.find("label", "Lighthouse"))
         session.key("Escape")
 
-        # Back into it, then delete and undo.
-        x, y = app.middle(app.find("label", "Lighthouse"))
-        session.click(x, y)
-        wait_for("the conversation", lambda: app.has("label", "Lighthouse"))
+        def row():
+            """Where the row is once the search no longer takes room above it."""
+            x, y = app.middle(app.find("label", "Lighthouse"))
+            return (x, y) if y < below_search else None
+
+        # Back into it, then delete and undo. The title, not the row, says which one is open.
+        session.click(*wait_for("the list without the search", row))
+        app.find("frame", "Lighthouse")
         session.key("F10")
         app.find("menu item", "Delete Conversation").queryAction().doAction(0)
-        wait_for("a fresh conversation", lambda: app.has("label", "New Conversation"))
+        app.find("frame", "New Conversation")
         app.press(".*Undo")
-        wait_for("the conversation", lambda: app.has("label", "Lighthouse"))
+        app.find("frame", "Lighthouse")
         app.close()
         quiet(app)
 
@@ -268,8 +273,7 @@ def boxes_at(size, coords):
                     line_near(pixels, middle_x, int(top + y2), True)]
 
         wait_for("four box lines within 2 px",
-                 lambda: all(abs(offset) <= 2 and strength > 60 for offset, strength in errors()),
-                 deadline=10)
+                 lambda: all(abs(offset) <= 2 and strength > 60 for offset, strength in errors()))
         app.close()
         quiet(app)
 
