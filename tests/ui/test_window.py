@@ -191,9 +191,9 @@ def test_rename_search_delete_undo():
         app.find("entry", "Search conversations")
         session.type("zzzz")
         app.find("label", "Nothing was found")
+        app.gone("label", "Lighthouse")
         session.key("ctrl+a")
         session.type("lighthouse")
-        app.gone("label", "Nothing was found")
         _, below_search = app.middle(app.find("label", "Lighthouse"))
         session.key("Escape")
 
