@@ -4,37 +4,59 @@
 Asks the bundled model about a sample in a real window under Xvfb, as tests/ui does; needs what `./dev test` installs."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "ui"))
-from harness import App, Session, wait_for  # noqa: E402
+from harness import App, Session, sample, wait_for  # noqa: E402
 
-SIZE = "1100x760"  # with its frame no larger than the 1000x700 that software centres like, once the display's margin is cut
+SIZE = "1100x760"  # without the display's margin close to the 1000x700 that software centres like
+QUESTIONS = [("tall.png", "Chat", "How many shapes are there?"),
+             ("shapes-2.png", "Find", "yellow stars"),
+             ("shapes-1.png", "Find", "the red circle")]  # the last one is shown
 
 
 def ask(app, session, mode, text):
-    answers = len(app.all(None, "Answer"))
     app.press(mode)
     app.write(text)
     session.key("Return")
-    wait_for("the answer", lambda: len(app.all(None, "Answer")) > answers)
+    wait_for("the answer", lambda: app.has(None, "Answer"))
     app.wait_idle()
+    wait_for("its status line", app.status)
+
+
+def take(name, environment):
+    with Session(SIZE, environment=environment) as session:
+        app = App(session)
+        for picture, mode, text in QUESTIONS:
+            session.key("ctrl+n")
+            app.find("frame", "New Conversation")
+            # A second start hands its picture to the first.
+            subprocess.run([os.environ["SIGHTLINE"], sample(picture)], env=session.environment, check=True,
+                           stderr=subprocess.DEVNULL)
+            app.find("image", "Picture 1 of 1: .*")
+            ask(app, session, mode, text)
+            app.find("frame", re.escape(text))
+        session.move(5, 5)
+        path = session.screenshot(name)
+        subprocess.run(["convert", path, "-trim", "+repage", "-strip", str(HERE / (name + ".png"))], check=True)
+        app.close()
 
 
 def main(build_dir):
     os.environ["SIGHTLINE"] = str(build_dir / "ui" / "sightline")
     os.environ["SIGHTLINE_DATA"] = str(ROOT / "data")
-    with Session(SIZE) as session:
-        app = App(session, str(ROOT / "data" / "samples" / "shapes-1.png"))
-        app.find("image", "Picture 1 of 1: .*")
-        ask(app, session, "Find", "the red circle")
-        session.move(5, 5)
-        path = session.screenshot("window")
-        subprocess.run(["convert", path, "-trim", "+repage", "-strip", str(HERE / "window.png")], check=True)
-        app.close()
+    for name, scheme in (("window", "prefer-light"), ("window-dark", "prefer-dark")):
+        # A session's bus is known to its process for good: one process each.
+        child = os.fork()
+        if child == 0:
+            take(name, {"ADW_DEBUG_COLOR_SCHEME": scheme})
+            os._exit(0)
+        if os.waitpid(child, 0)[1] != 0:
+            sys.exit(f"{name}.png could not be taken")
 
 
 if __name__ == "__main__":
