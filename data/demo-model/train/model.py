@@ -109,7 +109,7 @@ def dense_loss(o, kind, color, box, center, mark, chars, valid=None):
     return {"kind": lk, "color": lc, "box": lb, "center": lz, "mark": lm, "char": lh}
 
 
-DENSE_WEIGHTS = {"kind": 1.0, "color": 1.0, "box": 0.6, "center": 2.0, "mark": 1.0, "char": 1.0}
+DENSE_WEIGHTS = {"kind": 1.0, "color": 1.0, "box": 0.6, "center": 2.0, "mark": 1.0, "char": 1.5}
 
 
 def total_dense(parts):

@@ -487,7 +487,7 @@ def outside(scene, rng, lang):
     return q("outside", lang, "ground" if ground else "chat", user, ("<|grounding|>" if ground else "") + user, REFUSE[lang])
 
 
-MIX = [(locate, 34), (find_all, 13), (count, 12), (color_of, 7), (shape_of, 7), (read, 10), (yes_no, 4), (where, 4), (describe, 7), (outside, 2)]
+MIX = [(locate, 34), (find_all, 13), (count, 14), (color_of, 7), (shape_of, 7), (read, 15), (yes_no, 4), (where, 4), (describe, 7), (outside, 2)]
 
 
 def ask(scene, rng, only=None, lang=None, mix=MIX):
