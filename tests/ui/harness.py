@@ -301,6 +301,14 @@ class App:
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         return [] if search.stderr else search.stdout.split()
 
+    def place(self, role, name):
+        """The middle of such a widget, also where rows come and go: what is gone is looked for again."""
+        def look():
+            with contextlib.suppress(Exception):
+                return self.middle(self.has(role, name))
+            return None
+        return wait_for(f"the place of a {role} named {name!r}", look)
+
     def window_origin(self):
         found = wait_for("a window on the display", self.windows)
         return self.session._geometry(found[0])

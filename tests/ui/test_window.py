@@ -194,12 +194,12 @@ def test_rename_search_delete_undo():
         app.gone("label", "Lighthouse")
         session.key("ctrl+a")
         session.type("lighthouse")
-        _, below_search = app.middle(app.find("label", "Lighthouse"))
+        _, below_search = app.place("label", "Lighthouse")
         session.key("Escape")
 
         def row():
             """Where the row is once the search no longer takes room above it."""
-            x, y = app.middle(app.find("label", "Lighthouse"))
+            x, y = app.place("label", "Lighthouse")
             return (x, y) if y < below_search else None
 
         # Back into it, then delete and undo. The title, not the row, says which one is open.
