@@ -275,7 +275,8 @@ static vl2_status add_indexed_shards(struct vl2_checkpoint *cp, const char *dir,
 }
 
 static vl2_status check_duplicates(struct vl2_checkpoint *cp, vl2_error *err) {
-    qsort(cp->tensors, cp->n_tensors, sizeof *cp->tensors, compare_names);
+    if (cp->n_tensors) /* the table does not exist before */
+        qsort(cp->tensors, cp->n_tensors, sizeof *cp->tensors, compare_names);
     for (size_t i = 1; i < cp->n_tensors; i++)
         if (compare_names(&cp->tensors[i - 1], &cp->tensors[i]) == 0)
             return vl2_fail(err, VL2_ERR_MODEL, "Tensor \"%.200s\" is both in %s and in %s.", cp->tensors[i].name,
