@@ -156,6 +156,12 @@ class Session:
     def set_clipboard_picture(self, path, mime_type="image/png"):
         self._start("xclip", "-selection", "clipboard", "-t", mime_type, "-i", path)
 
+        def targets():
+            return subprocess.run(["xclip", "-selection", "clipboard", "-t", "TARGETS", "-o"],
+                                  env=self.environment, stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True).stdout.split()
+        wait_for("the picture in the clipboard", lambda: mime_type in targets())
+
     def screenshot(self, name):
         """Path of a PNG of the whole display; kept where SIGHTLINE_TEST_OUTPUT says."""
         folder = self.outputs or self.home
