@@ -54,8 +54,6 @@ def score(x, text):
     if task in ("findall", "ground"):
         got = boxes_in(text)
         return (matched(got, e["boxes"]), (len(got) + len(e["boxes"])) / 2)
-    if task == "absent":
-        return (float(not boxes_in(text)), 1)
     if task == "count":
         return (float(first_number(text) == e["n"]), 1)
     if task == "color":

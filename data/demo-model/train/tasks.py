@@ -5,12 +5,9 @@
 as the engine sees it (grounding tokens included), `prompt` what a person types in that mode, `expect` what `evaluate.py` checks.
 """
 import render as R
+from scoring import COLOR_ZH, SHAPE_ZH
 
 EN, ZH = "en", "zh"
-COLOR_ZH = {"red": "红色", "orange": "橙色", "yellow": "黄色", "green": "绿色", "cyan": "青色", "blue": "蓝色", "purple": "紫色", "pink": "粉色",
-            "black": "黑色", "white": "白色"}
-SHAPE_ZH = {"circle": "圆形", "square": "正方形", "triangle": "三角形", "star": "星形", "heart": "心形", "cross": "十字", "ring": "圆环",
-            "moon": "月牙"}
 PLURAL = {"circle": "circles", "square": "squares", "triangle": "triangles", "star": "stars", "heart": "hearts", "cross": "crosses",
           "ring": "rings", "moon": "moons", "shape": "shapes", "word": "words", "number": "numbers"}
 NOUN_ZH = {**SHAPE_ZH, "shape": "图形", "word": "单词", "number": "数字"}
