@@ -26,10 +26,11 @@ def checks(test):
 
 
 def tail(test):
-    """The end of what a test said; its warnings come after its results and do not push them out."""
+    """The end of what a test said, without its passed checks; its warnings do not push its results out."""
     shown = []
     for stream in ("stdout", "stderr"):
-        shown += (test.get(stream) or "").rstrip().splitlines()[-TAIL:]
+        lines = (test.get(stream) or "").rstrip().splitlines()
+        shown += [line for line in lines if line.strip() and not line.startswith("ok ")][-TAIL:]
     return "\n".join("    " + line for line in shown)
 
 
