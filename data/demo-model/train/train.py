@@ -104,12 +104,25 @@ class Text:
         return out
 
 
+def lettered_tiles(d, least=7.5):
+    """Tiles that hold a letter of at least `least` tile pixels in capital height."""
+    heights = [np.array([0.72 * o["size"] if o["kind"] == "text" else 0 for o in s["objects"]] + [0]) for s in d["scenes"]]
+    found = []
+    for p, h in enumerate(heights):
+        for t in range(d["start"][p], d["start"][p + 1]):
+            seen = d["oid"][t][(d["chars"][t] >= 0).any(-1)].astype(int)
+            if len(seen) and (h[seen] * d["maps"][t][1]).max() >= least:
+                found.append(t)
+    return np.array(found)
+
+
 class Pictures:
     """All loaded shards, indexed by tile grid."""
 
     def __init__(self, folder, seed=1):
         self.folder, self.seed, self.shards = folder, seed, {}
         self.by_grid, self.marked, self.by_shape = defaultdict(list), defaultdict(list), defaultdict(list)
+        self.lettered = {}
         self.refresh()
 
     def refresh(self):
@@ -117,6 +130,9 @@ class Pictures:
             if k in self.shards:
                 continue
             d = self.shards[k] = dataset.load(self.folder, k, self.seed)
+            self.lettered[k] = lettered_tiles(d)
+            if k >= dataset.LETTERS:
+                continue
             for p, s in enumerate(d["scenes"]):
                 if "marker" in s:
                     self.marked[s["grid"]].append((k, p))
@@ -124,6 +140,13 @@ class Pictures:
                     self.by_grid[s["grid"]].append((k, p))
                     for shape in {o["shape"] for o in s["objects"] if o["kind"] == "shape"}:
                         self.by_shape[s["grid"], shape].append((k, p))
+
+    def letters(self, rng, count):
+        """`count` tiles of one shard on which letters can be read, and their dense targets."""
+        keys = sorted(k for k in self.lettered if k >= dataset.WORDY) or sorted(self.lettered)
+        k = keys[rng.integers(len(keys))]
+        picks = np.sort(rng.choice(self.lettered[k], count))
+        return torch.from_numpy(np.ascontiguousarray(self.shards[k]["tiles"][picks])), tile_targets(self.shards[k], picks)
 
     def scene(self, key):
         return self.shards[key[0]]["scenes"][key[1]]
@@ -469,6 +492,11 @@ class Trainer:
             parts = dense_loss(o, pick(qk), pick(qc), pick(qb), pick(qz), pick(qm), pick(qh), v[cell].expand(b.size, -1, -1))
             extra = extra + total_dense(parts)
             stats.update({"t_" + k: x.item() for k, x in parts.items()})
+        if self.a.letters and not frozen:
+            tiles, targets = self.pics.letters(self.rng, self.a.letters)
+            parts = dense_loss(self.heads["vision"](m.vision(tiles)), *targets)
+            extra = extra + total_dense(parts) * vision_scale
+            stats["letters"] = parts["char"].item()
         (loss + self.a.dense * extra).backward()
         return stats
 
@@ -544,6 +572,7 @@ def arguments():
     ap.add_argument("--dense", type=float, default=0.5)
     ap.add_argument("--average", type=float, default=0.012, help="share of each step in the running average of the weights that is exported")
     ap.add_argument("--vision-dense", type=float, default=1.0, help="weight of the vision tower's own dense losses beside the others")
+    ap.add_argument("--letters", type=int, default=0, help="tiles with legible words that each process adds to a step, for the vision tower alone")
     ap.add_argument("--pointer", type=float, default=0.3, help="weight of the loss that points two heads at the object an answer speaks of")
     ap.add_argument("--sigma", type=float, default=25)
     ap.add_argument("--sigma-end", type=float, default=3)
