@@ -7,7 +7,6 @@
 #include "engine/checkpoint.h"
 #include "engine/error.h"
 
-#include <stdio.h>
 #include <time.h>
 
 static vl2_status translate(vlk_status status) {
@@ -33,19 +32,6 @@ vl2_status vl2_backend_wait(const struct vl2_engine *engine, vl2_error *err) {
     if (status != VLK_OK)
         return vl2_fail(err, translate(status), "%s: %s", be->ops->name, failure.text);
     return vl2_checkpoint_check(engine->checkpoint, err);
-}
-
-uint64_t vl2_memory_available(void) {
-    FILE *f = fopen("/proc/meminfo", "re");
-    char line[128];
-    unsigned long long kib;
-    uint64_t available = UINT64_MAX;
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
-            available = (uint64_t) kib * 1024;
-    if (f)
-        fclose(f);
-    return available;
 }
 
 bool vl2_watch_cancelled(const struct vl2_watch *watch) {

@@ -11,9 +11,6 @@
 /* Starts what was enqueued and waits for it. VL2_ERR_IO when the weights' file is damaged: what was computed is worthless. */
 vl2_status vl2_backend_wait(const struct vl2_engine *engine, vl2_error *err);
 
-/* Bytes of host memory that can still be taken without swapping, UINT64_MAX when unknown. */
-uint64_t vl2_memory_available(void);
-
 bool vl2_watch_cancelled(const struct vl2_watch *watch); /* watch may be NULL */
 void vl2_watch_report(const struct vl2_watch *watch, vl2_stage stage, uint64_t done, uint64_t total);
 double vl2_now_ms(void);

@@ -7,13 +7,14 @@
 
 #include "engine/backend.h"
 #include "engine/error.h"
+#include "engine/memory.h"
 
 #include <stdio.h>
 #include <string.h>
 
 struct dump {
     struct vl2_session *session;
-    struct vl2_plan plan;
+    struct vl2_layout layout;
     float *vision, *projected; /* all tiles of all pictures, as the official code counts them */
     size_t n_tiles;
     struct vl2_forward_taps taps;
@@ -22,10 +23,10 @@ struct dump {
 static vl2_status dump_alloc(struct dump *d, vl2_error *err) {
     const struct vl2_config *c = &d->session->engine->config;
     struct vlk_backend *be = d->session->engine->backend;
-    size_t n = d->plan.prompt.n_ids, hidden = (size_t) c->lm.hidden, vocab = (size_t) c->lm.vocab;
+    size_t n = d->layout.prompt.n_ids, hidden = (size_t) c->lm.hidden, vocab = (size_t) c->lm.vocab;
     size_t patches = (size_t) c->projector.grid * (size_t) c->projector.grid;
-    for (size_t i = 0; i < d->plan.prompt.n_pictures; i++)
-        d->n_tiles += 1 + (size_t) d->plan.prompt.pictures[i].grid_w * (size_t) d->plan.prompt.pictures[i].grid_h;
+    for (size_t i = 0; i < d->layout.prompt.n_pictures; i++)
+        d->n_tiles += 1 + (size_t) d->layout.prompt.pictures[i].grid_w * (size_t) d->layout.prompt.pictures[i].grid_h;
     size_t tiles_floats = d->n_tiles * ((size_t) c->vision.tokens * (size_t) c->vision.width + patches * hidden);
     uint64_t needed = sizeof(float) * (tiles_floats + n * (hidden * ((size_t) c->lm.layers + 1) + vocab));
     if (needed > vl2_memory_available())
@@ -52,7 +53,7 @@ static void dump_free(struct dump *d) {
     vlk_free(d->taps.logits);
     if (d->taps.chunk_logits)
         be->ops->mem_free(be, d->taps.chunk_logits);
-    vl2_plan_deinit(&d->plan);
+    vl2_layout_deinit(&d->layout);
 }
 
 /* Encodes picture i into tiles first_tile … of the host arrays. A 1×1 grid's local tile repeats the global view. */
@@ -60,7 +61,7 @@ static vl2_status dump_picture(struct dump *d, size_t i, size_t first_tile, cons
                                uint64_t total, vl2_error *err) {
     struct vl2_session *s = d->session;
     const struct vl2_config *c = &s->engine->config;
-    const struct vl2_prompt_picture *p = &d->plan.prompt.pictures[i];
+    const struct vl2_prompt_picture *p = &d->layout.prompt.pictures[i];
     size_t features = (size_t) c->vision.tokens * (size_t) c->vision.width;
     size_t cells = (size_t) c->projector.grid * (size_t) c->projector.grid * (size_t) c->lm.hidden;
     struct vl2_vision_taps taps = {.vision = d->vision + first_tile * features, .projected = d->projected + first_tile * cells};
@@ -68,34 +69,34 @@ static vl2_status dump_picture(struct dump *d, size_t i, size_t first_tile, cons
     vl2_status status = vl2_tiles_make(&c->tiles, p->picture, p->crop, &tiles, err);
     if (status != VL2_OK)
         return status;
-    status = vl2_vision_encode(s->engine, &tiles, watch, done, total, &taps, &d->plan.rows[i], err);
+    status = vl2_vision_encode(s->engine, &tiles, watch, done, total, &taps, &d->layout.rows[i], err);
     vl2_free(tiles.data);
     if (status != VL2_OK)
         return status;
-    if (d->plan.rows[i].n_tiles == 1) {
+    if (d->layout.rows[i].n_tiles == 1) {
         memcpy(taps.vision + features, taps.vision, features * sizeof(float));
         memcpy(taps.projected + cells, taps.projected, cells * sizeof(float));
     }
-    return vl2_picture_cache_put(s->engine, &s->pictures, &d->plan.spans[i].key, d->plan.rows[i], err);
+    return vl2_picture_cache_put(s->engine, &s->pictures, &d->layout.spans[i].key, d->layout.rows[i], err);
 }
 
 static vl2_status dump_pictures(struct dump *d, const struct vl2_watch *watch, vl2_error *err) {
     struct vl2_session *s = d->session;
     uint64_t done = 0, total = 0;
     size_t tile = 0;
-    for (size_t i = 0; i < d->plan.prompt.n_pictures; i++)
-        total += (uint64_t) vl2_vision_tile_count(d->plan.spans[i].key.grid_w, d->plan.spans[i].key.grid_h) *
+    for (size_t i = 0; i < d->layout.prompt.n_pictures; i++)
+        total += (uint64_t) vl2_vision_tile_count(d->layout.spans[i].key.grid_w, d->layout.spans[i].key.grid_h) *
                  (uint64_t) s->engine->config.vision.layers;
     vl2_picture_cache_begin(&s->pictures);
-    for (size_t i = 0; i < d->plan.prompt.n_pictures; i++) {
+    for (size_t i = 0; i < d->layout.prompt.n_pictures; i++) {
         vl2_status status = dump_picture(d, i, tile, watch, &done, total, err);
         if (status != VL2_OK)
             return status;
-        tile += 1 + (size_t) d->plan.spans[i].key.grid_w * (size_t) d->plan.spans[i].key.grid_h;
+        tile += 1 + (size_t) d->layout.spans[i].key.grid_w * (size_t) d->layout.spans[i].key.grid_h;
     }
     /* A picture that appears twice replaced its own first rows. */
-    for (size_t i = 0; i < d->plan.prompt.n_pictures; i++)
-        vl2_picture_cache_find(&s->pictures, &d->plan.spans[i].key, &d->plan.rows[i]);
+    for (size_t i = 0; i < d->layout.prompt.n_pictures; i++)
+        vl2_picture_cache_find(&s->pictures, &d->layout.spans[i].key, &d->layout.rows[i]);
     return VL2_OK;
 }
 
@@ -117,13 +118,13 @@ vl2_status vl2_session_dump(vl2_session *s, const vl2_conversation *conversation
                             const struct vl2_watch *watch, vl2_error *err) {
     struct dump d = {.session = s};
     s->ready = false;
-    vl2_status status = vl2_plan_make(s, conversation, &d.plan, err);
+    vl2_status status = vl2_layout_make(s, conversation, &d.layout, err);
     if (status == VL2_OK)
         status = dump_alloc(&d, err);
     if (status == VL2_OK)
         status = dump_pictures(&d, watch, err);
     if (status == VL2_OK)
-        status = vl2_session_prefill(s, &d.plan, 0, watch, &d.taps, err);
+        status = vl2_session_prefill(s, &d.layout, 0, watch, &d.taps, err);
     if (status == VL2_OK)
         call_taps(&d, tap, user);
     dump_free(&d);

@@ -10,12 +10,16 @@
 #include "engine/checkpoint.h"
 #include "engine/config.h"
 #include "engine/error.h"
+#include "engine/memory.h"
 #include "engine/rope.h"
 #include "engine/tokenizer.h"
 #include "engine/weights.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+enum { TOKENIZER_GROWTH = 4 }; /* tables of a tokenizer over its file, measured on 129,000 entries */
 
 static vl2_status open_backend(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
     const char *device = options->device ? options->device : "auto";
@@ -35,6 +39,10 @@ static vl2_status open_tokenizer(struct vl2_engine *e, const char *dir, vl2_erro
     vl2_status status = vl2_tokenizer_open(dir, &e->tokenizer, err);
     if (status != VL2_OK)
         return status;
+    char path[4200];
+    struct stat file;
+    snprintf(path, sizeof path, "%s/tokenizer.json", dir);
+    e->tokenizer_bytes = stat(path, &file) == 0 ? TOKENIZER_GROWTH * (uint64_t) file.st_size : 0;
     e->special = *vl2_tokenizer_special(e->tokenizer);
     if (e->special.bos < 0)
         e->special.bos = e->config.lm.bos;
@@ -74,7 +82,7 @@ static const char *main_dtype(vl2_checkpoint *checkpoint) {
     vlk_dtype most = VLK_F32;
     for (size_t i = 0; i < vl2_checkpoint_count(checkpoint); i++) {
         const struct vl2_tensor *t = vl2_checkpoint_tensor(checkpoint, i);
-        if (!t->used)
+        if (!t->is_float)
             continue;
         bytes[t->dtype] += t->bytes;
         if (bytes[t->dtype] > bytes[most])
@@ -93,7 +101,7 @@ static void fill_info(struct vl2_engine *e, const char *device) {
     e->info = (struct vl2_info){
         .dir = e->dir,
         .device = device,
-        .isa = vlk_cpu_isa(e->backend),
+        .isa = e->backend ? vlk_cpu_isa(e->backend) : "none",
         .architecture = c->lm.mla ? "MLA" : "MHA",
         .router = e->router,
         .parameters = e->weights.parameters,
@@ -112,7 +120,7 @@ static void fill_info(struct vl2_engine *e, const char *device) {
         .tokens_per_tile = c->projector.grid * c->projector.grid,
         .n_candidates = c->tiles.n_candidates,
         .candidates = c->tiles.candidates,
-        .threads = vlk_cpu_threads(e->backend),
+        .threads = e->backend ? vlk_cpu_threads(e->backend) : 0,
         .weight_dtype = main_dtype(e->checkpoint),
     };
 }
@@ -124,7 +132,12 @@ static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct
     if (status == VL2_OK)
         status = vl2_checkpoint_open(dir, &e->checkpoint, err);
     if (status == VL2_OK)
-        status = open_backend(e, options, err);
+        vl2_weights_count(e->checkpoint, &e->weights.bytes, &e->weights.parameters);
+    if (status != VL2_OK || options->headers_only)
+        return status;
+    status = open_backend(e, options, err);
+    if (status == VL2_OK && e->memory_limit != UINT64_MAX)
+        status = vl2_memory_check(e, e->config.lm.context, vl2_chunk_size(&e->config, e->config.lm.context, 0), err);
     if (status == VL2_OK)
         status = vl2_weights_bind(e->backend, &e->config, e->checkpoint, options, &e->weights, err);
     if (status == VL2_OK)
@@ -147,12 +160,14 @@ vl2_status vl2_engine_open(const char *dir, const struct vl2_engine_options *opt
     }
     memcpy(dir_copy, dir, length);
     e->dir = dir_copy;
-    vl2_status status = open_parts(e, dir, options ? options : &defaults, err);
+    options = options ? options : &defaults;
+    e->memory_limit = options->memory_limit;
+    vl2_status status = open_parts(e, dir, options, err);
     if (status != VL2_OK) {
         vl2_engine_close(e);
         return status;
     }
-    fill_info(e, "cpu");
+    fill_info(e, e->backend ? "cpu" : "none");
     *out = e;
     return VL2_OK;
 }

@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-#define MAX_TILED_PICTURES 2 /* with more in the conversation every picture is one tile */
-
 struct builder {
     const vl2_engine *engine;
     const struct vl2_answers *answers;
@@ -26,6 +24,7 @@ struct builder {
     size_t n_spans, span_capacity;
     struct vl2_prompt_picture *pictures; /* [total_pictures] */
     size_t n_pictures, total_pictures;
+    size_t message; /* being added */
     vl2_error *err;
 };
 
@@ -113,8 +112,8 @@ static vl2_status add_picture(struct builder *b, const vl2_part *part) {
     vl2_status status = end_piece(b);
     if (status != VL2_OK)
         return status;
-    *p = (struct vl2_prompt_picture){.picture = picture, .first = b->ids.n};
-    p->crop = b->total_pictures <= MAX_TILED_PICTURES && part->detail != VL2_DETAIL_LOW;
+    *p = (struct vl2_prompt_picture){.picture = picture, .message = b->message, .first = b->ids.n};
+    p->crop = b->total_pictures <= VL2_MAX_TILED_PICTURES && part->detail != VL2_DETAIL_LOW;
     vl2_tile_grid(&b->engine->config.tiles, picture->width, picture->height, p->crop, &p->grid_w, &p->grid_h);
     p->count = (size_t)picture_tokens(b->engine, p->grid_w, p->grid_h);
     status = vl2_ids_reserve(&b->ids, p->count, b->err);
@@ -243,16 +242,20 @@ vl2_status vl2_prompt_build_reusing(const vl2_engine *engine, const vl2_conversa
     vl2_status status = count_pictures(&b, conversation);
     if (status == VL2_OK)
         status = add_id(&b, engine->special.bos);
-    const vl2_message *last = &conversation->messages[conversation->n_messages - 1];
-    size_t last_first = 0;
-    for (const vl2_message *m = conversation->messages; status == VL2_OK && m <= last; m++) {
-        last_first = b.ids.n;
-        status = add_message(&b, m, m == conversation->messages, m == last);
+    size_t n = conversation->n_messages, *first = vlk_alloc(n + 1, sizeof *first);
+    if (!first && status == VL2_OK)
+        status = no_memory(&b);
+    for (; status == VL2_OK && b.message < n; b.message++) {
+        first[b.message] = b.ids.n;
+        status = add_message(&b, &conversation->messages[b.message], b.message == 0, b.message == n - 1);
+        first[b.message + 1] = b.ids.n;
     }
     vlk_free(b.text);
     vlk_free(b.spans);
-    *out = (struct vl2_prompt){.ids = b.ids.data, .n_ids = b.ids.n, .pictures = b.pictures, .n_pictures = b.n_pictures};
-    out->answer_first = last->role == VL2_ASSISTANT ? last_first : b.ids.n;
+    *out = (struct vl2_prompt){.ids = b.ids.data, .n_ids = b.ids.n, .pictures = b.pictures, .n_pictures = b.n_pictures,
+                               .message_first = first, .n_messages = n};
+    if (status == VL2_OK)
+        out->answer_first = conversation->messages[n - 1].role == VL2_ASSISTANT ? first[n - 1] : b.ids.n;
     if (status != VL2_OK)
         vl2_prompt_deinit(out);
     return status;
@@ -265,5 +268,6 @@ vl2_status vl2_prompt_build(const vl2_engine *engine, const vl2_conversation *co
 void vl2_prompt_deinit(struct vl2_prompt *prompt) {
     vlk_free(prompt->ids);
     vlk_free(prompt->pictures);
+    vlk_free(prompt->message_first);
     *prompt = (struct vl2_prompt){0};
 }

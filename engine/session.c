@@ -8,24 +8,11 @@
 
 #include "engine/backend.h"
 #include "engine/error.h"
+#include "engine/memory.h"
 
 #include <string.h>
 
-enum { DEFAULT_CHUNK = 256, F32_CACHE_LIMIT = 512 << 20, DEFAULT_PICTURE_BYTES = 256 << 20 };
-
-/* Halving the cache is worth a rounding of 2^-9 only where it is large. */
-static vlk_dtype choose_cache_dtype(const struct vl2_config *c, int32_t context) {
-    return vl2_kv_bytes(c, context, VLK_F32) <= F32_CACHE_LIMIT ? VLK_F32 : VLK_BF16;
-}
-
-static vl2_status check_memory(const struct vl2_engine *e, int32_t context, int32_t chunk, vlk_dtype dtype, vl2_error *err) {
-    uint64_t needed = vl2_kv_bytes(&e->config, context, dtype) + vl2_scratch_bytes(&e->config, chunk);
-    uint64_t available = vl2_memory_available();
-    if (needed <= available)
-        return VL2_OK;
-    return vl2_fail(err, VL2_ERR_MEMORY, "A context of %d tokens needs %llu MiB; %llu MiB are free.", context,
-                    (unsigned long long) (needed >> 20), (unsigned long long) (available >> 20));
-}
+enum { DEFAULT_PICTURE_BYTES = 256 << 20 };
 
 static bool allocate_host_parts(struct vl2_session *s) {
     size_t vocab = (size_t) s->engine->config.lm.vocab;
@@ -39,26 +26,36 @@ static bool allocate_host_parts(struct vl2_session *s) {
     return s->ids && s->answer && s->seen_host && s->allowed && s->seen && s->result;
 }
 
-vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options *options, vl2_session **out, vl2_error *err) {
-    static const struct vl2_session_options defaults = {0};
-    if (!options)
-        options = &defaults;
-    *out = NULL;
+vl2_status vl2_session_options_check(const struct vl2_engine *engine, const struct vl2_session_options *options, vl2_error *err) {
     int32_t limit = engine->config.lm.context, context = options->context ? options->context : limit;
     if (context < 1 || context > limit)
         return vl2_fail(err, VL2_ERR_USAGE, "A context of %d tokens was asked for; the model's is %d.", context, limit);
     if (options->chunk_size < 0)
         return vl2_fail(err, VL2_ERR_USAGE, "A chunk of %d tokens makes no sense.", options->chunk_size);
-    int32_t chunk = options->chunk_size ? options->chunk_size : DEFAULT_CHUNK;
-    chunk = chunk < context ? chunk : context;
-    vlk_dtype dtype = choose_cache_dtype(&engine->config, context);
+    return VL2_OK;
+}
+
+vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options *options, vl2_session **out, vl2_error *err) {
+    static const struct vl2_session_options defaults = {0};
+    options = options ? options : &defaults;
+    *out = NULL;
+    vl2_status status = vl2_session_options_check(engine, options, err);
+    if (status != VL2_OK)
+        return status;
+    if (!engine->backend)
+        return vl2_fail(err, VL2_ERR_USAGE, "Only the headers of %s were opened; nothing can be computed with them.", engine->dir);
+    int32_t context = options->context ? options->context : engine->config.lm.context;
+    int32_t chunk = vl2_chunk_size(&engine->config, context, options->chunk_size);
+    vlk_dtype dtype = vl2_cache_dtype(&engine->config, context);
     struct vl2_session *s = vlk_alloc(1, sizeof *s);
     if (!s)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for a session.");
     s->engine = engine;
     s->capacity = (size_t) context;
     s->pictures.budget = options->picture_cache_bytes ? options->picture_cache_bytes : DEFAULT_PICTURE_BYTES;
-    vl2_status status = check_memory(engine, context, chunk, dtype, err);
+    s->options = *options;
+    if (engine->memory_limit != UINT64_MAX)
+        status = vl2_memory_check(engine, context, chunk, err);
     if (status == VL2_OK)
         status = vl2_kv_init(engine, context, dtype, &s->kv, err);
     if (status == VL2_OK)
@@ -94,6 +91,11 @@ void vl2_session_close(vl2_session *s) {
     vlk_free(s);
 }
 
+vl2_status vl2_session_plan(const vl2_session *s, const vl2_conversation *conversation, int32_t answer_tokens, struct vl2_plan *out,
+                            vl2_error *err) {
+    return vl2_plan_build(s->engine, conversation, &s->answers, &s->options, answer_tokens, out, err);
+}
+
 size_t vl2_session_length(const vl2_session *s) {
     return s->length;
 }
@@ -102,78 +104,78 @@ size_t vl2_session_capacity(const vl2_session *s) {
     return s->capacity;
 }
 
-/* ------------------------------------------------------------------------------------------------ planning */
+/* ------------------------------------------------------------------------------------------------ layout */
 
-vl2_status vl2_plan_make(struct vl2_session *s, const vl2_conversation *conversation, struct vl2_plan *plan, vl2_error *err) {
-    *plan = (struct vl2_plan){0};
-    vl2_status status = vl2_prompt_build_reusing(s->engine, conversation, &s->answers, &plan->prompt, err);
+vl2_status vl2_layout_make(struct vl2_session *s, const vl2_conversation *conversation, struct vl2_layout *layout, vl2_error *err) {
+    *layout = (struct vl2_layout){0};
+    vl2_status status = vl2_prompt_build_reusing(s->engine, conversation, &s->answers, &layout->prompt, err);
     if (status != VL2_OK)
         return status;
-    const struct vl2_prompt *prompt = &plan->prompt;
+    const struct vl2_prompt *prompt = &layout->prompt;
     if (prompt->n_ids > s->capacity) {
         status = vl2_fail(err, VL2_ERR_CONTEXT, "The conversation needs %zu tokens; the context holds %zu.", prompt->n_ids,
                           s->capacity);
-        vl2_plan_deinit(plan);
+        vl2_layout_deinit(layout);
         return status;
     }
-    plan->spans = vlk_alloc(prompt->n_pictures, sizeof *plan->spans);
-    plan->rows = vlk_alloc(prompt->n_pictures, sizeof *plan->rows);
-    if (!plan->spans || !plan->rows) {
-        vl2_plan_deinit(plan);
+    layout->spans = vlk_alloc(prompt->n_pictures, sizeof *layout->spans);
+    layout->rows = vlk_alloc(prompt->n_pictures, sizeof *layout->rows);
+    if (!layout->spans || !layout->rows) {
+        vl2_layout_deinit(layout);
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the conversation's pictures.");
     }
     for (size_t i = 0; i < prompt->n_pictures; i++) {
         const struct vl2_prompt_picture *p = &prompt->pictures[i];
-        plan->spans[i] = (struct vl2_picture_span){.first = p->first, .count = p->count};
-        vl2_picture_key_make(p->picture, p->grid_w, p->grid_h, &plan->spans[i].key);
+        layout->spans[i] = (struct vl2_picture_span){.first = p->first, .count = p->count};
+        vl2_picture_key_make(p->picture, p->grid_w, p->grid_h, &layout->spans[i].key);
     }
     return VL2_OK;
 }
 
-void vl2_plan_deinit(struct vl2_plan *plan) {
-    vl2_prompt_deinit(&plan->prompt);
-    vlk_free(plan->spans);
-    vlk_free(plan->rows);
-    *plan = (struct vl2_plan){0};
+void vl2_layout_deinit(struct vl2_layout *layout) {
+    vl2_prompt_deinit(&layout->prompt);
+    vlk_free(layout->spans);
+    vlk_free(layout->rows);
+    *layout = (struct vl2_layout){0};
 }
 
-/* The longest prefix that the cache and the plan share: equal ids, and where a picture stands, the same one from the same
+/* The longest prefix that the cache and the layout share: equal ids, and where a picture stands, the same one from the same
  * place on. The last token is never reused, because its logits are wanted. */
-static size_t common_prefix(const struct vl2_session *s, const struct vl2_plan *plan) {
-    size_t limit = plan->prompt.n_ids - 1, n = 0, span = 0;
+static size_t common_prefix(const struct vl2_session *s, const struct vl2_layout *layout) {
+    size_t limit = layout->prompt.n_ids - 1, n = 0, span = 0;
     limit = limit < s->length ? limit : s->length;
     while (n < limit) {
         bool mine = span < s->n_spans && s->spans[span].first == n;
-        bool theirs = span < plan->prompt.n_pictures && plan->spans[span].first == n;
-        if (mine != theirs || s->ids[n] != plan->prompt.ids[n])
+        bool theirs = span < layout->prompt.n_pictures && layout->spans[span].first == n;
+        if (mine != theirs || s->ids[n] != layout->prompt.ids[n])
             return n;
         if (!mine) {
             n++;
             continue;
         }
-        if (!vl2_picture_key_equal(&s->spans[span].key, &plan->spans[span].key))
+        if (!vl2_picture_key_equal(&s->spans[span].key, &layout->spans[span].key))
             return n;
-        n += plan->spans[span].count;
+        n += layout->spans[span].count;
         span++;
     }
     return limit;
 }
 
 /* A third picture takes the tiles from the first two; its departure gives them back. */
-static bool tiling_changed(const struct vl2_session *s, const struct vl2_plan *plan) {
-    for (size_t i = 0; i < plan->prompt.n_pictures; i++)
+static bool tiling_changed(const struct vl2_session *s, const struct vl2_layout *layout) {
+    for (size_t i = 0; i < layout->prompt.n_pictures; i++)
         for (size_t k = 0; k < s->n_spans && s->spans[k].first < s->length; k++)
-            if (vl2_picture_key_same_pixels(&plan->spans[i].key, &s->spans[k].key) &&
-                !vl2_picture_key_equal(&plan->spans[i].key, &s->spans[k].key))
+            if (vl2_picture_key_same_pixels(&layout->spans[i].key, &s->spans[k].key) &&
+                !vl2_picture_key_equal(&layout->spans[i].key, &s->spans[k].key))
                 return true;
     return false;
 }
 
 /* ------------------------------------------------------------------------------------------------ pictures */
 
-static vl2_status encode_picture(struct vl2_session *s, struct vl2_plan *plan, size_t i, const struct vl2_watch *watch,
+static vl2_status encode_picture(struct vl2_session *s, struct vl2_layout *layout, size_t i, const struct vl2_watch *watch,
                                  uint64_t *done, uint64_t total, vl2_error *err) {
-    const struct vl2_prompt_picture *p = &plan->prompt.pictures[i];
+    const struct vl2_prompt_picture *p = &layout->prompt.pictures[i];
     struct vl2_tiles tiles = {0};
     vl2_status status = vl2_tiles_make(&s->engine->config.tiles, p->picture, p->crop, &tiles, err);
     if (status != VL2_OK)
@@ -182,35 +184,35 @@ static vl2_status encode_picture(struct vl2_session *s, struct vl2_plan *plan, s
         status = vl2_fail(err, VL2_ERR_INPUT, "Picture %zu was planned as %d × %d tiles and cut into %d × %d.", i + 1, p->grid_w,
                           p->grid_h, tiles.grid_w, tiles.grid_h);
     else
-        status = vl2_vision_encode(s->engine, &tiles, watch, done, total, NULL, &plan->rows[i], err);
+        status = vl2_vision_encode(s->engine, &tiles, watch, done, total, NULL, &layout->rows[i], err);
     vl2_free(tiles.data);
     return status;
 }
 
 /* Finds or computes the rows of every picture that reaches beyond the kept prefix. */
-static vl2_status load_pictures(struct vl2_session *s, struct vl2_plan *plan, size_t prefix, const struct vl2_watch *watch,
+static vl2_status load_pictures(struct vl2_session *s, struct vl2_layout *layout, size_t prefix, const struct vl2_watch *watch,
                                 struct vl2_sync_report *report, vl2_error *err) {
     uint64_t done = 0, total = 0, layers = (uint64_t) s->engine->config.vision.layers;
     vl2_picture_cache_begin(&s->pictures);
-    for (size_t i = 0; i < plan->prompt.n_pictures; i++) {
-        const struct vl2_picture_span *span = &plan->spans[i];
+    for (size_t i = 0; i < layout->prompt.n_pictures; i++) {
+        const struct vl2_picture_span *span = &layout->spans[i];
         bool kept = span->first + span->count <= prefix;
-        if (kept || vl2_picture_cache_find(&s->pictures, &span->key, &plan->rows[i]))
+        if (kept || vl2_picture_cache_find(&s->pictures, &span->key, &layout->rows[i]))
             report->pictures_reused++;
         else
             total += layers * (uint64_t) vl2_vision_tile_count(span->key.grid_w, span->key.grid_h);
     }
-    for (size_t i = 0; i < plan->prompt.n_pictures; i++) {
-        const struct vl2_picture_span *span = &plan->spans[i];
-        if (plan->rows[i].rows || span->first + span->count <= prefix)
+    for (size_t i = 0; i < layout->prompt.n_pictures; i++) {
+        const struct vl2_picture_span *span = &layout->spans[i];
+        if (layout->rows[i].rows || span->first + span->count <= prefix)
             continue;
-        if (vl2_picture_cache_find(&s->pictures, &span->key, &plan->rows[i])) { /* the same picture twice */
+        if (vl2_picture_cache_find(&s->pictures, &span->key, &layout->rows[i])) { /* the same picture twice */
             report->pictures_reused++;
             continue;
         }
-        vl2_status status = encode_picture(s, plan, i, watch, &done, total, err);
+        vl2_status status = encode_picture(s, layout, i, watch, &done, total, err);
         if (status == VL2_OK)
-            status = vl2_picture_cache_put(s->engine, &s->pictures, &span->key, plan->rows[i], err);
+            status = vl2_picture_cache_put(s->engine, &s->pictures, &span->key, layout->rows[i], err);
         if (status != VL2_OK)
             return status;
     }
@@ -220,14 +222,14 @@ static vl2_status load_pictures(struct vl2_session *s, struct vl2_plan *plan, si
 /* ------------------------------------------------------------------------------------------------ prefill */
 
 /* ids [n] for the embed op: a picture's token j becomes -1 - (its row). */
-static void fill_ids(const struct vl2_session *s, const struct vl2_plan *plan, size_t first, size_t n, int32_t *ids) {
-    memcpy(ids, plan->prompt.ids + first, n * sizeof *ids);
-    for (size_t i = 0; i < plan->prompt.n_pictures; i++) {
-        const struct vl2_picture_span *span = &plan->spans[i];
+static void fill_ids(const struct vl2_session *s, const struct vl2_layout *layout, size_t first, size_t n, int32_t *ids) {
+    memcpy(ids, layout->prompt.ids + first, n * sizeof *ids);
+    for (size_t i = 0; i < layout->prompt.n_pictures; i++) {
+        const struct vl2_picture_span *span = &layout->spans[i];
         size_t from = span->first > first ? span->first : first;
         size_t to = span->first + span->count < first + n ? span->first + span->count : first + n;
         for (size_t p = from; p < to; p++)
-            ids[p - first] = -1 - vl2_picture_row_index(&s->engine->config, &plan->rows[i], (int32_t) (p - span->first));
+            ids[p - first] = -1 - vl2_picture_row_index(&s->engine->config, &layout->rows[i], (int32_t) (p - span->first));
     }
 }
 
@@ -244,16 +246,16 @@ static void embed_run(const struct vl2_session *s, size_t at, size_t n, const fl
 }
 
 /* Embeds tokens first … first+n: one op per run of text and per picture, as each picture has its own rows. */
-static void embed_chunk(const struct vl2_session *s, const struct vl2_plan *plan, size_t first, size_t n) {
+static void embed_chunk(const struct vl2_session *s, const struct vl2_layout *layout, size_t first, size_t n) {
     size_t at = first;
-    for (size_t i = 0; i < plan->prompt.n_pictures; i++) {
-        const struct vl2_picture_span *span = &plan->spans[i];
+    for (size_t i = 0; i < layout->prompt.n_pictures; i++) {
+        const struct vl2_picture_span *span = &layout->spans[i];
         size_t from = span->first > at ? span->first : at;
         size_t to = span->first + span->count < first + n ? span->first + span->count : first + n;
         if (from >= to)
             continue;
         embed_run(s, at - first, from - at, NULL);
-        embed_run(s, from - first, to - from, plan->rows[i].rows);
+        embed_run(s, from - first, to - from, layout->rows[i].rows);
         at = to;
     }
     embed_run(s, at - first, first + n - at, NULL);
@@ -273,14 +275,14 @@ static void tap_logits(const struct vl2_session *s, const struct vl2_forward_tap
 }
 
 /* Runs tokens s->length … s->length+n, which are in the timeline but not in the cache yet. */
-static vl2_status run_chunk(struct vl2_session *s, const struct vl2_plan *plan, size_t n, bool last, const struct vl2_watch *watch,
+static vl2_status run_chunk(struct vl2_session *s, const struct vl2_layout *layout, size_t n, bool last, const struct vl2_watch *watch,
                             const struct vl2_forward_taps *taps, int32_t *ids, vl2_error *err) {
     struct vl2_engine *e = s->engine;
     struct vlk_backend *be = e->backend;
     size_t first = s->length;
-    fill_ids(s, plan, first, n, ids);
+    fill_ids(s, layout, first, n, ids);
     be->ops->mem_write(be, s->scratch.ids, ids, n * sizeof *ids);
-    embed_chunk(s, plan, first, n);
+    embed_chunk(s, layout, first, n);
     if (taps && taps->embeds)
         tap_rows(s, taps->embeds, first, n);
     for (int32_t layer = 0; layer < e->config.lm.layers; layer++) {
@@ -300,20 +302,20 @@ static vl2_status run_chunk(struct vl2_session *s, const struct vl2_plan *plan, 
     return vl2_backend_wait(e, err);
 }
 
-vl2_status vl2_session_prefill(struct vl2_session *s, struct vl2_plan *plan, size_t prefix, const struct vl2_watch *watch,
+vl2_status vl2_session_prefill(struct vl2_session *s, struct vl2_layout *layout, size_t prefix, const struct vl2_watch *watch,
                                const struct vl2_forward_taps *taps, vl2_error *err) {
     struct vlk_backend *be = s->engine->backend;
-    size_t n_ids = plan->prompt.n_ids, chunk = (size_t) s->scratch.rows;
+    size_t n_ids = layout->prompt.n_ids, chunk = (size_t) s->scratch.rows;
     int32_t *ids = vlk_alloc(chunk, sizeof *ids);
     if (!ids)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to read the conversation.");
-    memcpy(s->ids, plan->prompt.ids, n_ids * sizeof *ids);
+    memcpy(s->ids, layout->prompt.ids, n_ids * sizeof *ids);
     vlk_free(s->spans);
-    s->spans = plan->spans;
-    s->n_spans = plan->prompt.n_pictures;
+    s->spans = layout->spans;
+    s->n_spans = layout->prompt.n_pictures;
     s->length = prefix;
-    plan->spans = NULL;
-    struct vl2_plan running = *plan;
+    layout->spans = NULL;
+    struct vl2_layout running = *layout;
     running.spans = s->spans;
     be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t) prefix}, sizeof(struct vlk_step));
     vl2_status status = VL2_OK;
@@ -364,31 +366,31 @@ static void begin_answer(struct vl2_session *s, const vl2_conversation *conversa
 vl2_status vl2_session_sync(vl2_session *s, const vl2_conversation *conversation, const struct vl2_watch *watch,
                             struct vl2_sync_report *report, vl2_error *err) {
     struct vl2_sync_report unused;
-    struct vl2_plan plan;
+    struct vl2_layout layout;
     report = report ? report : &unused;
     *report = (struct vl2_sync_report){0};
     s->ready = false;
-    vl2_status status = vl2_plan_make(s, conversation, &plan, err);
+    vl2_status status = vl2_layout_make(s, conversation, &layout, err);
     if (status != VL2_OK)
         return status;
-    size_t prefix = common_prefix(s, &plan);
-    report->prompt_tokens = plan.prompt.n_ids;
+    size_t prefix = common_prefix(s, &layout);
+    report->prompt_tokens = layout.prompt.n_ids;
     report->reused_tokens = prefix;
-    report->pictures = plan.prompt.n_pictures;
-    report->tiling_changed = tiling_changed(s, &plan);
+    report->pictures = layout.prompt.n_pictures;
+    report->tiling_changed = tiling_changed(s, &layout);
     double start = vl2_now_ms();
-    status = load_pictures(s, &plan, prefix, watch, report, err);
+    status = load_pictures(s, &layout, prefix, watch, report, err);
     double encoded = vl2_now_ms();
     report->vision_ms = encoded - start;
     if (status == VL2_OK) {
-        status = vl2_session_prefill(s, &plan, prefix, watch, NULL, err);
+        status = vl2_session_prefill(s, &layout, prefix, watch, NULL, err);
         report->prefilled_tokens = s->length - prefix;
         report->prefill_ms = vl2_now_ms() - encoded;
     }
     if (status == VL2_OK) {
-        begin_answer(s, conversation, &plan.prompt);
+        begin_answer(s, conversation, &layout.prompt);
         s->ready = true;
     }
-    vl2_plan_deinit(&plan);
+    vl2_layout_deinit(&layout);
     return status;
 }

@@ -28,6 +28,7 @@ struct vl2_session {
     size_t length, capacity;
     struct vl2_picture_span *spans; /* in order; those beyond `length` are void */
     size_t n_spans;
+    struct vl2_session_options options; /* as given */
     bool ready;                 /* scratch.logits belong to the token ids[length-1] of a fully read conversation */
 
     int32_t *answer;            /* [capacity + 1]: ids generated since the last sync, behind those of `answer_prefix` */
@@ -49,19 +50,26 @@ struct vl2_forward_taps {
 };
 
 /* A conversation laid out for this session. */
-struct vl2_plan {
+struct vl2_layout {
     struct vl2_prompt prompt;
     struct vl2_picture_span *spans; /* [prompt.n_pictures] */
     struct vl2_picture_rows *rows;  /* [prompt.n_pictures]; rows.rows == NULL where not needed; owned by the picture cache */
 };
 
 /* Tokenises and hashes; VL2_ERR_CONTEXT when it does not fit. */
-vl2_status vl2_plan_make(struct vl2_session *session, const vl2_conversation *conversation, struct vl2_plan *out, vl2_error *err);
-void vl2_plan_deinit(struct vl2_plan *plan);
+vl2_status vl2_layout_make(struct vl2_session *session, const vl2_conversation *conversation, struct vl2_layout *out, vl2_error *err);
+void vl2_layout_deinit(struct vl2_layout *layout);
 
-/* Makes the plan the timeline, keeping `prefix` cached tokens, and runs the rest in chunks. The logits of the last token are
+/* VL2_ERR_USAGE for options that make no sense. */
+vl2_status vl2_session_options_check(const struct vl2_engine *engine, const struct vl2_session_options *options, vl2_error *err);
+
+/* vl2_plan_make() with the ids of remembered answers, which may be NULL. (plan.c) */
+vl2_status vl2_plan_build(const vl2_engine *engine, const vl2_conversation *conversation, const struct vl2_answers *answers,
+                          const struct vl2_session_options *options, int32_t answer_tokens, struct vl2_plan *out, vl2_error *err);
+
+/* Makes the layout the timeline, keeping `prefix` cached tokens, and runs the rest in chunks. The logits of the last token are
  * left in scratch.logits. */
-vl2_status vl2_session_prefill(struct vl2_session *session, struct vl2_plan *plan, size_t prefix, const struct vl2_watch *watch,
+vl2_status vl2_session_prefill(struct vl2_session *session, struct vl2_layout *layout, size_t prefix, const struct vl2_watch *watch,
                                const struct vl2_forward_taps *taps, vl2_error *err);
 
 #endif

@@ -57,14 +57,32 @@ static void tower_deinit(struct vlk_backend *be, struct tower *t) {
             be->ops->mem_free(be, parts[i]);
 }
 
+/* Floats of scratch per tile: x, h, qkv, mid; cells, p, q. */
+static size_t tile_floats(const struct vl2_config *c) {
+    return (size_t) c->vision.tokens * (5 * (size_t) c->vision.width + (size_t) c->vision.mlp) +
+           (size_t) patches(c) * ((size_t) c->projector.in + 2 * (size_t) c->projector.hidden);
+}
+
+/* Tiles that go through the tower together, so that its scratch stays near the target. */
+static int32_t batch_tiles(const struct vl2_config *c, int32_t n_tiles) {
+    size_t fit = SCRATCH_TARGET / (tile_floats(c) * sizeof(float));
+    return fit < 1 ? 1 : fit < (size_t) n_tiles ? (int32_t) fit : n_tiles;
+}
+
+size_t vl2_vision_scratch_bytes(const struct vl2_config *c, int32_t n_tiles) {
+    size_t tile = 3 * (size_t) c->vision.side * (size_t) c->vision.side, batch = (size_t) batch_tiles(c, n_tiles);
+    return batch * (tile_floats(c) * sizeof(float) + tile) + (size_t) n_tiles * tile;
+}
+
+int32_t vl2_vision_rows(const struct vl2_config *c, int32_t n_tiles) {
+    return batch_tiles(c, n_tiles) * c->vision.tokens;
+}
+
 static bool tower_init(const struct vl2_engine *e, int32_t n_tiles, struct tower *t) {
     const struct vl2_config *c = &e->config;
     struct vlk_backend *be = e->backend;
     size_t tokens = (size_t) c->vision.tokens, width = (size_t) c->vision.width, cells = (size_t) patches(c);
-    size_t floats = tokens * (5 * width + (size_t) c->vision.mlp) +
-                    cells * ((size_t) c->projector.in + 2 * (size_t) c->projector.hidden);
-    size_t fit = SCRATCH_TARGET / (floats * sizeof(float));
-    *t = (struct tower){.batch = fit < 1 ? 1 : fit < (size_t) n_tiles ? (int32_t) fit : n_tiles};
+    *t = (struct tower){.batch = batch_tiles(c, n_tiles)};
     size_t n = (size_t) t->batch, f = sizeof(float);
     t->tiles = be->ops->mem_alloc(be, n * 3 * (size_t) c->vision.side * (size_t) c->vision.side);
     t->x = be->ops->mem_alloc(be, n * tokens * width * f);

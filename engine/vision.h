@@ -20,6 +20,10 @@ int32_t vl2_vision_tile_count(int32_t grid_w, int32_t grid_h);
 /* Bytes of backend memory that the rows of such a picture take. */
 size_t vl2_picture_rows_bytes(const struct vl2_config *config, int32_t grid_w, int32_t grid_h);
 
+/* Bytes of scratch, cut tiles included, that encoding a picture of n_tiles takes for a while, and rows of the largest op. */
+size_t vl2_vision_scratch_bytes(const struct vl2_config *config, int32_t n_tiles);
+int32_t vl2_vision_rows(const struct vl2_config *config, int32_t n_tiles);
+
 /* Where the j-th token of a picture finds its row, 0 ≤ j < the picture's token count.
  * modeling_deepseek_vl_v2.py: DeepseekVLV2ForCausalLM.prepare_inputs_embeds */
 int32_t vl2_picture_row_index(const struct vl2_config *config, const struct vl2_picture_rows *picture, int32_t j);

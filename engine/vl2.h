@@ -55,15 +55,18 @@ struct vl2_engine_options {
     vl2_progress_fn progress;
     void *progress_user;
     const vl2_cancel *cancel;
+    bool headers_only;     /* no weights and no device: what is pure works (plans, prompts, tiles); sessions are refused */
+    uint64_t memory_limit; /* bytes that model and session may take: 0 = what the system can give, UINT64_MAX = not checked */
 };
 
-/* Opens a checkpoint directory in the published layout. On failure *out is NULL and err says why. */
+/* Opens a checkpoint directory in the published layout. On failure *out is NULL and err says why. What would not fit into
+ * memory is refused before a weight is touched: VL2_ERR_MEMORY with the numbers. */
 vl2_status vl2_engine_open(const char *dir, const struct vl2_engine_options *options, vl2_engine **out, vl2_error *err);
 void vl2_engine_close(vl2_engine *engine); /* NULL is allowed; all sessions must be closed first */
 
 /* What a user may want to know about a loaded model. Strings live as long as the engine. */
 struct vl2_info {
-    const char *dir, *device, *isa;
+    const char *dir, *device, *isa; /* headers_only: device and isa are "none" */
     const char *architecture; /* "MHA" or "MLA" */
     const char *router;       /* "softmax greedy", "sigmoid noaux_tc", … */
     uint64_t parameters;      /* of the tensors in use */
@@ -159,8 +162,11 @@ typedef struct {
 } vl2_conversation;
 
 /* The token layout of a conversation. ids [n]; a picture occupies its span with the <image> id.   (pure; see prompt.c) */
+#define VL2_MAX_TILED_PICTURES 2 /* with more in the conversation every picture is one tile */
+
 struct vl2_prompt_picture {
     const vl2_picture *picture;
+    size_t message;           /* that it belongs to */
     bool crop;                /* tiled (at most two pictures in the conversation and full detail) */
     int32_t grid_w, grid_h;
     size_t first, count;      /* span in ids */
@@ -171,9 +177,90 @@ struct vl2_prompt {
     struct vl2_prompt_picture *pictures; /* in order of appearance */
     size_t n_pictures;
     size_t answer_first; /* where a last assistant message begins, whose text is continued; n_ids if there is none */
+    size_t *message_first; /* [n_messages + 1]: where each message begins; the first one follows the token that opens a text */
+    size_t n_messages;
 };
 vl2_status vl2_prompt_build(const vl2_engine *engine, const vl2_conversation *conversation, struct vl2_prompt *out, vl2_error *err);
 void vl2_prompt_deinit(struct vl2_prompt *prompt);
+
+/* ---------------------------------------------------------------------------------------------- plans (pure) */
+
+/* What a loaded model with one session takes, in bytes. An estimate: every part but `backend` is the size of an array. */
+struct vl2_memory {
+    uint64_t weights;  /* all of them; on the CPU they are pages of the mapped files */
+    uint64_t tables;   /* rotary tables, tokenizer */
+    uint64_t cache;    /* keys and values of the tokens in question */
+    uint64_t scratch;  /* of one chunk */
+    uint64_t vision;   /* scratch of the largest batch of tiles; 0 without pictures */
+    uint64_t pictures; /* encoded pictures that are kept */
+    uint64_t backend;  /* what the kernels allocate for themselves */
+    uint64_t peak;     /* all of it at the worst moment */
+    uint64_t available; /* what the system can give now: free or reclaimable, and allowed by the control group */
+};
+
+struct vl2_plan_message {
+    vl2_role role;
+    size_t first, tokens; /* span in the prompt, pictures included */
+    size_t n_pictures;
+};
+
+struct vl2_plan_picture {
+    size_t message;
+    int32_t width, height, grid_w, grid_h;
+    bool crop;           /* cut into grid_w × grid_h tiles beside the global view */
+    bool tiling_changed; /* before the last message it was cut otherwise: it has to be read anew */
+    size_t first, tokens;
+};
+
+/* Ways out when a conversation does not fit. */
+typedef enum {
+    VL2_FIT_DROP_OLDEST, /* leave out the oldest turns; the system message and the last question stay */
+    VL2_FIT_LOW_DETAIL,  /* every picture as one tile */
+    VL2_FIT_SHORTEN,     /* the last message's text has to become shorter */
+    VL2_FIT_COUNT
+} vl2_fit;
+
+struct vl2_plan_choice {
+    vl2_fit kind;
+    bool possible;   /* it would fit then, with room for the answer that was asked for */
+    size_t tokens;   /* of the prompt then, exactly; SHORTEN: what it may have */
+    size_t messages; /* DROP_OLDEST: how many go, after a system message */
+    size_t excess;   /* SHORTEN: tokens that have to go */
+};
+
+struct vl2_session_options;
+
+struct vl2_plan {
+    struct vl2_plan_message *messages;
+    size_t n_messages;
+    struct vl2_plan_picture *pictures;
+    size_t n_pictures;
+    size_t tokens, context;
+    bool fits;                                     /* tokens <= context */
+    size_t room;                                   /* tokens left for the answer, 0 where it does not fit */
+    bool tiling_changed;                           /* of any picture */
+    struct vl2_plan_choice choices[VL2_FIT_COUNT]; /* in the order of vl2_fit; meant for !fits or little room */
+    int32_t chunk;                                 /* tokens that are read at once */
+    struct vl2_memory now, full;                   /* with this conversation and its answer; with the whole context in use */
+};
+
+/* Lays a conversation out without running it. Pictures need no pixels, only their size. options: those of the session that
+ * will read it, may be NULL. answer_tokens: what an answer wants, 0 = a default. A conversation that is too long is no error. */
+vl2_status vl2_plan_make(const vl2_engine *engine, const vl2_conversation *conversation, const struct vl2_session_options *options,
+                         int32_t answer_tokens, struct vl2_plan *out, vl2_error *err);
+void vl2_plan_deinit(struct vl2_plan *plan);
+
+/* The conversation that a choice leaves: *out borrows what `conversation` points to and is released with vl2_fitted_deinit().
+ * VL2_ERR_CONTEXT for SHORTEN, and for a choice that is not possible. */
+struct vl2_fitted {
+    vl2_conversation conversation;
+    vl2_message *messages;
+    vl2_part *parts;
+    size_t n_parts;
+};
+vl2_status vl2_plan_apply(const vl2_conversation *conversation, const struct vl2_plan_choice *choice, struct vl2_fitted *out,
+                          vl2_error *err);
+void vl2_fitted_deinit(struct vl2_fitted *fitted);
 
 /* ---------------------------------------------------------------------------------------------- sessions */
 
@@ -181,11 +268,15 @@ typedef struct vl2_session vl2_session;
 
 struct vl2_session_options {
     int32_t context;          /* 0 = the model's max_position_embeddings, which is also the most */
-    int32_t chunk_size;       /* prefill chunk, 0 = chosen */
+    int32_t chunk_size;       /* prefill chunk, 0 = chosen; at most 64 per layer, see vl2_session_sync */
     size_t picture_cache_bytes; /* budget of projected picture embeddings, 0 = default */
 };
 vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options *options, vl2_session **out, vl2_error *err);
 void vl2_session_close(vl2_session *session);
+
+/* vl2_plan_make() as this session would read it: with the ids of the answers that it generated. Not pure. */
+vl2_status vl2_session_plan(const vl2_session *session, const vl2_conversation *conversation, int32_t answer_tokens,
+                            struct vl2_plan *out, vl2_error *err);
 
 struct vl2_watch { /* how a long call reports and is cancelled; every field may be NULL */
     const vl2_cancel *cancel;

@@ -279,6 +279,20 @@ static bool is_known_unused(const char *name) {
            (length >= sizeof rope && strcmp(name + length - (sizeof rope - 1), rope) == 0);
 }
 
+void vl2_weights_count(vl2_checkpoint *checkpoint, uint64_t *bytes, uint64_t *parameters) {
+    *bytes = *parameters = 0;
+    for (size_t i = 0; i < vl2_checkpoint_count(checkpoint); i++) {
+        const struct vl2_tensor *t = vl2_checkpoint_tensor(checkpoint, i);
+        if (is_known_unused(t->name))
+            continue;
+        uint64_t elements = 1;
+        for (int32_t d = 0; d < t->n_dims; d++)
+            elements *= (uint64_t) t->dims[d];
+        *bytes += t->bytes;
+        *parameters += elements;
+    }
+}
+
 static void refuse_unknown(struct binder *b) {
     for (size_t i = 0; b->status == VL2_OK && i < vl2_checkpoint_count(b->checkpoint); i++) {
         const struct vl2_tensor *t = vl2_checkpoint_tensor(b->checkpoint, i);

@@ -12,6 +12,9 @@
  * On failure vl2_weights_deinit() releases what was bound. */
 vl2_status vl2_weights_bind(struct vlk_backend *backend, const struct vl2_config *config, vl2_checkpoint *checkpoint,
                             const struct vl2_engine_options *options, struct vl2_weights *out, vl2_error *err);
+/* Bytes and elements of the tensors that binding would use, from the headers alone. */
+void vl2_weights_count(vl2_checkpoint *checkpoint, uint64_t *bytes, uint64_t *parameters);
+
 void vl2_weights_deinit(struct vlk_backend *backend, const struct vl2_config *config, struct vl2_weights *weights);
 
 #endif
