@@ -8,7 +8,6 @@
 #include <glib/gi18n-lib.h>
 
 #include "app/sl-job-private.h"
-#include "app/sl-prompt-private.h"
 
 #define DRAIN_INTERVAL_MS 50
 
@@ -322,6 +321,14 @@ sl_engine_get_error_text (SlEngine *self)
   return self->reading.error_text;
 }
 
+gboolean
+sl_engine_get_lacks_memory (SlEngine *self)
+{
+  g_return_val_if_fail (SL_IS_ENGINE (self), FALSE);
+
+  return self->reading.state == SL_ENGINE_FAILED && self->reading.lacks_memory;
+}
+
 double
 sl_engine_get_progress (SlEngine *self)
 {
@@ -429,40 +436,10 @@ sl_engine_get_picture_tokens (SlEngine *self,
   return tokens;
 }
 
-gboolean
-sl_engine_measure (SlEngine  *self,
-                   SlPrompt  *prompt,
-                   guint     *tokens,
-                   guint     *capacity,
-                   GError   **error)
+SlInference *
+sl_engine_get_inference (SlEngine *self)
 {
-  g_autoptr (SlPromptView) view = NULL;
-  struct vl2_prompt layout = { 0 };
-  const vl2_engine *engine;
-  vl2_error err = { 0 };
-  vl2_status status;
-
-  g_return_val_if_fail (SL_IS_ENGINE (self), FALSE);
-
-  view = sl_prompt_view_new (prompt, FALSE, NULL, error);
-  if (view == NULL)
-    return FALSE;
-  engine = self->inference != NULL ? sl_inference_borrow (self->inference, capacity) : NULL;
-  if (engine == NULL)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_INITIALIZED, _("No model is loaded"));
-      return FALSE;
-    }
-  status = vl2_prompt_build (engine, sl_prompt_view_get (view), &layout, &err);
-  sl_inference_release (self->inference);
-  if (status != VL2_OK)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, err.text);
-      return FALSE;
-    }
-  *tokens = layout.n_ids;
-  vl2_prompt_deinit (&layout);
-  return TRUE;
+  return self->inference;
 }
 
 void
@@ -476,7 +453,8 @@ sl_engine_shutdown (SlEngine *self)
   inference = g_steal_pointer (&self->inference);
   if (inference == NULL)
     return;
-  sl_inference_free (inference);
+  sl_inference_stop_all (inference);
+  sl_inference_unref (inference);
   destroy_source (&self->news);
   destroy_source (&self->timer);
   drain_all (self);

@@ -6,7 +6,10 @@
  */
 #pragma once
 
+#include <gio/gio.h>
+
 #include "app/sl-job.h"
+#include "app/sl-plan.h"
 #include "app/sl-prompt.h"
 
 G_BEGIN_DECLS
@@ -25,6 +28,7 @@ typedef struct
   const char *device; /* NULL or "auto", "cpu", "cuda" */
   int threads;        /* 0 = physical cores */
   int context;        /* tokens, 0 = the model's own */
+  guint64 memory_limit; /* bytes: what needs more is refused. 0 = what the system can give, G_MAXUINT64 = not checked */
 } SlEngineOptions;
 
 /* What a loaded model is. Valid while the state is READY. Strings belong to the struct. */
@@ -57,6 +61,8 @@ void sl_engine_unload (SlEngine *self);
 
 SlEngineState sl_engine_get_state (SlEngine *self);
 const char *sl_engine_get_error_text (SlEngine *self);
+/* FAILED because the model would not fit into memory: loading it all the same is a matter of SlEngineOptions.memory_limit. */
+gboolean sl_engine_get_lacks_memory (SlEngine *self);
 double sl_engine_get_progress (SlEngine *self);
 guint64 sl_engine_get_loaded_bytes (SlEngine *self);
 guint64 sl_engine_get_total_bytes (SlEngine *self);
@@ -73,8 +79,12 @@ SlJob *sl_engine_submit (SlEngine *self, SlPrompt *prompt);
 /* Tokens that a picture of this size costs. n_pictures: pictures in the whole conversation, this one included; three or more
  * are not tiled. 0 unless READY. */
 guint sl_engine_get_picture_tokens (SlEngine *self, int width, int height, SlDetail detail, guint n_pictures);
-/* Tokens of the prompt, without running it. Pictures that are still files are not counted. FALSE unless READY or on error. */
-gboolean sl_engine_measure (SlEngine *self, SlPrompt *prompt, guint *tokens, guint *capacity, GError **error);
+
+/* Plans the prompt with the loaded model on a worker thread, without running it; pictures that are still files are decoded
+ * there. Cheap enough for every pause in typing: cancel the one before. G_IO_ERROR_NOT_INITIALIZED unless READY. */
+void sl_engine_plan_async (SlEngine *self, SlPrompt *prompt, GCancellable *cancellable, GAsyncReadyCallback callback,
+                           gpointer user_data);
+SlPlan *sl_engine_plan_finish (SlEngine *self, GAsyncResult *result, GError **error);
 
 /* Stops everything and joins the inference thread: at most a ViT layer, prefill chunk or token away. Jobs can still be drained
  * afterwards. Called by the last unref too. */

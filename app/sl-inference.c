@@ -17,6 +17,7 @@ typedef enum { REQUEST_NONE, REQUEST_LOAD, REQUEST_UNLOAD, REQUEST_QUIT } Reques
 
 struct _SlInference
 {
+  gatomicrefcount refs;
   GThread *thread;
   void (*changed) (gpointer user_data);
   gpointer user_data;
@@ -27,9 +28,11 @@ struct _SlInference
   guint serial; /* of the newest request: the outcome of an older load is nobody's */
   char *dir, *device;
   int threads, context;
+  guint64 memory_limit;
   vl2_cancel load_cancel;
   SlEngineState state;
   char *error_text;
+  gboolean lacks_memory;
   guint64 loaded_bytes, total_bytes;
   SlModelInfo *info;
   GQueue queue; /* of SlTicket */
@@ -221,6 +224,7 @@ set_state (SlInference   *self,
   g_free (self->error_text);
   /* A path in it may hold any bytes. */
   self->error_text = error_text != NULL ? g_utf8_make_valid (error_text, -1) : NULL;
+  self->lacks_memory = FALSE;
   if (state != SL_ENGINE_READY)
     g_clear_pointer (&self->info, sl_model_info_free);
 }
@@ -279,12 +283,14 @@ open_model (SlInference *self,
             const char  *device,
             int          threads,
             int          context,
+            guint64      memory_limit,
             guint        serial,
             vl2_error   *err)
 {
   LoadWatch watch = { self, serial };
   struct vl2_engine_options options = { .device = device, .threads = threads, .progress = on_load_progress,
-                                        .progress_user = &watch, .cancel = &self->load_cancel };
+                                        .progress_user = &watch, .cancel = &self->load_cancel,
+                                        .memory_limit = memory_limit };
   struct vl2_session_options session_options = { .context = context };
   vl2_engine *engine = NULL;
   vl2_session *session = NULL;
@@ -311,6 +317,7 @@ load_model (SlInference *self)
   g_autofree char *dir = g_strdup (self->dir);
   g_autofree char *device = g_strdup (self->device);
   int threads = self->threads, context = self->context;
+  guint64 memory_limit = self->memory_limit;
   guint serial = self->serial;
   vl2_error err = { 0 };
   vl2_status status;
@@ -318,7 +325,7 @@ load_model (SlInference *self)
   atomic_store (&self->load_cancel, false);
   g_mutex_unlock (&self->lock);
   close_model (self);
-  status = open_model (self, dir, device, threads, context, serial, &err);
+  status = open_model (self, dir, device, threads, context, memory_limit, serial, &err);
   g_mutex_lock (&self->lock);
 
   if (self->serial != serial)
@@ -336,6 +343,7 @@ load_model (SlInference *self)
   else
     {
       set_state (self, SL_ENGINE_FAILED, err.text);
+      self->lacks_memory = status == VL2_ERR_MEMORY;
       empty_queue (self, SL_JOB_FAILED, err.text);
     }
 }
@@ -377,44 +385,51 @@ on_token (const struct vl2_token *token,
   return !atomic_load (&ticket->cancel);
 }
 
-typedef struct
+/* The grid of every picture, in order. */
+static char *
+describe_tiling (const vl2_engine       *engine,
+                 const vl2_conversation *conversation)
 {
-  struct vl2_tile_rule rule;
-  gboolean tiled;
-  GString *text;
-} TilingNote;
+  struct vl2_tile_rule rule = vl2_engine_tile_rule (engine);
+  GString *text = g_string_new (NULL);
+  gsize n_pictures = 0;
 
-static void
-note_tiling (const vl2_part *part,
-             gpointer        user_data)
-{
-  TilingNote *note = user_data;
-  int32_t grid_w, grid_h;
+  for (int pass = 0; pass < 2; pass++)
+    for (gsize m = 0; m < conversation->n_messages; m++)
+      for (gsize p = 0; p < conversation->messages[m].n_parts; p++)
+        {
+          const vl2_part *part = &conversation->messages[m].parts[p];
+          int32_t grid_w, grid_h;
 
-  vl2_tile_grid (&note->rule, part->picture->width, part->picture->height, note->tiled && part->detail == VL2_DETAIL_AUTO,
-                 &grid_w, &grid_h);
-  g_string_append_printf (note->text, "%s%d×%d", note->text->len > 0 ? " " : "", (int) grid_w, (int) grid_h);
+          if (part->kind != VL2_PART_PICTURE)
+            continue;
+          if (pass == 0)
+            {
+              n_pictures++;
+              continue;
+            }
+          vl2_tile_grid (&rule, part->picture->width, part->picture->height,
+                         n_pictures <= VL2_MAX_TILED_PICTURES && part->detail == VL2_DETAIL_AUTO, &grid_w, &grid_h);
+          g_string_append_printf (text, "%s%d×%d", text->len > 0 ? " " : "", (int) grid_w, (int) grid_h);
+        }
+  return g_string_free (text, FALSE);
 }
 
 /* What is known before the model runs. */
 static void
-describe_job (SlInference   *self,
-              SlTicket      *ticket,
-              SlPromptView  *view)
+describe_job (SlInference *self,
+              SlTicket    *ticket)
 {
   const struct vl2_info *info = vl2_engine_info (self->engine);
   const SlSettings *settings = sl_prompt_get_settings (ticket->prompt);
   SlGeneration *g = ticket->generation;
-  TilingNote note = { vl2_engine_tile_rule (self->engine), sl_prompt_get_n_pictures (ticket->prompt) <= 2, g_string_new (NULL) };
 
-  sl_prompt_view_foreach_picture (view, note_tiling, &note);
   g_mutex_lock (&ticket->lock);
   g_free (g->model);
   g->model = g_path_get_basename (info->dir);
   set_text (&g->model_dir, info->dir);
   set_text (&g->quantisation, info->weight_dtype);
   set_text (&g->device, info->device);
-  set_text (&g->tiling, note.text->str);
   g->temperature = settings->sampling.temperature;
   g->top_p = settings->sampling.top_p;
   g->top_k = settings->sampling.top_k;
@@ -424,21 +439,22 @@ describe_job (SlInference   *self,
   g->constrained = settings->constrain_boxes;
   g->context_capacity = ticket->status.context_capacity = vl2_session_capacity (self->session);
   g_mutex_unlock (&ticket->lock);
-  g_string_free (note.text, TRUE);
 }
 
 static vl2_status
-read_prompt (SlInference   *self,
-             SlTicket      *ticket,
-             SlPromptView  *view,
-             vl2_error     *err)
+read_conversation (SlInference            *self,
+                   SlTicket               *ticket,
+                   const vl2_conversation *conversation,
+                   vl2_error              *err)
 {
   struct vl2_watch watch = { &ticket->cancel, on_job_progress, ticket };
   struct vl2_sync_report report = { 0 };
+  g_autofree char *tiling = describe_tiling (self->engine, conversation);
   SlGeneration *g = ticket->generation;
-  vl2_status status = vl2_session_sync (self->session, sl_prompt_view_get (view), &watch, &report, err);
+  vl2_status status = vl2_session_sync (self->session, conversation, &watch, &report, err);
 
   g_mutex_lock (&ticket->lock);
+  set_text (&g->tiling, tiling);
   g->prompt_tokens = ticket->status.prompt_tokens = report.prompt_tokens;
   g->reused_tokens = ticket->status.reused_tokens = report.reused_tokens;
   g->context_used = ticket->status.context_used = vl2_session_length (self->session);
@@ -452,6 +468,51 @@ read_prompt (SlInference   *self,
       ticket->decoding_since = g_get_monotonic_time ();
     }
   g_mutex_unlock (&ticket->lock);
+  return status;
+}
+
+/* The way out that the settings chose for a conversation that does not fit. */
+static vl2_status
+read_fitted (SlInference            *self,
+             SlTicket               *ticket,
+             const vl2_conversation *conversation,
+             vl2_error              *err)
+{
+  const SlSettings *settings = sl_prompt_get_settings (ticket->prompt);
+  const struct vl2_plan_choice *choice;
+  struct vl2_plan plan;
+  struct vl2_fitted fitted;
+  vl2_status status = vl2_session_plan (self->session, conversation, settings->max_tokens, &plan, err);
+
+  if (status != VL2_OK)
+    return status;
+  choice = &plan.choices[settings->overflow - 1];
+  status = vl2_plan_apply (conversation, choice, &fitted, err);
+  if (status == VL2_OK)
+    {
+      g_mutex_lock (&ticket->lock);
+      ticket->status.dropped_messages = choice->messages;
+      ticket->status.low_detail = choice->kind == VL2_FIT_LOW_DETAIL;
+      g_mutex_unlock (&ticket->lock);
+      status = read_conversation (self, ticket, &fitted.conversation, err);
+      vl2_fitted_deinit (&fitted);
+    }
+  vl2_plan_deinit (&plan);
+  return status;
+}
+
+static vl2_status
+read_prompt (SlInference   *self,
+             SlTicket      *ticket,
+             SlPromptView  *view,
+             vl2_error     *err)
+{
+  SlOverflow overflow = sl_prompt_get_settings (ticket->prompt)->overflow;
+  const vl2_conversation *conversation = sl_prompt_view_get (view);
+  vl2_status status = read_conversation (self, ticket, conversation, err);
+
+  if (status == VL2_ERR_CONTEXT && (overflow == SL_OVERFLOW_DROP_OLDEST || overflow == SL_OVERFLOW_LOW_DETAIL))
+    status = read_fitted (self, ticket, conversation, err);
   return status;
 }
 
@@ -522,7 +583,7 @@ answer (SlInference *self,
       g_strlcpy (err->text, error->message, sizeof err->text);
       return VL2_ERR_INPUT;
     }
-  describe_job (self, ticket, view);
+  describe_job (self, ticket);
   status = read_prompt (self, ticket, view, err);
   return status == VL2_OK ? write_answer (self, ticket, err) : status;
 }
@@ -615,6 +676,7 @@ sl_inference_new (void     (*changed) (gpointer user_data),
 {
   SlInference *self = g_new0 (SlInference, 1);
 
+  g_atomic_ref_count_init (&self->refs);
   self->changed = changed;
   self->user_data = user_data;
   g_mutex_init (&self->lock);
@@ -626,14 +688,27 @@ sl_inference_new (void     (*changed) (gpointer user_data),
   return self;
 }
 
+SlInference *
+sl_inference_ref (SlInference *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
 void
-sl_inference_free (SlInference *self)
+sl_inference_stop_all (SlInference *self)
 {
   g_mutex_lock (&self->lock);
   post_request (self, REQUEST_QUIT);
   g_mutex_unlock (&self->lock);
   g_thread_join (self->thread);
+}
 
+void
+sl_inference_unref (SlInference *self)
+{
+  if (!g_atomic_ref_count_dec (&self->refs))
+    return;
   g_free (self->dir);
   g_free (self->device);
   g_free (self->error_text);
@@ -656,6 +731,7 @@ sl_inference_load (SlInference           *self,
   set_text (&self->device, options != NULL ? options->device : NULL);
   self->threads = options != NULL ? options->threads : 0;
   self->context = options != NULL ? options->context : 0;
+  self->memory_limit = options != NULL ? options->memory_limit : 0;
   self->loaded_bytes = self->total_bytes = 0;
   set_state (self, SL_ENGINE_LOADING, NULL);
   post_request (self, REQUEST_LOAD);
@@ -730,6 +806,7 @@ sl_inference_read (SlInference        *self,
   g_mutex_lock (&self->lock);
   reading->state = self->state;
   reading->error_text = g_strdup (self->error_text);
+  reading->lacks_memory = self->lacks_memory;
   reading->loaded_bytes = self->loaded_bytes;
   reading->total_bytes = self->total_bytes;
   reading->info = self->info != NULL ? sl_model_info_copy (self->info) : NULL;
@@ -749,7 +826,8 @@ const vl2_engine *
 sl_inference_borrow (SlInference *self,
                      guint       *capacity)
 {
-  g_rw_lock_reader_lock (&self->model_lock);
+  if (!g_rw_lock_reader_trylock (&self->model_lock))
+    return NULL;
   if (self->engine == NULL)
     {
       g_rw_lock_reader_unlock (&self->model_lock);

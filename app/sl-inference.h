@@ -42,6 +42,7 @@ typedef struct
 {
   SlEngineState state;
   char *error_text;
+  gboolean lacks_memory; /* that is why it FAILED */
   guint64 loaded_bytes, total_bytes;
   SlModelInfo *info; /* NULL unless READY */
   gboolean busy;
@@ -50,8 +51,11 @@ typedef struct
 
 /* changed is called on the inference thread, or on the one that asked, whenever a reading would differ. */
 SlInference *sl_inference_new (void (*changed) (gpointer user_data), gpointer user_data);
-/* Stops everything and joins. Tickets that still wait end as STOPPED. */
-void sl_inference_free (SlInference *self);
+/* A worker that borrows the engine keeps the struct alive. */
+SlInference *sl_inference_ref (SlInference *self);
+void sl_inference_unref (SlInference *self);
+/* Stops everything and joins the thread, once, before the owner's unref. Tickets that still wait end as STOPPED. */
+void sl_inference_stop_all (SlInference *self);
 
 void sl_inference_load (SlInference *self, const char *dir, const SlEngineOptions *options);
 void sl_inference_cancel_load (SlInference *self);
@@ -61,9 +65,13 @@ void sl_inference_stop (SlInference *self, SlTicket *ticket);
 void sl_inference_read (SlInference *self, SlInferenceReading *reading);
 void sl_inference_reading_clear (SlInferenceReading *self);
 
-/* The loaded engine for pure calls of another thread; NULL if there is none. Keeps it from being closed: release soon. */
+/* The loaded engine for pure calls of another thread; NULL if there is none or it is being opened or closed: never waits.
+ * Keeps it from being closed: release soon. */
 const vl2_engine *sl_inference_borrow (SlInference *self, guint *capacity);
 void sl_inference_release (SlInference *self);
+
+/* sl-engine.c: NULL after the shutdown. */
+SlInference *sl_engine_get_inference (SlEngine *self);
 
 SlModelInfo *sl_model_info_copy (const SlModelInfo *self);
 void sl_model_info_free (SlModelInfo *self);

@@ -37,6 +37,8 @@ typedef struct
   guint decoded_tokens; /* the engine's own counter, it stands still after a stop */
   double tokens_per_second;
   guint context_used, context_capacity;
+  guint dropped_messages; /* left out so that the rest fits: SlSettings.overflow */
+  gboolean low_detail;    /* every picture was read as one tile for the same reason */
 } SlJobStatus;
 
 #define SL_TYPE_JOB (sl_job_get_type ())

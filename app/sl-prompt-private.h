@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * SlPromptView: an SlPrompt as the engine's own structures, with the pictures that they point to kept alive. Made and used by
- * the inference thread for an answer, and by the UI thread to measure a prompt. Private to the engine's part of app/.
+ * the inference thread for an answer, and by a worker to plan a prompt. Private to the engine's part of app/.
  */
 #pragma once
 
@@ -18,9 +18,6 @@ typedef struct _SlPromptView SlPromptView;
 SlPromptView *sl_prompt_view_new (SlPrompt *prompt, gboolean load_files, GCancellable *cancellable, GError **error);
 void sl_prompt_view_free (SlPromptView *self);
 const vl2_conversation *sl_prompt_view_get (const SlPromptView *self);
-/* Calls for each picture in order. */
-void sl_prompt_view_foreach_picture (const SlPromptView *self, void (*visit) (const vl2_part *part, gpointer user_data),
-                                     gpointer user_data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlPromptView, sl_prompt_view_free)
 

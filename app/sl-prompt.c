@@ -291,17 +291,3 @@ sl_prompt_view_get (const SlPromptView *self)
 {
   return &self->conversation;
 }
-
-void
-sl_prompt_view_foreach_picture (const SlPromptView *self,
-                                void              (*visit) (const vl2_part *part, gpointer user_data),
-                                gpointer            user_data)
-{
-  for (guint i = 0; i < self->parts->len; i++)
-    {
-      const vl2_part *part = &g_array_index (self->parts, vl2_part, i);
-
-      if (part->kind == VL2_PART_PICTURE)
-        visit (part, user_data);
-    }
-}

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "app/sl-mode.h"
+#include "app/sl-plan.h"
 #include "app/sl-types.h"
 
 G_BEGIN_DECLS
@@ -18,9 +19,10 @@ typedef struct
   guint64 seed;
   int max_tokens; /* 0 = as far as the context goes */
   gboolean constrain_boxes;
+  SlOverflow overflow; /* what to do when the prompt does not fit; never SHORTEN */
 } SlSettings;
 
-/* The mode's sampling, a fresh random seed, no limit of its own, boxes constrained. */
+/* The mode's sampling, a fresh random seed, no limit of its own, boxes constrained, what does not fit refused. */
 SlSettings sl_settings_for_mode (SlMode mode);
 
 /* An empty conversation; the settings are copied. */

@@ -17,6 +17,7 @@ static struct
   GMutex lock;
   GCond changed;
   char *answer, *load_failure, *sync_failure, *prompt;
+  size_t longest;
   gsize piece;
   gboolean load_closed;
   guint allowed, generated, open_engines;
@@ -56,6 +57,7 @@ fake_reset (void)
   g_clear_pointer (&fake.sync_failure, g_free);
   g_clear_pointer (&fake.prompt, g_free);
   fake.piece = 1;
+  fake.longest = 0;
   fake.load_closed = FALSE;
   fake.allowed = G_MAXUINT;
   fake.generated = 0;
@@ -80,6 +82,12 @@ void
 fake_fail_sync (const char *sentence)
 {
   set (&fake.sync_failure, sentence);
+}
+
+void
+fake_set_longest_prompt (gsize bytes)
+{
+  fake.longest = bytes;
 }
 
 void
@@ -191,7 +199,7 @@ vl2_engine_open (const char                       *dir,
   if (!go_on)
     return fail (err, VL2_CANCELLED, "cancelled");
   if (failure != NULL)
-    return fail (err, VL2_ERR_MODEL, failure);
+    return fail (err, g_str_has_prefix (failure, "memory: ") ? VL2_ERR_MEMORY : VL2_ERR_MODEL, failure);
   options->progress (VL2_STAGE_LOAD, 100, 100, options->progress_user);
   engine = g_new0 (vl2_engine, 1);
   engine->dir = g_strdup (dir);
@@ -237,22 +245,96 @@ vl2_engine_picture_tokens (const vl2_engine *engine,
   return crop ? 100 : 10;
 }
 
+/* A byte is a token, a picture 100 of them, 10 in low detail. */
 vl2_status
-vl2_prompt_build (const vl2_engine       *engine,
-                  const vl2_conversation *conversation,
-                  struct vl2_prompt      *out,
-                  vl2_error              *err)
+vl2_plan_make (const vl2_engine                 *engine,
+               const vl2_conversation           *conversation,
+               const struct vl2_session_options *options,
+               int32_t                           answer_tokens,
+               struct vl2_plan                  *out,
+               vl2_error                        *err)
 {
-  *out = (struct vl2_prompt) { .n_ids = 0 };
+  size_t low = 0;
+
+  *out = (struct vl2_plan) { .context = options->context, .n_messages = conversation->n_messages, .chunk = 64 };
+  out->messages = g_new0 (struct vl2_plan_message, conversation->n_messages);
+  out->pictures = g_new0 (struct vl2_plan_picture, 64);
   for (size_t m = 0; m < conversation->n_messages; m++)
-    for (size_t p = 0; p < conversation->messages[m].n_parts; p++)
-      out->n_ids += conversation->messages[m].parts[p].kind == VL2_PART_TEXT ? conversation->messages[m].parts[p].length : 100;
+    {
+      const vl2_message *message = &conversation->messages[m];
+
+      out->messages[m] = (struct vl2_plan_message) { .role = message->role, .first = out->tokens };
+      for (size_t p = 0; p < message->n_parts; p++)
+        if (message->parts[p].kind == VL2_PART_TEXT)
+          out->tokens += message->parts[p].length;
+        else
+          {
+            const vl2_picture *picture = message->parts[p].picture;
+
+            out->pictures[out->n_pictures++] = (struct vl2_plan_picture) {
+              .message = m, .width = picture->width, .height = picture->height, .grid_w = 2, .grid_h = 1, .crop = true,
+              .first = out->tokens, .tokens = 100 };
+            out->messages[m].n_pictures++;
+            out->tokens += 100;
+            low += 90;
+          }
+      out->messages[m].tokens = out->tokens - out->messages[m].first;
+    }
+  out->fits = out->tokens <= out->context;
+  out->room = out->fits ? out->context - out->tokens : 0;
+  if (conversation->n_messages > 1)
+    out->choices[VL2_FIT_DROP_OLDEST] = (struct vl2_plan_choice) { VL2_FIT_DROP_OLDEST, true, out->messages[1].tokens, 1, 0 };
+  out->choices[VL2_FIT_LOW_DETAIL] = (struct vl2_plan_choice) { VL2_FIT_LOW_DETAIL, low > 0, out->tokens - low, 0, 0 };
+  out->choices[VL2_FIT_SHORTEN].kind = VL2_FIT_SHORTEN;
+  out->now = (struct vl2_memory) { .weights = 7, .cache = 8, .peak = 20, .available = 1000 };
+  out->full.peak = 30;
   return VL2_OK;
 }
 
 void
-vl2_prompt_deinit (struct vl2_prompt *prompt)
+vl2_plan_deinit (struct vl2_plan *plan)
 {
+  g_free (plan->messages);
+  g_free (plan->pictures);
+}
+
+vl2_status
+vl2_session_plan (const vl2_session      *session,
+                  const vl2_conversation *conversation,
+                  int32_t                 answer_tokens,
+                  struct vl2_plan        *out,
+                  vl2_error              *err)
+{
+  struct vl2_session_options options = { .context = CAPACITY };
+
+  return vl2_plan_make (NULL, conversation, &options, answer_tokens, out, err);
+}
+
+/* The real one is pure, but lies in the same object as those above. */
+vl2_status
+vl2_plan_apply (const vl2_conversation       *conversation,
+                const struct vl2_plan_choice *choice,
+                struct vl2_fitted            *out,
+                vl2_error                    *err)
+{
+  *out = (struct vl2_fitted) { .messages = g_memdup2 (conversation->messages,
+                                                      conversation->n_messages * sizeof *conversation->messages) };
+  if (choice->kind == VL2_FIT_LOW_DETAIL)
+    {
+      out->parts = g_memdup2 (out->messages[0].parts, out->messages[0].n_parts * sizeof *out->parts);
+      for (size_t i = 0; i < out->messages[0].n_parts; i++)
+        out->parts[i].detail = VL2_DETAIL_LOW;
+      out->messages[0].parts = out->parts;
+    }
+  out->conversation = (vl2_conversation) { out->messages + choice->messages, conversation->n_messages - choice->messages };
+  return VL2_OK;
+}
+
+void
+vl2_fitted_deinit (struct vl2_fitted *fitted)
+{
+  g_free (fitted->messages);
+  g_free (fitted->parts);
 }
 
 vl2_status
@@ -312,6 +394,8 @@ vl2_session_sync (vl2_session            *session,
   g_mutex_unlock (&fake.lock);
   if (failure != NULL)
     return fail (err, VL2_ERR_CONTEXT, failure);
+  if (fake.longest > 0 && strlen (fake.prompt) > fake.longest && strstr (fake.prompt, " low]") == NULL)
+    return fail (err, VL2_ERR_CONTEXT, "too long");
   if (atomic_load (watch->cancel))
     return fail (err, VL2_CANCELLED, "cancelled");
   watch->progress (VL2_STAGE_PREFILL, 1, 2, watch->user);

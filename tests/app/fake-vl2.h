@@ -12,9 +12,13 @@
 void fake_reset (void);
 /* What every answer says, cut into tokens of `bytes` bytes each. */
 void fake_set_answer (const char *text, gsize bytes);
-/* The next load, or sync, fails with this sentence. NULL: no more. */
+/* The next load, or sync, fails with this sentence; a load that begins with "memory: " for lack of it. NULL: no more. */
 void fake_fail_load (const char *sentence);
 void fake_fail_sync (const char *sentence);
+
+/* Syncs of a conversation whose spelling (fake_dup_prompt) is longer fail for the context, unless
+ * their pictures are in low detail. 0: none do. */
+void fake_set_longest_prompt (gsize bytes);
 
 /* Gates: closed, the engine waits there until it is opened or cancelled. */
 void fake_close_load_gate (void);

@@ -223,6 +223,11 @@ test_failures (void)
   g_assert_cmpint (sl_engine_get_state (engine), ==, SL_ENGINE_FAILED);
   g_assert_cmpstr (sl_engine_get_error_text (engine), ==, "config.json: hidden_size is 0");
 
+  g_assert_false (sl_engine_get_lacks_memory (engine));
+  fake_fail_load ("memory: 9 GiB are needed");
+  sl_engine_load (engine, "model", NULL);
+  app_test_wait (is_settled, engine);
+  g_assert_true (sl_engine_get_lacks_memory (engine));
   fake_fail_load (NULL);
   sl_engine_load (engine, "/models/good", NULL);
   app_test_wait (is_settled, engine);
@@ -271,28 +276,131 @@ test_unload (void)
 }
 
 static void
-test_measure (void)
+on_plan (GObject      *source,
+         GAsyncResult *result,
+         gpointer      data)
+{
+  g_autoptr (GError) error = NULL;
+  SlPlan *plan = sl_engine_plan_finish (SL_ENGINE (source), result, &error);
+
+  g_assert_true (plan != NULL || error != NULL);
+  *(SlPlan **) data = plan != NULL ? plan : sl_plan_new ();
+}
+
+static gboolean
+has_come (gpointer plan)
+{
+  return *(SlPlan **) plan != NULL;
+}
+
+static void
+test_plan (void)
 {
   g_autoptr (SlEngine) engine = NULL;
   SlSettings settings = sl_settings_for_mode (SL_MODE_FIND);
   g_autoptr (SlPrompt) prompt = sl_prompt_new (&settings);
   g_autoptr (SlPicture) picture = app_test_make_picture (8, 4, 1);
-  g_autoptr (GError) error = NULL;
-  guint tokens = 0, capacity = 0;
+  g_autoptr (SlPlan) plan = NULL, late = NULL;
+  const SlPlanPicture *first;
 
   fake_reset ();
   engine = make_engine ();
   g_assert_cmpfloat (settings.sampling.temperature, ==, 0);
   g_assert_true (settings.constrain_boxes);
+  g_assert_cmpint (settings.overflow, ==, SL_OVERFLOW_REFUSE);
   sl_prompt_add_message (prompt, SL_ROLE_USER);
   sl_prompt_add_picture (prompt, picture, SL_DETAIL_AUTO);
   sl_prompt_add_text (prompt, "four", -1, SL_MARKUP_NONE);
-  g_assert_true (sl_engine_measure (engine, prompt, &tokens, &capacity, &error));
-  g_assert_cmpuint (tokens, ==, 104);
-  g_assert_cmpuint (capacity, ==, 4096);
+  sl_engine_plan_async (engine, prompt, NULL, on_plan, &plan);
+  g_assert_null (plan);
+  app_test_wait (has_come, &plan);
+  g_assert_cmpuint (plan->tokens, ==, 104);
+  g_assert_cmpuint (plan->capacity, ==, 4096);
+  g_assert_cmpuint (plan->room, ==, 4096 - 104);
+  g_assert_true (plan->fits);
+  g_assert_cmpuint (plan->messages->len, ==, 1);
+  g_assert_cmpuint (g_array_index (plan->messages, SlPlanMessage, 0).tokens, ==, 104);
+  g_assert_cmpuint (plan->pictures->len, ==, 1);
+  first = &g_array_index (plan->pictures, SlPlanPicture, 0);
+  g_assert_true (first->width == 8 && first->height == 4 && first->grid_w == 2 && first->grid_h == 1 && first->tokens == 100);
+  g_assert_true (plan->choices[SL_OVERFLOW_LOW_DETAIL].possible);
+  g_assert_cmpuint (plan->choices[SL_OVERFLOW_LOW_DETAIL].tokens, ==, 14);
+  g_assert_false (plan->choices[SL_OVERFLOW_DROP_OLDEST].possible);
+  g_assert_cmpuint (plan->peak_bytes, ==, 20);
   g_assert_cmpuint (sl_engine_get_picture_tokens (engine, 10, 10, SL_DETAIL_AUTO, 2), ==, 100);
   g_assert_cmpuint (sl_engine_get_picture_tokens (engine, 10, 10, SL_DETAIL_AUTO, 3), ==, 10);
   g_assert_cmpuint (sl_engine_get_picture_tokens (engine, 10, 10, SL_DETAIL_LOW, 1), ==, 10);
+  sl_engine_shutdown (engine);
+  sl_engine_plan_async (engine, prompt, NULL, on_plan, &late);
+  app_test_wait (has_come, &late);
+  g_assert_cmpuint (late->capacity, ==, 0);
+}
+
+/* A plan that is on its way outlives the engine. */
+static void
+test_plan_shutdown (void)
+{
+  SlEngine *engine;
+  SlSettings settings = sl_settings_for_mode (SL_MODE_CHAT);
+  g_autoptr (SlPrompt) prompt = sl_prompt_new (&settings);
+  g_autoptr (SlPlan) plan = NULL;
+
+  fake_reset ();
+  engine = make_engine ();
+  sl_prompt_add_message (prompt, SL_ROLE_USER);
+  sl_prompt_add_text (prompt, "four", -1, SL_MARKUP_NONE);
+  sl_engine_plan_async (engine, prompt, NULL, on_plan, &plan);
+  sl_engine_shutdown (engine);
+  g_object_unref (engine);
+  app_test_wait (has_come, &plan);
+  g_assert_cmpuint (fake_get_open_engines (), ==, 0);
+}
+
+static SlJob *
+ask_too_long (SlEngine   *engine,
+              SlOverflow  overflow)
+{
+  SlSettings settings = sl_settings_for_mode (SL_MODE_CHAT);
+  g_autoptr (SlPrompt) prompt = NULL;
+  g_autoptr (SlPicture) picture = app_test_make_picture (8, 4, 1);
+  SlJob *job;
+
+  settings.overflow = overflow;
+  prompt = sl_prompt_new (&settings);
+  sl_prompt_add_message (prompt, SL_ROLE_USER);
+  sl_prompt_add_picture (prompt, picture, SL_DETAIL_AUTO);
+  sl_prompt_add_text (prompt, "one", -1, SL_MARKUP_NONE);
+  sl_prompt_add_message (prompt, SL_ROLE_USER);
+  sl_prompt_add_text (prompt, "two", -1, SL_MARKUP_NONE);
+  job = sl_engine_submit (engine, prompt);
+  app_test_wait (is_finished, job);
+  return job;
+}
+
+static void
+test_overflow (void)
+{
+  g_autoptr (SlEngine) engine = NULL;
+  g_autoptr (SlJob) refused = NULL, dropped = NULL, lowered = NULL;
+  g_autofree char *without = NULL, *low = NULL;
+
+  fake_reset ();
+  fake_set_answer ("ok", 1);
+  engine = make_engine ();
+  fake_set_longest_prompt (10);
+  refused = ask_too_long (engine, SL_OVERFLOW_REFUSE);
+  g_assert_cmpint (sl_job_get_state (refused), ==, SL_JOB_FAILED);
+  g_assert_cmpstr (sl_job_get_error_text (refused), ==, "too long");
+  dropped = ask_too_long (engine, SL_OVERFLOW_DROP_OLDEST);
+  g_assert_cmpint (sl_job_get_state (dropped), ==, SL_JOB_DONE);
+  g_assert_cmpuint (sl_job_get_status (dropped)->dropped_messages, ==, 1);
+  without = fake_dup_prompt ();
+  g_assert_cmpstr (without, ==, "user:two");
+  lowered = ask_too_long (engine, SL_OVERFLOW_LOW_DETAIL);
+  g_assert_cmpint (sl_job_get_state (lowered), ==, SL_JOB_DONE);
+  g_assert_true (sl_job_get_status (lowered)->low_detail);
+  low = fake_dup_prompt ();
+  g_assert_cmpstr (low, ==, "user:[8x4 low]one|user:two");
 }
 
 int
@@ -307,6 +415,8 @@ main (int    argc,
   g_test_add_func ("/engine/load", test_load);
   g_test_add_func ("/engine/failures", test_failures);
   g_test_add_func ("/engine/unload", test_unload);
-  g_test_add_func ("/engine/measure", test_measure);
+  g_test_add_func ("/engine/plan", test_plan);
+  g_test_add_func ("/engine/plan-shutdown", test_plan_shutdown);
+  g_test_add_func ("/engine/overflow", test_overflow);
   return g_test_run ();
 }
