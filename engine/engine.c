@@ -9,6 +9,7 @@
 #include "engine/box_grammar.h"
 #include "engine/checkpoint.h"
 #include "engine/config.h"
+#include "engine/decoder.h"
 #include "engine/error.h"
 #include "engine/memory.h"
 #include "engine/rope.h"
@@ -21,17 +22,46 @@
 
 enum { TOKENIZER_GROWTH = 4 }; /* tables of a tokenizer over its file, measured on 129,000 entries */
 
-static vl2_status open_backend(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
-    const char *device = options->device ? options->device : "auto";
-    if (strcmp(device, "cuda") == 0)
-        return vl2_fail(err, VL2_ERR_DEVICE, "This build has no CUDA module; the CPU can be used instead.");
-    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
-        return vl2_fail(err, VL2_ERR_USAGE, "The device \"%.40s\" is unknown; auto, cpu and cuda are known.", device);
+static vl2_status backend_failure(const struct vlk_error *failure, vl2_error *err) {
+    return vl2_fail(err, failure->code == VLK_ERR_MEMORY ? VL2_ERR_MEMORY : VL2_ERR_DEVICE, "%s", failure->text);
+}
+
+static vl2_status open_cpu(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
     struct vlk_error failure = {0};
     e->backend = vlk_cpu_open(&(struct vlk_cpu_options){.threads = options->threads, .isa = options->isa}, &failure);
-    if (e->backend)
+    return e->backend ? VL2_OK : backend_failure(&failure, err);
+}
+
+/* Weights, a cache of the whole context and working space, against what the GPU has free now. */
+static vl2_status open_cuda(struct vl2_engine *e, int gpu, vl2_error *err) {
+    static const uint64_t working_space = 512 << 20;
+    struct vlk_error failure = {0};
+    e->backend = vlk_cuda_open(&(struct vlk_cuda_options){.device = gpu}, &failure);
+    if (!e->backend)
+        return backend_failure(&failure, err);
+    uint64_t needed = vl2_checkpoint_bytes(e->checkpoint) + vl2_kv_bytes(&e->config, e->config.lm.context, VLK_BF16) + working_space;
+    uint64_t left = e->backend->ops->memory_left(e->backend);
+    if (needed <= left)
         return VL2_OK;
-    return vl2_fail(err, failure.code == VLK_ERR_MEMORY ? VL2_ERR_MEMORY : VL2_ERR_DEVICE, "%s", failure.text);
+    vl2_status status = vl2_fail(err, VL2_ERR_MEMORY, "%s has %llu MiB free, and the model needs %llu MiB; close other programs that "
+                                 "use the GPU, or use the CPU.", e->backend->ops->describe(e->backend),
+                                 (unsigned long long) (left >> 20), (unsigned long long) (needed >> 20));
+    e->backend->ops->close(e->backend);
+    e->backend = NULL;
+    return status;
+}
+
+/* "auto" takes a GPU that works and has room, and says nothing of one that has not: `devices` does. */
+static vl2_status open_backend(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
+    const char *device = options->device ? options->device : "auto";
+    int gpu = -1, end = 0;
+    if (strcmp(device, "cuda") == 0 || (sscanf(device, "cuda:%3d%n", &gpu, &end) == 1 && gpu >= 0 && !device[end]))
+        return open_cuda(e, gpu, err);
+    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
+        return vl2_fail(err, VL2_ERR_USAGE, "The device \"%.40s\" is unknown; auto, cpu and cuda are known.", device);
+    if (strcmp(device, "auto") == 0 && open_cuda(e, -1, NULL) == VL2_OK)
+        return VL2_OK;
+    return open_cpu(e, options, err);
 }
 
 /* bos and eos come from the tokenizer; config.json fills in for a tokenizer that names none. */
@@ -91,7 +121,7 @@ static const char *main_dtype(vl2_checkpoint *checkpoint) {
     return vlk_dtype_name(most);
 }
 
-static void fill_info(struct vl2_engine *e, const char *device) {
+static void fill_info(struct vl2_engine *e) {
     static const char *const scores[] = {"softmax", "sigmoid"}, *const methods[] = {"greedy", "group_limited_greedy", "noaux_tc"};
     const struct vl2_config *c = &e->config;
     if (c->lm.experts)
@@ -100,8 +130,8 @@ static void fill_info(struct vl2_engine *e, const char *device) {
         snprintf(e->router, sizeof e->router, "none");
     e->info = (struct vl2_info){
         .dir = e->dir,
-        .device = device,
-        .isa = e->backend ? vlk_cpu_isa(e->backend) : "none",
+        .device = e->backend ? e->backend->ops->name : "none",
+        .isa = e->backend ? e->backend->ops->describe(e->backend) : "none",
         .architecture = c->lm.mla ? "MLA" : "MHA",
         .router = e->router,
         .parameters = e->weights.parameters,
@@ -120,7 +150,7 @@ static void fill_info(struct vl2_engine *e, const char *device) {
         .tokens_per_tile = c->projector.grid * c->projector.grid,
         .n_candidates = c->tiles.n_candidates,
         .candidates = c->tiles.candidates,
-        .threads = e->backend ? vlk_cpu_threads(e->backend) : 0,
+        .threads = e->backend && strcmp(e->backend->ops->name, "cpu") == 0 ? vlk_cpu_threads(e->backend) : 0,
         .weight_dtype = main_dtype(e->checkpoint),
     };
 }
@@ -167,7 +197,7 @@ vl2_status vl2_engine_open(const char *dir, const struct vl2_engine_options *opt
         vl2_engine_close(e);
         return status;
     }
-    fill_info(e, e->backend ? "cpu" : "none");
+    fill_info(e);
     *out = e;
     return VL2_OK;
 }
@@ -188,6 +218,21 @@ void vl2_engine_close(vl2_engine *e) {
     vl2_tokenizer_close(e->tokenizer);
     vlk_free(e->dir);
     vlk_free(e);
+}
+
+int vl2_gpus(struct vl2_gpu *out, int room, vl2_error *err) {
+    struct vlk_cuda_device devices[VLK_CUDA_MAX_DEVICES];
+    struct vlk_error failure = {0};
+    int count = vlk_cuda_devices(devices, room < VLK_CUDA_MAX_DEVICES ? room : VLK_CUDA_MAX_DEVICES, &failure);
+    for (int i = 0; i < count; i++) {
+        const struct vlk_cuda_device *d = &devices[i];
+        out[i] = (struct vl2_gpu){.capability = d->capability, .free_bytes = d->free_bytes, .total_bytes = d->total_bytes};
+        memcpy(out[i].name, d->name, sizeof out[i].name);
+        memcpy(out[i].problem, d->problem, sizeof out[i].problem);
+    }
+    if (count == 0)
+        backend_failure(&failure, err);
+    return count;
 }
 
 const struct vl2_info *vl2_engine_info(const vl2_engine *engine) {

@@ -49,7 +49,7 @@ typedef void (*vl2_progress_fn)(vl2_stage stage, uint64_t done, uint64_t total, 
 typedef struct vl2_engine vl2_engine;
 
 struct vl2_engine_options {
-    const char *device;  /* NULL or "auto", "cpu", "cuda" */
+    const char *device;  /* NULL or "auto", "cpu", "cuda", "cuda:1" (a GPU as vl2_gpus() counts) */
     const char *isa;     /* CPU ISA level, NULL = best */
     int threads;         /* CPU threads, 0 = physical cores */
     vl2_progress_fn progress;
@@ -64,9 +64,20 @@ struct vl2_engine_options {
 vl2_status vl2_engine_open(const char *dir, const struct vl2_engine_options *options, vl2_engine **out, vl2_error *err);
 void vl2_engine_close(vl2_engine *engine); /* NULL is allowed; all sessions must be closed first */
 
+/* The GPUs that the driver shows. Takes up to a second: the driver is started and each GPU asked. Any thread, one at a time. */
+struct vl2_gpu {
+    char name[96];
+    int capability;                   /* 90 for compute capability 9.0 */
+    uint64_t free_bytes, total_bytes;
+    char problem[192];                /* one sentence why it cannot be used, "" = it can */
+};
+/* Fills at most `room` and returns how many; 0 + err: why there is none, and what helps. */
+int vl2_gpus(struct vl2_gpu *out, int room, vl2_error *err);
+
 /* What a user may want to know about a loaded model. Strings live as long as the engine. */
 struct vl2_info {
-    const char *dir, *device, *isa; /* headers_only: device and isa are "none" */
+    const char *dir, *device; /* device: "cpu", "cuda"; headers_only: device and isa are "none" */
+    const char *isa;          /* what of it computes: "avx512", "NVIDIA H100 80GB HBM3 (sm_90)" */
     const char *architecture; /* "MHA" or "MLA" */
     const char *router;       /* "softmax greedy", "sigmoid noaux_tc", … */
     uint64_t parameters;      /* of the tensors in use */
@@ -75,7 +86,7 @@ struct vl2_info {
     int32_t vision_layers, vision_width, tile_side, patch, tokens_per_tile;
     int32_t n_candidates;
     const int32_t (*candidates)[2]; /* width, height in pixels */
-    int32_t threads;
+    int32_t threads;                /* 0: on a GPU */
     const char *weight_dtype;       /* of the largest part: "bf16", "f32", … */
 };
 const struct vl2_info *vl2_engine_info(const vl2_engine *engine); /* pure */

@@ -230,8 +230,21 @@ static void close_backend(struct vlk_backend *be)
     vlk_free(cpu);
 }
 
+static const char *describe(const struct vlk_backend *be)
+{
+    return vlk_cpu_isa(be);
+}
+
+/* The kernel knows better than the C library, and the engine asks it (vl2_memory_available). */
+static uint64_t memory_left(const struct vlk_backend *be)
+{
+    return UINT64_MAX;
+}
+
 static const struct vlk_ops cpu_ops = {
     .name = "cpu",
+    .describe = describe,
+    .memory_left = memory_left,
     .mem_alloc = mem_alloc,
     .mem_free = mem_free,
     .mem_write = mem_move,

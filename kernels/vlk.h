@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define VLK_ABI_VERSION 1
+#define VLK_ABI_VERSION 2 /* counts every change of a struct or of the table below */
 #define VLK_MAX_TOPK 16      /* experts per token */
 #define VLK_MAX_EXPERTS 512  /* routed experts per layer */
 #define VLK_MAX_ALTERNATIVES 20
@@ -286,6 +286,8 @@ struct vlk_backend;
 /* One implementation of the contract. All functions are called on the thread that opened the backend. */
 struct vlk_ops {
     const char *name; /* "cpu", "cuda" */
+    const char *(*describe)(const struct vlk_backend *be); /* what computes: "avx512", "NVIDIA H100 (sm_90)"; lives as long as be */
+    uint64_t (*memory_left)(const struct vlk_backend *be); /* bytes that mem_alloc and weight_import can take now; UINT64_MAX: unknown */
 
     /* memory: zero-filled, 64-byte aligned; NULL (and a poisoned backend is NOT the result) when there is not enough. */
     void *(*mem_alloc)(struct vlk_backend *be, size_t bytes);
@@ -322,8 +324,16 @@ struct vlk_ops {
     void (*close)(struct vlk_backend *be);                                 /* frees everything it still owns */
 };
 
+/* What suits a backend where the engine has a choice; 0 = no wish. Constant after opening. */
+struct vlk_traits {
+    int32_t chunk;      /* tokens per prefill chunk */
+    size_t batch_bytes; /* scratch that one batch of tiles may take */
+    bool half_cache;    /* keys and values in bf16 whatever their size */
+};
+
 struct vlk_backend {
     const struct vlk_ops *ops;
+    struct vlk_traits traits;
     /* implementation's own fields follow */
 };
 
@@ -344,6 +354,28 @@ int vlk_cpu_threads(const struct vlk_backend *be);
 
 /* The ISA levels compiled in and runnable here, best first, ending with NULL ("avx512", "avx2", "generic", NULL). */
 const char *const *vlk_cpu_isa_available(void);
+
+/* ------------------------------------------------------------------------------------------------ CUDA backend */
+
+#define VLK_CUDA_MAX_DEVICES 16
+
+struct vlk_cuda_device {
+    int ordinal; /* as the driver counts: CUDA_VISIBLE_DEVICES is already applied */
+    char name[96];
+    int capability; /* 90 for sm_90 */
+    uint64_t free_bytes, total_bytes;
+    char problem[192]; /* one sentence why it cannot be used, "" = it can */
+};
+
+/* The GPUs that the driver shows, at most `room`. 0 + err: a sentence that says why there is none, and what helps. */
+int vlk_cuda_devices(struct vlk_cuda_device *out, int room, struct vlk_error *err);
+
+struct vlk_cuda_options {
+    int device; /* -1 = of those that can be used the one with the most free memory */
+};
+
+/* Loads libsightline-cuda.so and opens a GPU. NULL + err (why, and what helps) where that is not possible. */
+struct vlk_backend *vlk_cuda_open(const struct vlk_cuda_options *options, struct vlk_error *err);
 
 /* ------------------------------------------------------------------------------------------------ allocation */
 

@@ -340,7 +340,8 @@ cli_open_engine (const CliEngineOptions  *options,
   if (dir == NULL)
     return NULL;
 
-  if (options->device != NULL && !g_strv_contains ((const char *const[]) { "auto", "cpu", "cuda", NULL }, options->device))
+  if (options->device != NULL && !g_str_has_prefix (options->device, "cuda:") &&
+      !g_strv_contains ((const char *const[]) { "auto", "cpu", "cuda", NULL }, options->device))
     {
       cli_set_error (error, CLI_USAGE, _("“%s” is not a device; there are auto, cpu and cuda."), options->device);
       return NULL;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * `sightline-cli devices`: asks the engine itself, by opening a model on each device: what is printed is what works.
+ * `sightline-cli devices`: asks the engine itself, by opening a model on each device: what is printed is what works. Then lists
+ * the GPUs that the driver shows, with the memory that is free now.
  */
 #include "app/cli/cli.h"
 
 #include <glib/gi18n.h>
+
+#define MAX_GPUS 16
 
 static const char *const devices[] = { "cpu", "cuda" };
 
@@ -29,12 +32,49 @@ try_device (const char *model,
   return json_pack ("{s:s,s:b,s:s,s:i}", "device", device, "available", TRUE, "isa", info->isa, "threads", (int) info->threads);
 }
 
+/* The GPUs one by one: `cuda` takes the one with the most free memory, `--device cuda:N` another. */
+static json_t *
+list_gpus (void)
+{
+  json_t *array = json_array ();
+  struct vl2_gpu gpus[MAX_GPUS];
+  int n_gpus = vl2_gpus (gpus, MAX_GPUS, NULL);
+
+  for (int i = 0; i < n_gpus; i++)
+    {
+      const struct vl2_gpu *gpu = &gpus[i];
+      g_autofree char *device = g_strdup_printf ("cuda:%d", i);
+
+      json_array_append_new (array, json_pack ("{s:s,s:s,s:i,s:I,s:I,s:s}", "device", device, gpu->name,
+                                               "capability", gpu->capability, "free_bytes", (json_int_t) gpu->free_bytes,
+                                               "total_bytes", (json_int_t) gpu->total_bytes, "problem", gpu->problem));
+    }
+
+  return array;
+}
+
+static void
+print_gpu (json_t *gpu)
+{
+  const char *problem = json_string_value (json_object_get (gpu, "problem"));
+  const char *device = json_string_value (json_object_get (gpu, "device"));
+  g_autofree char *left = g_format_size (json_integer_value (json_object_get (gpu, "free_bytes")));
+  g_autofree char *total = g_format_size (json_integer_value (json_object_get (gpu, "total_bytes")));
+
+  if (*problem != '\0')
+    printf (_("%s  cannot be used: %s\n"), device, problem);
+  else
+    printf (_("%s  %s, %s of %s free\n"), device, json_string_value (json_object_get (gpu, "name")), left, total);
+}
+
 static void
 print_device (json_t *device)
 {
   const char *name = json_string_value (json_object_get (device, "device"));
 
-  if (json_is_true (json_object_get (device, "available")))
+  if (json_is_true (json_object_get (device, "available")) && json_integer_value (json_object_get (device, "threads")) == 0)
+    printf (_("%-5s available: %s\n"), name, json_string_value (json_object_get (device, "isa")));
+  else if (json_is_true (json_object_get (device, "available")))
     printf (_("%-5s available: %s, %d threads\n"), name, json_string_value (json_object_get (device, "isa")),
             (int) json_integer_value (json_object_get (device, "threads")));
   else
@@ -46,6 +86,7 @@ list (const CliOutput *output,
       const char      *model)
 {
   g_autoptr(json_t) array = json_array ();
+  g_autoptr(json_t) gpus = NULL;
   g_autoptr(GError) error = NULL;
   g_autofree char *dir = cli_model_dir (model, &error);
 
@@ -57,11 +98,15 @@ list (const CliOutput *output,
 
   if (cli_cancel)
     return cli_fail (output, CLI_CANCELLED, "%s", _("Cancelled."));
+
+  gpus = list_gpus ();
   if (output->json)
-    return cli_print_json (json_pack ("{s:O}", "devices", array));
+    return cli_print_json (json_pack ("{s:O,s:O}", "devices", array, "gpus", gpus));
 
   for (gsize i = 0; i < json_array_size (array); i++)
     print_device (json_array_get (array, i));
+  for (gsize i = 0; i < json_array_size (gpus); i++)
+    print_gpu (json_array_get (gpus, i));
 
   return cli_finish_stdout (output);
 }
