@@ -91,9 +91,9 @@ static void unpack(vlk_dtype dtype, const void *row, int cols, int col0, int n, 
     } else if (col0 % GROUP || n % GROUP) {
         vlk_dequantise(dtype, row, cols, col0, n, dst);
     } else if (dtype == VLK_I8G) {
-        unpack_groups(VLK_I8G, bytes + col0, bytes + cols + col0 / GROUP * 2, n / GROUP, dst);
+        unpack_groups(VLK_I8G, bytes + col0, bytes + vlk_quant_code_bytes(dtype, cols) + col0 / GROUP * 2, n / GROUP, dst);
     } else {
-        unpack_groups(VLK_I4G, bytes + col0 / 2, bytes + cols / 2 + col0 / GROUP * 2, n / GROUP, dst);
+        unpack_groups(VLK_I4G, bytes + col0 / 2, bytes + vlk_quant_code_bytes(dtype, cols) + col0 / GROUP * 2, n / GROUP, dst);
     }
 }
 
@@ -161,17 +161,26 @@ INLINE void dot_block_groups(vlk_dtype dtype, const char *w, size_t stride, cons
                              const int N, float *y, size_t ldy)
 {
     enum { RUN = 16 };
-    const size_t scales_at = (size_t)(dtype == VLK_I8G ? cols : cols / 2);
-    const int groups = cols / GROUP;
-    float scales[4][RUN];
+    const size_t scales_at = vlk_quant_code_bytes(dtype, cols);
+    const int groups = (int)vlk_quant_groups(cols), whole = cols / GROUP;
+    float scales[4][RUN], last[4][GROUP];
     vf acc[4][4] = { 0 };
 
+    if (whole < groups) {
+        for (int t = 0; t < N; t++) {
+            memset(last[t], 0, sizeof last[t]);
+            memcpy(last[t], x + t * ldx + whole * GROUP, (size_t)(cols - whole * GROUP) * sizeof *x);
+        }
+    }
     for (int g0 = 0; g0 < groups; g0 += RUN) {
         int n = groups - g0 < RUN ? groups - g0 : RUN;
 
         for (int r = 0; r < R; r++)
             unpack_float(VLK_BF16, w + r * stride + scales_at + 2 * (size_t)g0, n, scales[r]);
         for (int g = 0; g < n; g++) {
+            const float *from = g0 + g < whole ? x + (g0 + g) * GROUP : last[0];
+            const size_t step = g0 + g < whole ? ldx : GROUP;
+
 #pragma GCC unroll 4
             for (int r = 0; r < R; r++) {
                 const uint8_t *codes = (const uint8_t *)w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
@@ -184,7 +193,7 @@ INLINE void dot_block_groups(vlk_dtype dtype, const char *w, size_t stride, cons
 
 #pragma GCC unroll 4
                     for (int t = 0; t < N; t++)
-                        sum[t] = vf_fma(v, vf_load(x + t * ldx + (g0 + g) * GROUP + i * W), sum[t]);
+                        sum[t] = vf_fma(v, vf_load(from + t * step + i * W), sum[t]);
                 }
 #pragma GCC unroll 4
                 for (int t = 0; t < N; t++)
@@ -297,9 +306,11 @@ static void mix_rows(vlk_dtype dtype, const void *w, size_t stride, int rows, in
         return;
     }
     for (int c = 0; c < cols; c += GROUP) {
+        int n = cols - c < GROUP ? cols - c : GROUP;
+
         for (int r = 0; r < rows; r++) {
-            unpack(dtype, (const char *)w + r * stride, cols, c, GROUP, row);
-            mix_any(VLK_F32, (const char *)row, sizeof row, 1, GROUP, coef + r, add || r, y + c);
+            unpack(dtype, (const char *)w + r * stride, cols, c, n, row);
+            mix_any(VLK_F32, (const char *)row, sizeof row, 1, n, coef + r, add || r, y + c);
         }
     }
 }

@@ -44,7 +44,7 @@ INLINE vf vf_from_i8(const void *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_e
 /* A table look-up by the low four bits of each lane: no masking, no conversion. */
 INLINE vf vf_from_nibbles(const void *p, int high)
 {
-    const vf codes = _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7);
+    const vf codes = { VLK_I4_CODES };
     __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(p));
 
     return _mm512_permutexvar_ps(high ? _mm512_srli_epi32(bytes, 4) : bytes, codes);
@@ -115,10 +115,9 @@ INLINE vf vf_from_f16(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128(p)
 INLINE vf vf_from_i8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p))); }
 INLINE vf vf_from_nibbles(const void *p, int high)
 {
-    __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(p));
-    __m256i codes = high ? _mm256_srli_epi32(bytes, 4) : _mm256_and_si256(bytes, _mm256_set1_epi32(15));
+    __m128i bytes = _mm_loadl_epi64(p), nibbles = _mm_and_si128(high ? _mm_srli_epi16(bytes, 4) : bytes, _mm_set1_epi8(15));
 
-    return _mm256_cvtepi32_ps(_mm256_sub_epi32(codes, _mm256_set1_epi32(8)));
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_shuffle_epi8(_mm_setr_epi8(VLK_I4_CODES), nibbles)));
 }
 INLINE vf vf_ldexp(vf v, vf n)
 {
@@ -207,8 +206,8 @@ INLINE vf vf_from_nibbles(const void *p, int high)
     const uint8_t *c = p;
     const int shift = high ? 4 : 0;
 
-    return (vf){ (float)((c[0] >> shift & 15) - 8), (float)((c[1] >> shift & 15) - 8), (float)((c[2] >> shift & 15) - 8),
-                 (float)((c[3] >> shift & 15) - 8) };
+    return (vf){ vlk_i4_codes[c[0] >> shift & 15], vlk_i4_codes[c[1] >> shift & 15], vlk_i4_codes[c[2] >> shift & 15],
+                 vlk_i4_codes[c[3] >> shift & 15] };
 }
 INLINE vf vf_ldexp(vf v, vf n)
 {

@@ -128,6 +128,10 @@ static void test_mlp(struct vlk_backend *be)
     check_mlp(be, VLK_I8G, 13, 96, 640, true);
     check_mlp(be, VLK_I4G, 2, 64, 96, false);
     check_mlp(be, VLK_I4G, 21, 64, 96, false);
+    check_mlp(be, VLK_I8G, 1, 136, 72, false);
+    check_mlp(be, VLK_I8G, 21, 136, 72, false);
+    check_mlp(be, VLK_I4G, 3, 72, 136, false);
+    check_mlp(be, VLK_I4G, 21, 72, 136, false);
 }
 
 #define MOE_EXPERTS 9
