@@ -33,14 +33,19 @@ void vl2_answers_remember(struct vl2_answers *answers, const char *text, size_t 
         return;
     memcpy(answer.ids, ids, n_ids * sizeof *ids);
     answer.n_ids = n_ids;
+    vl2_answers_take(answers, &answer);
+}
+
+void vl2_answers_take(struct vl2_answers *answers, struct vl2_answer *answer) {
     size_t place = answers->next;
     for (size_t i = 0; i < VL2_MAX_ANSWERS; i++)
-        if (answers->ring[i].ids && same_key(&answers->ring[i], &answer))
+        if (answers->ring[i].ids && same_key(&answers->ring[i], answer))
             place = i;
     if (place == answers->next)
         answers->next = (place + 1) % VL2_MAX_ANSWERS;
     vlk_free(answers->ring[place].ids);
-    answers->ring[place] = answer;
+    answers->ring[place] = *answer;
+    *answer = (struct vl2_answer){0};
 }
 
 bool vl2_answers_find(const struct vl2_answers *answers, const char *text, size_t length, const int32_t **ids, size_t *n_ids) {

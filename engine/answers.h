@@ -26,6 +26,9 @@ struct vl2_answers {
 /* Forgets silently what there is no memory for: the text is then tokenised anew. */
 void vl2_answers_remember(struct vl2_answers *answers, const char *text, size_t length, const int32_t *ids, size_t n_ids);
 
+/* Takes the ids over from *answer, which then has none; an entry of the same text is replaced. */
+void vl2_answers_take(struct vl2_answers *answers, struct vl2_answer *answer);
+
 /* False: this text was not generated here. The ids belong to `answers`. */
 bool vl2_answers_find(const struct vl2_answers *answers, const char *text, size_t length, const int32_t **ids, size_t *n_ids);
 

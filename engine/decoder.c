@@ -50,6 +50,27 @@ void vl2_kv_deinit(const struct vl2_engine *e, struct vl2_kv *kv) {
     *kv = (struct vl2_kv){0};
 }
 
+void vl2_kv_read(const struct vl2_engine *e, const struct vl2_kv *kv, size_t first, size_t n, uint8_t *host) {
+    struct vlk_backend *be = e->backend;
+    size_t row = vlk_row_bytes(kv->dtype, (int64_t) cache_width(&e->config));
+    for (int32_t i = 0; i < e->config.lm.layers; i++) {
+        const void *const parts[] = {kv->k[i], kv->v[i]};
+        for (int p = 0; p < 2 && parts[p]; p++, host += n * row)
+            be->ops->mem_read(be, host, (const uint8_t *) parts[p] + first * row, n * row);
+    }
+}
+
+void vl2_kv_write(const struct vl2_engine *e, const struct vl2_kv *kv, size_t first, size_t n, const uint8_t *host, size_t rows,
+                  size_t at) {
+    struct vlk_backend *be = e->backend;
+    size_t row = vlk_row_bytes(kv->dtype, (int64_t) cache_width(&e->config));
+    for (int32_t i = 0; i < e->config.lm.layers; i++) {
+        void *const parts[] = {kv->k[i], kv->v[i]};
+        for (int p = 0; p < 2 && parts[p]; p++, host += rows * row)
+            be->ops->mem_write(be, (uint8_t *) parts[p] + first * row, host + at * row, n * row);
+    }
+}
+
 struct widths { /* floats per token of each scratch array */
     size_t q, q_a, k, v, attended;
 };

@@ -124,7 +124,9 @@ vl2_status vl2_session_dump(vl2_session *s, const vl2_conversation *conversation
     if (status == VL2_OK)
         status = dump_pictures(&d, watch, err);
     if (status == VL2_OK)
-        status = vl2_session_prefill(s, &d.layout, 0, watch, &d.taps, err);
+        status = vl2_session_adopt(s, &d.layout, 0, err);
+    if (status == VL2_OK)
+        status = vl2_session_prefill(s, &d.layout, watch, &d.taps, err);
     if (status == VL2_OK)
         call_taps(&d, tap, user);
     dump_free(&d);

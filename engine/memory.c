@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEFAULT_CHUNK = 256, CANCEL_TOKENS = 64, F32_CACHE_LIMIT = 512 << 20 };
+enum { DEFAULT_CHUNK = 256, CANCEL_TOKENS = 64, F32_CACHE_LIMIT = 512 << 20, BRANCH_LIMIT = 256 << 20 };
 
 static const uint64_t unknown = UINT64_MAX;
 
@@ -122,6 +122,11 @@ vlk_dtype vl2_cache_dtype(const struct vl2_config *c, int32_t context) {
     return vl2_kv_bytes(c, context, VLK_F32) <= F32_CACHE_LIMIT ? VLK_F32 : VLK_BF16;
 }
 
+size_t vl2_branch_budget(const struct vl2_config *c, int32_t context) {
+    size_t cache = vl2_kv_bytes(c, context, vl2_cache_dtype(c, context));
+    return cache < BRANCH_LIMIT ? cache : BRANCH_LIMIT;
+}
+
 /* ------------------------------------------------------------------------------------------------ estimates */
 
 static uint64_t most(uint64_t a, uint64_t b) {
@@ -168,10 +173,11 @@ void vl2_memory_estimate(const struct vl2_config *c, const struct vl2_memory_use
         .scratch = vl2_scratch_bytes(c, use->chunk) + 3 * vocab,
         .vision = use->most_tiles ? vl2_vision_scratch_bytes(c, use->most_tiles) : 0,
         .pictures = use->picture_bytes,
+        .branches = use->branch_bytes,
         .backend = backend_floats(c, use) * sizeof(float),
         .available = vl2_memory_available(),
     };
-    out->peak = out->weights + out->tables + out->cache + out->scratch + out->vision + out->pictures + out->backend;
+    out->peak = out->weights + out->tables + out->cache + out->scratch + out->vision + out->pictures + out->branches + out->backend;
 }
 
 static double mib(uint64_t bytes) {
@@ -181,6 +187,7 @@ static double mib(uint64_t bytes) {
 /* Two pictures of the largest grid, or as many as the context holds. */
 void vl2_memory_use_all(const struct vl2_config *c, struct vl2_memory_use *use) {
     use->tokens = use->context;
+    use->branch_bytes = vl2_branch_budget(c, use->context);
     use->most_tiles = 1;
     use->picture_bytes = 0;
     for (int32_t i = 0; i < c->tiles.n_candidates; i++) {

@@ -22,12 +22,16 @@ int32_t vl2_chunk_size(const struct vl2_config *config, int32_t context, int32_t
 /* Keys and values are kept in f32 where that is cheap. */
 vlk_dtype vl2_cache_dtype(const struct vl2_config *config, int32_t context);
 
+/* What left branches of a session may take: as much as its cache, within limits. */
+size_t vl2_branch_budget(const struct vl2_config *config, int32_t context);
+
 struct vl2_memory_use { /* what is known of the work to be done */
     uint64_t weight_bytes, tokenizer_bytes;
     int32_t context, chunk, tokens; /* tokens: in the cache at the end */
     int32_t threads;                /* 0 = unknown */
     int32_t most_tiles;             /* of the picture with most tiles; 0 = no pictures */
     uint64_t picture_bytes;         /* encoded pictures */
+    uint64_t branch_bytes;
 };
 
 /* Raises tokens and pictures to the most that a session of use->context will hold. */

@@ -53,6 +53,7 @@ vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options
     s->engine = engine;
     s->capacity = (size_t) context;
     s->pictures.budget = options->picture_cache_bytes ? options->picture_cache_bytes : DEFAULT_PICTURE_BYTES;
+    s->branches.budget = options->branch_bytes ? options->branch_bytes : vl2_branch_budget(&engine->config, context);
     s->options = *options;
     if (engine->memory_limit != UINT64_MAX)
         status = vl2_memory_check(engine, context, chunk, err);
@@ -76,6 +77,7 @@ void vl2_session_close(vl2_session *s) {
     struct vlk_backend *be = s->engine->backend;
     vl2_picture_cache_deinit(s->engine, &s->pictures);
     vl2_answers_deinit(&s->answers);
+    vl2_branches_deinit(&s->branches);
     vl2_kv_deinit(s->engine, &s->kv);
     vl2_scratch_deinit(s->engine, &s->scratch);
     if (s->seen)
@@ -139,36 +141,62 @@ void vl2_layout_deinit(struct vl2_layout *layout) {
     *layout = (struct vl2_layout){0};
 }
 
-/* The longest prefix that the cache and the layout share: equal ids, and where a picture stands, the same one from the same
- * place on. The last token is never reused, because its logits are wanted. */
-static size_t common_prefix(const struct vl2_session *s, const struct vl2_layout *layout) {
-    size_t limit = layout->prompt.n_ids - 1, n = 0, span = 0;
-    limit = limit < s->length ? limit : s->length;
-    while (n < limit) {
-        bool mine = span < s->n_spans && s->spans[span].first == n;
-        bool theirs = span < layout->prompt.n_pictures && layout->spans[span].first == n;
-        if (mine != theirs || s->ids[n] != layout->prompt.ids[n])
-            return n;
-        if (!mine) {
-            n++;
-            continue;
-        }
-        if (!vl2_picture_key_equal(&s->spans[span].key, &layout->spans[span].key))
-            return n;
-        n += layout->spans[span].count;
-        span++;
-    }
-    return limit;
+static struct vl2_timeline live_timeline(const struct vl2_session *s) {
+    return (struct vl2_timeline){.ids = s->ids, .spans = s->spans, .length = s->length, .n_spans = s->n_spans};
+}
+
+static struct vl2_timeline wanted_timeline(const struct vl2_layout *layout) {
+    return (struct vl2_timeline){.ids = layout->prompt.ids,
+                                 .spans = layout->spans,
+                                 .length = layout->prompt.n_ids,
+                                 .n_spans = layout->prompt.n_pictures};
 }
 
 /* A third picture takes the tiles from the first two; its departure gives them back. */
-static bool tiling_changed(const struct vl2_session *s, const struct vl2_layout *layout) {
-    for (size_t i = 0; i < layout->prompt.n_pictures; i++)
-        for (size_t k = 0; k < s->n_spans && s->spans[k].first < s->length; k++)
+static void report_tiling(const struct vl2_session *s, const struct vl2_layout *layout, struct vl2_sync_report *report) {
+    size_t before = 0, now = layout->prompt.n_pictures;
+    report->retiled = report->retiled_by = SIZE_MAX;
+    while (before < s->n_spans && s->spans[before].first < s->length)
+        before++;
+    for (size_t i = 0; i < now; i++)
+        for (size_t k = 0; k < before && report->retiled == SIZE_MAX; k++)
             if (vl2_picture_key_same_pixels(&layout->spans[i].key, &s->spans[k].key) &&
                 !vl2_picture_key_equal(&layout->spans[i].key, &s->spans[k].key))
-                return true;
-    return false;
+                report->retiled = i;
+    report->tiling_changed = report->retiled != SIZE_MAX;
+    if (report->tiling_changed && now > VL2_MAX_TILED_PICTURES && before <= VL2_MAX_TILED_PICTURES)
+        report->retiled_by = VL2_MAX_TILED_PICTURES;
+}
+
+vl2_status vl2_session_adopt(struct vl2_session *s, const struct vl2_layout *layout, size_t prefix, vl2_error *err) {
+    size_t n = layout->prompt.n_pictures;
+    struct vl2_picture_span *spans = vlk_alloc(n, sizeof *spans);
+    if (!spans)
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to read the conversation.");
+    if (n)
+        memcpy(spans, layout->spans, n * sizeof *spans);
+    vlk_free(s->spans);
+    s->spans = spans;
+    s->n_spans = n;
+    memcpy(s->ids, layout->prompt.ids, layout->prompt.n_ids * sizeof *s->ids);
+    s->length = prefix;
+    return VL2_OK;
+}
+
+/* Keeps of the cache what the layout shares with it, parks the rest, and fetches what was parked earlier. The last token is
+ * never reused, because its logits are wanted. */
+static vl2_status take_over(struct vl2_session *s, const struct vl2_layout *layout, struct vl2_sync_report *report, vl2_error *err) {
+    struct vl2_timeline live = live_timeline(s), want = wanted_timeline(layout);
+    size_t limit = want.length - 1, prefix = vl2_timeline_match(&live, &want, limit, &report->reread);
+    report_tiling(s, layout, report);
+    vl2_branches_park(s->engine, &s->branches, &s->kv, &live, prefix);
+    vl2_status status = vl2_session_adopt(s, layout, prefix, err);
+    if (status != VL2_OK)
+        return status;
+    s->length = vl2_branches_fetch(s->engine, &s->branches, &s->kv, &want, prefix, limit, &report->reread);
+    report->reused_tokens = s->length;
+    report->branch_tokens = s->length - prefix;
+    return VL2_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------ pictures */
@@ -274,25 +302,51 @@ static void tap_logits(const struct vl2_session *s, const struct vl2_forward_tap
     be->ops->mem_read(be, taps->logits + first * vocab, taps->chunk_logits, n * vocab * sizeof(float));
 }
 
+/* Layers of n tokens that are at most as much work as this many tokens through all of them. */
+enum { WORK_TOKENS = 64 };
+
+static int32_t layers_per_look(const struct vl2_config *c, size_t n) {
+    size_t layers = WORK_TOKENS * (size_t) c->lm.layers / n;
+    return layers < 1 ? 1 : (int32_t) layers;
+}
+
+struct reading { /* one call of vl2_session_prefill */
+    const struct vl2_layout *layout;
+    const struct vl2_watch *watch;
+    const struct vl2_forward_taps *taps;
+    size_t from; /* the first token that is read */
+    int32_t *ids;
+};
+
+/* Waits for what was enqueued, says how far layer `done` of n tokens is, and looks whether to go on. */
+static vl2_status look_up(const struct vl2_session *s, const struct reading *r, size_t n, int32_t done, vl2_error *err) {
+    size_t tokens = s->length - r->from + n * (size_t) done / (size_t) s->engine->config.lm.layers;
+    vl2_status status = vl2_backend_wait(s->engine, err);
+    if (status != VL2_OK)
+        return status;
+    vl2_watch_report(r->watch, VL2_STAGE_PREFILL, tokens, r->layout->prompt.n_ids - r->from);
+    return vl2_watch_cancelled(r->watch) ? vl2_fail(err, VL2_CANCELLED, "Reading the conversation was cancelled.") : VL2_OK;
+}
+
 /* Runs tokens s->length … s->length+n, which are in the timeline but not in the cache yet. */
-static vl2_status run_chunk(struct vl2_session *s, const struct vl2_layout *layout, size_t n, bool last, const struct vl2_watch *watch,
-                            const struct vl2_forward_taps *taps, int32_t *ids, vl2_error *err) {
+static vl2_status run_chunk(struct vl2_session *s, const struct reading *r, size_t n, bool last, vl2_error *err) {
     struct vl2_engine *e = s->engine;
     struct vlk_backend *be = e->backend;
+    const struct vl2_forward_taps *taps = r->taps;
     size_t first = s->length;
-    fill_ids(s, layout, first, n, ids);
-    be->ops->mem_write(be, s->scratch.ids, ids, n * sizeof *ids);
-    embed_chunk(s, layout, first, n);
+    int32_t layers = e->config.lm.layers, step = layers_per_look(&e->config, n);
+    fill_ids(s, r->layout, first, n, r->ids);
+    be->ops->mem_write(be, s->scratch.ids, r->ids, n * sizeof *r->ids);
+    embed_chunk(s, r->layout, first, n);
     if (taps && taps->embeds)
         tap_rows(s, taps->embeds, first, n);
-    for (int32_t layer = 0; layer < e->config.lm.layers; layer++) {
+    for (int32_t layer = 0; layer < layers; layer++) {
         vl2_decoder_layer(e, &s->kv, &s->scratch, layer, (int32_t) n, (int32_t) (first + n));
         if (taps && taps->layers)
             tap_rows(s, taps->layers + (size_t) layer * taps->n * (size_t) e->config.lm.hidden, first, n);
-        if (vl2_watch_cancelled(watch)) {
-            vl2_status status = vl2_backend_wait(e, err);
-            return status != VL2_OK ? status : vl2_fail(err, VL2_CANCELLED, "Reading the conversation was cancelled.");
-        }
+        vl2_status status = (layer + 1) % step == 0 && layer + 1 < layers ? look_up(s, r, n, layer + 1, err) : VL2_OK;
+        if (status != VL2_OK)
+            return status;
     }
     if (taps && taps->logits)
         tap_logits(s, taps, first, n);
@@ -302,22 +356,15 @@ static vl2_status run_chunk(struct vl2_session *s, const struct vl2_layout *layo
     return vl2_backend_wait(e, err);
 }
 
-vl2_status vl2_session_prefill(struct vl2_session *s, struct vl2_layout *layout, size_t prefix, const struct vl2_watch *watch,
+vl2_status vl2_session_prefill(struct vl2_session *s, const struct vl2_layout *layout, const struct vl2_watch *watch,
                                const struct vl2_forward_taps *taps, vl2_error *err) {
     struct vlk_backend *be = s->engine->backend;
     size_t n_ids = layout->prompt.n_ids, chunk = (size_t) s->scratch.rows;
-    int32_t *ids = vlk_alloc(chunk, sizeof *ids);
-    if (!ids)
+    struct reading r = {.layout = layout, .watch = watch, .taps = taps, .from = s->length};
+    r.ids = vlk_alloc(chunk, sizeof *r.ids);
+    if (!r.ids)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to read the conversation.");
-    memcpy(s->ids, layout->prompt.ids, n_ids * sizeof *ids);
-    vlk_free(s->spans);
-    s->spans = layout->spans;
-    s->n_spans = layout->prompt.n_pictures;
-    s->length = prefix;
-    layout->spans = NULL;
-    struct vl2_layout running = *layout;
-    running.spans = s->spans;
-    be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t) prefix}, sizeof(struct vlk_step));
+    be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t) s->length}, sizeof(struct vlk_step));
     vl2_status status = VL2_OK;
     while (status == VL2_OK && s->length < n_ids) {
         size_t n = n_ids - s->length < chunk ? n_ids - s->length : chunk;
@@ -325,13 +372,13 @@ vl2_status vl2_session_prefill(struct vl2_session *s, struct vl2_layout *layout,
             status = vl2_fail(err, VL2_CANCELLED, "Reading the conversation was cancelled.");
             break;
         }
-        status = run_chunk(s, &running, n, s->length + n == n_ids, watch, taps, ids, err);
+        status = run_chunk(s, &r, n, s->length + n == n_ids, err);
         if (status == VL2_OK)
             s->length += n;
         if (status == VL2_OK)
-            vl2_watch_report(watch, VL2_STAGE_PREFILL, s->length - prefix, n_ids - prefix);
+            vl2_watch_report(watch, VL2_STAGE_PREFILL, s->length - r.from, n_ids - r.from);
     }
-    vlk_free(ids);
+    vlk_free(r.ids);
     return status;
 }
 
@@ -373,18 +420,17 @@ vl2_status vl2_session_sync(vl2_session *s, const vl2_conversation *conversation
     vl2_status status = vl2_layout_make(s, conversation, &layout, err);
     if (status != VL2_OK)
         return status;
-    size_t prefix = common_prefix(s, &layout);
     report->prompt_tokens = layout.prompt.n_ids;
-    report->reused_tokens = prefix;
     report->pictures = layout.prompt.n_pictures;
-    report->tiling_changed = tiling_changed(s, &layout);
+    status = take_over(s, &layout, report, err);
     double start = vl2_now_ms();
-    status = load_pictures(s, &layout, prefix, watch, report, err);
+    if (status == VL2_OK)
+        status = load_pictures(s, &layout, s->length, watch, report, err);
     double encoded = vl2_now_ms();
     report->vision_ms = encoded - start;
     if (status == VL2_OK) {
-        status = vl2_session_prefill(s, &layout, prefix, watch, NULL, err);
-        report->prefilled_tokens = s->length - prefix;
+        status = vl2_session_prefill(s, &layout, watch, NULL, err);
+        report->prefilled_tokens = s->length - report->reused_tokens;
         report->prefill_ms = vl2_now_ms() - encoded;
     }
     if (status == VL2_OK) {

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * A session's parts, private to session.c, generate.c and dump.c. One timeline: ids[0 … length) are in the cache; what lies
- * behind `length` is no more than room.
+ * A session's parts, private to session.c, generate.c, snapshot.c and dump.c. One timeline: ids[0 … length) are in the cache;
+ * what lies behind `length` is no more than room. What an edit or another conversation takes out of the timeline becomes a
+ * branch (engine/branches.h).
  */
 #ifndef VL2_SESSION_H
 #define VL2_SESSION_H
 
 #include "engine/answers.h"
+#include "engine/branches.h"
 #include "engine/decoder.h"
 #include "engine/picture_cache.h"
-
-struct vl2_picture_span { /* a picture's place in the timeline */
-    struct vl2_picture_key key;
-    size_t first, count;
-};
 
 struct vl2_session {
     struct vl2_engine *engine;
@@ -37,6 +34,7 @@ struct vl2_session {
     size_t answer_bytes, answer_room;
 
     struct vl2_picture_cache pictures;
+    struct vl2_branches branches;
     struct vl2_answers answers;
 };
 
@@ -67,9 +65,11 @@ vl2_status vl2_session_options_check(const struct vl2_engine *engine, const stru
 vl2_status vl2_plan_build(const vl2_engine *engine, const vl2_conversation *conversation, const struct vl2_answers *answers,
                           const struct vl2_session_options *options, int32_t answer_tokens, struct vl2_plan *out, vl2_error *err);
 
-/* Makes the layout the timeline, keeping `prefix` cached tokens, and runs the rest in chunks. The logits of the last token are
- * left in scratch.logits. */
-vl2_status vl2_session_prefill(struct vl2_session *session, struct vl2_layout *layout, size_t prefix, const struct vl2_watch *watch,
+/* Makes the layout the timeline, of which `prefix` tokens are in the cache. What else was in there is lost. */
+vl2_status vl2_session_adopt(struct vl2_session *session, const struct vl2_layout *layout, size_t prefix, vl2_error *err);
+
+/* Runs what is not in the cache of the adopted layout, in chunks. The logits of the last token are left in scratch.logits. */
+vl2_status vl2_session_prefill(struct vl2_session *session, const struct vl2_layout *layout, const struct vl2_watch *watch,
                                const struct vl2_forward_taps *taps, vl2_error *err);
 
 #endif

@@ -36,7 +36,7 @@ typedef struct {
     char text[512]; /* one sentence, no trailing newline */
 } vl2_error;
 
-/* Set to true from any thread; polled per ViT layer, prefill chunk and token. Owned by the caller. */
+/* Set to true from any thread; polled per ViT layer, 64 tokens of prefill and generated token. Owned by the caller. */
 typedef atomic_bool vl2_cancel;
 
 typedef enum { VL2_STAGE_LOAD, VL2_STAGE_VISION, VL2_STAGE_PREFILL } vl2_stage;
@@ -204,6 +204,7 @@ struct vl2_memory {
     uint64_t scratch;  /* of one chunk */
     uint64_t vision;   /* scratch of the largest batch of tiles; 0 without pictures */
     uint64_t pictures; /* encoded pictures that are kept */
+    uint64_t branches; /* the budget of left branches; 0 in the plan of one conversation */
     uint64_t backend;  /* what the kernels allocate for themselves */
     uint64_t peak;     /* all of it at the worst moment */
     uint64_t available; /* what the system can give now: free or reclaimable, and allowed by the control group */
@@ -281,6 +282,7 @@ struct vl2_session_options {
     int32_t context;          /* 0 = the model's max_position_embeddings, which is also the most */
     int32_t chunk_size;       /* prefill chunk, 0 = chosen; at most 64 per layer, see vl2_session_sync */
     size_t picture_cache_bytes; /* budget of projected picture embeddings, 0 = default */
+    size_t branch_bytes;        /* budget of what edits and other conversations took out of the cache, 0 = default */
 };
 vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options *options, vl2_session **out, vl2_error *err);
 void vl2_session_close(vl2_session *session);
@@ -295,17 +297,39 @@ struct vl2_watch { /* how a long call reports and is cancelled; every field may 
     void *user;
 };
 
+/* What ended the part that was reused, at token `reused_tokens`. */
+typedef enum {
+    VL2_REREAD_NOTHING, /* the end: all but the last token was there, and that one is read for its logits */
+    VL2_REREAD_NEW,     /* all that was cached fits; what follows is new */
+    VL2_REREAD_EMPTY,   /* nothing had been read yet */
+    VL2_REREAD_TEXT,    /* another text stood there: an edit, or another conversation */
+    VL2_REREAD_PICTURE, /* another picture, or none */
+    VL2_REREAD_TILING   /* the same picture, cut otherwise: see retiled */
+} vl2_reread;
+
 /* What sync found and did. */
 struct vl2_sync_report {
     size_t prompt_tokens, reused_tokens, prefilled_tokens;
+    size_t branch_tokens; /* of the reused ones, those that came from a left branch or a snapshot */
     size_t pictures, pictures_reused;
-    bool tiling_changed; /* a third picture switched earlier ones to one tile, or back */
+    vl2_reread reread;
+    bool tiling_changed;  /* a third picture switched earlier ones to one tile, or back */
+    size_t retiled;       /* the first picture, counted from 0, that is cut otherwise than in the timeline before; SIZE_MAX none */
+    size_t retiled_by;    /* the picture that made it so, the third; SIZE_MAX: a picture went, or its detail changed */
     double vision_ms, prefill_ms;
 };
 
-/* Brings the session to the state "the whole conversation has been read": reuses the longest matching prefix of the cache,
- * encodes pictures that are not in the picture cache, prefills the rest. After a cancel or an error the session holds a valid
- * shorter prefix and stays usable. VL2_ERR_CONTEXT says the numbers. */
+/* Brings the session to the state "the whole conversation has been read": reuses the longest matching prefix of the cache and of
+ * what was in it before, encodes pictures that are not in the picture cache, prefills the rest. After a cancel or an error the
+ * session holds a valid shorter prefix and stays usable. VL2_ERR_CONTEXT says the numbers.
+ *
+ * There is one cache, for one timeline at a time, since a cache of the whole context is large. What a new conversation or an
+ * edit takes out of it is copied to host memory first, from where it differs on, within branch_bytes: switching back to a
+ * branch, another answer or another conversation costs that copy, not a reading (engine/branches.h). Ids that were generated
+ * are kept as they are (vl2_session_generate); encoded pictures have a budget of their own.
+ *
+ * The cancel flag is polled, and progress reported, at least once per ViT layer and per 64 tokens' worth of layers: no more
+ * than that is enqueued between two looks. */
 vl2_status vl2_session_sync(vl2_session *session, const vl2_conversation *conversation, const struct vl2_watch *watch,
                             struct vl2_sync_report *report, vl2_error *err);
 
@@ -357,6 +381,15 @@ vl2_status vl2_session_generate(vl2_session *session, const struct vl2_generate_
 /* Tokens now in the session's cache, and its capacity. */
 size_t vl2_session_length(const vl2_session *session);
 size_t vl2_session_capacity(const vl2_session *session);
+
+/* Snapshots: what the session has read and generated, in a file, so that going on with it later costs no reading.
+ * save writes the timeline of the last sync beside its place and renames it: whatever happens, `path` is whole or as it was.
+ * The file is private (0600), larger than max_bytes it is not written (VL2_ERR_INPUT; 0 = no limit). A cancel ends it between
+ * two blocks. restore checks version, model, form of the cache, lengths, ids and checksums before it keeps anything; what
+ * differs is refused with VL2_ERR_INPUT and the session is as before. What was restored is reused by the syncs that fit it, as a
+ * branch: it counts against branch_bytes. Both take as long as the file; the key of the model is computed once per engine. */
+vl2_status vl2_session_save(vl2_session *session, const char *path, uint64_t max_bytes, const vl2_cancel *cancel, vl2_error *err);
+vl2_status vl2_session_restore(vl2_session *session, const char *path, vl2_error *err);
 
 /* Intermediate results, for `dump` and the parity tests: called with host copies, f32 [rows][cols], in the order
  * "vision" [tiles*patches][width], "projected" [tiles*tokens][hidden], "embeds" [n][hidden], "layer.N" after each block

@@ -99,7 +99,7 @@ static inline void folder_write(const char *dir, const char *name, const void *d
 }
 
 static inline void *folder_read(const char *dir, const char *name, size_t *size) {
-    char path[2048];
+    char path[5200];
     snprintf(path, sizeof path, "%s/%s", dir, name);
     FILE *f = fopen(path, "rb");
     struct stat st;

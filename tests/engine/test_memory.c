@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every allocation fails once: opening a model, reading a conversation with a picture and answering either works or ends with
+ * Every allocation fails once: opening a model, reading a conversation with a picture, answering and saving either works or ends with
  * VL2_ERR_MEMORY, leaks nothing and can be repeated. The JSON library reports some of its own failures as bad syntax.
  * Meant for the sanitizer build.
  *   test_memory CHECKPOINTS
@@ -13,6 +13,7 @@
 
 static vl2_picture picture;
 static vl2_error err;
+static char snapshot[1100];
 
 /* The whole life of a model. `*step` says how far it came. */
 static vl2_status live(const char *dir, const char **step) {
@@ -35,6 +36,21 @@ static vl2_status live(const char *dir, const char **step) {
     if (status == VL2_OK) {
         *step = "generate";
         status = vl2_session_generate(session, &options, NULL, NULL, NULL, NULL, &err);
+    }
+    if (status == VL2_OK) {
+        *step = "save";
+        status = vl2_session_save(session, snapshot, 0, NULL, &err);
+    }
+    if (status == VL2_OK) {
+        *step = "restore";
+        status = vl2_session_restore(session, snapshot, &err);
+    }
+    if (status == VL2_OK) {
+        *step = "plan";
+        struct vl2_plan plan;
+        status = vl2_plan_make(engine, &talk.conversation, NULL, 0, &plan, &err);
+        if (status == VL2_OK)
+            vl2_plan_deinit(&plan);
     }
     if (status == VL2_OK)
         *step = "end";
@@ -74,9 +90,13 @@ int main(int argc, char **argv) {
         return 2;
     snprintf(dir, sizeof dir, "%s/identity_projector", argv[1]);
     picture = talk_picture(20, 13, 1);
+    char folder[1000];
+    folder_make(folder, sizeof folder);
+    snprintf(snapshot, sizeof snapshot, "%s/s.kv", folder);
     sweep(dir, "kernels and engine", 1, false);
     json_set_alloc_funcs(json_alloc, vlk_free);
     sweep(dir, "with the JSON library", 23, true);
     ok(live(dir, &step) == VL2_OK, "everything works again afterwards");
+    folder_remove(folder);
     return tap_done();
 }

@@ -13,7 +13,8 @@ static vl2_engine *engine;
 static vl2_session *open_session(int32_t context, int32_t chunk, size_t picture_bytes) {
     vl2_session *session = NULL;
     vl2_error err = {.text = ""};
-    struct vl2_session_options options = {.context = context, .chunk_size = chunk, .picture_cache_bytes = picture_bytes};
+    struct vl2_session_options options = {.context = context, .chunk_size = chunk, .picture_cache_bytes = picture_bytes,
+                                          .branch_bytes = picture_bytes};
     if (vl2_session_open(engine, &options, &session, &err) != VL2_OK)
         tap_diag("%s", err.text);
     return session;
@@ -66,7 +67,9 @@ static void test_follow_up(void) {
     struct vl2_sync_report second = read_talk(session, &talk, "second question");
     is_int((int64_t) second.reused_tokens, (int64_t) cached, "question, picture and answer are all reused");
     is_int((int64_t) second.pictures_reused, 1, "the picture is not encoded again");
-    ok(!second.tiling_changed, "no tiling changed");
+    ok(!second.tiling_changed && second.retiled == SIZE_MAX, "no tiling changed");
+    is_int(first.reread, VL2_REREAD_EMPTY, "the first question found nothing");
+    is_int(second.reread, VL2_REREAD_NEW, "the second one all there was");
     vl2_session_close(session);
 }
 
@@ -80,10 +83,12 @@ static void test_edit_and_regenerate(void) {
     ok(same_as_fresh(session, &a), "an answer in chunks of 13 is that of a fresh session");
     struct vl2_sync_report again = read_talk(session, &a, "regenerate");
     is_int((int64_t) again.prefilled_tokens, 1, "asking again computes one token");
+    is_int(again.reread, VL2_REREAD_NOTHING, "which is nothing new");
     ok(same_as_fresh(session, &a), "and gives the same answer");
     struct vl2_sync_report edited = read_talk(session, &b, "edited question");
     ok(edited.reused_tokens > 0 && edited.reused_tokens < first.prompt_tokens - 1, "an edit keeps what is before it");
     is_int((int64_t) edited.pictures_reused, 1, "and the picture");
+    is_int(edited.reread, VL2_REREAD_TEXT, "and says that the text is another");
     ok(same_as_fresh(session, &b), "and is answered like a fresh session does");
     vl2_session_close(session);
 }
@@ -97,6 +102,7 @@ static void test_other_picture(void) {
     read_talk(session, &a, "one picture");
     struct vl2_sync_report report = read_talk(session, &b, "another of the same size");
     is_int((int64_t) report.pictures_reused, 0, "other pixels are another picture");
+    is_int(report.reread, VL2_REREAD_PICTURE, "which is what the report says");
     ok(same_as_fresh(session, &b), "and its answer is that of a fresh session");
     report = read_talk(session, &a, "the first one again");
     is_int((int64_t) report.pictures_reused, 1, "the first picture's rows were kept");
@@ -133,12 +139,88 @@ static void test_third_picture(void) {
     ok(!report.tiling_changed, "two pictures are tiled as they were");
     report = read_talk(session, &after, "a third one");
     ok(report.tiling_changed && report.pictures_reused == 0, "takes the tiles from the first two, and says so");
+    ok(report.reread == VL2_REREAD_TILING && report.retiled == 0 && report.retiled_by == 2, "by name");
     ok(report.reused_tokens < 12, "so that nothing behind the first picture's beginning is reused");
     ok(same_as_fresh(session, &after), "the answer is that of a fresh session");
     report = read_talk(session, &before, "two pictures again");
     ok(report.tiling_changed && report.pictures_reused == 2, "get their tiles back from the picture cache");
+    ok(report.retiled == 0 && report.retiled_by == SIZE_MAX, "as a picture went");
+    is_int((int64_t) report.prefilled_tokens, 1, "and all that was read of them before");
     ok(same_as_fresh(session, &before), "and the answer is right");
     vl2_session_close(session);
+}
+
+/* A picture, a question, an answer, and one of several second questions. */
+static void branch_talk(struct talk *talk, const vl2_picture *picture, const char *answer, const char *second) {
+    talk_user(talk, picture, "What is this?");
+    talk_answer(talk, answer);
+    talk_user(talk, NULL, second);
+}
+
+static void test_branches(void) {
+    static struct talk_text second, unbroken, resumed;
+    vl2_picture picture = talk_picture(50, 20, 5), stranger = talk_picture(20, 50, 6);
+    struct talk a = {.n_parts = 0}, b = {.n_parts = 0}, other = {.n_parts = 0};
+    vl2_session *session = open_session(0, 0, 0);
+    talk_user(&other, &stranger, "How many squares are there, and how many circles are there beside them?");
+    branch_talk(&a, &picture, "A circle.", "Where is the circle?");
+    branch_talk(&b, &picture, "A circle.", "Where is the ring?");
+    read_talk(session, &a, "a second question");
+    generate(session, 40, &second);
+    size_t first_branch = vl2_session_length(session);
+    struct vl2_sync_report report = read_talk(session, &b, "the second question edited");
+    ok(report.branch_tokens == 0 && report.reread == VL2_REREAD_TEXT, "is read from the edit on");
+    ok(same_as_fresh(session, &b), "and answered like a fresh session does");
+    report = read_talk(session, &a, "back to the first branch");
+    is_int((int64_t) report.prefilled_tokens, 1, "costs one token");
+    ok(report.branch_tokens > 0 && report.reread == VL2_REREAD_NOTHING, "the rest comes from the branch");
+    ok(same_as_fresh(session, &a), "and is right");
+    read_talk(session, &other, "another conversation");
+    ok(same_as_fresh(session, &other), "is answered like a fresh session does");
+    talk_answer(&a, second.text);
+    talk_user(&a, NULL, "And the square?");
+    report = read_talk(session, &a, "the first branch goes on");
+    is_int((int64_t) report.reused_tokens, (int64_t) first_branch, "with its answer, which was not in the cache");
+    generate(session, 16, &resumed);
+    vl2_session *never_left = open_session(0, 0, 0);
+    a.conversation.n_messages -= 2;
+    read_talk(never_left, &a, "the same without branches");
+    generate(never_left, 40, &second);
+    a.conversation.n_messages += 2;
+    read_talk(never_left, &a, "goes on");
+    generate(never_left, 16, &unbroken);
+    vl2_session_close(never_left);
+    ok(unbroken.tokens == 16 && memcmp(resumed.ids, unbroken.ids, 16 * sizeof unbroken.ids[0]) == 0, "to the same answer");
+    report = read_talk(session, &b, "the edited branch again");
+    is_int((int64_t) report.prefilled_tokens, 1, "was kept over the other conversation, though they share rows");
+    ok(same_as_fresh(session, &b), "and is right");
+    report = read_talk(session, &other, "the other conversation again");
+    is_int((int64_t) report.prefilled_tokens, 1, "was kept too");
+    ok(same_as_fresh(session, &other), "and is right");
+    vl2_session_close(session);
+}
+
+/* Without room for branches everything works, read anew; with room for few tokens their beginning is kept. */
+static void test_branch_budget(void) {
+    vl2_picture picture = talk_picture(50, 20, 5);
+    struct talk a = {.n_parts = 0}, b = {.n_parts = 0};
+    vl2_error err = {.text = ""};
+    branch_talk(&a, &picture, "A circle.", "Where is the circle and where is the square that lies beside it?");
+    talk_user(&b, NULL, "Tell me about the ring.");
+    for (size_t budget = 1; budget < 200000; budget *= 3) {
+        vl2_session *session = NULL;
+        struct vl2_session_options options = {.branch_bytes = budget};
+        vl2_session_open(engine, &options, &session, &err);
+        size_t read = read_talk(session, &a, "a conversation").prompt_tokens;
+        read_talk(session, &b, "another one");
+        struct vl2_sync_report report = read_talk(session, &a, "back");
+        if (budget == 1)
+            ok(report.branch_tokens == 0 && report.prefilled_tokens > read / 2, "a budget of a byte keeps nothing");
+        if (budget > 100000)
+            is_int((int64_t) report.prefilled_tokens, 1, "a large one everything");
+        ok(same_as_fresh(session, &a), "and the answer is right with %zu bytes (%zu tokens came back)", budget, report.branch_tokens);
+        vl2_session_close(session);
+    }
 }
 
 static void test_continue(void) {
@@ -194,8 +276,11 @@ static void test_cancel_sync(void) {
     vl2_session_sync(session, &talk.conversation, &watch, NULL, &err);
     vl2_session_close(session);
     session = open_session(0, 20, 0);
-    int cancelled = 0;
+    int cancelled = 0, wrong = 0;
     bool valid = true;
+    static struct talk_text whole, after;
+    read_talk(session, &talk, "uncut");
+    generate(session, 4, &whole);
     for (int n = 0; n < count.calls - 1; n++) { /* after the last report there is nothing left to cancel */
         struct cancel_at at = {.left = n};
         watch.cancel = &at.flag;
@@ -203,17 +288,61 @@ static void test_cancel_sync(void) {
         vl2_session_close(session);
         session = open_session(0, 20, 0);
         vl2_status status = vl2_session_sync(session, &talk.conversation, &watch, NULL, &err);
-        cancelled += status == VL2_CANCELLED;
+        cancelled += status == VL2_CANCELLED && at.calls == n + 1;
         valid = valid && vl2_session_length(session) % 20 == 0;
         struct vl2_generate_options options = talk_greedy(4);
         valid = valid && vl2_session_generate(session, &options, NULL, NULL, NULL, NULL, &err) == VL2_ERR_USAGE;
+        if (n % 3 == 0) { /* a session goes on wherever it was cut */
+            wrong += vl2_session_sync(session, &talk.conversation, NULL, NULL, &err) != VL2_OK;
+            generate(session, 4, &after);
+            wrong += after.tokens != whole.tokens || memcmp(after.ids, whole.ids, 4 * sizeof whole.ids[0]) != 0;
+        }
     }
-    is_int(cancelled, count.calls - 1, "a cancel at any point of reading ends it");
+    is_int(cancelled, count.calls - 1, "a cancel at any point of reading ends it there");
     ok(valid, "and leaves whole chunks and no conversation to answer");
+    is_int(wrong, 0, "and the next reading goes on from it to the same answer");
+    vl2_session_close(session);
+    session = open_session(0, 20, 0);
+    struct cancel_at late = {.left = count.calls - 2};
+    watch.cancel = &late.flag;
+    watch.user = &late;
+    vl2_session_sync(session, &talk.conversation, &watch, NULL, &err);
     struct vl2_sync_report report = read_talk(session, &talk, "after a cancel");
     ok(report.pictures_reused == 1 && report.reused_tokens > 0, "the rest is read from where it stopped");
     ok(same_as_fresh(session, &talk), "and the answer is that of a fresh session");
     vl2_session_close(session);
+}
+
+struct gaps { /* between two looks at the cancel flag */
+    uint64_t last, largest;
+};
+
+static void on_gap(vl2_stage stage, uint64_t done, uint64_t total, void *user) {
+    struct gaps *g = user;
+    if (stage != VL2_STAGE_PREFILL)
+        return;
+    g->largest = done - g->last > g->largest ? done - g->last : g->largest;
+    g->last = done;
+}
+
+/* Whatever the chunk, no more than 64 tokens' worth of layers lie between two looks; of the picture, one layer. */
+static void test_granularity(void) {
+    static char text[4000];
+    struct talk talk = {.n_parts = 0};
+    vl2_error err = {.text = ""};
+    for (int i = 0; i < 80; i++)
+        strcat(text, "circle ring ");
+    talk_user(&talk, NULL, text);
+    for (int32_t chunk = 1; chunk <= 512; chunk = chunk * 5 / 2 + 1) {
+        struct gaps gaps = {.last = 0};
+        struct vl2_watch watch = {.progress = on_gap, .user = &gaps};
+        vl2_session *session = open_session(0, chunk, 0);
+        struct vl2_sync_report report = {0};
+        vl2_session_sync(session, &talk.conversation, &watch, &report, &err);
+        ok(report.prefilled_tokens > 150 && gaps.last == report.prefilled_tokens && gaps.largest <= 64,
+           "chunks of %d: at most %d of %zu tokens between two looks", chunk, (int) gaps.largest, report.prefilled_tokens);
+        vl2_session_close(session);
+    }
 }
 
 static bool cancel_on_token(const struct vl2_token *token, void *user) {
@@ -351,8 +480,11 @@ int main(int argc, char **argv) {
     test_other_picture();
     test_small_picture_cache();
     test_third_picture();
+    test_branches();
+    test_branch_budget();
     test_continue();
     test_cancel_sync();
+    test_granularity();
     test_cancel_generate();
     test_context();
     test_sampling();
