@@ -143,6 +143,43 @@ static vl2_status read_entry(const char *path, const char *name, json_t *entry, 
     return VL2_OK;
 }
 
+/* Is the file a quantised one, and one that this version understands? *metadata stays NULL where it is not quantised. */
+static vl2_status read_metadata(const struct shard *shard, json_t **metadata, vl2_error *err) {
+    json_t *object = json_object_get(shard->header, "__metadata__");
+    const char *format = json_string_value(json_object_get(object, "format"));
+    *metadata = NULL;
+    if (!format || strcmp(format, "sightline") != 0) /* others write "pt", "np", … */
+        return VL2_OK;
+    const char *version = json_string_value(json_object_get(object, "version"));
+    const char *layout = json_string_value(json_object_get(object, "layout"));
+    if (!version || strcmp(version, "1") != 0 || !layout || strcmp(layout, "rows") != 0)
+        return vl2_fail(err, VL2_ERR_MODEL, "%s is quantised in version %.20s, layout %.20s; this program knows version 1, layout rows.",
+                        shard->path, version ? version : "?", layout ? layout : "?");
+    *metadata = object;
+    return VL2_OK;
+}
+
+/* "I4G 1280": makes the U8 tensor [rows][bytes] one of 1280 columns. */
+static vl2_status read_quantised(struct vl2_tensor *t, const char *type, vl2_error *err) {
+    static const vlk_dtype types[] = {VLK_I8G, VLK_I4G};
+    static const char *const names[] = {"I8G", "I4G"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        char *end = NULL;
+        if (strncmp(type, names[i], 3) != 0 || type[3] != ' ' || type[4] < '1' || type[4] > '9')
+            continue;
+        long long cols = strtoll(type + 4, &end, 10);
+        if (*end || cols > INT32_MAX || t->n_dims != 2 || strcmp(t->dtype_name, "U8") != 0 ||
+            (uint64_t) t->dims[1] != vlk_row_bytes(types[i], cols))
+            break;
+        t->dtype_name = names[i];
+        t->dtype = types[i];
+        t->is_float = true;
+        t->dims[1] = cols;
+        return VL2_OK;
+    }
+    return vl2_fail(err, VL2_ERR_MODEL, "%s: tensor \"%.200s\" is not what its metadata says (\"%.40s\").", t->file, t->name, type);
+}
+
 static int compare_data(const void *a, const void *b) {
     const struct vl2_tensor *x = a, *y = b;
     if (x->data != y->data)
@@ -196,13 +233,19 @@ static vl2_status read_header(struct vl2_checkpoint *cp, struct shard *shard, vl
         return status;
     size_t first = cp->n_tensors;
     const char *name;
-    json_t *entry;
+    json_t *entry, *metadata;
+    status = read_metadata(shard, &metadata, err);
+    if (status != VL2_OK)
+        return status;
     json_object_foreach (shard->header, name, entry) {
         if (strcmp(name, "__metadata__") == 0)
             continue;
         struct vl2_tensor *tensor = &cp->tensors[cp->n_tensors];
         *tensor = (struct vl2_tensor){0};
         status = read_entry(shard->path, name, entry, file->data + 8 + length, file->size - 8 - (size_t) length, tensor, err);
+        const char *type = json_string_value(json_object_get(metadata, name));
+        if (status == VL2_OK && type)
+            status = read_quantised(tensor, type, err);
         if (status != VL2_OK)
             return status;
         cp->bytes += tensor->bytes;
@@ -344,6 +387,21 @@ struct vl2_tensor *vl2_checkpoint_tensor(vl2_checkpoint *cp, size_t i) {
 
 uint64_t vl2_checkpoint_bytes(const vl2_checkpoint *cp) {
     return cp->bytes;
+}
+
+const char *vl2_checkpoint_metadata(const vl2_checkpoint *cp, const char *key) {
+    if (cp->n_shards == 0)
+        return NULL;
+    return json_string_value(json_object_get(json_object_get(cp->shards[0].header, "__metadata__"), key));
+}
+
+const uint8_t *vl2_checkpoint_data(const vl2_checkpoint *cp, size_t *size) {
+    const struct vl2_mapped_file *file = &cp->shards[0].file;
+    uint64_t length = 0;
+    for (int i = 7; i >= 0; i--) /* checked when the file was opened */
+        length = length << 8 | file->data[i];
+    *size = file->size - 8 - (size_t) length;
+    return file->data + 8 + length;
 }
 
 vl2_status vl2_checkpoint_check(const vl2_checkpoint *cp, vl2_error *err) {

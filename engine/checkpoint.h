@@ -2,6 +2,11 @@
  *
  * A checkpoint directory: its JSON files and its tensors. One or many safetensors files (with model.safetensors.index.json),
  * mapped read-only; every header, offset, shape and dtype is checked before a byte of data is believed.
+ *
+ * A quantised checkpoint is safetensors too, with these entries of __metadata__: "format" = "sightline", "version" = "1",
+ * "layout" = "rows", "quantisation" (what it was made as), "source" and "content" (hashes, engine/quantise.c), and for every
+ * quantised tensor its name → its type and columns ("I4G 1280"); such a tensor is U8 [rows][bytes of a row of kernels/quant.h].
+ * A later layout gets its own name, and the backend's weight_import() turns what is not its own.
  * Used by engine.c and weights.c on the inference thread. It must not know what a tensor means.
  */
 #ifndef VL2_CHECKPOINT_H
@@ -20,11 +25,11 @@
 
 struct vl2_tensor {
     const char *name;
-    const char *dtype_name; /* as in the file: "BF16", "I64", … */
-    bool is_float;          /* dtype is valid: F32, BF16 or F16 */
+    const char *dtype_name; /* as in the file: "BF16", "I64", …; "I8G" and "I4G" for quantised ones */
+    bool is_float;          /* dtype is valid: F32, BF16, F16 or quantised */
     vlk_dtype dtype;
     int32_t n_dims;
-    int64_t dims[VL2_MAX_DIMS];
+    int64_t dims[VL2_MAX_DIMS]; /* in weights, whatever their type */
     const uint8_t *data; /* in the mapped file, any alignment */
     size_t bytes;
     const char *file; /* path, for messages */
@@ -43,6 +48,11 @@ struct vl2_tensor *vl2_checkpoint_find(vl2_checkpoint *checkpoint, const char *n
 size_t vl2_checkpoint_count(const vl2_checkpoint *checkpoint);
 struct vl2_tensor *vl2_checkpoint_tensor(vl2_checkpoint *checkpoint, size_t i); /* sorted by name */
 uint64_t vl2_checkpoint_bytes(const vl2_checkpoint *checkpoint);                /* of all tensors */
+
+/* An entry of the first file's __metadata__, NULL when there is none. */
+const char *vl2_checkpoint_metadata(const vl2_checkpoint *checkpoint, const char *key);
+/* The data section of the first file, where "content" is the hash of. */
+const uint8_t *vl2_checkpoint_data(const vl2_checkpoint *checkpoint, size_t *size);
 
 /* VL2_ERR_IO naming the file when a mapped file shrank or failed while it was in use. */
 vl2_status vl2_checkpoint_check(const vl2_checkpoint *checkpoint, vl2_error *err);

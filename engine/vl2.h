@@ -439,4 +439,56 @@ void vl2_grounding_deinit(struct vl2_grounding *grounding);
 /* 0…999 → pixels as the official code: (int)(c / 999 · size).   deepseek_vl2/serve/app_modules/utils.py */
 int32_t vl2_box_to_pixels(int32_t coord, int32_t size);
 
+/* ---------------------------------------------------------------------------------------------- quantised weights */
+
+/* How many bits the weights of the language model take. MIX: routed experts 4.5, all other matrices 8.5. */
+typedef enum { VL2_FORMAT_MIX, VL2_FORMAT_INT8, VL2_FORMAT_INT4, VL2_FORMAT_BF16 /* of generated weights only */ } vl2_format;
+bool vl2_format_from_name(const char *name, vl2_format *out); /* "mix", "int8", "int4", "bf16" */
+const char *vl2_format_name(vl2_format format);
+
+typedef enum {
+    VL2_OF_VISION,
+    VL2_OF_PROJECTOR,
+    VL2_OF_EMBEDDINGS,
+    VL2_OF_ATTENTION,
+    VL2_OF_DENSE,
+    VL2_OF_SHARED,
+    VL2_OF_EXPERTS,
+    VL2_OF_ROUTER,
+    VL2_OF_NORMS,
+    VL2_OF_HEAD,
+    VL2_OF_COUNT
+} vl2_part_of;
+const char *vl2_part_name(vl2_part_of part); /* static, in English */
+
+/* What a checkpoint folder's tensors are made of; headers only, no data is read. */
+struct vl2_contents {
+    struct {
+        uint64_t tensors, parameters, bytes;
+        const char *dtype; /* of most of its bytes: "bf16", "i4g", …; NULL when there is none */
+    } parts[VL2_OF_COUNT];
+    char quantisation[16], source[64], content[64]; /* "" where the checkpoint is not quantised; hashes as "xxh3-128:…" */
+};
+vl2_status vl2_contents_read(const char *dir, struct vl2_contents *out, vl2_error *err);
+
+/* Reads all of a quantised checkpoint's data and compares its hash with the one that it carries. */
+vl2_status vl2_contents_verify(const char *dir, const struct vl2_watch *watch, vl2_error *err);
+
+struct vl2_quantise_options {
+    vl2_format format;       /* not BF16 */
+    bool vision_int8;        /* the vision tower's and the projector's matrices too */
+    int threads;             /* 0 = as many as there are processors */
+    const char *program;     /* name and version, for the note of change in the file */
+    const struct vl2_watch *watch; /* VL2_STAGE_LOAD in bytes of the source; may be NULL */
+};
+struct vl2_quantise_report {
+    uint64_t source_bytes, bytes; /* of tensors */
+    char source[64];              /* hash of the source's tensors */
+};
+
+/* Writes the checkpoint of `dir` as one quantised safetensors file to `path`, which must not exist. Reads and writes piece by
+ * piece. On failure the file may be there and is worthless: its header is written last. */
+vl2_status vl2_quantise(const char *dir, const char *path, const struct vl2_quantise_options *options,
+                        struct vl2_quantise_report *report, vl2_error *err);
+
 #endif

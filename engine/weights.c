@@ -224,6 +224,8 @@ static void bind_moe(struct binder *b, struct vl2_layer *l, int32_t layer) {
     const struct vl2_config *c = b->config;
     int32_t hidden = c->lm.hidden, inter = c->lm.moe_inter, shared = c->lm.shared_inter, experts = c->lm.experts;
     matrix(b, &l->router, "mlp.gate.weight", experts, hidden);
+    if (b->status == VL2_OK && (l->router.dtype == VLK_I8G || l->router.dtype == VLK_I4G))
+        b->status = vl2_fail(b->err, VL2_ERR_MODEL, "The router of layer %d is quantised, which it must not be.", layer);
     if (c->lm.topk == VLK_TOPK_NOAUX_TC)
         vector(b, &l->router_bias, "mlp.gate.e_score_correction_bias", experts);
     if (shared) {
@@ -273,9 +275,9 @@ static void bind_language(struct binder *b) {
 
 /* Tensors that published or converted checkpoints carry and the model does not use. */
 static bool is_known_unused(const char *name) {
-    static const char pool[] = "vision.attn_pool.", rope[] = ".rotary_emb.inv_freq";
+    static const char pool[] = "vision.attn_pool.", rope[] = ".rotary_emb.inv_freq", padding[] = "padding.";
     size_t length = strlen(name);
-    return strncmp(name, pool, sizeof pool - 1) == 0 ||
+    return strncmp(name, pool, sizeof pool - 1) == 0 || strncmp(name, padding, sizeof padding - 1) == 0 ||
            (length >= sizeof rope && strcmp(name + length - (sizeof rope - 1), rope) == 0);
 }
 

@@ -121,5 +121,6 @@ CliStatus cli_dump       (int argc, char **argv);
 CliStatus cli_info       (int argc, char **argv);
 CliStatus cli_devices    (int argc, char **argv);
 CliStatus cli_history    (int argc, char **argv);
+CliStatus cli_quantize   (int argc, char **argv);
 
 G_END_DECLS

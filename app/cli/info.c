@@ -45,6 +45,51 @@ info_to_json (const struct vl2_info *info,
   return object;
 }
 
+static double
+bits_of (const struct vl2_contents *contents,
+         int                        part)
+{
+  return 8.0 * contents->parts[part].bytes / MAX (contents->parts[part].parameters, 1);
+}
+
+static json_t *
+contents_to_json (const struct vl2_contents *contents)
+{
+  json_t *parts = json_array ();
+
+  for (int i = 0; i < VL2_OF_COUNT; i++)
+    {
+      if (contents->parts[i].tensors > 0)
+        json_array_append_new (parts, json_pack ("{s:s,s:s,s:I,s:I,s:I,s:f}",
+                                                 "part", vl2_part_name (i),
+                                                 "dtype", contents->parts[i].dtype,
+                                                 "tensors", (json_int_t) contents->parts[i].tensors,
+                                                 "parameters", (json_int_t) contents->parts[i].parameters,
+                                                 "bytes", (json_int_t) contents->parts[i].bytes,
+                                                 "bits_per_weight", bits_of (contents, i)));
+    }
+
+  if (*contents->quantisation == '\0')
+    return json_pack ("{s:o}", "parts", parts);
+  return json_pack ("{s:o,s:s,s:s,s:s}", "parts", parts, "quantisation", contents->quantisation, "source", contents->source,
+                    "content", contents->content);
+}
+
+static void
+print_contents (const struct vl2_contents *contents)
+{
+  for (int i = 0; i < VL2_OF_COUNT; i++)
+    {
+      g_autofree char *size = g_format_size (contents->parts[i].bytes);
+
+      if (contents->parts[i].tensors > 0)
+        printf (_("  %-16s %-5s %5.2f bits per weight, %10.3f million, %s\n"), vl2_part_name (i), contents->parts[i].dtype,
+                bits_of (contents, i), contents->parts[i].parameters / 1e6, size);
+    }
+  if (*contents->quantisation != '\0')
+    printf (_("Quantised    %s, from weights with the hash %s\n"), contents->quantisation, contents->source);
+}
+
 static void
 print_info (const struct vl2_info *info,
             double                 load_ms)
@@ -63,6 +108,45 @@ print_info (const struct vl2_info *info,
   printf (_("Loaded in    %.0f ms\n"), load_ms);
 }
 
+/* Loads and describes; with verify the data's hash is compared first. */
+static CliStatus
+run (const CliOutput        *output,
+     const CliEngineOptions *options,
+     gboolean                verify)
+{
+  const struct vl2_watch watch = { .cancel = &cli_cancel };
+  struct vl2_contents contents;
+  double load_ms = 0;
+  vl2_error cause = { 0 };
+  g_autoptr(GError) error = NULL;
+  g_autoptr(vl2_engine) engine = cli_open_engine (options, &load_ms, &error);
+  const char *dir;
+
+  if (engine == NULL)
+    return cli_fail_error (output, cli_status_of_error (error), error);
+
+  dir = vl2_engine_info (engine)->dir;
+  if (vl2_contents_read (dir, &contents, &cause) != VL2_OK ||
+      (verify && vl2_contents_verify (dir, &watch, &cause) != VL2_OK))
+    return cli_fail_vl2 (output, &cause);
+
+  if (output->json)
+    {
+      json_t *object = info_to_json (vl2_engine_info (engine), load_ms);
+
+      json_object_update_new (object, contents_to_json (&contents));
+      if (verify)
+        json_object_set_new (object, "verified", json_true ());
+      return cli_print_json (object);
+    }
+
+  print_info (vl2_engine_info (engine), load_ms);
+  print_contents (&contents);
+  if (verify)
+    puts (_("Verified     the data has the hash that its header says"));
+  return cli_finish_stdout (output);
+}
+
 CliStatus
 cli_info (int    argc,
           char **argv)
@@ -70,11 +154,10 @@ cli_info (int    argc,
   CliEngineOptions options = { 0 };
   CliOutput output = { 0 };
   CliStatus status;
-  double load_ms = 0;
-  g_autoptr(GError) error = NULL;
-  g_autoptr(vl2_engine) engine = NULL;
+  gboolean verify = FALSE;
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options),
+    { "verify", 0, 0, G_OPTION_ARG_NONE, &verify, N_("Compare a quantised checkpoint's data with its hash"), NULL },
     { NULL },
   };
 
@@ -83,15 +166,8 @@ cli_info (int    argc,
 
   if (argc > 1)
     status = cli_fail (&output, CLI_USAGE, "%s", _("info takes options only."));
-  else if ((engine = cli_open_engine (&options, &load_ms, &error)) == NULL)
-    status = cli_fail_error (&output, cli_status_of_error (error), error);
-  else if (output.json)
-    status = cli_print_json (info_to_json (vl2_engine_info (engine), load_ms));
   else
-    {
-      print_info (vl2_engine_info (engine), load_ms);
-      status = cli_finish_stdout (&output);
-    }
+    status = run (&output, &options, verify);
 
   g_free (options.model);
   g_free (options.device);

@@ -22,6 +22,7 @@ static const struct
   { "dump", cli_dump, N_("Write every intermediate result of a prompt") },
   { "info", cli_info, N_("Describe a checkpoint") },
   { "devices", cli_devices, N_("What this computer can compute on") },
+  { "quantize", cli_quantize, N_("Write a checkpoint with fewer bits per weight") },
   { "history", cli_history, N_("List, export and check the conversations of the window") },
 };
 
