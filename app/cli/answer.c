@@ -3,6 +3,7 @@
  * See ask.h: one conversation → one answer → JSON.
  */
 #include "app/cli/ask.h"
+#include "app/cli/plan.h"
 
 #include <string.h>
 
@@ -15,6 +16,15 @@ static const char *const stop_nicks[] = {
   [VL2_STOP_CALLER] = "caller",
   [VL2_STOP_CANCELLED] = "cancelled",
   [VL2_STOP_REPETITION] = "repetition",
+};
+
+static const char *const reread_nicks[] = {
+  [VL2_REREAD_NOTHING] = "nothing",
+  [VL2_REREAD_NEW] = "new",
+  [VL2_REREAD_EMPTY] = "empty",
+  [VL2_REREAD_TEXT] = "text",
+  [VL2_REREAD_PICTURE] = "image",
+  [VL2_REREAD_TILING] = "tiling",
 };
 
 typedef struct
@@ -75,7 +85,6 @@ cli_answer (vl2_engine            *engine,
             GError               **error)
 {
   const vl2_conversation *view = cli_conversation_get (conversation);
-  const struct vl2_watch watch = { .cancel = &cli_cancel };
   struct vl2_generate_options options = { .max_tokens = settings->max_tokens, .constrain_boxes = true };
   Sink sink = { answer, stream };
   vl2_error cause = { 0 };
@@ -84,12 +93,15 @@ cli_answer (vl2_engine            *engine,
   answer->ids = g_array_new (FALSE, FALSE, sizeof (int32_t));
   answer->sampling = options.sampling = resolve_sampling (settings);
 
-  if (vl2_prompt_build (engine, view, &answer->prompt, &cause) != VL2_OK ||
-      vl2_session_sync (session, view, &watch, &answer->sync, &cause) != VL2_OK ||
-      vl2_session_generate (session, &options, &cli_cancel, on_token, &sink, &answer->generation, &cause) != VL2_OK)
+  if (!cli_read (engine, session, view, settings, answer, error))
     {
-      if (cause.code == VL2_CANCELLED)
-        answer->generation.stop = VL2_STOP_CANCELLED;
+      answer->generation.stop = VL2_STOP_CANCELLED;
+      answer->grounding = sl_grounding_parse ("", 0);
+      return FALSE;
+    }
+
+  if (vl2_session_generate (session, &options, &cli_cancel, on_token, &sink, &answer->generation, &cause) != VL2_OK)
+    {
       answer->grounding = sl_grounding_parse (answer->text->str, answer->text->len);
       cli_set_vl2 (error, &cause);
       return FALSE;
@@ -171,6 +183,7 @@ pictures_to_json (CliAnswer       *answer,
                   CliConversation *conversation)
 {
   json_t *array = json_array ();
+  gsize n_dropped = cli_conversation_get_n_pictures (conversation) - answer->prompt.n_pictures;
 
   for (gsize i = 0; i < cli_conversation_get_n_pictures (conversation); i++)
     {
@@ -181,9 +194,9 @@ pictures_to_json (CliAnswer       *answer,
                                   "height", sl_picture_get_height (picture),
                                   "sha256", sl_picture_get_sha256 (picture));
 
-      if (i < answer->prompt.n_pictures)
+      if (i >= n_dropped)
         {
-          const struct vl2_prompt_picture *span = &answer->prompt.pictures[i];
+          const struct vl2_prompt_picture *span = &answer->prompt.pictures[i - n_dropped];
 
           json_object_set_new (object, "tiles", json_pack ("[i,i]", (int) span->grid_w, (int) span->grid_h));
           json_object_set_new (object, "tokens", json_integer ((json_int_t) span->count));
@@ -198,7 +211,7 @@ static json_t *
 timings_to_json (const CliAnswer *answer,
                  double           load_ms)
 {
-  return json_pack ("{s:f,s:f,s:f,s:I,s:f,s:I,s:f,s:I}",
+  return json_pack ("{s:f,s:f,s:f,s:I,s:f,s:I,s:f,s:I,s:I}",
                     "load_ms", load_ms,
                     "vision_ms", answer->sync.vision_ms,
                     "prefill_ms", answer->sync.prefill_ms,
@@ -206,7 +219,31 @@ timings_to_json (const CliAnswer *answer,
                     "decode_ms", answer->generation.decode_ms,
                     "decode_tokens", (json_int_t) answer->generation.tokens,
                     "first_token_ms", answer->generation.first_token_ms,
-                    "reused_tokens", (json_int_t) answer->sync.reused_tokens);
+                    "reused_tokens", (json_int_t) answer->sync.reused_tokens,
+                    "peak_bytes", (json_int_t) cli_peak_bytes ());
+}
+
+/* A count, or null for none. */
+static json_t *
+index_to_json (gsize index)
+{
+  return index == SIZE_MAX ? json_null () : json_integer ((json_int_t) index);
+}
+
+/* What did not have to be read, and why the rest had to. */
+static json_t *
+reuse_to_json (const struct vl2_sync_report *sync)
+{
+  json_t *object = json_pack ("{s:I,s:I,s:I,s:s}",
+                              "tokens", (json_int_t) sync->reused_tokens,
+                              "branch_tokens", (json_int_t) sync->branch_tokens,
+                              "images", (json_int_t) sync->pictures_reused,
+                              "reread", reread_nicks[sync->reread]);
+
+  json_object_set_new (object, "retiled", index_to_json (sync->retiled));
+  json_object_set_new (object, "retiled_by", index_to_json (sync->retiled_by));
+
+  return object;
 }
 
 json_t *
@@ -235,6 +272,9 @@ cli_answer_to_json (CliAnswer       *answer,
                                   "top_k", (int) answer->sampling.top_k,
                                   "repetition_penalty", answer->sampling.repetition_penalty,
                                   "seed", (json_int_t) answer->sampling.seed));
+  json_object_set_new (object, "reuse", reuse_to_json (&answer->sync));
+  json_object_set_new (object, "dropped_messages", json_integer ((json_int_t) answer->dropped_messages));
+  json_object_set_new (object, "low_detail", json_boolean (answer->low_detail));
   json_object_set_new (object, "timings", timings_to_json (answer, load_ms));
 
   return object;

@@ -26,6 +26,11 @@ typedef struct
   char            **words;
   gint64            seed;
   int               chunk_size;
+  int               context;
+  char            **then;
+  char             *detail;
+  char             *overflow;
+  char             *snapshot;
   gboolean          greedy;
   gboolean          raw;
 } Options;
@@ -40,6 +45,10 @@ options_clear (Options *options)
   g_free (options->batch);
   g_free (options->draw);
   g_free (options->mode);
+  g_strfreev (options->then);
+  g_free (options->detail);
+  g_free (options->overflow);
+  g_free (options->snapshot);
   g_strfreev (options->words);
 }
 
@@ -63,6 +72,11 @@ describe (void)
            "--batch FILE reads one JSON object per line, {\"images\": [\"a.png\"], \"prompt\": \"red circle\", \"mode\": \"find\"}, "
            "optionally with \"id\", \"seed\" and \"max_tokens\", paths relative to the file, and prints one object per line as "
            "--json does, with \"index\" and \"id\"; a line that fails prints {\"error\": …} and the rest goes on.\n\n"
+           "--then TEXT asks on in the same conversation; with --json each answer is one line. --snapshot FILE goes on where the "
+           "last run with it ended, without reading the same again, and is written afterwards; a file that does not fit the "
+           "model is ignored.\n\n"
+           "--on-overflow says what happens to a conversation that is longer than the context: refuse (default) with the ways out "
+           "and their tokens, drop-oldest leaves out the oldest turns, low-detail reads every picture as one tile.\n\n"
            "Boxes of --json: \"box_999\" in 0…999 of the upright picture, \"box_px\" in its pixels, \"image\" counts the "
            "conversation's pictures from 0, \"status\" is ok, clamped, incomplete or rejected.\n\n"
            "Exit status: 0 ok, 2 wrong usage, 3 bad input or model, 4 device or memory, 5 cancelled (the text so far is kept).");
@@ -90,6 +104,11 @@ parse (Options    *options,
     { "top-k", 0, 0, G_OPTION_ARG_INT, &s->top_k, N_("0 = off"), N_("K") },
     { "repetition-penalty", 0, 0, G_OPTION_ARG_DOUBLE, &s->repetition_penalty, N_("1 = off"), N_("R") },
     { "max-tokens", 0, 0, G_OPTION_ARG_INT, &s->max_tokens, N_("Longest answer (default: 512)"), N_("N") },
+    { "then", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->then, N_("A further question (repeatable, in order)"), N_("TEXT") },
+    { "detail", 0, 0, G_OPTION_ARG_FILENAME, &options->detail, N_("auto (default), or low: one tile per picture"), N_("DETAIL") },
+    { "on-overflow", 0, 0, G_OPTION_ARG_FILENAME, &options->overflow, N_("refuse (default), drop-oldest or low-detail"), N_("CHOICE") },
+    { "snapshot", 0, 0, G_OPTION_ARG_FILENAME, &options->snapshot, N_("Go on from here, and save here"), N_("FILE") },
+    { "context", 0, 0, G_OPTION_ARG_INT, &options->context, N_("Most tokens of the conversation (default: the model's)"), N_("N") },
     { "chunk-size", 0, 0, G_OPTION_ARG_INT, &options->chunk_size, N_("Tokens read at once (default: chosen)"), N_("N") },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->words, NULL, NULL },
     { NULL },
@@ -128,6 +147,8 @@ check_numbers (const Options *options)
     return _("--seed cannot be negative.");
   if (options->chunk_size < 0)
     return _("--chunk-size cannot be negative.");
+  if (options->context < 0)
+    return _("--context cannot be negative.");
 
   return NULL;
 }
@@ -137,8 +158,13 @@ check_usage (const Options *options)
 {
   guint n_words = options->words != NULL ? g_strv_length (options->words) : 0;
 
-  if (options->batch != NULL && (n_words > 0 || options->images != NULL || options->conversation != NULL || options->draw != NULL))
-    return _("--batch goes with no PROMPT, --image, --conversation or --draw.");
+  if (options->batch != NULL && (n_words > 0 || options->images != NULL || options->conversation != NULL || options->draw != NULL
+                                 || options->then != NULL || options->snapshot != NULL))
+    return _("--batch goes with no PROMPT, --image, --conversation, --draw, --then or --snapshot.");
+  if (options->then != NULL && options->draw != NULL)
+    return _("--draw goes with one answer, not with --then.");
+  if (options->detail != NULL && strcmp (options->detail, "auto") != 0 && strcmp (options->detail, "low") != 0)
+    return _("--detail has to be auto or low.");
   if (options->batch == NULL && n_words == 0 && options->conversation == NULL)
     return _("A PROMPT is missing (see “sightline-cli ask --help”).");
   if (n_words > 1)
@@ -150,6 +176,21 @@ check_usage (const Options *options)
 }
 
 static gboolean
+parse_overflow (const char *nick,
+                SlOverflow *out)
+{
+  static const char *const nicks[] = { "refuse", "drop-oldest", "low-detail" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (nicks); i++)
+    if (strcmp (nick, nicks[i]) == 0)
+      {
+        *out = (SlOverflow) i;
+        return TRUE;
+      }
+  return FALSE;
+}
+
+static gboolean
 resolve (Options  *options,
          GError  **error)
 {
@@ -157,6 +198,8 @@ resolve (Options  *options,
 
   if (complaint == NULL && options->mode != NULL && !sl_mode_from_nick (options->mode, &options->settings.mode))
     complaint = _("--mode has to be chat, find or ground.");
+  if (complaint == NULL && options->overflow != NULL && !parse_overflow (options->overflow, &options->settings.overflow))
+    complaint = _("--on-overflow has to be refuse, drop-oldest or low-detail.");
   if (complaint != NULL)
     {
       cli_set_error (error, CLI_USAGE, "%s", complaint);
@@ -215,6 +258,9 @@ build_conversation (const Options  *options,
                                         options->settings.mode, options->raw, error))
         return NULL;
     }
+
+  if (g_strcmp0 (options->detail, "low") == 0)
+    cli_conversation_lower_detail (conversation);
 
   if (options->draw != NULL && cli_conversation_get_n_pictures (conversation) == 0)
     {
@@ -288,12 +334,64 @@ answer_one (const Options   *options,
     }
   status = MAX (status, printed);
 
+  if (status == CLI_OK)
+    cli_conversation_add_answer (conversation, answer.text->str);
   if (status == CLI_OK && options->draw != NULL && !draw (options, conversation, &answer, &error))
     return cli_fail_error (NULL, CLI_INPUT, error);
   if (status == CLI_CANCELLED)
     cli_fail_error (NULL, status, error);
 
   return status;
+}
+
+/* The first question and those that follow it. */
+static CliStatus
+answer_all (const Options   *options,
+            vl2_engine      *engine,
+            vl2_session     *session,
+            CliConversation *conversation,
+            double           load_ms)
+{
+  CliStatus status = answer_one (options, engine, session, conversation, load_ms);
+
+  for (guint i = 0; status == CLI_OK && options->then != NULL && options->then[i] != NULL; i++)
+    {
+      g_autoptr(GError) error = NULL;
+
+      if (!cli_conversation_add_prompt (conversation, NULL, options->then[i], options->settings.mode, options->raw, &error))
+        return cli_fail_error (&options->output, cli_status_of_error (error), error);
+      status = answer_one (options, engine, session, conversation, load_ms);
+    }
+
+  return status;
+}
+
+/* A snapshot is a shortcut: one that cannot be used is said and ignored. */
+static void
+restore (const Options *options,
+         vl2_session   *session)
+{
+  vl2_error cause = { 0 };
+
+  if (options->snapshot == NULL || !g_file_test (options->snapshot, G_FILE_TEST_EXISTS))
+    return;
+  if (vl2_session_restore (session, options->snapshot, &cause) != VL2_OK)
+    g_printerr ("sightline-cli: %s\n", cause.text);
+}
+
+static CliStatus
+save (const Options *options,
+      vl2_session   *session,
+      CliStatus      status)
+{
+  vl2_error cause = { 0 };
+
+  if (options->snapshot == NULL || vl2_session_length (session) == 0)
+    return status;
+  if (vl2_session_save (session, options->snapshot, 0, &cli_cancel, &cause) == VL2_OK || cause.code == VL2_CANCELLED)
+    return status;
+
+  return MAX (status, cli_fail_vl2 (NULL, &cause));
 }
 
 static CliStatus
@@ -303,7 +401,7 @@ run (const Options *options)
   g_autoptr(CliConversation) conversation = NULL;
   g_autoptr(vl2_engine) engine = NULL;
   g_autoptr(vl2_session) session = NULL;
-  const struct vl2_session_options session_options = { .chunk_size = options->chunk_size };
+  const struct vl2_session_options session_options = { .chunk_size = options->chunk_size, .context = options->context };
   vl2_error cause = { 0 };
   double load_ms = 0;
 
@@ -324,7 +422,9 @@ run (const Options *options)
   if (options->batch != NULL)
     return cli_ask_batch (engine, session, options->batch, &options->settings, options->raw, load_ms, &options->output);
 
-  return answer_one (options, engine, session, conversation, load_ms);
+  restore (options, session);
+
+  return save (options, session, answer_all (options, engine, session, conversation, load_ms));
 }
 
 CliStatus

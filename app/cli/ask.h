@@ -9,6 +9,7 @@
 #include "app/cli/conversation.h"
 #include "app/sl-grounding.h"
 #include "app/sl-mode.h"
+#include "app/sl-plan.h"
 
 G_BEGIN_DECLS
 
@@ -25,13 +26,16 @@ typedef struct
   int     top_k;
   int     max_tokens;
   guint64 seed;
+  SlOverflow overflow;
 } CliAskSettings;
 
 typedef struct
 {
   GString                *text; /* raw, special tokens kept */
   GArray                 *ids;  /* int32_t */
-  struct vl2_prompt       prompt;
+  struct vl2_prompt       prompt; /* what was read: of the fitted conversation where it did not fit */
+  gsize                   dropped_messages;
+  gboolean                low_detail;
   struct vl2_sync_report  sync;
   struct vl2_generation   generation;
   struct vl2_sampling     sampling;

@@ -322,6 +322,20 @@ cli_model_dir (const char  *given,
   return dir;
 }
 
+/* Not getrusage(): its number begins with the program that started this one. */
+guint64
+cli_peak_bytes (void)
+{
+  g_autofree char *status = NULL;
+  const char *line;
+
+  if (!g_file_get_contents ("/proc/self/status", &status, NULL, NULL))
+    return 0;
+  line = strstr (status, "\nVmHWM:");
+
+  return line != NULL ? g_ascii_strtoull (line + strlen ("\nVmHWM:"), NULL, 10) * 1024 : 0;
+}
+
 vl2_engine *
 cli_open_engine (const CliEngineOptions  *options,
                  double                  *load_ms,
@@ -335,6 +349,8 @@ cli_open_engine (const CliEngineOptions  *options,
     .device = options->device,
     .threads = options->threads,
     .cancel = &cli_cancel,
+    .headers_only = options->headers_only,
+    .memory_limit = options->memory_limit < 0 ? UINT64_MAX : (uint64_t) options->memory_limit << 20,
   };
 
   if (dir == NULL)
@@ -350,6 +366,12 @@ cli_open_engine (const CliEngineOptions  *options,
   if (options->threads < 0)
     {
       cli_set_error (error, CLI_USAGE, "%s", _("The number of threads cannot be negative."));
+      return NULL;
+    }
+
+  if (options->memory_limit < -1 || options->memory_limit > G_MAXINT32)
+    {
+      cli_set_error (error, CLI_USAGE, "%s", _("--memory-limit has to be a number of MiB, or -1."));
       return NULL;
     }
 

@@ -95,12 +95,19 @@ typedef struct
   char *model;
   char *device;
   int   threads;
+  gint64 memory_limit; /* MiB; 0: what is free, -1: none */
+  gboolean headers_only;
 } CliEngineOptions;
 
 #define CLI_ENGINE_ENTRIES(o)                                                                                     \
   { "model", 'm', 0, G_OPTION_ARG_FILENAME, &(o).model, N_("Checkpoint folder (default: the bundled demo model)"), N_("DIR") }, \
   { "device", 0, 0, G_OPTION_ARG_FILENAME, &(o).device, N_("Where to compute: auto, cpu or cuda"), N_("DEVICE") }, \
-  { "threads", 0, 0, G_OPTION_ARG_INT, &(o).threads, N_("CPU threads (default: physical cores)"), N_("N") }
+  { "threads", 0, 0, G_OPTION_ARG_INT, &(o).threads, N_("CPU threads (default: physical cores)"), N_("N") }, \
+  { "memory-limit", 0, 0, G_OPTION_ARG_INT64, &(o).memory_limit,                                            \
+    N_("Refuse a model that needs more (default: what is free; -1: no limit)"), N_("MIB") }
+
+/* Most memory that this process has had so far, 0 where the system does not say. */
+guint64   cli_peak_bytes   (void);
 
 /* load_ms may be NULL. */
 vl2_engine *cli_open_engine (const CliEngineOptions *options,

@@ -191,6 +191,25 @@ cli_conversation_add_prompt (CliConversation    *self,
   return TRUE;
 }
 
+void
+cli_conversation_add_answer (CliConversation *self,
+                             const char      *text)
+{
+  add_text (self, add_message (self, VL2_ASSISTANT), text, SL_MARKUP_GROUNDING);
+}
+
+void
+cli_conversation_lower_detail (CliConversation *self)
+{
+  for (guint m = 0; m < self->messages->len; m++)
+    {
+      Message *message = g_ptr_array_index (self->messages, m);
+
+      for (guint p = 0; p < message->parts->len; p++)
+        g_array_index (message->parts, vl2_part, p).detail = VL2_DETAIL_LOW;
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------ the file */
 
 /* Where in a file something is, for messages. */

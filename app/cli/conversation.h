@@ -31,6 +31,13 @@ gboolean   cli_conversation_add_prompt (CliConversation    *self,
                                         gboolean            raw,
                                         GError            **error);
 
+/* An answer of the model, as raw text, before the next prompt. */
+void       cli_conversation_add_answer (CliConversation  *self,
+                                        const char       *text);
+
+/* Every picture that is there now is to cost as little as it can. */
+void       cli_conversation_lower_detail (CliConversation *self);
+
 /* Borrowed; valid until the next change. */
 const vl2_conversation *cli_conversation_get (CliConversation *self);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * `sightline-cli info`: what a checkpoint is, after loading it.
+ * `sightline-cli info`: what a checkpoint is, after loading it, and what a conversation would cost, before.
  */
-#include "app/cli/cli.h"
+#include "app/cli/plan.h"
 
 #include <glib/gi18n.h>
 
@@ -108,18 +108,108 @@ print_info (const struct vl2_info *info,
   printf (_("Loaded in    %.0f ms\n"), load_ms);
 }
 
-/* Loads and describes; with verify the data's hash is compared first. */
-static CliStatus
-run (const CliOutput        *output,
-     const CliEngineOptions *options,
-     gboolean                verify)
+typedef struct
 {
+  CliEngineOptions   engine;
+  CliOutput          output;
+  gboolean           plan, verify;
+  char             **images;
+  char              *conversation;
+  char              *mode;
+  char             **words;
+  gboolean           low;
+  int                context, chunk_size, max_tokens;
+} Options;
+
+static void
+options_clear (Options *options)
+{
+  g_free (options->engine.model);
+  g_free (options->engine.device);
+  g_strfreev (options->images);
+  g_free (options->conversation);
+  g_free (options->mode);
+  g_strfreev (options->words);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
+
+static const char *
+describe_plan (void)
+{
+  return _("--plan lays out a conversation with the headers of the checkpoint alone: tokens of every message and picture, room for "
+           "the answer, what could be done where it does not fit, and the memory that reading and answering it takes. Without a "
+           "PROMPT or --conversation it is the memory of the model and a short question.");
+}
+
+/* One conversation, as `ask` would read it. */
+static CliConversation *
+build_conversation (const Options  *options,
+                    GError        **error)
+{
+  g_autoptr(CliConversation) conversation = cli_conversation_new ();
+  SlMode mode = SL_MODE_CHAT;
+
+  if (options->mode != NULL && !sl_mode_from_nick (options->mode, &mode))
+    {
+      cli_set_error (error, CLI_USAGE, "%s", _("--mode has to be chat, find or ground."));
+      return NULL;
+    }
+  if (options->conversation != NULL && !cli_conversation_load (conversation, options->conversation, error))
+    return NULL;
+  if ((options->words != NULL || options->conversation == NULL) &&
+      !cli_conversation_add_prompt (conversation, (const char *const *) options->images,
+                                    options->words != NULL ? options->words[0] : "?", mode, FALSE, error))
+    return NULL;
+  if (options->low)
+    cli_conversation_lower_detail (conversation);
+
+  return g_steal_pointer (&conversation);
+}
+
+static CliStatus
+print_plan (const Options *options)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(CliConversation) conversation = build_conversation (options, &error);
+  g_autoptr(vl2_engine) engine = NULL;
+  CliEngineOptions engine_options = options->engine;
+  const struct vl2_session_options session = { .context = options->context, .chunk_size = options->chunk_size };
+  struct vl2_plan plan;
+  vl2_error cause = { 0 };
+  CliStatus status;
+
+  engine_options.headers_only = TRUE;
+  if (conversation == NULL || (engine = cli_open_engine (&engine_options, NULL, &error)) == NULL)
+    return cli_fail_error (&options->output, cli_status_of_error (error), error);
+  if (vl2_plan_make (engine, cli_conversation_get (conversation), &session, options->max_tokens, &plan, &cause) != VL2_OK)
+    return cli_fail_vl2 (&options->output, &cause);
+
+  if (options->output.json)
+    {
+      status = cli_print_json (cli_plan_to_json (&plan));
+    }
+  else
+    {
+      cli_plan_print (&plan);
+      status = cli_finish_stdout (&options->output);
+    }
+  vl2_plan_deinit (&plan);
+
+  return status;
+}
+
+/* Loads and describes; with --verify the data's hash is compared first. */
+static CliStatus
+describe_model (const Options *options)
+{
+  const CliOutput *output = &options->output;
   const struct vl2_watch watch = { .cancel = &cli_cancel };
   struct vl2_contents contents;
   double load_ms = 0;
   vl2_error cause = { 0 };
   g_autoptr(GError) error = NULL;
-  g_autoptr(vl2_engine) engine = cli_open_engine (options, &load_ms, &error);
+  g_autoptr(vl2_engine) engine = cli_open_engine (&options->engine, &load_ms, &error);
   const char *dir;
 
   if (engine == NULL)
@@ -127,7 +217,7 @@ run (const CliOutput        *output,
 
   dir = vl2_engine_info (engine)->dir;
   if (vl2_contents_read (dir, &contents, &cause) != VL2_OK ||
-      (verify && vl2_contents_verify (dir, &watch, &cause) != VL2_OK))
+      (options->verify && vl2_contents_verify (dir, &watch, &cause) != VL2_OK))
     return cli_fail_vl2 (output, &cause);
 
   if (output->json)
@@ -135,14 +225,14 @@ run (const CliOutput        *output,
       json_t *object = info_to_json (vl2_engine_info (engine), load_ms);
 
       json_object_update_new (object, contents_to_json (&contents));
-      if (verify)
+      if (options->verify)
         json_object_set_new (object, "verified", json_true ());
       return cli_print_json (object);
     }
 
   print_info (vl2_engine_info (engine), load_ms);
   print_contents (&contents);
-  if (verify)
+  if (options->verify)
     puts (_("Verified     the data has the hash that its header says"));
   return cli_finish_stdout (output);
 }
@@ -151,26 +241,30 @@ CliStatus
 cli_info (int    argc,
           char **argv)
 {
-  CliEngineOptions options = { 0 };
-  CliOutput output = { 0 };
+  g_auto(Options) options = { 0 };
   CliStatus status;
-  gboolean verify = FALSE;
   const GOptionEntry entries[] = {
-    CLI_ENGINE_ENTRIES (options),
-    { "verify", 0, 0, G_OPTION_ARG_NONE, &verify, N_("Compare a quantised checkpoint's data with its hash"), NULL },
+    CLI_ENGINE_ENTRIES (options.engine),
+    { "verify", 0, 0, G_OPTION_ARG_NONE, &options.verify, N_("Compare a quantised checkpoint's data with its hash"), NULL },
+    { "plan", 0, 0, G_OPTION_ARG_NONE, &options.plan, N_("What a conversation costs, without loading the weights"), NULL },
+    { "image", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.images, N_("A picture (repeatable, in order)"), N_("FILE") },
+    { "conversation", 'c', 0, G_OPTION_ARG_FILENAME, &options.conversation, N_("Earlier turns"), N_("FILE.json") },
+    { "mode", 0, 0, G_OPTION_ARG_FILENAME, &options.mode, N_("chat (default), find or ground"), N_("MODE") },
+    { "low-detail", 0, 0, G_OPTION_ARG_NONE, &options.low, N_("One tile per picture"), NULL },
+    { "context", 0, 0, G_OPTION_ARG_INT, &options.context, N_("Most tokens of the conversation (default: the model's)"), N_("N") },
+    { "chunk-size", 0, 0, G_OPTION_ARG_INT, &options.chunk_size, N_("Tokens read at once (default: chosen)"), N_("N") },
+    { "max-tokens", 0, 0, G_OPTION_ARG_INT, &options.max_tokens, N_("Longest answer"), N_("N") },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.words, NULL, NULL },
     { NULL },
   };
 
-  if (!cli_parse (&argc, &argv, _("[OPTION…]"), _("Loads a checkpoint and describes it."), NULL, entries, &output, &status))
+  if (!cli_parse (&argc, &argv, _("[OPTION…] [PROMPT]"), _("Loads a checkpoint and describes it, or plans a conversation."),
+                  describe_plan (), entries, &options.output, &status))
     return status;
+  if (!options.plan && (options.words != NULL || options.images != NULL || options.conversation != NULL))
+    return cli_fail (&options.output, CLI_USAGE, "%s", _("A PROMPT, --image and --conversation go with --plan."));
+  if (options.words != NULL && g_strv_length (options.words) > 1)
+    return cli_fail (&options.output, CLI_USAGE, "%s", _("There is more than one PROMPT; put it in quotes."));
 
-  if (argc > 1)
-    status = cli_fail (&output, CLI_USAGE, "%s", _("info takes options only."));
-  else
-    status = run (&output, &options, verify);
-
-  g_free (options.model);
-  g_free (options.device);
-
-  return status;
+  return options.plan ? print_plan (&options) : describe_model (&options);
 }

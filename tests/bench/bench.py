@@ -3,14 +3,20 @@
 """Measures the command line on the bundled model: `bench.py CLI PICTURE [ARGUMENT…]` prints a table of medians and writes
 bench.csv beside the program. ARGUMENTs go to `sightline-cli ask` (--model DIR, --threads N, …). Called by `./dev bench`.
 Absolute times depend on the machine, so nothing here passes or fails.
+
+The second table is about what a conversation pays twice: two questions about a picture of 3 × 3 tiles in one process, and the
+second one alone in a new process that goes on from a snapshot. The bundled model knows no grid that large, so its folder is
+linked with one more resolution, which is a matter of cutting pictures only.
 """
 import csv
 import json
 import os
 import pathlib
 import statistics
+import struct
 import subprocess
 import sys
+import tempfile
 
 WARM_UP, REPEATS = 1, 7
 COLUMNS = ["load_ms", "vision_ms", "first_token_ms", "prefill_tokens_per_s", "decode_tokens_per_s", "peak_mib"]
@@ -24,18 +30,85 @@ def cases(picture):
     }
 
 
-def ask(arguments):
-    """One run: the timings that it reports, and the peak memory of its process."""
-    child = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
-    output = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
+def run(arguments):
+    """The objects that a run prints, one per answer."""
+    child = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=False)
     if child.returncode:
         sys.exit(f"{' '.join(arguments)} ended with {child.returncode}")
-    timings = json.loads(output)["timings"]
+    return [json.loads(line) for line in child.stdout.splitlines()]
+
+
+def ask(arguments):
+    """One run: the timings that it reports, and the peak memory of its process."""
+    timings = run(arguments)[0]["timings"]
     per_second = [1000 * timings[f"{stage}_tokens"] / max(timings[f"{stage}_ms"], 1e-3) for stage in ("prefill", "decode")]
     return dict(zip(COLUMNS, [timings["load_ms"], timings["vision_ms"], timings["vision_ms"] + timings["prefill_ms"],
-                              *per_second, usage.ru_maxrss / 1024]))
+                              *per_second, timings["peak_bytes"] / 2**20]))
+
+
+def first_token(result):
+    """Milliseconds from the question to its answer's first token, the model being loaded."""
+    timings = result["timings"]
+    return timings["vision_ms"] + timings["prefill_ms"] + timings["first_token_ms"]
+
+
+def model_with_nine_tiles(model, folder):
+    """The model's files linked into a folder, with a resolution of 3 × 3 tiles where it has none."""
+    for file in model.iterdir():
+        if file.is_file():
+            (folder / file.name).symlink_to(file.resolve())
+    for name in ("config.json", "processor_config.json"):
+        config = json.loads((model / name).read_text(encoding="utf-8"))
+        side = config["candidate_resolutions"][0][0]
+        if [3 * side, 3 * side] not in config["candidate_resolutions"]:
+            config["candidate_resolutions"].append([3 * side, 3 * side])
+        (folder / name).unlink()
+        (folder / name).write_text(json.dumps(config), encoding="utf-8")
+    return 3 * side
+
+
+def write_picture(path, side):
+    """A square picture with something in it, as a BMP of 32 bits per pixel."""
+    pixels = bytes((x * y // 7 + c * 80) % 256 for y in range(side) for x in range(side) for c in range(4))
+    header = struct.pack("<2sIII IiiHHIIiiII", b"BM", 54 + len(pixels), 0, 54, 40, side, side, 1, 32, 0, len(pixels), 0, 0, 0, 0)
+    path.write_bytes(header + pixels)
+
+
+def split_model(cli, extra):
+    """--model out of the arguments: what is measured, and the rest."""
+    extra = list(extra)
+    if "--model" in extra:
+        at = extra.index("--model")
+        return pathlib.Path(extra[at + 1]), extra[:at] + extra[at + 2:]
+    return pathlib.Path(run([cli, "info", "--json"])[0]["model"]), extra
+
+
+def conversations(cli, extra):
+    """Rows: first and second question, and the second one from a snapshot; then how far the plan's memory is off."""
+    model, extra = split_model(cli, extra)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "model").mkdir()
+        write_picture(folder / "picture.bmp", model_with_nine_tiles(model, folder / "model"))
+        picture, text = str(folder / "picture.bmp"), "What is in the picture?"
+        base = [cli, "ask", "--json", "--greedy", "--max-tokens", "32", *extra, "--model", str(folder / "model")]
+        times = {"first question": [], "second question": [], "second, from a snapshot": []}
+        for _ in range(WARM_UP + REPEATS):
+            snapshot = folder / "snapshot"
+            snapshot.unlink(missing_ok=True)
+            first, = run([*base, "--snapshot", str(snapshot), "--image", picture, text])
+            turns = [{"role": "user", "content": [{"type": "image", "path": picture}, {"type": "text", "text": "\n" + text}]},
+                     {"role": "assistant", "content": first["text"]}]
+            (folder / "turns.json").write_text(json.dumps({"messages": turns}), encoding="utf-8")
+            both = run([*base, "--image", picture, text, "--then", "Where is it?"])
+            later, = run([*base, "--snapshot", str(snapshot), "--conversation", str(folder / "turns.json"), "Where is it?"])
+            assert both[0]["images"][0]["tiles"] == [3, 3] and both[1]["ids"] == later["ids"]
+            for row, result in zip(times, (*both, later)):
+                times[row].append(first_token(result))
+        plan, = run([cli, "info", "--plan", "--json", "--max-tokens", "32", "--model", str(folder / "model"), "--image", picture, text])
+    measured = first["timings"]["peak_bytes"]
+    medians = {row: statistics.median(values[WARM_UP:]) for row, values in times.items()}
+    return medians, (plan["memory"]["peak"] + plan["process_bytes"]) / measured - 1, measured
 
 
 def machine():
@@ -55,6 +128,11 @@ def main(cli, picture, *extra):
     print("".join(f"{title:>22}" for title in ["case", *COLUMNS]))
     for row in rows:
         print(f"{row['case']:>22}" + "".join(f"{row[column]:22.1f}" for column in COLUMNS))
+    times, error, peak = conversations(cli, extra)
+    print("\na picture of 3 × 3 tiles: question to first token")
+    for name, value in times.items():
+        print(f"{name:>24} {value:10.1f} ms {value / times['first question']:8.1%}")
+    print(f"planned memory is {error:+.1%} off the measured peak of {peak / 2**20:.1f} MiB")
     path = pathlib.Path(cli).resolve().with_name("bench.csv")
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, ["case", *COLUMNS])

@@ -327,6 +327,104 @@ def prompt_longer_than_the_context():
 
 
 @test
+def too_long_a_conversation_has_ways_out():
+    long = "circle ring " * 40
+    turns = [{"role": "user", "content": [{"type": "image", "path": SAMPLE}, {"type": "text", "text": long}]},
+             {"role": "assistant", "content": "I see."}]
+    file = write("long.json", json.dumps({"messages": turns}))
+    more = ["--conversation", file, "--context", "200", "--max-tokens", "4", "What is it?"]
+    run("ask", *more, want=INPUT)
+    sentence = run.stderr
+    plan = run_json("info", "--plan", "--conversation", file, "--context", "200", "What is it?")
+    drop, low = plan["choices"]["drop-oldest"], plan["choices"]["low-detail"]
+    assert not plan["fits"] and plan["room"] == 0 and drop["possible"] and drop["messages"] == 2 and not low["possible"], plan
+    for number in (plan["tokens"], 200, drop["tokens"]):
+        assert str(number) in sentence, sentence
+    result = run_json("ask", *more, "--on-overflow", "drop-oldest")
+    assert result["dropped_messages"] == 2 and not result["low_detail"], result
+    assert len(result["prompt_ids"]) == drop["tokens"] and "tiles" not in result["images"][0], result
+    run("ask", *more, "--on-overflow", "low-detail", want=INPUT)
+    run("ask", *more, "--on-overflow", "cut", want=USAGE)
+
+
+@test
+def low_detail_costs_less():
+    tall = ["--image", SAMPLE, "What is it?"]
+    plan, low = (run_json("info", "--plan", *tall, *extra) for extra in ([], ["--low-detail"]))
+    assert plan["choices"]["low-detail"]["tokens"] == low["tokens"] < plan["tokens"], (plan, low)
+    result = run_json("ask", "--max-tokens", "2", "--detail", "low", *tall)
+    assert len(result["prompt_ids"]) == low["tokens"] and result["images"][0]["tiles"] == [1, 1], result
+    room = str(low["tokens"] + 70)
+    squeezed = run_json("ask", "--max-tokens", "2", "--context", room, "--on-overflow", "low-detail", *tall)
+    assert squeezed["low_detail"] == (plan["tokens"] > int(room)), squeezed
+    run("ask", "--detail", "high", *tall, want=USAGE)
+
+
+@test
+def plan_is_what_ask_does():
+    pictures = ["--image", SAMPLE, "--image", os.path.join(ROOT, "data", "samples", "shapes-2.png")]
+    plan = run_json("info", "--plan", *pictures, "Compare them.")
+    result = run_json("ask", "--max-tokens", "2", *pictures, "Compare them.")
+    assert plan["tokens"] == len(result["prompt_ids"]) and plan["tokens"] + plan["room"] == plan["context"], plan
+    assert [p["tokens"] for p in plan["images"]] == [p["tokens"] for p in result["images"]], plan
+    assert plan["memory"]["weights"] == run_json("info")["weight_bytes"] and plan["memory"]["peak"] > 0, plan
+    text = run("info", "--plan", *pictures, "Compare them.").decode()
+    assert str(plan["tokens"]) in text and text.count("tokens") >= 3, text
+    run("info", "a prompt", want=USAGE)
+    run("info", "--plan", "--context", "99999", want=USAGE)
+
+
+@test
+def a_model_that_cannot_fit_is_refused():
+    run("ask", "--memory-limit", "2", "hello", want=DEVICE)
+    assert "MiB" in run.stderr and "weights" in run.stderr, run.stderr
+    error = run_json("ask", "--memory-limit", "2", "hello", want=DEVICE)
+    assert error["error"]["code"] == DEVICE, error
+    run("ask", "--memory-limit", "-1", "--max-tokens", "2", "hello")
+    run("ask", "--memory-limit", "-2", "hello", want=USAGE)
+
+
+def answers(*args):
+    return [json.loads(line) for line in run("ask", "--json", "--greedy", *args).splitlines()]
+
+
+@test
+def several_questions_in_one_process():
+    first, second, third = answers("--image", SAMPLE, "--max-tokens", "12", "What is it?", "--then", "And where?", "--then", "Why?")
+    assert first["reuse"]["reread"] == "empty" and first["reuse"]["tokens"] == 0, first["reuse"]
+    for before, after in ((first, second), (second, third)):
+        assert after["reuse"]["reread"] == "new" and after["timings"]["vision_ms"] < before["timings"]["load_ms"] + 1e3, after
+        assert after["reuse"]["tokens"] >= len(before["prompt_ids"]) + len(before["ids"]) - 1, after["reuse"]
+        assert after["timings"]["prefill_tokens"] < 40, after["timings"]
+    assert second["reuse"]["images"] == 1 and second["reuse"]["retiled"] is None, second["reuse"]
+    turns = [{"role": "user", "content": [{"type": "image", "path": SAMPLE}, {"type": "text", "text": "\nWhat is it?"}]},
+             {"role": "assistant", "content": first["text"]}]
+    file = write("turns.json", json.dumps({"messages": turns}))
+    (alone,) = answers("--conversation", file, "--max-tokens", "12", "And where?")
+    assert alone["prompt_ids"] == second["prompt_ids"] and alone["ids"] == second["ids"], (alone, second)
+
+
+@test
+def a_snapshot_goes_on():
+    file, snapshot = path("went.json"), path("went.kv")
+    (first,) = answers("--snapshot", snapshot, "--image", SAMPLE, "--max-tokens", "12", "What is it?")
+    turns = [{"role": "user", "content": [{"type": "image", "path": SAMPLE}, {"type": "text", "text": "\nWhat is it?"}]},
+             {"role": "assistant", "content": first["text"]}]
+    write("went.json", json.dumps({"messages": turns}))
+    (cold,) = answers("--conversation", file, "--max-tokens", "12", "And where?")
+    (warm,) = answers("--snapshot", snapshot, "--conversation", file, "--max-tokens", "12", "And where?")
+    assert warm["reuse"]["branch_tokens"] >= len(first["prompt_ids"]) and cold["reuse"]["tokens"] == 0, (warm["reuse"], cold["reuse"])
+    assert warm["ids"] == cold["ids"] and warm["timings"]["peak_bytes"] > 1 << 20 and warm["timings"]["vision_ms"] < 5, warm
+    with open(snapshot, "r+b") as damaged:
+        damaged.seek(-100, os.SEEK_END)
+        damaged.write(b"nonsense")
+    (again,) = answers("--snapshot", snapshot, "--conversation", file, "--max-tokens", "12", "And where?")
+    assert "damaged" in run.stderr and again["reuse"]["tokens"] == 0 and again["ids"] == cold["ids"], (run.stderr, again["reuse"])
+    assert os.stat(snapshot).st_mode & 0o777 == 0o600
+    run("ask", "--snapshot", path("no/where.kv"), "--max-tokens", "2", "hello", want=INPUT)
+
+
+@test
 def conversation_files():
     shutil.copy(os.path.join(PICTURES, "quadrants.png"), path("beside.png"))
     system, user, answer = ({"role": r, "content": c} for r, c in (("system", "Be short."), ("user", "hello"), ("assistant", "red")))
