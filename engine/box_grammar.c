@@ -37,6 +37,7 @@ struct vl2_box_grammar {
     struct piece *pieces; /* tokens made of the block alphabet */
     size_t n_pieces;
     char *bytes;
+    bool whole; /* 0 … 999 are one token each */
 };
 
 static bool begin_number(struct vl2_box_state *s, char c) {
@@ -140,6 +141,14 @@ static int32_t distance(const struct vl2_box_state *s) {
     return 0;
 }
 
+bool vl2_box_grammar_inside(const struct vl2_box_state *state) {
+    return state->place != OUTSIDE && state->place != MALFORMED;
+}
+
+int32_t vl2_box_grammar_way_out(const struct vl2_box_state *state) {
+    return vl2_box_grammar_inside(state) ? distance(state) + 1 : 0;
+}
+
 static bool walk(const struct vl2_box_grammar *g, const struct piece *p, struct vl2_box_state *s) {
     for (uint16_t i = 0; i < p->length; i++)
         if (!step(s, g->bytes[p->start + i]))
@@ -193,6 +202,32 @@ static vl2_status collect(struct vl2_box_grammar *g, const vl2_tokenizer *tokeni
     return VL2_OK;
 }
 
+/* The value of a token that is nothing but a number as it is written in a box, -1 for any other. */
+static int32_t plain_number(const char *text, size_t length) {
+    int32_t value = 0;
+    if (length > 3 || (length > 1 && text[0] == '0'))
+        return -1;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        value = 10 * value + (text[i] - '0');
+    }
+    return value;
+}
+
+static bool has_whole_numbers(const struct vl2_box_grammar *g) {
+    bool seen[1000] = {false};
+    int count = 0;
+    for (size_t i = 0; i < g->n_pieces; i++) {
+        int32_t value = plain_number(g->bytes + g->pieces[i].start, g->pieces[i].length);
+        if (value >= 0 && !seen[value])
+            count++;
+        if (value >= 0)
+            seen[value] = true;
+    }
+    return count == 1000;
+}
+
 vl2_status vl2_box_grammar_open(const vl2_tokenizer *tokenizer, int32_t det, int32_t det_end, struct vl2_box_grammar **out,
                                 vl2_error *err) {
     *out = NULL;
@@ -206,6 +241,7 @@ vl2_status vl2_box_grammar_open(const vl2_tokenizer *tokenizer, int32_t det, int
         vl2_box_grammar_close(g);
         return status;
     }
+    g->whole = has_whole_numbers(g);
     *out = g;
     return VL2_OK;
 }
@@ -274,4 +310,47 @@ bool vl2_box_grammar_mask(const struct vl2_box_grammar *grammar, const struct vl
             allow(allowed, vocab, grammar->pieces[i].id);
     }
     return true;
+}
+
+/* ------------------------------------------------------------------------------------------------- numbers */
+
+bool vl2_box_grammar_whole_numbers(const struct vl2_box_grammar *grammar) {
+    return grammar->whole;
+}
+
+size_t vl2_box_grammar_pieces(const struct vl2_box_grammar *grammar) {
+    return grammar->n_pieces;
+}
+
+/* Walks the token to its end and notes the first number that begins in it. */
+static bool first_number(const struct vl2_box_grammar *g, const struct piece *p, struct vl2_box_state s, struct vl2_box_number *out) {
+    bool begun = false, ended = false;
+    for (uint16_t i = 0; i < p->length; i++) {
+        char c = g->bytes[p->start + i];
+        bool was_number = s.place == NUMBER, digit = c >= '0' && c <= '9';
+        if (!step(&s, c))
+            return false;
+        if (digit && !was_number && !begun) {
+            begun = true;
+            *out = (struct vl2_box_number){.id = p->id, .index = s.number, .digit = (int8_t)(c - '0'), .value = c - '0'};
+        } else if (digit && begun && !ended) {
+            out->value = 10 * out->value + (c - '0');
+        } else if (!digit) {
+            ended = begun;
+        }
+    }
+    return begun;
+}
+
+bool vl2_box_grammar_number(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state, int32_t id,
+                            struct vl2_box_number *out) {
+    const struct piece *piece = vl2_box_grammar_inside(state) ? find_piece(grammar, id) : NULL;
+    return piece && first_number(grammar, piece, *state, out);
+}
+
+size_t vl2_box_grammar_numbers(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state, struct vl2_box_number *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < grammar->n_pieces; i++)
+        n += first_number(grammar, &grammar->pieces[i], *state, &out[n]);
+    return n;
 }

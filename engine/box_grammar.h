@@ -39,4 +39,25 @@ void vl2_box_grammar_feed(const struct vl2_box_grammar *grammar, struct vl2_box_
 bool vl2_box_grammar_mask(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state, int32_t remaining,
                           int32_t vocab, uint32_t *allowed);
 
+
+/* True inside a block that the grammar holds, where the answer may not end. */
+bool vl2_box_grammar_inside(const struct vl2_box_state *state);
+/* An upper bound on the tokens that lead out of it, the end mark included: as `remaining` of a mask it closes the block. */
+int32_t vl2_box_grammar_way_out(const struct vl2_box_state *state);
+
+/* A number of a box that begins in a token: its digits as far as the token holds them. */
+struct vl2_box_number {
+    int32_t id, value;
+    int8_t index, digit; /* 0 … 3 for x1 y1 x2 y2; its first digit */
+};
+
+/* Whether the vocabulary has each of 0 … 999 as one token. */
+bool vl2_box_grammar_whole_numbers(const struct vl2_box_grammar *grammar);
+/* The first number that begins in the token with this id, written in this state; false if none does. */
+bool vl2_box_grammar_number(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state, int32_t id,
+                            struct vl2_box_number *out);
+/* All tokens in which a number can begin here: into out [vl2_box_grammar_pieces()], ascending by id; returns how many. */
+size_t vl2_box_grammar_numbers(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state, struct vl2_box_number *out);
+size_t vl2_box_grammar_pieces(const struct vl2_box_grammar *grammar);
+
 #endif

@@ -175,7 +175,9 @@ static void attend_mla(const struct vl2_engine *e, const struct vl2_layer *l, co
                                                           .q = s->q,
                                                           .cache = kv->k[layer],
                                                           .cache_dtype = kv->dtype,
-                                                          .out = s->attended});
+                                                          .out = s->attended,
+                                                          .probs = s->probs,
+                                                          .probs_stride = s->probs_stride});
 }
 
 static void attend_mha(const struct vl2_engine *e, const struct vl2_layer *l, const struct vl2_kv *kv, const struct vl2_scratch *s,
@@ -208,7 +210,9 @@ static void attend_mha(const struct vl2_engine *e, const struct vl2_layer *l, co
                                                           .k_cache = kv->k[layer],
                                                           .v_cache = kv->v[layer],
                                                           .cache_dtype = kv->dtype,
-                                                          .out = s->attended});
+                                                          .out = s->attended,
+                                                          .probs = s->probs,
+                                                          .probs_stride = s->probs_stride});
 }
 
 static void run_experts(const struct vl2_engine *e, const struct vl2_layer *l, const struct vl2_scratch *s, int32_t n) {

@@ -27,6 +27,8 @@ struct vl2_scratch {
     float *expert_weights;     /* [rows][k] */
     float *logits;             /* [vocab], of the last token */
     struct vlk_step *step;
+    float *probs;              /* borrowed: [n][heads][probs_stride], where a layer's attention goes that is wanted; else NULL */
+    int32_t probs_stride;
 };
 
 size_t vl2_kv_bytes(const struct vl2_config *config, int32_t capacity, vlk_dtype dtype);

@@ -5,8 +5,10 @@
  */
 #include "engine/session.h"
 
+#include "engine/attention.h"
 #include "engine/backend.h"
 #include "engine/box_grammar.h"
+#include "engine/confidence.h"
 #include "engine/error.h"
 #include "engine/tokenizer.h"
 
@@ -22,7 +24,10 @@ struct run { /* one call of vl2_session_generate */
     void *user;
     struct vl2_detokenizer detokenizer;
     struct vl2_box_state boxes;
+    struct vl2_confidence confidence;
+    struct vl2_attention_tap attention;
     struct vlk_sampled sampled;
+    bool closing;       /* it repeats itself: only a block of boxes is still written to its end */
     struct vl2_generation *out;
     bool text_complete; /* answer_text holds everything: there was memory for it */
     vl2_error *err;
@@ -37,16 +42,19 @@ static vl2_status check_options(const struct vl2_session *s, const struct vl2_ge
                         (double) p->temperature, (double) p->top_p, p->top_k);
     if (!(p->repetition_penalty > 0 && p->repetition_penalty <= 1e6f))
         return vl2_fail(err, VL2_ERR_USAGE, "A repetition penalty of %g makes no sense.", (double) p->repetition_penalty);
-    if (o->max_tokens < 1)
+    if (o->max_tokens < 1 && o->n_replay == 0)
         return vl2_fail(err, VL2_ERR_USAGE, "At most %d tokens were asked for.", o->max_tokens);
+    for (size_t i = 0; i < o->n_replay; i++)
+        if (o->replay[i] < 0 || o->replay[i] >= s->engine->config.lm.vocab)
+            return vl2_fail(err, VL2_ERR_USAGE, "Token %zu of the answer has the id %d; the model knows 0 to %d.", i + 1, o->replay[i],
+                            s->engine->config.lm.vocab - 1);
     if (o->alternatives < 0 || o->alternatives > VLK_MAX_ALTERNATIVES)
         return vl2_fail(err, VL2_ERR_USAGE, "%d alternatives were asked for; 0 to %d are possible.", o->alternatives,
                         VLK_MAX_ALTERNATIVES);
     return VL2_OK;
 }
 
-/* True when the end of ids is one cycle repeated so long that nothing else will come. */
-static bool is_cycling(const int32_t *ids, size_t n) {
+bool vl2_is_cycling(const int32_t *ids, size_t n) {
     for (size_t period = 1; period <= MAX_CYCLE; period++) {
         size_t wanted = period * MIN_ROUNDS > MIN_REPEATED ? period * MIN_ROUNDS : MIN_REPEATED, matched = period;
         if (n < wanted)
@@ -59,18 +67,38 @@ static bool is_cycling(const int32_t *ids, size_t n) {
     return false;
 }
 
+/* The grammar is wanted for its mask, or to know where numbers are. */
+static bool follows_boxes(const struct vl2_generate_options *o) {
+    return o->constrain_boxes || o->coordinates;
+}
+
 static int32_t tokens_left(const struct run *r) {
     size_t room = r->session->capacity - r->session->length + 1; /* the last one need not enter the cache */
     size_t left = (size_t) r->options->max_tokens - r->out->tokens;
+    size_t out = r->closing ? (size_t) vl2_box_grammar_way_out(&r->boxes) : left;
+    left = out < left ? out : left;
     return (int32_t) (left < room ? left : room);
+}
+
+/* The ids that may come next, in s->allowed; false: all. */
+static bool make_mask(struct run *r) {
+    struct vl2_session *s = r->session;
+    const struct vl2_generate_options *o = r->options;
+    int32_t vocab = s->engine->config.lm.vocab;
+    if (o->n_replay > 0) {
+        int32_t id = o->replay[r->out->tokens];
+        memset(s->allowed, 0, ((size_t) vocab + 31) / 32 * sizeof *s->allowed);
+        s->allowed[id / 32] = 1u << (id % 32);
+        return true;
+    }
+    return o->constrain_boxes && vl2_box_grammar_mask(s->engine->grammar, &r->boxes, tokens_left(r), vocab, s->allowed);
 }
 
 static void enqueue_sample(struct run *r) {
     struct vl2_session *s = r->session;
     struct vl2_engine *e = s->engine;
     const struct vl2_sampling *p = &r->options->sampling;
-    bool masked = r->options->constrain_boxes &&
-                  vl2_box_grammar_mask(e->grammar, &r->boxes, tokens_left(r), e->config.lm.vocab, s->allowed);
+    bool masked = make_mask(r);
     e->backend->ops->sample(e->backend, &(struct vlk_sample_args){.vocab = e->config.lm.vocab,
                                                                   .temperature = p->temperature,
                                                                   .top_p = p->top_p,
@@ -86,7 +114,8 @@ static void enqueue_sample(struct run *r) {
 }
 
 /* The decode step: the last sampled token, which lies in the step's own memory, through every layer. */
-static void enqueue_token(struct vl2_session *s) {
+static void enqueue_token(struct run *r) {
+    struct vl2_session *s = r->session;
     struct vl2_engine *e = s->engine;
     struct vlk_backend *be = e->backend;
     be->ops->embed(be, &(struct vlk_embed_args){.n = 1,
@@ -94,8 +123,10 @@ static void enqueue_token(struct vl2_session *s) {
                                                 .ids = &s->scratch.step->token,
                                                 .table = e->weights.embed,
                                                 .out = s->scratch.x});
-    for (int32_t layer = 0; layer < e->config.lm.layers; layer++)
+    for (int32_t layer = 0; layer < e->config.lm.layers; layer++) {
+        vl2_attention_tap_layer(&r->attention, layer);
         vl2_decoder_layer(e, &s->kv, &s->scratch, layer, 1, (int32_t) s->length + 1);
+    }
     vl2_decoder_logits(e, &s->scratch, 0, 1, s->scratch.logits);
     be->ops->step_advance(be, s->scratch.step, 1);
 }
@@ -125,13 +156,37 @@ static bool deliver(struct run *r) {
                               .logprob = r->sampled.logprob,
                               .n_alternatives = r->sampled.n_alternatives,
                               .alternative_ids = r->sampled.alt_id,
-                              .alternative_logprobs = r->sampled.alt_logprob};
+                              .alternative_logprobs = r->sampled.alt_logprob,
+                              .n_attention = r->attention.n_pictures,
+                              .attention = r->attention.maps};
+    vl2_attention_tap_read(&r->attention);
+    if (r->options->coordinates && vl2_confidence_read(&r->confidence, &r->boxes, token.id, s->scratch.logits, token.logprob))
+        token.coordinate = &r->confidence.coordinate;
     s->answer[s->answer_prefix + r->out->tokens++] = token.id;
-    if (r->options->constrain_boxes)
+    if (follows_boxes(r->options))
         vl2_box_grammar_feed(s->engine->grammar, &r->boxes, token.id);
     vl2_detokenizer_feed(&r->detokenizer, token.id, &token.text, &token.length);
     keep_text(r, token.text, token.length);
     return !r->on_token || r->on_token(&token, r->user);
+}
+
+/* What ends the answer after a token, if anything does. */
+static bool is_over(struct run *r, const vl2_cancel *cancel, vl2_stop *stop) {
+    struct vl2_session *s = r->session;
+    const struct vl2_generate_options *o = r->options;
+    bool replaying = o->n_replay > 0;
+    *stop = replaying ? VL2_STOP_EOS : VL2_STOP_MAX_TOKENS;
+    if (r->out->tokens == (replaying ? o->n_replay : (size_t) o->max_tokens))
+        return true;
+    *stop = VL2_STOP_CONTEXT;
+    if (s->length == s->capacity)
+        return true;
+    *stop = VL2_STOP_REPETITION;
+    r->closing = r->closing || (!replaying && vl2_is_cycling(s->answer + s->answer_prefix, r->out->tokens));
+    if (r->closing && !(o->constrain_boxes && vl2_box_grammar_inside(&r->boxes)))
+        return true;
+    *stop = VL2_STOP_CANCELLED;
+    return cancel && atomic_load(cancel);
 }
 
 /* Runs until something ends the answer; *stop says what. */
@@ -149,27 +204,17 @@ static vl2_status loop(struct run *r, const vl2_cancel *cancel, vl2_stop *stop) 
             s->length++; /* the token before this one is in the cache now */
         else
             r->out->first_token_ms = vl2_now_ms() - start;
-        r->out->mask_changed += r->sampled.id != r->sampled.unmasked_id;
+        r->out->mask_changed += r->options->n_replay == 0 && r->sampled.id != r->sampled.unmasked_id;
         *stop = VL2_STOP_EOS;
         if (r->sampled.id == e->special.eos)
             return VL2_OK;
         *stop = VL2_STOP_CALLER;
         if (!deliver(r))
             return VL2_OK;
-        *stop = VL2_STOP_MAX_TOKENS;
-        if (r->out->tokens == (size_t) r->options->max_tokens)
-            return VL2_OK;
-        *stop = VL2_STOP_CONTEXT;
-        if (s->length == s->capacity)
-            return VL2_OK;
-        *stop = VL2_STOP_REPETITION;
-        if (is_cycling(s->answer + s->answer_prefix, r->out->tokens))
-            return VL2_OK;
-        *stop = VL2_STOP_CANCELLED;
-        if (cancel && atomic_load(cancel))
+        if (is_over(r, cancel, stop))
             return VL2_OK;
         s->ids[s->length] = r->sampled.id;
-        enqueue_token(s);
+        enqueue_token(r);
     }
 }
 
@@ -178,12 +223,19 @@ static vl2_status prepare(struct run *r) {
     struct vl2_session *s = r->session;
     struct vl2_engine *e = s->engine;
     struct vlk_backend *be = e->backend;
-    if (r->options->constrain_boxes && !e->grammar) {
-        vl2_status status = vl2_box_grammar_open(e->tokenizer, e->special.det, e->special.det_end, &e->grammar, r->err);
-        if (status != VL2_OK)
-            return status;
-    }
-    for (size_t i = 0; r->options->constrain_boxes && i < s->answer_prefix; i++)
+    bool follow = follows_boxes(r->options);
+    vl2_status status = VL2_OK;
+    if (follow && !e->grammar)
+        status = vl2_box_grammar_open(e->tokenizer, e->special.det, e->special.det_end, &e->grammar, r->err);
+    if (status == VL2_OK && r->options->coordinates)
+        status = vl2_confidence_init(e, &r->confidence, r->err);
+    if (status == VL2_OK)
+        status = vl2_attention_tap_init(s, r->options, &r->attention, r->err);
+    if (status == VL2_OK)
+        status = vl2_attention_tap_first(&r->attention, r->err);
+    if (status != VL2_OK)
+        return status;
+    for (size_t i = 0; follow && i < s->answer_prefix; i++)
         vl2_box_grammar_feed(e->grammar, &r->boxes, s->answer[i]);
     size_t vocab = (size_t) e->config.lm.vocab;
     memset(s->seen_host, 0, vocab);
@@ -194,6 +246,12 @@ static vl2_status prepare(struct run *r) {
     return vl2_detokenizer_init(&r->detokenizer, e->tokenizer, r->err);
 }
 
+static void tear_down(struct run *r) {
+    vl2_detokenizer_deinit(&r->detokenizer);
+    vl2_confidence_deinit(&r->confidence);
+    vl2_attention_tap_deinit(&r->attention);
+}
+
 vl2_status vl2_session_generate(vl2_session *s, const struct vl2_generate_options *options, const vl2_cancel *cancel,
                                 vl2_token_fn on_token, void *user, struct vl2_generation *out, vl2_error *err) {
     struct vl2_generation unused;
@@ -201,16 +259,19 @@ vl2_status vl2_session_generate(vl2_session *s, const struct vl2_generate_option
     *out = (struct vl2_generation){0};
     struct run r = {.session = s, .options = options, .on_token = on_token, .user = user, .out = out, .text_complete = true, .err = err};
     vl2_status status = check_options(s, options, err);
-    if (status == VL2_OK)
-        status = prepare(&r);
     if (status != VL2_OK)
         return status;
+    status = prepare(&r);
+    if (status != VL2_OK) {
+        tear_down(&r);
+        return status;
+    }
     s->ready = false;
     double start = vl2_now_ms();
     status = loop(&r, cancel, &out->stop);
     out->decode_ms = vl2_now_ms() - start;
     if (r.text_complete)
         vl2_answers_remember(&s->answers, s->answer_text, s->answer_bytes, s->answer, s->answer_prefix + out->tokens);
-    vl2_detokenizer_deinit(&r.detokenizer);
+    tear_down(&r);
     return status;
 }

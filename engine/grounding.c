@@ -25,6 +25,7 @@ struct draft {
     int32_t numbers[4];
     size_t count;
     size_t start;       /* of its bracket or first number */
+    size_t numbers_start, numbers_end;
     bool bracket, open; /* began with a bracket; something has begun */
     bool above, below, digits, fraction, other;
 };
@@ -74,16 +75,16 @@ static void add_box(struct parser *p, struct vl2_box box) {
 
 /* ------------------------------------------------------------------------------------------------- boxes */
 
-static const char *refusal(const struct draft *d) {
-    static const char *const counts[] = {"no numbers", "one number instead of four", "two numbers instead of four",
-                                         "three numbers instead of four"};
+static vl2_box_reason refusal(const struct draft *d) {
+    static const vl2_box_reason counts[] = {VL2_REASON_NO_NUMBERS, VL2_REASON_ONE_NUMBER, VL2_REASON_TWO_NUMBERS,
+                                            VL2_REASON_THREE_NUMBERS};
     if (d->fraction)
-        return "a coordinate is not a whole number";
+        return VL2_REASON_FRACTION;
     if (d->digits)
-        return "a run of digits instead of a coordinate";
+        return VL2_REASON_DIGITS;
     if (d->other)
-        return "something other than numbers in the list";
-    return d->count < 4 ? counts[d->count] : NULL;
+        return VL2_REASON_NOT_NUMBERS;
+    return d->count < 4 ? counts[d->count] : VL2_REASON_NONE;
 }
 
 static void swap(int32_t *a, int32_t *b) {
@@ -95,11 +96,16 @@ static void swap(int32_t *a, int32_t *b) {
 /* Ends the box at `end`. `closed`: its bracket was closed; `cut`: the text ended inside it. */
 static void finish_box(struct parser *p, size_t end, bool closed, bool cut) {
     struct draft *d = &p->draft;
-    struct vl2_box box = {.status = VL2_BOX_OK, .reason = "", .label = p->label, .start = d->start, .end = end};
-    const char *refused = refusal(d);
+    struct vl2_box box = {.status = VL2_BOX_OK,
+                          .label = p->label,
+                          .start = d->start,
+                          .end = end,
+                          .numbers_start = d->numbers_start,
+                          .numbers_end = d->numbers_end};
+    vl2_box_reason refused = refusal(d);
     if (cut) {
         box.status = VL2_BOX_INCOMPLETE;
-        box.reason = "the text ends inside the box";
+        box.reason = VL2_REASON_CUT;
     } else if (refused) {
         box.status = VL2_BOX_REJECTED;
         box.reason = refused;
@@ -110,14 +116,14 @@ static void finish_box(struct parser *p, size_t end, bool closed, bool cut) {
             swap(&box.coords[0], &box.coords[2]);
         if (box.coords[1] > box.coords[3])
             swap(&box.coords[1], &box.coords[3]);
-        box.reason = d->count > 4         ? "more than four numbers, the first four are used"
-                     : d->above           ? "a coordinate was above 999"
-                     : d->below           ? "a coordinate was below 0"
-                     : swapped            ? "the corners were swapped"
-                     : !d->bracket        ? "the brackets are missing"
-                     : !closed            ? "the closing bracket is missing"
-                                          : "";
-        box.status = *box.reason ? VL2_BOX_CLAMPED : VL2_BOX_OK;
+        box.reason = d->count > 4  ? VL2_REASON_SURPLUS
+                     : d->above    ? VL2_REASON_ABOVE
+                     : d->below    ? VL2_REASON_BELOW
+                     : swapped     ? VL2_REASON_SWAPPED
+                     : !d->bracket ? VL2_REASON_NO_BRACKETS
+                     : !closed     ? VL2_REASON_NO_CLOSING_BRACKET
+                                   : VL2_REASON_NONE;
+        box.status = box.reason ? VL2_BOX_CLAMPED : VL2_BOX_OK;
     }
     add_box(p, box);
     p->draft = (struct draft){0};
@@ -131,6 +137,8 @@ static void read_number(struct parser *p) {
     size_t digits = 0;
     if (!d->open)
         *d = (struct draft){.start = p->at, .open = true};
+    if (d->count == 0)
+        d->numbers_start = p->at;
     if (p->text[p->at] == '-' || p->text[p->at] == '+')
         p->at++;
     for (; p->at < p->length && p->text[p->at] >= '0' && p->text[p->at] <= '9'; p->at++) {
@@ -150,6 +158,7 @@ static void read_number(struct parser *p) {
         d->above |= !negative && value > HIGHEST;
         d->below |= negative && value > 0;
         d->numbers[d->count] = negative ? 0 : value > HIGHEST ? HIGHEST : value;
+        d->numbers_end = p->at;
     }
     d->count++;
 }
@@ -282,6 +291,27 @@ vl2_status vl2_grounding_parse(const char *text, size_t length, struct vl2_groun
         return VL2_OK;
     vl2_grounding_deinit(out);
     return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory to read the boxes of a text of %zu bytes.", length);
+}
+
+const char *vl2_box_reason_text(vl2_box_reason reason) {
+    static const char *const texts[VL2_N_REASONS] = {
+        [VL2_REASON_NONE] = "",
+        [VL2_REASON_CUT] = "the text ends inside the box",
+        [VL2_REASON_NO_NUMBERS] = "no numbers",
+        [VL2_REASON_ONE_NUMBER] = "one number instead of four",
+        [VL2_REASON_TWO_NUMBERS] = "two numbers instead of four",
+        [VL2_REASON_THREE_NUMBERS] = "three numbers instead of four",
+        [VL2_REASON_FRACTION] = "a coordinate is not a whole number",
+        [VL2_REASON_DIGITS] = "a run of digits instead of a coordinate",
+        [VL2_REASON_NOT_NUMBERS] = "something other than numbers in the list",
+        [VL2_REASON_SURPLUS] = "more than four numbers, the first four are used",
+        [VL2_REASON_ABOVE] = "a coordinate was above 999",
+        [VL2_REASON_BELOW] = "a coordinate was below 0",
+        [VL2_REASON_SWAPPED] = "the corners were swapped",
+        [VL2_REASON_NO_BRACKETS] = "the brackets are missing",
+        [VL2_REASON_NO_CLOSING_BRACKET] = "the closing bracket is missing",
+    };
+    return (unsigned)reason < VL2_N_REASONS ? texts[reason] : "";
 }
 
 void vl2_grounding_deinit(struct vl2_grounding *grounding) {

@@ -55,14 +55,19 @@ static void contain(int32_t width, int32_t height, int32_t w, int32_t h, int32_t
         size[i] = size[i] < 1 ? 1 : size[i];
 }
 
-/* Puts u8 [size[1]][size[0]][3] at its place in the view, which is cut into tiles of grid_w columns. */
-static void paste(const uint8_t *rgb, const int32_t size[2], int32_t w, int32_t h, int32_t side, uint8_t *tiles) {
-    const int32_t left = (int32_t)rint((w - size[0]) * 0.5), top = (int32_t)rint((h - size[1]) * 0.5), columns = w / side;
+void vl2_tile_place(int32_t width, int32_t height, int32_t view_w, int32_t view_h, int32_t place[4]) {
+    contain(width, height, view_w, view_h, place + 2);
+    place[0] = (int32_t)rint((view_w - place[2]) * 0.5);
+    place[1] = (int32_t)rint((view_h - place[3]) * 0.5);
+}
+
+/* Puts u8 [place[3]][place[2]][3] at its place in the view, which is cut into tiles, `columns` of them in a row. */
+static void paste(const uint8_t *rgb, const int32_t place[4], int32_t columns, int32_t side, uint8_t *tiles) {
     const size_t plane = (size_t)side * (size_t)side;
-    for (int32_t y = 0; y < size[1]; y++) {
-        int32_t view_y = top + y;
-        for (int32_t x = 0; x < size[0]; x++, rgb += 3) {
-            int32_t view_x = left + x;
+    for (int32_t y = 0; y < place[3]; y++) {
+        int32_t view_y = place[1] + y;
+        for (int32_t x = 0; x < place[2]; x++, rgb += 3) {
+            int32_t view_x = place[0] + x;
             size_t tile = (size_t)(view_y / side) * (size_t)columns + (size_t)(view_x / side);
             uint8_t *out = tiles + 3 * plane * tile + (size_t)(view_y % side) * (size_t)side + (size_t)(view_x % side);
             out[0] = rgb[0];
@@ -73,14 +78,14 @@ static void paste(const uint8_t *rgb, const int32_t size[2], int32_t w, int32_t 
 }
 
 static vl2_status make_view(const vl2_picture *picture, int32_t w, int32_t h, int32_t side, uint8_t *tiles, vl2_error *err) {
-    int32_t size[2];
-    contain(picture->width, picture->height, w, h, size);
-    uint8_t *resized = vlk_alloc((size_t)size[0] * (size_t)size[1], 3);
+    int32_t place[4];
+    vl2_tile_place(picture->width, picture->height, w, h, place);
+    uint8_t *resized = vlk_alloc((size_t)place[2] * (size_t)place[3], 3);
     if (!resized)
-        return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory to resize a picture to %d × %d pixels.", (int)size[0], (int)size[1]);
-    vl2_status status = vl2_resize_bicubic(picture, size[0], size[1], resized, err);
+        return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory to resize a picture to %d × %d pixels.", (int)place[2], (int)place[3]);
+    vl2_status status = vl2_resize_bicubic(picture, place[2], place[3], resized, err);
     if (status == VL2_OK)
-        paste(resized, size, w, h, side, tiles);
+        paste(resized, place, w / side, side, tiles);
     vlk_free(resized);
     return status;
 }

@@ -141,9 +141,16 @@ struct vl2_tile_rule {
 vl2_status vl2_tiles_make(const struct vl2_tile_rule *rule, const vl2_picture *picture, bool crop, struct vl2_tiles *out,
                           vl2_error *err);
 void vl2_tile_grid(const struct vl2_tile_rule *rule, int32_t width, int32_t height, bool crop, int32_t *grid_w, int32_t *grid_h);
+/* Where the whole picture lies inside a view of view_w × view_h pixels, the rest being padding: x, y, width, height.
+ * The global view is side × side, the local one grid_w·side × grid_h·side.   ImageOps.pad */
+void vl2_tile_place(int32_t width, int32_t height, int32_t view_w, int32_t view_h, int32_t place[4]);
 struct vl2_tile_rule vl2_engine_tile_rule(const vl2_engine *engine);
 /* Tokens of a picture: h·(h+1) + 1 + h·gh·(h·gw + 1), h = tokens per tile side. */
 int32_t vl2_engine_picture_tokens(const vl2_engine *engine, int32_t width, int32_t height, bool crop);
+/* What token j of such a picture shows: a rectangle of the upright original, x0 y0 x1 y1 in pixels (fractions count: a token is
+ * r×r patches of a resized tile). Tiles overlap nowhere, but the global view shows again what the local tiles show. False, rect
+ * untouched, for the tokens that show nothing of it: newlines, the separator, and cells of nothing but padding. */
+bool vl2_engine_token_rect(const vl2_engine *engine, int32_t width, int32_t height, bool crop, int32_t j, double rect[4]);
 
 /* ---------------------------------------------------------------------------------------------- conversations */
 
@@ -341,15 +348,52 @@ struct vl2_sampling {
     uint64_t seed;
 };
 
+#define VL2_MAX_ATTENTION_CELLS 256
+
 struct vl2_generate_options {
     struct vl2_sampling sampling;
     int32_t max_tokens;     /* of this answer; also bounded by the context */
     int32_t alternatives;   /* top log-probabilities per token, 0 … 20 */
     bool constrain_boxes;   /* box grammar inside <|det|> … <|/det|> */
+    bool coordinates;       /* tell of the distribution of every number of a box: vl2_token.coordinate */
+
+    /* Attention over the pictures: vl2_token.attention. attention_cells: cells of a grid's longer side, 0 = none.
+     * attention_layers [n_attention_layers]: decoder layers to average over, 0 … layers-1, each once; none named = all. */
+    int32_t attention_cells;
+    const int32_t *attention_layers;
+    size_t n_attention_layers;
+
+    /* An answer that exists already [n_replay], without EOS: nothing is drawn, these ids are taken one by one, so that everything
+     * that can be told of a token can be told of them. The sampling, max_tokens, mask and repetition guard have no say; the end
+     * is VL2_STOP_EOS. n_replay 0: off. */
+    const int32_t *replay;
+    size_t n_replay;
+};
+
+/* The distribution at the step at which a number of a box began, over all tokens that can begin a number there by the box
+ * grammar, before temperature, penalty and mask, and scaled to sum to 1: `mass` is what they had together.
+ * whole: the vocabulary has each of 0 … 999 as one token, as those of the published models do, so that the token is the number:
+ * `expected` and `deviation` are the mean and the standard deviation of its value. Else only digits [10] says something: the
+ * probability of each first digit. index: 0 … 3 for x1 y1 x2 y2. */
+struct vl2_coordinate {
+    int32_t index;
+    bool whole;
+    float mass, expected, deviation, digits[10];
+};
+
+/* Attention from the position that wrote a token to one picture: softmax weights, averaged over heads and chosen layers, laid
+ * over the upright original as a grid of rows × cols equal cells: cells [rows][cols], row by row. Every picture token's weight
+ * is spread evenly over what it shows (vl2_engine_token_rect), of the global view and of the local tiles alike.
+ * inside: the sum of the cells; outside: of the picture's other tokens (newlines, separator, padding). */
+struct vl2_attention {
+    int32_t cols, rows;
+    const float *cells;
+    float inside, outside;
 };
 
 /* One generated token. `text` is the newly completed UTF-8 (may be empty while a code point is open, special tokens as text);
- * bytes of a code point that is still open when the generation ends are dropped. */
+ * bytes of a code point that is still open when the generation ends are dropped. Log-probabilities are those of the model's own
+ * distribution: before repetition penalty, temperature, top-k, top-p and the box grammar's mask. */
 struct vl2_token {
     int32_t id;
     const char *text;
@@ -358,6 +402,9 @@ struct vl2_token {
     int32_t n_alternatives;
     const int32_t *alternative_ids;
     const float *alternative_logprobs;
+    const struct vl2_coordinate *coordinate; /* where asked for and a number of a box begins in this token; else NULL */
+    size_t n_attention;                      /* pictures of the conversation where asked for, else 0 */
+    const struct vl2_attention *attention;   /* [n_attention], in the order of the conversation */
 };
 /* Return false to stop (the answer so far stays in the session). Called on the inference thread. */
 typedef bool (*vl2_token_fn)(const struct vl2_token *token, void *user);
@@ -374,7 +421,8 @@ struct vl2_generation {
 
 /* Generates after a successful sync. A cancel returns VL2_OK with stop = VL2_STOP_CANCELLED. The session remembers the ids of
  * the answer: a later sync with the same text (white space at its ends aside) reuses them and their place in the cache.
- * VL2_STOP_REPETITION: the last 128 or more tokens were at least four rounds of one cycle of at most 64 tokens. */
+ * VL2_STOP_REPETITION: the last 128 or more tokens were at least four rounds of one cycle of at most 64 tokens; a constrained
+ * block of boxes that is open then is closed first. */
 vl2_status vl2_session_generate(vl2_session *session, const struct vl2_generate_options *options, const vl2_cancel *cancel,
                                 vl2_token_fn on_token, void *user, struct vl2_generation *out, vl2_error *err);
 
@@ -407,12 +455,28 @@ typedef enum {
     VL2_BOX_REJECTED    /* not four numbers: see reason */
 } vl2_box_status;
 
+typedef enum {
+    VL2_REASON_NONE, /* OK */
+    VL2_REASON_CUT,  /* INCOMPLETE */
+    VL2_REASON_NO_NUMBERS, VL2_REASON_ONE_NUMBER, VL2_REASON_TWO_NUMBERS, VL2_REASON_THREE_NUMBERS, /* REJECTED */
+    VL2_REASON_FRACTION, VL2_REASON_DIGITS, VL2_REASON_NOT_NUMBERS,
+    VL2_REASON_SURPLUS, VL2_REASON_ABOVE, VL2_REASON_BELOW, VL2_REASON_SWAPPED, /* CLAMPED */
+    VL2_REASON_NO_BRACKETS, VL2_REASON_NO_CLOSING_BRACKET,
+    VL2_N_REASONS
+} vl2_box_reason;
+/* Part of an English sentence, "" for NONE; the words never change, so that they may be stored. */
+const char *vl2_box_reason_text(vl2_box_reason reason);
+
+/* The joint probability of a box is the product of the probabilities of the tokens whose text overlaps
+ * [numbers_start, numbers_end): its four numbers and what is between them. Brackets, which rather say whether there is another
+ * box, have no part in it unless a merged token holds them together with a digit. */
 struct vl2_box {
     int32_t coords[4];      /* x1 y1 x2 y2, 0…999 of the original picture; valid for OK and CLAMPED */
     vl2_box_status status;
-    const char *reason;     /* static string in English, "" for OK */
+    vl2_box_reason reason;
     size_t label;           /* index into labels, SIZE_MAX if the block has none */
     size_t start, end;      /* byte range in the text */
+    size_t numbers_start, numbers_end; /* of its first number's first byte to behind its last number; equal if there is none */
 };
 
 typedef enum { VL2_SPAN_TEXT, VL2_SPAN_LABEL, VL2_SPAN_BOXES } vl2_span_kind;

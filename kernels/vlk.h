@@ -137,7 +137,8 @@ struct vlk_mha_write_args {
 };
 
 /* Causal attention of n new tokens over cache rows 0 … step->pos + i. out [n][heads*head_dim].
- * probs, when not NULL: [n][heads][probs_stride] f32, softmax weights of each row (entries beyond the row are 0). */
+ * probs, when not NULL: [n][heads][probs_stride] f32, softmax weights of each row over the first probs_stride cache rows, which may
+ * be fewer than the row sees (the rest is left out, not scaled) or more (entries beyond the row are 0). */
 struct vlk_mha_attend_args {
     int32_t n, heads, kv_heads, head_dim;
     float scale;

@@ -98,8 +98,8 @@ static void describe_boxes(const struct vl2_grounding *g, char *out, size_t room
         n += (size_t)snprintf(out + n, room - n, "%c", "ocir"[b->status]);
         if (usable)
             n += (size_t)snprintf(out + n, room - n, " %d,%d,%d,%d", b->coords[0], b->coords[1], b->coords[2], b->coords[3]);
-        if (*b->reason)
-            n += (size_t)snprintf(out + n, room - n, " %s", b->reason);
+        if (b->reason)
+            n += (size_t)snprintf(out + n, room - n, " %s", vl2_box_reason_text(b->reason));
     }
 }
 

@@ -34,7 +34,9 @@ static void check_boxes(const struct vl2_grounding *g, size_t size)
 
         CHECK(box->start <= box->end && box->end <= size);
         CHECK(box->label < g->n_labels || box->label == SIZE_MAX);
-        CHECK(box->reason && (box->reason[0] != '\0') == (box->status != VL2_BOX_OK));
+        CHECK(box->reason < VL2_N_REASONS && (box->reason != VL2_REASON_NONE) == (box->status != VL2_BOX_OK));
+        CHECK(box->numbers_start <= box->numbers_end && box->numbers_end <= box->end);
+        CHECK(box->numbers_start == box->numbers_end || box->start <= box->numbers_start);
         if (box->status == VL2_BOX_OK || box->status == VL2_BOX_CLAMPED) {
             for (int c = 0; c < 4; c++)
                 CHECK(box->coords[c] >= 0 && box->coords[c] <= 999);
