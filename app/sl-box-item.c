@@ -96,7 +96,7 @@ same_box (const SlBoxRecord *a,
   return a->id == b->id && a->origin == b->origin && a->status == b->status && a->label_index == b->label_index
          && a->start == b->start && a->end == b->end && a->confidence == b->confidence
          && memcmp (a->coords, b->coords, sizeof a->coords) == 0 && g_strcmp0 (a->label, b->label) == 0
-         && g_strcmp0 (a->reason, b->reason) == 0 && g_strcmp0 (a->picture, b->picture) == 0;
+         && a->reason == b->reason && g_strcmp0 (a->picture, b->picture) == 0;
 }
 
 void
@@ -168,7 +168,7 @@ sl_box_item_get_reason (SlBoxItem *self)
 {
   g_return_val_if_fail (SL_IS_BOX_ITEM (self), NULL);
 
-  return self->record->reason != NULL ? self->record->reason : "";
+  return sl_box_reason_get_text (self->record->reason);
 }
 
 int

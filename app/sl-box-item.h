@@ -29,11 +29,11 @@ const char *sl_box_item_get_label (SlBoxItem *self); /* never NULL */
 /* x1 y1 x2 y2, 0 … 999 of the original upright picture; FALSE where there is no rectangle (INCOMPLETE, REJECTED). */
 gboolean sl_box_item_get_coords (SlBoxItem *self, int coords[4]);
 SlBoxStatus sl_box_item_get_status (SlBoxItem *self);
-/* English, "" where nothing is to be said. */
+/* A part of a sentence in the user's language, "" where nothing is to be said. */
 const char *sl_box_item_get_reason (SlBoxItem *self);
 /* n-th label of the answer: matches SlSpan.label_index of its chip; -1 for none and for boxes that the user added. */
 int sl_box_item_get_label_index (SlBoxItem *self);
-/* Joint token probability 0 … 1, negative where unknown. */
+/* Joint probability of the tokens that its numbers were written with, 0 … 1; negative where unknown, and for edited boxes. */
 double sl_box_item_get_confidence (SlBoxItem *self);
 /* SHA-256 (hex) of the picture that it lies on; NULL where the conversation has none. */
 const char *sl_box_item_get_picture (SlBoxItem *self);

@@ -2,7 +2,6 @@
  *
  * Asking and answering: from messages to a prompt, from a job's text back to a message, saved while it streams. UI thread.
  */
-#include <math.h>
 #include <string.h>
 
 #include <glib/gi18n-lib.h>
@@ -170,28 +169,14 @@ merge_generations (SlConversation     *self,
                    const SlGeneration *now)
 {
   SlGeneration *merged = sl_generation_copy (now);
-  guint32 from = self->continued_from;
 
-  for (guint i = 0; i < merged->tokens->len; i++)
-    g_array_index (merged->tokens, SlTokenMark, i).end += from;
   if (self->earlier != NULL)
     {
-      const GArray *earlier = self->earlier->tokens;
-
       merged->output_tokens += self->earlier->output_tokens;
       merged->decode_ms += self->earlier->decode_ms;
-      if (earlier->len > 0 && g_array_index (earlier, SlTokenMark, earlier->len - 1).end == from)
-        {
-          g_array_prepend_vals (merged->tokens, earlier->data, earlier->len);
-          return merged;
-        }
     }
-  if (from > 0)
-    {
-      SlTokenMark unknown = { -1, NAN, from };
-
-      g_array_prepend_val (merged->tokens, unknown);
-    }
+  if (self->continued_from > 0)
+    sl_generation_prepend (merged, self->earlier, self->continued_from);
   return merged;
 }
 
@@ -427,6 +412,61 @@ sl_conversation_edit (SlConversation    *self,
   if (!may_ask (self, parts, error))
     return NULL;
   return ask (self, sl_message_get_parent (question), parts, mode, raw, settings);
+}
+
+/* The answer's ids, NULL with error where they cannot be gone through with the loaded model. */
+static GArray *
+list_ids (SlConversation  *self,
+          SlMessage       *answer,
+          GError         **error)
+{
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint32));
+  const SlGeneration *generation = sl_message_get_generation (answer);
+  const SlModelInfo *info = sl_engine_get_info (self->engine);
+
+  if (info == NULL)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, _("No model is loaded"));
+      return NULL;
+    }
+  if (generation == NULL || sl_message_get_status (answer) == SL_MESSAGE_STREAMING || generation->tokens->len == 0
+      || g_array_index (generation->tokens, SlTokenMark, 0).id < 0)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, _("The tokens of this answer were not recorded"));
+      return NULL;
+    }
+  if (g_strcmp0 (generation->model_dir, info->dir) != 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, _("This answer was written by “%s”, which is not loaded now"),
+                   generation->model);
+      return NULL;
+    }
+  for (guint i = 0; i < generation->tokens->len; i++)
+    g_array_append_val (ids, g_array_index (generation->tokens, SlTokenMark, i).id);
+  return g_steal_pointer (&ids);
+}
+
+SlJob *
+sl_conversation_replay (SlConversation  *self,
+                        SlMessage       *answer,
+                        guint            cells,
+                        GError         **error)
+{
+  g_autoptr (SlPrompt) prompt = NULL;
+  g_autoptr (GArray) ids = NULL;
+  SlSettings settings;
+
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+  g_return_val_if_fail (SL_IS_MESSAGE (answer), NULL);
+
+  ids = list_ids (self, answer, error);
+  if (ids == NULL)
+    return NULL;
+  settings = sl_settings_for_mode (sl_message_get_mode (answer));
+  settings.attention_cells = cells;
+  prompt = build_prompt (self, sl_message_get_parent (answer), NULL, SL_MODE_CHAT, FALSE, &settings);
+  sl_prompt_set_replay (prompt, (const gint32 *) ids->data, ids->len);
+  return sl_engine_submit (self->engine, prompt);
 }
 
 gboolean

@@ -50,7 +50,6 @@ sl_conversation_add_box (SlConversation *self,
   record->id = sl_store_new_id (self->store);
   record->kind = SL_BOX_KIND_EDITED;
   record->status = SL_BOX_OK;
-  record->reason = g_strdup ("");
   record->picture = g_strdup (sl_message_get_box_picture (answer));
   if (origin != NULL)
     {

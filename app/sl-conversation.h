@@ -50,6 +50,11 @@ SlMessage *sl_conversation_edit (SlConversation *self, SlMessage *question, GPtr
                                  const SlSettings *settings, GError **error);
 /* Writes on at the end of the last answer (stopped, interrupted or out of tokens). */
 gboolean sl_conversation_continue (SlConversation *self, SlMessage *answer, const SlSettings *settings, GError **error);
+/* Goes through a finished answer again, token by token as it was written, to learn what the model looked at: the job's record has
+ * the attention of every token to every picture before it (sl_generation_get_attention), in grids whose longer side has `cells`
+ * cells. Nothing in the conversation changes. The caller owns the job; NULL with error: no model is loaded, another one than the
+ * answer's, or the answer's tokens were not all recorded. */
+SlJob *sl_conversation_replay (SlConversation *self, SlMessage *answer, guint cells, GError **error);
 /* Stops the answer being made; what it said is kept. */
 void sl_conversation_stop (SlConversation *self);
 

@@ -204,6 +204,8 @@ read_generation (sqlite3_stmt    *statement,
   g->stop = CLAMP (sqlite3_column_int (statement, 24), SL_STOP_NONE, SL_STOP_ERROR);
   g->error = sl_sql_dup_text_or_null (statement, 25);
   unpack_tokens (g->tokens, sqlite3_column_blob (statement, 26), sqlite3_column_bytes (statement, 26));
+  sl_generation_unpack_alternatives (g, sqlite3_column_blob (statement, 27), sqlite3_column_bytes (statement, 27));
+  sl_generation_unpack_coordinates (g, sqlite3_column_blob (statement, 28), sqlite3_column_bytes (statement, 28));
   sl_generation_free (message->generation);
   message->generation = g;
 }
@@ -214,6 +216,7 @@ read_box (sqlite3_stmt    *statement,
 {
   SlBoxRecord *box = sl_box_record_new ();
   g_autofree char *status = sl_sql_dup_text (statement, 11);
+  g_autofree char *reason = sl_sql_dup_text (statement, 12);
 
   box->id = sqlite3_column_int64 (statement, 1);
   box->kind = sqlite3_column_int (statement, 2) == SL_BOX_KIND_EDITED ? SL_BOX_KIND_EDITED : SL_BOX_KIND_MODEL;
@@ -225,7 +228,7 @@ read_box (sqlite3_stmt    *statement,
     box->coords[i] = CLAMP (sqlite3_column_int (statement, 7 + i), 0, 999);
   if (!sl_box_status_from_nick (status, &box->status))
     box->status = SL_BOX_REJECTED;
-  box->reason = sl_sql_dup_text (statement, 12);
+  box->reason = sl_box_reason_from_english (reason);
   box->confidence = sqlite3_column_double (statement, 13);
   box->start = sqlite3_column_int64 (statement, 14);
   box->end = sqlite3_column_int64 (statement, 15);
@@ -244,7 +247,8 @@ static const struct
     " ORDER BY message, position", read_part },
   { "SELECT message, model, model_dir, quantisation, device, tiling, temperature, top_p, top_k, repetition_penalty, seed,"
     " max_tokens, constrained, prompt_tokens, reused_tokens, output_tokens, context_used, context_capacity, mask_changed,"
-    " tiling_changed, vision_ms, prefill_ms, first_token_ms, decode_ms, stop, error, tokens FROM generation"
+    " tiling_changed, vision_ms, prefill_ms, first_token_ms, decode_ms, stop, error, tokens, alternatives, coordinates"
+    " FROM generation"
     " WHERE message IN (SELECT id FROM message WHERE conversation = ?)", read_generation },
   { "SELECT message, id, kind, origin, picture, label, label_index, x1, y1, x2, y2, status, reason, confidence, text_start,"
     " text_end FROM box WHERE message IN (SELECT id FROM message WHERE conversation = ?) ORDER BY message, ordinal, id", read_box },

@@ -147,21 +147,25 @@ put_generation (SlDatabase          *self,
                 GError             **error)
 {
   g_autoptr (GByteArray) tokens = pack_tokens (g->tokens);
+  g_autoptr (GByteArray) alternatives = sl_generation_pack_alternatives (g);
+  g_autoptr (GByteArray) coordinates = sl_generation_pack_coordinates (g);
 
   return sl_sql_run (self, error,
                      "INSERT OR REPLACE INTO generation(message, model, model_dir, quantisation, device, tiling,"
                      " temperature, top_p, top_k, repetition_penalty, seed, max_tokens, constrained,"
                      " prompt_tokens, reused_tokens, output_tokens, context_used, context_capacity, mask_changed,"
-                     " tiling_changed, vision_ms, prefill_ms, first_token_ms, decode_ms, stop, error, tokens)"
-                     " VALUES (?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?)",
-                     "isssss" "ddidiii" "iiiiii" "iddddisb",
+                     " tiling_changed, vision_ms, prefill_ms, first_token_ms, decode_ms, stop, error, tokens,"
+                     " alternatives, coordinates)"
+                     " VALUES (?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     "isssss" "ddidiii" "iiiiii" "iddddisbbb",
                      message, g->model, g->model_dir, g->quantisation, g->device, g->tiling,
                      g->temperature, g->top_p, (gint64) g->top_k, g->repetition_penalty, (gint64) g->seed,
                      (gint64) g->max_tokens, (gint64) g->constrained,
                      (gint64) g->prompt_tokens, (gint64) g->reused_tokens, (gint64) g->output_tokens,
                      (gint64) g->context_used, (gint64) g->context_capacity, (gint64) g->mask_changed,
                      (gint64) g->tiling_changed, g->vision_ms, g->prefill_ms, g->first_token_ms, g->decode_ms,
-                     (gint64) g->stop, g->error, tokens->data, (gsize) tokens->len);
+                     (gint64) g->stop, g->error, tokens->data, (gsize) tokens->len,
+                     alternatives->data, (gsize) alternatives->len, coordinates->data, (gsize) coordinates->len);
 }
 
 static gboolean
@@ -181,7 +185,7 @@ put_box (SlDatabase         *self,
                      "iiinss" "iiiiissdii", box->id, message, (gint64) box->kind, box->origin, box->picture,
                      box->label != NULL ? box->label : "", (gint64) box->label_index, (gint64) box->coords[0],
                      (gint64) box->coords[1], (gint64) box->coords[2], (gint64) box->coords[3],
-                     sl_box_status_get_nick (box->status), box->reason != NULL ? box->reason : "", box->confidence,
+                     sl_box_status_get_nick (box->status), sl_box_reason_get_english (box->reason), box->confidence,
                      (gint64) box->start, (gint64) box->end);
 }
 

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 typedef struct _SlDatabase SlDatabase;
 
 /* The schema that this program writes. */
-#define SL_DATABASE_VERSION 1
+#define SL_DATABASE_VERSION 2
 
 typedef enum { SL_DATABASE_WRITE, SL_DATABASE_READ } SlDatabaseAccess;
 

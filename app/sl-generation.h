@@ -10,6 +10,10 @@
 
 G_BEGIN_DECLS
 
+/* Alternatives that are kept of each token: the most likely ones, down to this probability. */
+#define SL_MAX_ALTERNATIVES 5
+#define SL_LEAST_ALTERNATIVE 0.001
+
 /* Why an answer ended. Stored as numbers: append only. */
 typedef enum
 {
@@ -31,6 +35,34 @@ typedef struct
   float logprob; /* natural log, of the unmasked, untempered distribution */
   guint32 end;
 } SlTokenMark;
+
+/* What the model might have written instead of a token, the token itself among them, most likely first. */
+typedef struct
+{
+  guint32 token; /* index in SlGeneration.tokens */
+  gint32 id;
+  float logprob; /* as SlTokenMark.logprob */
+  char *text;    /* UTF-8, special tokens as text; bytes that are no character as U+FFFD */
+} SlAlternative;
+
+/* The distribution from which one number of a box was drawn, over everything that could begin a number there (scaled to sum
+ * to 1; `mass` is what that had of the whole). whole: the model writes a number as one token; its value has this mean and
+ * standard deviation, in 0 … 999. Else only the probabilities of its first digit are known. */
+typedef struct
+{
+  guint32 token; /* index in SlGeneration.tokens */
+  guint8 index;  /* 0 … 3: x1 y1 x2 y2 */
+  gboolean whole;
+  float mass, expected, deviation, digits[10];
+} SlCoordinate;
+
+/* Attention of every token to one picture: cells[token][row][column], equal cells that cover the upright picture. A token's
+ * cells sum to the share of its attention that went to the picture. Never stored: a replay brings it back. */
+typedef struct
+{
+  guint cols, rows;
+  GArray *cells; /* of float */
+} SlAttention;
 
 #define SL_TYPE_GENERATION (sl_generation_get_type ())
 
@@ -61,6 +93,9 @@ typedef struct
   char *error; /* one sentence, NULL unless stop is SL_STOP_ERROR */
 
   GArray *tokens; /* of SlTokenMark, in order; may be empty (older rows), never NULL */
+  GArray *alternatives;  /* of SlAlternative, by token; complete when the answer has ended; never NULL */
+  GArray *coordinates;   /* of SlCoordinate, by token; the same */
+  GPtrArray *attentions; /* of SlAttention, one per picture of the conversation; empty unless asked for; never NULL */
 } SlGeneration;
 
 GType sl_generation_get_type (void);
@@ -72,8 +107,33 @@ void sl_generation_free (SlGeneration *self);
 double sl_generation_get_speed (const SlGeneration *self);
 
 /* The joint probability of the tokens whose text overlaps bytes [start, end) of the answer: 0 … 1, or -1 when the tokens of
- * that range were not recorded. It is how sure the model was of what it wrote, not a detector's confidence. */
+ * that range were not recorded. It is how sure the model was of what it wrote, not a detector's confidence. For a box the range
+ * is that of its numbers (SlBox.numbers_start, numbers_end). */
 double sl_generation_get_confidence (const SlGeneration *self, gsize start, gsize end);
+
+/* The token whose text holds byte `offset` of the answer: for a hover. FALSE where none was recorded. start, end: its text. */
+gboolean sl_generation_find_token (const SlGeneration *self, gsize offset, guint *token, gsize *start, gsize *end);
+/* Borrowed; NULL where there are none. */
+const SlAlternative *sl_generation_get_alternatives (const SlGeneration *self, guint token, guint *n_alternatives);
+/* Those of the numbers in bytes [start, end), a box's range: coordinates[0 … 3] are x1 y1 x2 y2. FALSE unless all are known. */
+gboolean sl_generation_get_coordinates (const SlGeneration *self, gsize start, gsize end, SlCoordinate coordinates[4]);
+/* One token's cells [rows][cols] of the n-th picture of the conversation; NULL where it was not recorded. */
+const float *sl_generation_get_attention (const SlGeneration *self, guint token, guint picture, guint *cols, guint *rows);
+
+/* For whoever makes the record. */
+void sl_generation_add_alternative (SlGeneration *self, guint token, gint32 id, float logprob, const char *text);
+/* An attention without tokens; cols * rows floats are appended to its cells for each. */
+SlAttention *sl_attention_new (guint cols, guint rows);
+/* Makes this the record of the whole of an answer that went on at byte `from`: earlier (may be NULL) is the record of its beginning.
+ * Attention, which only one part has, is dropped. */
+void sl_generation_prepend (SlGeneration *self, const SlGeneration *earlier, gsize from);
+
+/* Alternatives and coordinates as they are stored: see sl-generation-format.c. The bytes may be damaged: what cannot be read is left
+ * out. */
+GByteArray *sl_generation_pack_alternatives (const SlGeneration *self);
+void sl_generation_unpack_alternatives (SlGeneration *self, const guint8 *bytes, gsize length);
+GByteArray *sl_generation_pack_coordinates (const SlGeneration *self);
+void sl_generation_unpack_coordinates (SlGeneration *self, const guint8 *bytes, gsize length);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlGeneration, sl_generation_free)
 

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include <glib/gi18n-lib.h>
+
 #include "engine/vl2.h"
 
 struct _SlGrounding
@@ -18,6 +20,11 @@ struct _SlGrounding
 };
 
 G_DEFINE_BOXED_TYPE (SlGrounding, sl_grounding, sl_grounding_ref, sl_grounding_unref)
+
+/* The engine's numbers are ours. */
+G_STATIC_ASSERT ((int) SL_N_BOX_REASONS == (int) VL2_N_REASONS);
+G_STATIC_ASSERT ((int) SL_BOX_REASON_CUT == (int) VL2_REASON_CUT && (int) SL_BOX_REASON_NOT_NUMBERS == (int) VL2_REASON_NOT_NUMBERS);
+G_STATIC_ASSERT ((int) SL_BOX_REASON_SURPLUS == (int) VL2_REASON_SURPLUS && (int) SL_BOX_REASON_SWAPPED == (int) VL2_REASON_SWAPPED);
 
 static const char *const status_nicks[] = { "ok", "clamped", "incomplete", "rejected" };
 
@@ -78,10 +85,12 @@ copy_boxes (SlGrounding                *self,
       SlBox box = {
         .coords = { in->coords[0], in->coords[1], in->coords[2], in->coords[3] },
         .status = to_status (in->status),
-        .reason = in->reason != NULL ? in->reason : "",
+        .reason = (SlBoxReason) in->reason,
         .label_index = to_index (in->label),
         .start = in->start,
         .end = in->end,
+        .numbers_start = in->numbers_start,
+        .numbers_end = in->numbers_end,
       };
 
       box.label = box.label_index >= 0 ? sl_grounding_get_label (self, box.label_index) : NULL;
@@ -271,4 +280,58 @@ sl_box_status_from_nick (const char  *nick,
     }
 
   return FALSE;
+}
+
+const char *
+sl_box_reason_get_text (SlBoxReason reason)
+{
+  switch (reason)
+    {
+    case SL_BOX_REASON_CUT:
+      return _("the text ends inside the box");
+    case SL_BOX_REASON_NO_NUMBERS:
+      return _("no numbers");
+    case SL_BOX_REASON_ONE_NUMBER:
+      return _("one number instead of four");
+    case SL_BOX_REASON_TWO_NUMBERS:
+      return _("two numbers instead of four");
+    case SL_BOX_REASON_THREE_NUMBERS:
+      return _("three numbers instead of four");
+    case SL_BOX_REASON_FRACTION:
+      return _("a coordinate is not a whole number");
+    case SL_BOX_REASON_DIGITS:
+      return _("a run of digits instead of a coordinate");
+    case SL_BOX_REASON_NOT_NUMBERS:
+      return _("something other than numbers in the list");
+    case SL_BOX_REASON_SURPLUS:
+      return _("more than four numbers, the first four are used");
+    case SL_BOX_REASON_ABOVE:
+      return _("a coordinate was above 999");
+    case SL_BOX_REASON_BELOW:
+      return _("a coordinate was below 0");
+    case SL_BOX_REASON_SWAPPED:
+      return _("the corners were swapped");
+    case SL_BOX_REASON_NO_BRACKETS:
+      return _("the brackets are missing");
+    case SL_BOX_REASON_NO_CLOSING_BRACKET:
+      return _("the closing bracket is missing");
+    case SL_BOX_REASON_NONE:
+    default:
+      return "";
+    }
+}
+
+const char *
+sl_box_reason_get_english (SlBoxReason reason)
+{
+  return vl2_box_reason_text ((vl2_box_reason) reason);
+}
+
+SlBoxReason
+sl_box_reason_from_english (const char *english)
+{
+  for (SlBoxReason reason = SL_BOX_REASON_NONE; reason < SL_N_BOX_REASONS; reason++)
+    if (g_strcmp0 (english, sl_box_reason_get_english (reason)) == 0)
+      return reason;
+  return SL_BOX_REASON_NONE;
 }

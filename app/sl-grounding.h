@@ -18,14 +18,36 @@ typedef enum
   SL_BOX_REJECTED,   /* unusable, `reason` says why */
 } SlBoxStatus;
 
+/* Why a box is not OK: sl_box_reason_get_text(). */
+typedef enum
+{
+  SL_BOX_REASON_NONE,
+  SL_BOX_REASON_CUT, /* INCOMPLETE */
+  SL_BOX_REASON_NO_NUMBERS, /* these seven: REJECTED */
+  SL_BOX_REASON_ONE_NUMBER,
+  SL_BOX_REASON_TWO_NUMBERS,
+  SL_BOX_REASON_THREE_NUMBERS,
+  SL_BOX_REASON_FRACTION,
+  SL_BOX_REASON_DIGITS,
+  SL_BOX_REASON_NOT_NUMBERS,
+  SL_BOX_REASON_SURPLUS, /* the others: CLAMPED */
+  SL_BOX_REASON_ABOVE,
+  SL_BOX_REASON_BELOW,
+  SL_BOX_REASON_SWAPPED,
+  SL_BOX_REASON_NO_BRACKETS,
+  SL_BOX_REASON_NO_CLOSING_BRACKET,
+} SlBoxReason;
+#define SL_N_BOX_REASONS 15
+
 typedef struct
 {
   int         coords[4];   /* x1 y1 x2 y2 in 0…999 of the upright picture; only for OK and CLAMPED */
   SlBoxStatus status;
-  const char *reason;      /* English sentence part, "" for OK; translate with gettext when shown */
+  SlBoxReason reason;      /* NONE for OK */
   const char *label;       /* the words between <|ref|> and <|/ref|>, NULL if the block has none */
   int         label_index; /* n-th label of the answer, −1 if none */
   gsize       start, end;  /* byte range in the raw text */
+  gsize       numbers_start, numbers_end; /* of its numbers in it, for sl_generation_get_confidence() */
 } SlBox;
 
 typedef enum
@@ -79,6 +101,10 @@ gboolean      sl_box_get_pixels      (const SlBox *box,
 const char   *sl_box_status_get_nick (SlBoxStatus  status); /* "ok", "clamped", "incomplete", "rejected" */
 gboolean      sl_box_status_from_nick (const char  *nick,
                                        SlBoxStatus *status);
+/* A part of a sentence, "" for NONE: translated for people; in English, never changing, for files. */
+const char   *sl_box_reason_get_text     (SlBoxReason  reason);
+const char   *sl_box_reason_get_english  (SlBoxReason  reason);
+SlBoxReason   sl_box_reason_from_english (const char  *english); /* NONE for words that no version wrote */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlGrounding, sl_grounding_unref)
 

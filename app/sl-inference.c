@@ -6,6 +6,9 @@
  */
 #include "app/sl-inference.h"
 
+#include <math.h>
+#include <string.h>
+
 #include <glib/gi18n-lib.h>
 
 #include "app/sl-models.h"
@@ -368,7 +371,55 @@ typedef struct
 {
   SlTicket *ticket;
   vl2_session *session;
+  const vl2_tokenizer *tokenizer;
 } Decoding;
+
+static void
+note_alternatives (SlGeneration           *g,
+                   const vl2_tokenizer    *tokenizer,
+                   guint                   at,
+                   const struct vl2_token *token)
+{
+  for (int32_t i = 0; i < token->n_alternatives; i++)
+    {
+      vl2_error err;
+      char *text = NULL;
+
+      if (i > 0 && token->alternative_logprobs[i] < log (SL_LEAST_ALTERNATIVE))
+        return;
+      if (vl2_tokenizer_decode (tokenizer, &token->alternative_ids[i], 1, &text, NULL, &err) != VL2_OK)
+        return;
+      sl_generation_add_alternative (g, at, token->alternative_ids[i], token->alternative_logprobs[i], text);
+      vl2_free (text);
+    }
+}
+
+static void
+note_coordinate (SlGeneration                *g,
+                 guint                        at,
+                 const struct vl2_coordinate *in)
+{
+  SlCoordinate coordinate = { .token = at, .index = in->index, .whole = in->whole, .mass = in->mass, .expected = in->expected,
+                              .deviation = in->deviation };
+
+  memcpy (coordinate.digits, in->digits, sizeof coordinate.digits);
+  g_array_append_val (g->coordinates, coordinate);
+}
+
+static void
+note_attention (SlGeneration           *g,
+                const struct vl2_token *token)
+{
+  for (size_t i = 0; i < token->n_attention; i++)
+    {
+      const struct vl2_attention *in = &token->attention[i];
+
+      if (i == g->attentions->len)
+        g_ptr_array_add (g->attentions, sl_attention_new (in->cols, in->rows));
+      g_array_append_vals (((SlAttention *) g_ptr_array_index (g->attentions, i))->cells, in->cells,
+                           (guint) in->cols * (guint) in->rows);
+    }
+}
 
 static bool
 on_token (const struct vl2_token *token,
@@ -379,6 +430,10 @@ on_token (const struct vl2_token *token,
 
   sl_token_ring_push (ticket->ring, token->id, token->logprob, token->text, token->length);
   g_mutex_lock (&ticket->lock);
+  note_alternatives (ticket->generation, decoding->tokenizer, ticket->status.decoded_tokens, token);
+  if (token->coordinate != NULL)
+    note_coordinate (ticket->generation, ticket->status.decoded_tokens, token->coordinate);
+  note_attention (ticket->generation, token);
   ticket->status.decoded_tokens++;
   ticket->status.context_used = vl2_session_length (decoding->session);
   g_mutex_unlock (&ticket->lock);
@@ -548,12 +603,17 @@ write_answer (SlInference *self,
                   .seed = settings->seed },
     .max_tokens = settings->max_tokens > 0 ? settings->max_tokens : (int32_t) vl2_session_capacity (self->session),
     .constrain_boxes = settings->constrain_boxes,
+    .alternatives = SL_MAX_ALTERNATIVES,
+    .coordinates = true,
+    .attention_cells = (int32_t) MIN (settings->attention_cells, VL2_MAX_ATTENTION_CELLS),
   };
-  Decoding decoding = { ticket, self->session };
+  Decoding decoding = { ticket, self->session, vl2_engine_tokenizer (self->engine) };
   struct vl2_generation generation = { 0 };
-  vl2_status status = vl2_session_generate (self->session, &options, &ticket->cancel, on_token, &decoding, &generation, err);
   SlGeneration *g = ticket->generation;
+  vl2_status status;
 
+  options.replay = sl_prompt_get_replay (ticket->prompt, &options.n_replay);
+  status = vl2_session_generate (self->session, &options, &ticket->cancel, on_token, &decoding, &generation, err);
   g_mutex_lock (&ticket->lock);
   g->output_tokens = ticket->status.decoded_tokens;
   g->first_token_ms = generation.first_token_ms;

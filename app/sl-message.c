@@ -323,7 +323,7 @@ describe_box (SlMessage   *self,
   record->kind = SL_BOX_KIND_MODEL;
   record->label = g_strdup (box->label != NULL ? box->label : "");
   record->label_index = box->label_index;
-  record->reason = g_strdup (box->reason);
+  record->reason = box->reason;
   record->status = box->status;
   record->picture = g_strdup (self->box_picture);
   record->start = box->start;
@@ -333,7 +333,7 @@ describe_box (SlMessage   *self,
       record->coords[i] = box->coords[i];
   /* While it streams the record counts from the last start of the answer; the end settles it. */
   if (generation != NULL && self->status != SL_MESSAGE_STREAMING)
-    record->confidence = sl_generation_get_confidence (generation, box->start, box->end);
+    record->confidence = sl_generation_get_confidence (generation, box->numbers_start, box->numbers_end);
   return record;
 }
 

@@ -31,6 +31,7 @@ struct _SlPrompt
   SlSettings settings;
   GArray *messages; /* of Message */
   guint n_pictures;
+  GArray *replay; /* of gint32, NULL: the answer is to be made */
 };
 
 struct _SlPromptView
@@ -97,7 +98,25 @@ sl_prompt_unref (SlPrompt *self)
   if (!g_atomic_ref_count_dec (&self->refs))
     return;
   g_array_unref (self->messages);
+  g_clear_pointer (&self->replay, g_array_unref);
   g_free (self);
+}
+
+void
+sl_prompt_set_replay (SlPrompt     *self,
+                      const gint32 *ids,
+                      gsize         n_ids)
+{
+  g_clear_pointer (&self->replay, g_array_unref);
+  self->replay = g_array_append_vals (g_array_new (FALSE, FALSE, sizeof *ids), ids, n_ids);
+}
+
+const gint32 *
+sl_prompt_get_replay (const SlPrompt *self,
+                      gsize          *n_ids)
+{
+  *n_ids = self->replay != NULL ? self->replay->len : 0;
+  return self->replay != NULL ? (const gint32 *) self->replay->data : NULL;
 }
 
 void

@@ -20,6 +20,7 @@ typedef struct
   int max_tokens; /* 0 = as far as the context goes */
   gboolean constrain_boxes;
   SlOverflow overflow; /* what to do when the prompt does not fit; never SHORTEN */
+  guint attention_cells; /* attention to the pictures, in grids whose longer side has so many cells; 0 = not wanted */
 } SlSettings;
 
 /* The mode's sampling, a fresh random seed, no limit of its own, boxes constrained, what does not fit refused. */
@@ -38,6 +39,12 @@ void sl_prompt_add_text (SlPrompt *self, const char *text, gssize length, SlMark
 void sl_prompt_add_picture (SlPrompt *self, SlPicture *picture, SlDetail detail);
 /* A picture that is still a file; the inference thread decodes it before it reads the prompt. */
 void sl_prompt_add_picture_file (SlPrompt *self, const char *path, SlDetail detail);
+
+/* The answer is known: these ids (copied, without the end mark) are gone through instead of being drawn, to learn what can be told
+ * of each token. The settings' sampling and limit have no say. */
+void sl_prompt_set_replay (SlPrompt *self, const gint32 *ids, gsize n_ids);
+/* NULL unless set. */
+const gint32 *sl_prompt_get_replay (const SlPrompt *self, gsize *n_ids);
 
 guint sl_prompt_get_n_messages (const SlPrompt *self);
 guint sl_prompt_get_n_pictures (const SlPrompt *self);

@@ -57,7 +57,6 @@ sl_box_record_copy (const SlBoxRecord *self)
   SlBoxRecord *copy = g_memdup2 (self, sizeof *self);
 
   copy->label = g_strdup (self->label);
-  copy->reason = g_strdup (self->reason);
   copy->picture = g_strdup (self->picture);
   return copy;
 }
@@ -68,7 +67,6 @@ sl_box_record_free (SlBoxRecord *self)
   if (self == NULL)
     return;
   g_free (self->label);
-  g_free (self->reason);
   g_free (self->picture);
   g_free (self);
 }

@@ -27,11 +27,12 @@ typedef struct
 {
   gint64 id, origin;
   SlBoxKind kind;
-  char *label, *reason, *picture; /* picture: sha256 or NULL */
+  char *label, *picture; /* picture: sha256 or NULL */
   int label_index;
   int coords[4];
   SlBoxStatus status;
-  double confidence;
+  SlBoxReason reason;
+  double confidence; /* see sl_box_item_get_confidence() */
   guint32 start, end;
 } SlBoxRecord;
 

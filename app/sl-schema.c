@@ -106,7 +106,12 @@ static const char version_1[] =
   "CREATE TRIGGER conversation_unindex AFTER DELETE ON conversation BEGIN"
   "  DELETE FROM conversation_index WHERE rowid = old.id; END;";
 
-const char *const sl_schema_migrations[] = { version_1 };
+/* What the model might have written, and how sure it was of its boxes: see sl-generation-format.c. NULL in rows of version 1. */
+static const char version_2[] =
+  "ALTER TABLE generation ADD COLUMN alternatives BLOB;"
+  "ALTER TABLE generation ADD COLUMN coordinates BLOB;";
+
+const char *const sl_schema_migrations[] = { version_1, version_2 };
 const int sl_schema_n_migrations = G_N_ELEMENTS (sl_schema_migrations);
 G_STATIC_ASSERT (G_N_ELEMENTS (sl_schema_migrations) == SL_DATABASE_VERSION);
 

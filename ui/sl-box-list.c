@@ -73,7 +73,7 @@ dup_details (SlBoxList *self,
   if (reason == NULL || *reason == '\0')
     return g_strdup_printf ("%s · %s", place, word);
   /* Translators: state of a box: its place, what is wrong, why */
-  return g_strdup_printf (_("%s · %s: %s"), place, word, _(reason));
+  return g_strdup_printf (_("%s · %s: %s"), place, word, reason);
 }
 
 static void

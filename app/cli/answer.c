@@ -29,8 +29,10 @@ static const char *const reread_nicks[] = {
 
 typedef struct
 {
-  CliAnswer *answer;
-  gboolean   stream;
+  CliAnswer            *answer;
+  const vl2_tokenizer  *tokenizer;
+  const CliAskSettings *settings;
+  gboolean              stream;
 } Sink;
 
 void
@@ -40,8 +42,98 @@ cli_answer_clear (CliAnswer *self)
     g_string_free (self->text, TRUE);
   g_clear_pointer (&self->ids, g_array_unref);
   g_clear_pointer (&self->grounding, sl_grounding_unref);
+  g_clear_pointer (&self->record, sl_generation_free);
+  g_clear_pointer (&self->tokens, json_decref);
   vl2_prompt_deinit (&self->prompt);
   memset (self, 0, sizeof *self);
+}
+
+/* ------------------------------------------------------------------------------------------------ tokens */
+
+static json_t *
+id_to_json (const vl2_tokenizer *tokenizer,
+            int32_t              id,
+            float                logprob)
+{
+  json_t *object = json_object ();
+  vl2_error cause;
+  char *text = NULL;
+
+  json_object_set_new (object, "id", json_integer (id));
+  if (vl2_tokenizer_decode (tokenizer, &id, 1, &text, NULL, &cause) == VL2_OK)
+    json_object_set_new (object, "text", json_string (text));
+  vl2_free (text);
+  json_object_set_new (object, "logprob", json_real (logprob));
+
+  return object;
+}
+
+static json_t *
+floats_to_json (const float *values,
+                gsize        n_values)
+{
+  json_t *array = json_array ();
+
+  for (gsize i = 0; i < n_values; i++)
+    json_array_append_new (array, json_real (values[i]));
+
+  return array;
+}
+
+static json_t *
+attention_to_json (const struct vl2_token *token)
+{
+  json_t *array = json_array ();
+
+  for (size_t i = 0; i < token->n_attention; i++)
+    {
+      const struct vl2_attention *map = &token->attention[i];
+      json_t *object = json_pack ("{s:i,s:i,s:i,s:f,s:f}", "image", (int) i, "cols", (int) map->cols, "rows", (int) map->rows,
+                                  "inside", (double) map->inside, "outside", (double) map->outside);
+
+      json_object_set_new (object, "cells", floats_to_json (map->cells, (gsize) map->cols * (gsize) map->rows));
+      json_array_append_new (array, object);
+    }
+
+  return array;
+}
+
+static json_t *
+token_to_json (const Sink             *sink,
+               const struct vl2_token *token)
+{
+  json_t *object = id_to_json (sink->tokenizer, token->id, token->logprob);
+
+  if (sink->settings->alternatives > 0)
+    {
+      json_t *top = json_array ();
+
+      for (int32_t i = 0; i < token->n_alternatives; i++)
+        json_array_append_new (top, id_to_json (sink->tokenizer, token->alternative_ids[i], token->alternative_logprobs[i]));
+      json_object_set_new (object, "top", top);
+    }
+  if (sink->settings->cells > 0)
+    json_object_set_new (object, "attention", attention_to_json (token));
+
+  return object;
+}
+
+static void
+note_token (CliAnswer              *answer,
+            const struct vl2_token *token)
+{
+  SlTokenMark mark = { token->id, token->logprob, answer->text->len };
+
+  if (token->coordinate != NULL)
+    {
+      SlCoordinate coordinate = { .token = answer->record->tokens->len, .index = token->coordinate->index,
+                                  .whole = token->coordinate->whole, .mass = token->coordinate->mass,
+                                  .expected = token->coordinate->expected, .deviation = token->coordinate->deviation };
+
+      memcpy (coordinate.digits, token->coordinate->digits, sizeof coordinate.digits);
+      g_array_append_val (answer->record->coordinates, coordinate);
+    }
+  g_array_append_val (answer->record->tokens, mark);
 }
 
 static bool
@@ -52,6 +144,9 @@ on_token (const struct vl2_token *token,
 
   g_string_append_len (sink->answer->text, token->text, token->length);
   g_array_append_val (sink->answer->ids, token->id);
+  note_token (sink->answer, token);
+  if (sink->answer->tokens != NULL)
+    json_array_append_new (sink->answer->tokens, token_to_json (sink, token));
 
   if (!sink->stream || token->length == 0)
     return true;
@@ -85,12 +180,23 @@ cli_answer (vl2_engine            *engine,
             GError               **error)
 {
   const vl2_conversation *view = cli_conversation_get (conversation);
-  struct vl2_generate_options options = { .max_tokens = settings->max_tokens, .constrain_boxes = true };
-  Sink sink = { answer, stream };
+  struct vl2_generate_options options = {
+    .max_tokens = settings->max_tokens,
+    .constrain_boxes = settings->constrain,
+    .alternatives = MAX (settings->alternatives, 0),
+    .coordinates = settings->alternatives >= 0,
+    .attention_cells = settings->cells,
+    .attention_layers = settings->layers != NULL ? (const int32_t *) settings->layers->data : NULL,
+    .n_attention_layers = settings->layers != NULL ? settings->layers->len : 0,
+  };
+  Sink sink = { answer, vl2_engine_tokenizer (engine), settings, stream };
   vl2_error cause = { 0 };
 
   answer->text = g_string_new (NULL);
   answer->ids = g_array_new (FALSE, FALSE, sizeof (int32_t));
+  answer->record = sl_generation_new ();
+  answer->tokens = settings->alternatives >= 0 || settings->cells > 0 ? json_array () : NULL;
+  answer->constrained = settings->constrain;
   answer->sampling = options.sampling = resolve_sampling (settings);
 
   if (!cli_read (engine, session, view, settings, answer, error))
@@ -137,6 +243,40 @@ four_to_json (const int v[4])
   return json_pack ("[i,i,i,i]", v[0], v[1], v[2], v[3]);
 }
 
+/* What the model offered for x1 y1 x2 y2: mean and spread where a number is one token, else its first digit. */
+static json_t *
+coordinates_to_json (const SlCoordinate coordinates[4])
+{
+  json_t *array = json_array ();
+
+  for (guint i = 0; i < 4; i++)
+    {
+      const SlCoordinate *coordinate = &coordinates[i];
+      json_t *object = coordinate->whole
+                         ? json_pack ("{s:f,s:f}", "expected", (double) coordinate->expected, "deviation",
+                                      (double) coordinate->deviation)
+                         : json_pack ("{s:o}", "first_digit", floats_to_json (coordinate->digits, G_N_ELEMENTS (coordinate->digits)));
+
+      json_object_set_new (object, "mass", json_real (coordinate->mass));
+      json_array_append_new (array, object);
+    }
+
+  return array;
+}
+
+static void
+add_certainty (json_t             *object,
+               const SlBox        *box,
+               const SlGeneration *record)
+{
+  double confidence = sl_generation_get_confidence (record, box->numbers_start, box->numbers_end);
+  SlCoordinate coordinates[4];
+
+  json_object_set_new (object, "confidence", confidence >= 0 ? json_real (confidence) : json_null ());
+  if (sl_generation_get_coordinates (record, box->numbers_start, box->numbers_end, coordinates))
+    json_object_set_new (object, "coordinates", coordinates_to_json (coordinates));
+}
+
 /* Boxes lie on the last picture, as in the official program. */
 static json_t *
 box_to_json (const SlBox     *box,
@@ -159,7 +299,7 @@ box_to_json (const SlBox     *box,
         json_object_set_new (object, "box_px", four_to_json (pixels));
     }
   json_object_set_new (object, "status", json_string (sl_box_status_get_nick (box->status)));
-  json_object_set_new (object, "reason", json_string (box->reason));
+  json_object_set_new (object, "reason", json_string (sl_box_reason_get_english (box->reason)));
 
   return object;
 }
@@ -173,7 +313,12 @@ boxes_to_json (CliAnswer       *answer,
   const SlBox *boxes = sl_grounding_get_boxes (answer->grounding, &n_boxes);
 
   for (gsize i = 0; i < n_boxes; i++)
-    json_array_append_new (array, box_to_json (&boxes[i], conversation));
+    {
+      json_t *object = box_to_json (&boxes[i], conversation);
+
+      add_certainty (object, &boxes[i], answer->record);
+      json_array_append_new (array, object);
+    }
 
   return array;
 }
@@ -263,7 +408,7 @@ cli_answer_to_json (CliAnswer       *answer,
   json_object_set_new (object, "boxes", boxes_to_json (answer, conversation));
   json_object_set_new (object, "images", pictures_to_json (answer, conversation));
   json_object_set_new (object, "stop", json_string (stop_nicks[answer->generation.stop]));
-  json_object_set_new (object, "constrained", json_true ());
+  json_object_set_new (object, "constrained", json_boolean (answer->constrained));
   json_object_set_new (object, "mask_changed", json_integer ((json_int_t) answer->generation.mask_changed));
   json_object_set_new (object, "sampling",
                        json_pack ("{s:f,s:f,s:i,s:f,s:I}",
@@ -276,6 +421,8 @@ cli_answer_to_json (CliAnswer       *answer,
   json_object_set_new (object, "dropped_messages", json_integer ((json_int_t) answer->dropped_messages));
   json_object_set_new (object, "low_detail", json_boolean (answer->low_detail));
   json_object_set_new (object, "timings", timings_to_json (answer, load_ms));
+  if (answer->tokens != NULL)
+    json_object_set (object, "tokens", answer->tokens);
 
   return object;
 }

@@ -4,6 +4,8 @@
  */
 #include "app/cli/ask.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +14,9 @@
 #include "app/sl-box-painter.h"
 
 #define DEFAULT_MAX_TOKENS 512
+#define DEFAULT_ALTERNATIVES 5
+#define MAX_ALTERNATIVES 20
+#define ATTENTION_CELLS 32
 
 typedef struct
 {
@@ -33,7 +38,11 @@ typedef struct
   char             *snapshot;
   gboolean          greedy;
   gboolean          raw;
+  gboolean          unconstrained;
 } Options;
+
+/* Options whose value may be left out need a callback, which GOption gives no data. */
+static CliAskSettings requested;
 
 static void
 options_clear (Options *options)
@@ -50,6 +59,7 @@ options_clear (Options *options)
   g_free (options->overflow);
   g_free (options->snapshot);
   g_strfreev (options->words);
+  g_clear_pointer (&options->settings.layers, g_array_unref);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -79,7 +89,71 @@ describe (void)
            "and their tokens, drop-oldest leaves out the oldest turns, low-detail reads every picture as one tile.\n\n"
            "Boxes of --json: \"box_999\" in 0…999 of the upright picture, \"box_px\" in its pixels, \"image\" counts the "
            "conversation's pictures from 0, \"status\" is ok, clamped, incomplete or rejected.\n\n"
+           "“confidence” of a box is the joint probability of the tokens that its numbers were written with. --logprobs adds "
+           "“tokens” with the log-probability of each and its K most likely alternatives, and to each box “coordinates”: the mean "
+           "and standard deviation of each number over all that could stand there, or the probabilities of its first digit where "
+           "a number is several tokens. --attention adds to each token, for every picture, a grid of rows × cols cells (row by row, "
+           "over the upright picture) that the attention was spread on, averaged over heads and LAYERS (counted from 0, 3,4,11).\n\n"
            "Exit status: 0 ok, 2 wrong usage, 3 bad input or model, 4 device or memory, 5 cancelled (the text so far is kept).");
+}
+
+static gboolean
+read_number (const char *text,
+             int         lowest,
+             int         highest,
+             int        *value)
+{
+  char *end;
+  long number;
+
+  errno = 0;
+  number = strtol (text, &end, 10);
+  if (errno != 0 || end == text || *end != '\0' || number < lowest || number > highest)
+    return FALSE;
+  *value = (int) number;
+
+  return TRUE;
+}
+
+static gboolean
+on_logprobs (const char  *name,
+             const char  *value,
+             gpointer     data,
+             GError     **error)
+{
+  requested.alternatives = DEFAULT_ALTERNATIVES;
+  if (value == NULL || read_number (value, 0, MAX_ALTERNATIVES, &requested.alternatives))
+    return TRUE;
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, _("--logprobs has to be between 0 and %d."), MAX_ALTERNATIVES);
+
+  return FALSE;
+}
+
+static gboolean
+on_attention (const char  *name,
+              const char  *value,
+              gpointer     data,
+              GError     **error)
+{
+  g_auto(GStrv) words = g_strsplit (value != NULL ? value : "", ",", -1);
+
+  requested.cells = ATTENTION_CELLS;
+  g_clear_pointer (&requested.layers, g_array_unref);
+  requested.layers = g_array_new (FALSE, FALSE, sizeof (int32_t));
+  for (guint i = 0; words[i] != NULL; i++)
+    {
+      int32_t layer = 0;
+
+      if (!read_number (words[i], 0, G_MAXINT32, &layer))
+        {
+          g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s",
+                       _("--attention has to be a list of layers such as 0,3,11."));
+          return FALSE;
+        }
+      g_array_append_val (requested.layers, layer);
+    }
+
+  return TRUE;
 }
 
 static gboolean
@@ -109,6 +183,11 @@ parse (Options    *options,
     { "on-overflow", 0, 0, G_OPTION_ARG_FILENAME, &options->overflow, N_("refuse (default), drop-oldest or low-detail"), N_("CHOICE") },
     { "snapshot", 0, 0, G_OPTION_ARG_FILENAME, &options->snapshot, N_("Go on from here, and save here"), N_("FILE") },
     { "context", 0, 0, G_OPTION_ARG_INT, &options->context, N_("Most tokens of the conversation (default: the model's)"), N_("N") },
+    { "no-constrain", 0, 0, G_OPTION_ARG_NONE, &options->unconstrained, N_("Let boxes be written in any form"), NULL },
+    { "logprobs", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, on_logprobs,
+      N_("Log-probabilities and K alternatives of each token (default: 5), with --json"), N_("K") },
+    { "attention", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, on_attention,
+      N_("Attention of each token to the pictures (default: all layers), with --json"), N_("LAYERS") },
     { "chunk-size", 0, 0, G_OPTION_ARG_INT, &options->chunk_size, N_("Tokens read at once (default: chosen)"), N_("N") },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->words, NULL, NULL },
     { NULL },
@@ -126,6 +205,7 @@ set_defaults (Options *options)
   options->settings.repetition_penalty = CLI_UNSET;
   options->settings.top_k = -1;
   options->settings.max_tokens = DEFAULT_MAX_TOKENS;
+  requested = (CliAskSettings) { .alternatives = -1 };
 }
 
 static const char *
@@ -169,6 +249,8 @@ check_usage (const Options *options)
     return _("A PROMPT is missing (see “sightline-cli ask --help”).");
   if (n_words > 1)
     return _("There is more than one PROMPT; put it in quotes.");
+  if ((requested.alternatives >= 0 || requested.cells > 0) && !options->output.json && options->batch == NULL)
+    return _("--logprobs and --attention go with --json or --batch.");
   if (n_words == 0 && options->images != NULL)
     return _("--image needs a PROMPT.");
 
@@ -213,6 +295,10 @@ resolve (Options  *options,
         options->settings.repetition_penalty = 1;
     }
   options->settings.seed = options->seed;
+  options->settings.constrain = !options->unconstrained;
+  options->settings.alternatives = requested.alternatives;
+  options->settings.cells = requested.cells;
+  options->settings.layers = g_steal_pointer (&requested.layers);
 
   return TRUE;
 }

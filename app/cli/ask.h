@@ -7,6 +7,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/conversation.h"
+#include "app/sl-generation.h"
 #include "app/sl-grounding.h"
 #include "app/sl-mode.h"
 #include "app/sl-plan.h"
@@ -27,6 +28,10 @@ typedef struct
   int     max_tokens;
   guint64 seed;
   SlOverflow overflow;
+  gboolean constrain;    /* the box grammar */
+  int     alternatives;  /* of every token; negative: tokens are not reported at all */
+  int     cells;         /* of the attention's grid, 0: no attention */
+  GArray *layers;        /* int32_t that it is the mean of; NULL or empty: all */
 } CliAskSettings;
 
 typedef struct
@@ -39,7 +44,10 @@ typedef struct
   struct vl2_sync_report  sync;
   struct vl2_generation   generation;
   struct vl2_sampling     sampling;
+  gboolean                constrained;
   SlGrounding            *grounding; /* of the finished text */
+  SlGeneration           *record;    /* token marks and coordinates only */
+  json_t                 *tokens;    /* what --logprobs and --attention print; NULL where neither was asked for */
 } CliAnswer;
 
 void       cli_answer_clear (CliAnswer *self);

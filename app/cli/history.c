@@ -234,7 +234,7 @@ boxes_to_json (const SlMessageRecord *message)
       const SlBoxRecord *box = g_ptr_array_index (message->boxes, i);
       gboolean usable = box->status == SL_BOX_OK || box->status == SL_BOX_CLAMPED;
       json_t *entry = json_pack ("{s:s,s:s,s:s,s:b}", "label", box->label != NULL ? box->label : "", "status",
-                                 sl_box_status_get_nick (box->status), "reason", box->reason != NULL ? box->reason : "", "edited",
+                                 sl_box_status_get_nick (box->status), "reason", sl_box_reason_get_english (box->reason), "edited",
                                  box->kind == SL_BOX_KIND_EDITED);
 
       json_object_set_new (entry, "box_999", usable ? json_pack ("[i,i,i,i]", box->coords[0], box->coords[1], box->coords[2],

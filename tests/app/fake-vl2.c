@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/vl2.h"
+#include "kernels/vlk.h"
 
 #define CAPACITY 4096
 #define POLL_US  500
@@ -228,6 +229,29 @@ const struct vl2_info *
 vl2_engine_info (const vl2_engine *engine)
 {
   return &engine->info;
+}
+
+const vl2_tokenizer *
+vl2_engine_tokenizer (const vl2_engine *engine)
+{
+  return NULL;
+}
+
+/* Token n is the text "<n>". */
+vl2_status
+vl2_tokenizer_decode (const vl2_tokenizer  *tokenizer,
+                      const int32_t        *ids,
+                      size_t                n_ids,
+                      char                **text,
+                      size_t               *length,
+                      vl2_error            *err)
+{
+  char name[16];
+
+  g_snprintf (name, sizeof name, "<%d>", (int) ids[0]);
+  *text = vlk_alloc (strlen (name) + 1, 1);
+  strcpy (*text, name);
+  return VL2_OK;
 }
 
 struct vl2_tile_rule

@@ -116,7 +116,7 @@ make_answer (gint64      id,
   box->label_index = 0;
   box->picture = g_strdup (picture);
   box->status = SL_BOX_CLAMPED;
-  box->reason = g_strdup ("swapped corners");
+  box->reason = SL_BOX_REASON_SWAPPED;
   box->confidence = 0.5;
   box->start = 20;
   box->end = 40;
@@ -165,7 +165,7 @@ assert_same_boxes (GPtrArray *a,
       g_assert_cmpint (x->label_index, ==, y->label_index);
       g_assert_cmpmem (x->coords, sizeof x->coords, y->coords, sizeof y->coords);
       g_assert_cmpint (x->status, ==, y->status);
-      g_assert_cmpstr (x->reason, ==, y->reason);
+      g_assert_cmpint (x->reason, ==, y->reason);
       g_assert_cmpfloat (x->confidence, ==, y->confidence);
       g_assert_cmpstr (x->picture, ==, y->picture);
       g_assert_cmpuint (x->start, ==, y->start);

@@ -81,7 +81,7 @@ test_damaged_boxes (void)
 
   g_assert_cmpuint (n_boxes, ==, 3);
   g_assert_cmpint (boxes[0].status, ==, SL_BOX_REJECTED);
-  g_assert_cmpstr (boxes[0].reason, !=, "");
+  g_assert_cmpstr (sl_box_reason_get_english (boxes[0].reason), !=, "");
   g_assert_false (sl_box_get_pixels (&boxes[0], 100, 100, px));
   g_assert_cmpint (boxes[1].status, ==, SL_BOX_CLAMPED);
   g_assert_true (sl_box_get_pixels (&boxes[1], 100, 100, px));
