@@ -92,6 +92,10 @@ make_answer (gint64      id,
   SlMessageRecord *record = app_test_make_message (id, 1, 10, SL_ROLE_ASSISTANT, "<|ref|>红色的圆形<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>");
   SlGeneration *g = sl_generation_new ();
   SlTokenMark marks[] = { { 7, -0.25f, 3 }, { -1, NAN, 90 } };
+  const SlCoordinate coordinates[] = {
+    { .token = 0, .index = 0, .whole = TRUE, .mass = 0.75f, .expected = 12.5f, .deviation = 3, .digits = { [1] = 0.5f, [9] = 0.5f } },
+    { .token = 1, .index = 3, .mass = 1, .digits = { 1 } },
+  };
   SlBoxRecord *box = sl_box_record_new ();
   SlBoxRecord *edited;
 
@@ -107,6 +111,10 @@ make_answer (gint64      id,
   g->stop = SL_STOP_REPETITION;
   g->error = g_strdup ("it said");
   g_array_append_vals (g->tokens, marks, 2);
+  sl_generation_add_alternative (g, 0, 7, -0.25f, "红");
+  sl_generation_add_alternative (g, 0, 4711, -1.5f, "");
+  sl_generation_add_alternative (g, 1, G_MAXINT32, -9, "<|ref|>");
+  g_array_append_vals (g->coordinates, coordinates, 2);
   record->generation = g;
   record->mode = SL_MODE_FIND;
   record->status = SL_MESSAGE_STOPPED;
@@ -147,6 +155,27 @@ assert_same_generation (const SlGeneration *a,
   g_assert_cmpint (a->stop, ==, b->stop);
   g_assert_cmpuint (a->tokens->len, ==, b->tokens->len);
   g_assert_cmpmem (a->tokens->data, a->tokens->len * sizeof (SlTokenMark), b->tokens->data, b->tokens->len * sizeof (SlTokenMark));
+  g_assert_cmpuint (a->alternatives->len, ==, b->alternatives->len);
+  for (guint i = 0; i < a->alternatives->len; i++)
+    {
+      const SlAlternative *x = &g_array_index (a->alternatives, SlAlternative, i);
+      const SlAlternative *y = &g_array_index (b->alternatives, SlAlternative, i);
+
+      g_assert_cmpuint (x->token, ==, y->token);
+      g_assert_cmpint (x->id, ==, y->id);
+      g_assert_cmpfloat (x->logprob, ==, y->logprob);
+      g_assert_cmpstr (x->text, ==, y->text);
+    }
+  g_assert_cmpuint (a->coordinates->len, ==, b->coordinates->len);
+  for (guint i = 0; i < a->coordinates->len; i++)
+    {
+      const SlCoordinate *x = &g_array_index (a->coordinates, SlCoordinate, i);
+      const SlCoordinate *y = &g_array_index (b->coordinates, SlCoordinate, i);
+
+      g_assert_true (x->token == y->token && x->index == y->index && x->whole == y->whole && x->mass == y->mass);
+      g_assert_true (x->expected == y->expected && x->deviation == y->deviation);
+      g_assert_cmpmem (x->digits, sizeof x->digits, y->digits, sizeof y->digits);
+    }
 }
 
 static void
@@ -503,35 +532,38 @@ test_migrate (void)
   char *dir = app_test_make_dir ();
   g_autofree char *path = g_build_filename (dir, "history.db", NULL);
   g_autofree char *backups = g_build_filename (dir, "backups", NULL);
-  const char *good[] = { sl_schema_migrations[0], "ALTER TABLE conversation ADD COLUMN colour TEXT" };
-  const char *bad[] = { good[0], good[1], "CREATE TABLE half (a); SELECT nothing FROM nowhere" };
+  const char *steps[SL_DATABASE_VERSION + 2];
   g_autoptr (GError) error = NULL;
   g_autoptr (GDir) handle = NULL;
   g_autofree char *backup = NULL;
+  g_autofree char *prefix = g_strdup_printf ("history-v%03d-", SL_DATABASE_VERSION);
   SlDatabase *database = open_database (dir);
   sqlite3 *db = NULL;
 
+  memcpy (steps, sl_schema_migrations, SL_DATABASE_VERSION * sizeof steps[0]);
+  steps[SL_DATABASE_VERSION] = "ALTER TABLE conversation ADD COLUMN colour TEXT";
+  steps[SL_DATABASE_VERSION + 1] = "CREATE TABLE half (a); SELECT nothing FROM nowhere";
   put_conversation (database, 1, "before the change");
   sl_database_close (database);
 
   g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
-  g_assert_true (sl_schema_migrate (db, path, good, 2, &error));
+  g_assert_true (sl_schema_migrate (db, path, steps, SL_DATABASE_VERSION + 1, &error));
   g_assert_no_error (error);
   g_assert_cmpint (sqlite3_exec (db, "UPDATE conversation SET colour = 'red'", NULL, NULL, NULL), ==, SQLITE_OK);
 
   /* A step that fails leaves the version before it. */
-  g_assert_false (sl_schema_migrate (db, path, bad, 3, &error));
+  g_assert_false (sl_schema_migrate (db, path, steps, SL_DATABASE_VERSION + 2, &error));
   g_assert_error (error, SL_STORE_ERROR, SL_STORE_ERROR_IO);
   g_clear_error (&error);
-  g_assert_true (sl_schema_check_version (db, path, 2, &error));
+  g_assert_true (sl_schema_check_version (db, path, SL_DATABASE_VERSION + 1, &error));
   g_assert_cmpint (sqlite3_exec (db, "SELECT * FROM half", NULL, NULL, NULL), !=, SQLITE_OK);
   sqlite3_close (db);
 
-  /* The first backup is the whole history of version 1. */
+  /* The backup is the whole history as it was. */
   handle = g_dir_open (backups, 0, NULL);
   g_assert_nonnull (handle);
   for (const char *name; (name = g_dir_read_name (handle)) != NULL;)
-    if (g_str_has_prefix (name, "history-v001-"))
+    if (g_str_has_prefix (name, prefix))
       backup = g_build_filename (backups, name, NULL);
   g_assert_nonnull (backup);
   g_assert_cmpint (g_rename (backup, path), ==, 0);
@@ -539,6 +571,72 @@ test_migrate (void)
   g_assert_cmpuint (count_hits (database, "change"), ==, 1);
   sl_database_close (database);
   app_test_remove_dir (dir);
+}
+
+/* An answer that version 1 stored has no alternatives, and its boxes' words for what is wrong are understood. */
+static void
+test_version_1 (void)
+{
+  static const char rows[] =
+    "INSERT INTO conversation(id, created, updated, title) VALUES (1, 5, 5, 'old');"
+    "INSERT INTO message(id, conversation, ordinal, role, mode, raw, status, created) VALUES (10, 1, 0, 2, 0, 0, 0, 6);"
+    "INSERT INTO message_part(message, position, kind, text) VALUES (10, 0, 0, 'an answer');"
+    "INSERT INTO generation VALUES (10, 'm', '/m', 'f32', 'cpu', '', 0, 1, 0, 1, 7, 0, 1, 1, 0, 1, 2, 9, 0, 0, 0, 0, 0, 0, 1, NULL,"
+    " x'070000000000803f03000000');"
+    "INSERT INTO box(id, message, ordinal, kind, label, label_index, x1, y1, x2, y2, status, reason, confidence, text_start, text_end)"
+    " VALUES (20, 10, 0, 0, 'a', 0, 1, 2, 3, 4, 'clamped', 'the corners were swapped', 0.5, 0, 3),"
+    " (21, 10, 1, 0, 'b', 0, 1, 2, 3, 4, 'clamped', 'for a reason of the future', 0.5, 0, 3);"
+    "PRAGMA application_id = 0x534c6974; PRAGMA user_version = 1;";
+  char *dir = app_test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "history.db", NULL);
+  g_autoptr (SlConversationRecord) loaded = NULL;
+  g_autoptr (GError) error = NULL;
+  SlDatabase *database;
+  const SlMessageRecord *message;
+  sqlite3 *db = NULL;
+
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db, sl_schema_migrations[0], NULL, NULL, NULL), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db, rows, NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_close (db);
+  database = open_database (dir);
+  loaded = sl_database_load (database, 1, &error);
+  g_assert_no_error (error);
+  message = g_ptr_array_index (loaded->messages, 0);
+  g_assert_cmpuint (message->generation->tokens->len, ==, 1);
+  g_assert_cmpuint (message->generation->alternatives->len, ==, 0);
+  g_assert_cmpuint (message->generation->coordinates->len, ==, 0);
+  g_assert_cmpint (((SlBoxRecord *) g_ptr_array_index (message->boxes, 0))->reason, ==, SL_BOX_REASON_SWAPPED);
+  g_assert_cmpint (((SlBoxRecord *) g_ptr_array_index (message->boxes, 1))->reason, ==, SL_BOX_REASON_NONE);
+  sl_database_close (database);
+  app_test_remove_dir (dir);
+}
+
+/* Bytes that end anywhere, or claim a text that is not there, are read as far as they go. */
+static void
+test_damaged_blobs (void)
+{
+  g_autoptr (SlMessageRecord) answer = make_answer (11, NULL);
+  g_autoptr (GByteArray) alternatives = sl_generation_pack_alternatives (answer->generation);
+  g_autoptr (GByteArray) coordinates = sl_generation_pack_coordinates (answer->generation);
+
+  for (guint length = 0; length <= alternatives->len; length++)
+    {
+      g_autoptr (SlGeneration) g = sl_generation_new ();
+      g_autofree guint8 *exact = g_memdup2 (alternatives->data, length);
+
+      sl_generation_unpack_alternatives (g, exact, length);
+      g_assert_cmpuint (g->alternatives->len, <=, 3);
+      g_assert_cmpint (g->alternatives->len == 3, ==, length == alternatives->len);
+    }
+  for (guint length = 0; length <= coordinates->len; length++)
+    {
+      g_autoptr (SlGeneration) g = sl_generation_new ();
+      g_autofree guint8 *exact = g_memdup2 (coordinates->data, length);
+
+      sl_generation_unpack_coordinates (g, exact, length);
+      g_assert_cmpuint (g->coordinates->len, ==, length / (coordinates->len / 2));
+    }
 }
 
 static void
@@ -773,6 +871,8 @@ main (int    argc,
   g_test_add_func ("/database/check", test_check);
   g_test_add_func ("/database/newer-schema", test_newer_schema);
   g_test_add_func ("/database/migrate", test_migrate);
+  g_test_add_func ("/database/version-1", test_version_1);
+  g_test_add_func ("/database/damaged-blobs", test_damaged_blobs);
   g_test_add_func ("/database/not-a-history", test_not_a_history);
   g_test_add_func ("/database/damaged", test_damaged);
   g_test_add_func ("/database/locked", test_locked);

@@ -162,7 +162,8 @@ static void test_spread(const vl2_engine *e) {
         for (int r = 0; r < map.rows; r++)
             for (int c = 0; c < map.cols; c++) {
                 double x = width / (double) map.cols, y = height / (double) map.rows, v = map.cells[r * map.cols + c];
-                bool touches = seen && c * x < rect[2] + 1e-3 && (c + 1) * x > rect[0] - 1e-3 && r * y < rect[3] + 1e-3 && (r + 1) * y > rect[1] - 1e-3;
+                bool touches = seen && c * x < rect[2] + 1e-3 && (c + 1) * x > rect[0] - 1e-3 && r * y < rect[3] + 1e-3 &&
+                               (r + 1) * y > rect[1] - 1e-3;
                 sum += v;
                 stray += touches ? 0 : v;
             }
