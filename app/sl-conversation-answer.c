@@ -90,9 +90,11 @@ build_prompt (SlConversation   *self,
               const SlSettings *settings)
 {
   SlPrompt *prompt = sl_prompt_new (settings);
+  g_autofree char *session = sl_conversation_dup_session_name (self->id);
   g_autoptr (GPtrArray) path = g_ptr_array_new ();
   SlRole last = SL_ROLE_ASSISTANT;
 
+  sl_prompt_set_session (prompt, session);
   if (self->system_text[0] != '\0')
     {
       last = start_message (prompt, SL_ROLE_SYSTEM, last);

@@ -56,6 +56,9 @@ void sl_conversation_show (SlConversation *self, SlMessage *leaf);
 /* Its row, and its title from the words where it has none. */
 void sl_conversation_ensure_stored (SlConversation *self, GPtrArray *parts);
 
+/* What the engine keeps of it goes by this name. Owned by the caller. */
+char *sl_conversation_dup_session_name (gint64 id);
+
 /* sl-conversation-answer.c */
 /* Ends the answer now, wherever it is; what has arrived is kept. */
 void sl_conversation_abandon_answer (SlConversation *self);

@@ -379,6 +379,12 @@ sl_conversation_ensure_stored (SlConversation *self,
 
 /* ------------------------------------------------------------------------------------------------ public */
 
+char *
+sl_conversation_dup_session_name (gint64 id)
+{
+  return g_strdup_printf ("%" G_GINT64_FORMAT, id);
+}
+
 gint64
 sl_conversation_get_id (SlConversation *self)
 {
@@ -559,6 +565,7 @@ sl_conversation_delete (SlConversation *self,
 {
   GPtrArray *siblings;
   SlMessage *leaf;
+  g_autofree char *session = NULL;
   guint position = 0;
 
   g_return_if_fail (SL_IS_CONVERSATION (self));
@@ -580,6 +587,8 @@ sl_conversation_delete (SlConversation *self,
   g_ptr_array_remove_index (siblings, position);
   leaf = leaf_without (self, sl_message_get_parent (message), siblings, position);
   sl_store_delete_message (self->store, sl_message_get_id (message));
+  session = sl_conversation_dup_session_name (self->id);
+  sl_engine_forget_session (self->engine, session);
   sl_store_set_leaf (self->store, self->id, leaf != NULL ? sl_message_get_id (leaf) : 0);
   sl_conversation_show (self, leaf);
 }

@@ -6,6 +6,7 @@
 
 #include <gio/gio.h>
 #include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
 
 #include "app/sl-job-private.h"
 
@@ -20,6 +21,7 @@ struct _SlEngine
   char *model_dir;
   GMainContext *context;
   GPtrArray *jobs; /* unfinished */
+  char *session_dir;
   GSource *timer;
 
   GMutex lock; /* guards the next, which the inference thread sets */
@@ -213,6 +215,7 @@ sl_engine_finalize (GObject *object)
   g_main_context_unref (self->context);
   g_mutex_clear (&self->lock);
   g_free (self->model_dir);
+  g_free (self->session_dir);
   G_OBJECT_CLASS (sl_engine_parent_class)->finalize (object);
 }
 
@@ -440,6 +443,71 @@ SlInference *
 sl_engine_get_inference (SlEngine *self)
 {
   return self->inference;
+}
+
+void
+sl_engine_set_session_dir (SlEngine   *self,
+                           const char *dir)
+{
+  g_return_if_fail (SL_IS_ENGINE (self));
+
+  g_free (self->session_dir);
+  self->session_dir = g_strdup (dir);
+  if (self->inference != NULL)
+    sl_session_keeper_set_dir (sl_inference_get_keeper (self->inference), dir);
+}
+
+static void
+remove_in_thread (GTask        *task,
+                  gpointer      source,
+                  gpointer      path,
+                  GCancellable *cancellable)
+{
+  g_unlink (path);
+  g_task_return_boolean (task, TRUE);
+}
+
+void
+sl_engine_forget_session (SlEngine   *self,
+                          const char *name)
+{
+  g_autoptr (GTask) task = NULL;
+  char *path;
+
+  g_return_if_fail (SL_IS_ENGINE (self));
+
+  path = self->inference != NULL ? sl_session_keeper_forget (sl_inference_get_keeper (self->inference), name) : NULL;
+  if (path == NULL)
+    return;
+  task = g_task_new (NULL, NULL, NULL, NULL);
+  g_task_set_task_data (task, path, g_free);
+  g_task_run_in_thread (task, remove_in_thread);
+}
+
+static void
+sweep_in_thread (GTask        *task,
+                 gpointer      source,
+                 gpointer      data,
+                 GCancellable *cancellable)
+{
+  sl_session_keeper_sweep (g_object_get_data (G_OBJECT (task), "dir"), data);
+  g_task_return_boolean (task, TRUE);
+}
+
+void
+sl_engine_sweep_sessions (SlEngine   *self,
+                          GHashTable *names)
+{
+  g_autoptr (GTask) task = NULL;
+
+  g_return_if_fail (SL_IS_ENGINE (self));
+
+  if (self->session_dir == NULL)
+    return;
+  task = g_task_new (NULL, NULL, NULL, NULL);
+  g_object_set_data_full (G_OBJECT (task), "dir", g_strdup (self->session_dir), g_free);
+  g_task_set_task_data (task, g_hash_table_ref (names), (GDestroyNotify) g_hash_table_unref);
+  g_task_run_in_thread (task, sweep_in_thread);
 }
 
 void

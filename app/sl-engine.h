@@ -86,7 +86,15 @@ void sl_engine_plan_async (SlEngine *self, SlPrompt *prompt, GCancellable *cance
                            gpointer user_data);
 SlPlan *sl_engine_plan_finish (SlEngine *self, GAsyncResult *result, GError **error);
 
-/* Stops everything and joins the inference thread: at most a ViT layer, prefill chunk or token away. Jobs can still be drained
+/* Where the model keeps what it read of conversations that have a name (sl_prompt_set_session()), so that it need not read
+ * them again in the next run. NULL, the default: nowhere. Files are for the owner alone, at most 1 GiB in all. */
+void sl_engine_set_session_dir (SlEngine *self, const char *dir);
+/* The conversation is deleted or something was taken out of it: nothing of it is kept, until it is asked in again. */
+void sl_engine_forget_session (SlEngine *self, const char *name);
+/* Removes what was kept of other conversations than these: a set of names, referenced. Returns at once. */
+void sl_engine_sweep_sessions (SlEngine *self, GHashTable *names);
+
+/* Stops everything, saves what was read, and joins the inference thread: at most a ViT layer, 64 tokens of reading or a token away. Jobs can still be drained
  * afterwards. Called by the last unref too. */
 void sl_engine_shutdown (SlEngine *self);
 

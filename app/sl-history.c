@@ -357,6 +357,17 @@ on_conversation_changed (SlStore   *store,
   sl_store_summary_async (store, id, self->cancellable, on_summary, call);
 }
 
+/* What was deleted since, here or by a crash in between, leaves nothing behind in the model's files. */
+static void
+sweep_sessions (SlHistory *self)
+{
+  g_autoptr (GHashTable) names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  for (guint i = 0; i < self->rows->len; i++)
+    g_hash_table_add (names, sl_conversation_dup_session_name (sl_summary_get_id (g_ptr_array_index (self->rows, i))));
+  sl_engine_sweep_sessions (self->engine, names);
+}
+
 static void
 on_listed (GObject      *source,
            GAsyncResult *result,
@@ -371,6 +382,8 @@ on_listed (GObject      *source,
     g_ptr_array_add (self->rows, new_summary (g_ptr_array_index (list, i)));
   g_list_model_items_changed (G_LIST_MODEL (self), before, 0, self->rows->len - before);
   self->loaded = TRUE;
+  if (list != NULL)
+    sweep_sessions (self);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOADED]);
 }
 
@@ -505,6 +518,12 @@ sl_history_new (SlStore  *store,
   self = g_object_new (SL_TYPE_HISTORY, NULL);
   self->store = g_object_ref (store);
   self->engine = g_object_ref (engine);
+  if (!sl_store_get_temporary (store))
+    {
+      g_autofree char *sessions = g_build_filename (sl_store_get_dir (store), "sessions", NULL);
+
+      sl_engine_set_session_dir (engine, sessions);
+    }
   g_signal_connect_object (store, "conversation-changed", G_CALLBACK (on_conversation_changed), self, 0);
   sl_store_list_async (store, self->cancellable, on_listed, g_object_ref (self));
   return self;
@@ -642,6 +661,7 @@ sl_history_delete (SlHistory *self,
                    gint64     id)
 {
   SlConversation *conversation;
+  g_autofree char *name = NULL;
 
   g_return_if_fail (SL_IS_HISTORY (self));
 
@@ -651,6 +671,8 @@ sl_history_delete (SlHistory *self,
   g_hash_table_replace (self->deleted, box_id (id), box_id (g_get_monotonic_time ()));
   remove_row (self, id);
   sl_store_delete_conversation (self->store, id);
+  name = sl_conversation_dup_session_name (id);
+  sl_engine_forget_session (self->engine, name);
   if (self->purge_source == 0)
     self->purge_source = g_timeout_add_seconds (SL_UNDO_SECONDS + 1, on_purge, self);
 }

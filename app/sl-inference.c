@@ -15,6 +15,7 @@
 #include "app/sl-prompt-private.h"
 
 #define RING_BYTES (64 * 1024)
+#define QUIET_US (5 * G_USEC_PER_SEC) /* without work, before what was read is saved */
 
 typedef enum { REQUEST_NONE, REQUEST_LOAD, REQUEST_UNLOAD, REQUEST_QUIT } Request;
 
@@ -40,6 +41,9 @@ struct _SlInference
   SlModelInfo *info;
   GQueue queue; /* of SlTicket */
   SlTicket *running;
+
+  SlSessionKeeper *keeper;
+  vl2_cancel save_cancel; /* there is something else to do */
 
   GRWLock model_lock;
   vl2_engine *engine;
@@ -238,6 +242,7 @@ post_request (SlInference *self,
 {
   self->request = request;
   self->serial++;
+  atomic_store (&self->save_cancel, true);
   cancel_running (self);
   g_cond_signal (&self->wake);
 }
@@ -248,6 +253,9 @@ post_request (SlInference *self,
 static void
 close_model (SlInference *self)
 {
+  if (self->session != NULL)
+    sl_session_keeper_save (self->keeper, self->session, NULL);
+  sl_session_keeper_reset (self->keeper);
   g_rw_lock_writer_lock (&self->model_lock);
   g_clear_pointer (&self->session, vl2_session_close);
   g_clear_pointer (&self->engine, vl2_engine_close);
@@ -644,7 +652,10 @@ answer (SlInference *self,
       return VL2_ERR_INPUT;
     }
   describe_job (self, ticket);
+  sl_session_keeper_begin (self->keeper, self->session, sl_prompt_get_session (ticket->prompt), &ticket->cancel);
   status = read_prompt (self, ticket, view, err);
+  if (status == VL2_OK)
+    sl_session_keeper_end (self->keeper, sl_prompt_get_session (ticket->prompt));
   return status == VL2_OK ? write_answer (self, ticket, err) : status;
 }
 
@@ -673,7 +684,10 @@ run_job (SlInference *self)
   else
     sl_ticket_finish (ticket, SL_JOB_FAILED, err.text);
   if (status == VL2_ERR_DEVICE)
-    close_model (self);
+    {
+      sl_session_keeper_reset (self->keeper);
+      close_model (self);
+    }
 
   g_mutex_lock (&self->lock);
   self->running = NULL;
@@ -714,6 +728,23 @@ serve (SlInference *self)
   return TRUE;
 }
 
+/* Called and left with the lock held, when there is nothing to do: what was read is saved after a while of quiet. */
+static void
+rest (SlInference *self)
+{
+  gboolean due = self->state == SL_ENGINE_READY && sl_session_keeper_is_due (self->keeper);
+
+  if (!due)
+    g_cond_wait (&self->wake, &self->lock);
+  else if (!g_cond_wait_until (&self->wake, &self->lock, g_get_monotonic_time () + QUIET_US))
+    {
+      atomic_store (&self->save_cancel, false);
+      g_mutex_unlock (&self->lock);
+      sl_session_keeper_save (self->keeper, self->session, &self->save_cancel);
+      g_mutex_lock (&self->lock);
+    }
+}
+
 static gpointer
 inference_main (gpointer data)
 {
@@ -722,7 +753,7 @@ inference_main (gpointer data)
   g_mutex_lock (&self->lock);
   while (self->request != REQUEST_QUIT)
     if (!serve (self) && self->request == REQUEST_NONE)
-      g_cond_wait (&self->wake, &self->lock);
+      rest (self);
   empty_queue (self, SL_JOB_STOPPED, NULL);
   set_state (self, SL_ENGINE_UNLOADED, NULL);
   g_mutex_unlock (&self->lock);
@@ -744,6 +775,8 @@ sl_inference_new (void     (*changed) (gpointer user_data),
   g_rw_lock_init (&self->model_lock);
   g_queue_init (&self->queue);
   atomic_init (&self->load_cancel, false);
+  atomic_init (&self->save_cancel, false);
+  self->keeper = sl_session_keeper_new ();
   self->thread = g_thread_new ("sightline-model", inference_main, self);
   return self;
 }
@@ -773,6 +806,7 @@ sl_inference_unref (SlInference *self)
   g_free (self->device);
   g_free (self->error_text);
   sl_model_info_free (self->info);
+  sl_session_keeper_free (self->keeper);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->wake);
   g_rw_lock_clear (&self->model_lock);
@@ -834,6 +868,7 @@ sl_inference_submit (SlInference *self,
   if (self->state == SL_ENGINE_READY || self->state == SL_ENGINE_LOADING)
     {
       g_queue_push_tail (&self->queue, sl_ticket_ref (ticket));
+      atomic_store (&self->save_cancel, true);
       renumber (self);
       g_cond_signal (&self->wake);
     }
@@ -880,6 +915,12 @@ sl_inference_reading_clear (SlInferenceReading *self)
 {
   g_clear_pointer (&self->error_text, g_free);
   g_clear_pointer (&self->info, sl_model_info_free);
+}
+
+SlSessionKeeper *
+sl_inference_get_keeper (SlInference *self)
+{
+  return self->keeper;
 }
 
 const vl2_engine *

@@ -9,6 +9,7 @@
 #include <gio/gio.h>
 
 #include "app/sl-engine.h"
+#include "app/sl-session-keeper.h"
 #include "app/sl-token-ring.h"
 #include "engine/vl2.h"
 
@@ -64,6 +65,9 @@ void sl_inference_submit (SlInference *self, SlTicket *ticket);
 void sl_inference_stop (SlInference *self, SlTicket *ticket);
 void sl_inference_read (SlInference *self, SlInferenceReading *reading);
 void sl_inference_reading_clear (SlInferenceReading *self);
+
+/* What is kept between runs; lives as long as the struct. */
+SlSessionKeeper *sl_inference_get_keeper (SlInference *self);
 
 /* The loaded engine for pure calls of another thread; NULL if there is none or it is being opened or closed: never waits.
  * Keeps it from being closed: release soon. */

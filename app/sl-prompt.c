@@ -32,6 +32,7 @@ struct _SlPrompt
   GArray *messages; /* of Message */
   guint n_pictures;
   GArray *replay; /* of gint32, NULL: the answer is to be made */
+  char *session;
 };
 
 struct _SlPromptView
@@ -99,6 +100,7 @@ sl_prompt_unref (SlPrompt *self)
     return;
   g_array_unref (self->messages);
   g_clear_pointer (&self->replay, g_array_unref);
+  g_free (self->session);
   g_free (self);
 }
 
@@ -164,6 +166,20 @@ sl_prompt_add_picture_file (SlPrompt   *self,
                             SlDetail    detail)
 {
   add_part (self, (Part) { .path = g_strdup (path), .detail = detail });
+}
+
+void
+sl_prompt_set_session (SlPrompt   *self,
+                       const char *name)
+{
+  g_free (self->session);
+  self->session = g_strdup (name);
+}
+
+const char *
+sl_prompt_get_session (const SlPrompt *self)
+{
+  return self->session;
 }
 
 guint

@@ -46,6 +46,10 @@ void sl_prompt_set_replay (SlPrompt *self, const gint32 *ids, gsize n_ids);
 /* NULL unless set. */
 const gint32 *sl_prompt_get_replay (const SlPrompt *self, gsize *n_ids);
 
+/* The conversation's name for what the model keeps of it between runs (sl-session-keeper.h); NULL, the default: nothing. */
+void sl_prompt_set_session (SlPrompt *self, const char *name);
+const char *sl_prompt_get_session (const SlPrompt *self);
+
 guint sl_prompt_get_n_messages (const SlPrompt *self);
 guint sl_prompt_get_n_pictures (const SlPrompt *self);
 const SlSettings *sl_prompt_get_settings (const SlPrompt *self);

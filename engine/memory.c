@@ -141,7 +141,8 @@ static uint64_t least(uint64_t a, uint64_t b) {
  * worker. kernels/cpu.h: enum vlk_slot; a slot grows to the largest op that used it, and by a quarter more. */
 static uint64_t backend_floats(const struct vl2_config *c, const struct vl2_memory_use *use) {
     const uint64_t pass = 1024, moe_pass = 512, panel = 8 * 32 * (512 + 32), heads = (uint64_t) c->lm.heads;
-    uint64_t n = least((uint64_t) use->chunk, (uint64_t) use->tokens), m = least(n, pass), e = least(n, moe_pass), k = (uint64_t) c->lm.experts_per_token;
+    uint64_t n = least((uint64_t) use->chunk, (uint64_t) use->tokens), k = (uint64_t) c->lm.experts_per_token;
+    uint64_t m = least(n, pass), e = least(n, moe_pass);
     uint64_t hidden = (uint64_t) c->lm.hidden, inter = (uint64_t) c->lm.moe_inter, shared = (uint64_t) c->lm.shared_inter;
     uint64_t v = c->lm.mla ? (uint64_t) c->lm.v : (uint64_t) c->lm.head_dim, wide = most(hidden, heads * v);
     uint64_t inner = most(m * (uint64_t) c->lm.dense_inter, c->lm.experts ? e * (k * inter + shared) : 0);

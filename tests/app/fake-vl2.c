@@ -17,7 +17,7 @@ static struct
 {
   GMutex lock;
   GCond changed;
-  char *answer, *load_failure, *sync_failure, *prompt;
+  char *answer, *load_failure, *sync_failure, *prompt, *restored;
   size_t longest;
   gsize piece;
   gboolean load_closed;
@@ -57,6 +57,7 @@ fake_reset (void)
   g_clear_pointer (&fake.load_failure, g_free);
   g_clear_pointer (&fake.sync_failure, g_free);
   g_clear_pointer (&fake.prompt, g_free);
+  g_clear_pointer (&fake.restored, g_free);
   fake.piece = 1;
   fake.longest = 0;
   fake.load_closed = FALSE;
@@ -146,6 +147,17 @@ fake_dup_prompt (void)
   prompt = g_strdup (fake.prompt);
   g_mutex_unlock (&fake.lock);
   return prompt;
+}
+
+char *
+fake_dup_restored (void)
+{
+  char *restored;
+
+  g_mutex_lock (&fake.lock);
+  restored = g_strdup (fake.restored);
+  g_mutex_unlock (&fake.lock);
+  return restored;
 }
 
 guint
@@ -476,6 +488,34 @@ vl2_session_generate (vl2_session                       *session,
         out->stop = VL2_STOP_MAX_TOKENS;
     }
   return VL2_OK;
+}
+
+/* A session in a file is the prompt of its last sync. */
+vl2_status
+vl2_session_save (vl2_session      *session,
+                  const char       *path,
+                  uint64_t          max_bytes,
+                  const vl2_cancel *cancel,
+                  vl2_error        *err)
+{
+  g_autofree char *prompt = fake_dup_prompt ();
+
+  if (cancel != NULL && atomic_load (cancel))
+    return fail (err, VL2_CANCELLED, "cancelled");
+  return g_file_set_contents (path, prompt, -1, NULL) ? VL2_OK : fail (err, VL2_ERR_IO, "no place");
+}
+
+vl2_status
+vl2_session_restore (vl2_session *session,
+                     const char  *path,
+                     vl2_error   *err)
+{
+  g_autofree char *text = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return fail (err, VL2_ERR_IO, "no file");
+  set (&fake.restored, text);
+  return g_str_has_prefix (text, "user:") ? VL2_OK : fail (err, VL2_ERR_INPUT, "no snapshot");
 }
 
 size_t

@@ -32,4 +32,6 @@ guint fake_get_generated (void);
 void fake_wait_generated (guint n);
 /* The conversation of the last sync: "system:…|user:…[5x3]…|assistant:…"; low detail as [5x3 low]. (transfer full) */
 char *fake_dup_prompt (void);
+/* What the last snapshot that was read held: the conversation of the sync before it was written. (transfer full) */
+char *fake_dup_restored (void);
 guint fake_get_open_engines (void);

@@ -4,9 +4,13 @@
  * that really stops, errors as sentences.
  */
 #include <string.h>
+#include <utime.h>
+
+#include <glib/gstdio.h>
 
 #include "app-test.h"
 #include "app/sl-engine.h"
+#include "app/sl-session-keeper.h"
 #include "fake-vl2.h"
 
 static gboolean
@@ -403,6 +407,121 @@ test_overflow (void)
   g_assert_cmpstr (low, ==, "user:[8x4 low]one|user:two");
 }
 
+static void
+ask_in (SlEngine   *engine,
+        const char *name,
+        const char *text)
+{
+  SlSettings settings = sl_settings_for_mode (SL_MODE_CHAT);
+  g_autoptr (SlPrompt) prompt = sl_prompt_new (&settings);
+  g_autoptr (SlJob) job = NULL;
+
+  sl_prompt_set_session (prompt, name);
+  sl_prompt_add_message (prompt, SL_ROLE_USER);
+  sl_prompt_add_text (prompt, text, -1, SL_MARKUP_NONE);
+  job = sl_engine_submit (engine, prompt);
+  app_test_wait (is_finished, job);
+  g_assert_cmpint (sl_job_get_state (job), ==, SL_JOB_DONE);
+}
+
+static gboolean
+is_gone (gpointer path)
+{
+  return !g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+static SlEngine *
+make_keeping_engine (const char *dir)
+{
+  SlEngine *engine = make_engine ();
+
+  sl_engine_set_session_dir (engine, dir);
+  return engine;
+}
+
+/* What was read is written when another conversation is asked in and when the engine ends, and read when its own comes back. */
+static void
+test_sessions (void)
+{
+  g_autofree char *folder = g_dir_make_tmp ("sightline-test-XXXXXX", NULL);
+  g_autofree char *dir = g_build_filename (folder, "sessions", NULL);
+  g_autofree char *one = g_build_filename (dir, "1.session", NULL), *two = g_build_filename (dir, "2.session", NULL);
+  g_autofree char *part = g_build_filename (dir, "9.session.part", NULL);
+  g_autofree char *restored = NULL, *written = NULL, *none = NULL;
+  g_autoptr (GHashTable) names = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (SlEngine) first = NULL, second = NULL, third = NULL, fourth = NULL;
+
+  fake_reset ();
+  fake_set_answer ("ok", 1);
+  first = make_keeping_engine (dir);
+  ask_in (first, "1", "in one");
+  g_assert_false (g_file_test (one, G_FILE_TEST_EXISTS));
+  ask_in (first, "2", "in two");
+  g_assert_true (g_file_get_contents (one, &written, NULL, NULL));
+  g_assert_cmpstr (written, ==, "user:in one");
+  ask_in (first, NULL, "in none");
+  ask_in (first, "../3", "outside");
+  sl_engine_shutdown (first);
+  g_assert_true (g_file_test (two, G_FILE_TEST_EXISTS));
+  g_assert_false (g_file_test (folder, G_FILE_TEST_IS_REGULAR));
+
+  second = make_keeping_engine (dir);
+  none = fake_dup_restored ();
+  g_assert_null (none);
+  ask_in (second, "1", "again");
+  restored = fake_dup_restored ();
+  g_assert_cmpstr (restored, ==, "user:in one");
+  sl_engine_forget_session (second, "1");
+  app_test_wait (is_gone, one);
+  sl_engine_shutdown (second);
+  g_assert_false (g_file_test (one, G_FILE_TEST_EXISTS));
+
+  third = make_keeping_engine (dir);
+  g_assert_true (g_file_set_contents (one, "nonsense", -1, NULL));
+  ask_in (third, "1", "a damaged file");
+  g_assert_false (g_file_test (one, G_FILE_TEST_EXISTS));
+  sl_engine_shutdown (third);
+  g_assert_true (g_file_test (one, G_FILE_TEST_EXISTS));
+
+  fourth = make_keeping_engine (dir);
+  g_assert_true (g_file_set_contents (part, "half", -1, NULL));
+  g_hash_table_add (names, (gpointer) "1");
+  sl_engine_sweep_sessions (fourth, names);
+  app_test_wait (is_gone, two);
+  app_test_wait (is_gone, part);
+  g_assert_true (g_file_test (one, G_FILE_TEST_EXISTS));
+  sl_engine_shutdown (fourth);
+  g_unlink (one);
+  g_rmdir (dir);
+  g_rmdir (folder);
+}
+
+static void
+test_session_limit (void)
+{
+  g_autofree char *dir = g_dir_make_tmp ("sightline-test-XXXXXX", NULL);
+
+  for (int i = 0; i < 5; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%d.session", i);
+      g_autofree char *path = g_build_filename (dir, name, NULL);
+      struct utimbuf times = { 1000 + i * 7 % 5, 1000 + i * 7 % 5 }; /* the oldest first: 0, 3, 1, 4, 2 */
+
+      g_assert_true (g_file_set_contents (path, "ten bytes!", 10, NULL));
+      g_assert_cmpint (g_utime (path, &times), ==, 0);
+    }
+  sl_session_keeper_trim (dir, 25);
+  for (int i = 0; i < 5; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%d.session", i);
+      g_autofree char *path = g_build_filename (dir, name, NULL);
+
+      g_assert_cmpint (g_file_test (path, G_FILE_TEST_EXISTS), ==, i == 2 || i == 4);
+      g_unlink (path);
+    }
+  g_rmdir (dir);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -418,5 +537,7 @@ main (int    argc,
   g_test_add_func ("/engine/plan", test_plan);
   g_test_add_func ("/engine/plan-shutdown", test_plan_shutdown);
   g_test_add_func ("/engine/overflow", test_overflow);
+  g_test_add_func ("/engine/sessions", test_sessions);
+  g_test_add_func ("/engine/session-limit", test_session_limit);
   return g_test_run ();
 }
