@@ -361,6 +361,52 @@ test_delete (void)
   app_deinit (&app);
 }
 
+static gboolean
+is_gone (gpointer path)
+{
+  return !g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+/* What the model read of a conversation comes back after a restart and goes with the conversation. */
+static void
+test_kept_session (void)
+{
+  App app;
+  g_autoptr (SlConversation) conversation = NULL, again = NULL;
+  g_autofree char *file = NULL, *path = NULL, *restored = NULL;
+  gint64 id;
+
+  app_init (&app);
+  fake_set_answer ("word", 1);
+  conversation = sl_history_create (app.history);
+  id = sl_conversation_get_id (conversation);
+  send (conversation, "what", NULL, SL_MODE_CHAT);
+  app_test_wait (is_idle, conversation);
+  g_clear_object (&conversation);
+  app_stop (&app);
+  file = g_strdup_printf ("%" G_GINT64_FORMAT ".session", id);
+  path = g_build_filename (app.dir, "sessions", file, NULL);
+  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+
+  app_start (&app);
+  again = reopen (&app, id);
+  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+  send (again, "and then", NULL, SL_MODE_CHAT);
+  app_test_wait (is_idle, again);
+  restored = fake_dup_restored ();
+  g_assert_cmpstr (restored, ==, "user:what");
+  sl_conversation_delete (again, message_at (again, 2));
+  app_test_wait (is_gone, path);
+  send (again, "or else", NULL, SL_MODE_CHAT);
+  app_test_wait (is_idle, again);
+  app_test_wait (has_row, app.history);
+  sl_history_delete (app.history, id);
+  g_clear_object (&again);
+  app_stop (&app);
+  g_assert_true (is_gone (path));
+  app_test_remove_dir (app.dir);
+}
+
 static void
 test_refusals (void)
 {
@@ -404,6 +450,7 @@ main (int    argc,
   g_test_add_func ("/conversation/stop-and-continue", test_stop_and_continue);
   g_test_add_func ("/conversation/close-while-answering", test_close_while_answering);
   g_test_add_func ("/conversation/delete", test_delete);
+  g_test_add_func ("/conversation/kept-session", test_kept_session);
   g_test_add_func ("/conversation/refusals", test_refusals);
   return g_test_run ();
 }
