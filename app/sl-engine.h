@@ -94,8 +94,8 @@ void sl_engine_forget_session (SlEngine *self, const char *name);
 /* Removes what was kept of other conversations than these: a set of names, referenced. Returns at once. */
 void sl_engine_sweep_sessions (SlEngine *self, GHashTable *names);
 
-/* Stops everything, saves what was read, and joins the inference thread: at most a ViT layer, 64 tokens of reading or a token away. Jobs can still be drained
- * afterwards. Called by the last unref too. */
+/* Stops everything, saves what was read, and joins the inference thread: at most a ViT layer, 64 tokens of reading or a token,
+ * and the writing of one file away. Jobs can still be drained afterwards. Called by the last unref too. */
 void sl_engine_shutdown (SlEngine *self);
 
 G_END_DECLS
