@@ -9,7 +9,7 @@
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
 
-enum { PROMPT_TOKENS_MIN = 14, PROMPT_TOKENS_SPAN = 27 };
+enum { MOST_TOKENS_MIN = 14, MOST_TOKENS_SPAN = 15 };
 static const char opened[] = "<|ref|>ring<|/ref|><|det|>";
 
 static vl2_engine *open_engine(const char *dir, const char *name) {
@@ -104,7 +104,7 @@ static void generate(vl2_session *session, uint64_t seed, bool forced, bool cons
     static char text[sizeof out.text + sizeof opened];
     struct talk talk = {.n_parts = 0};
     struct vl2_generate_options options = {.sampling = {.temperature = 1.5f, .top_p = 1, .repetition_penalty = 1, .seed = seed},
-                                           .max_tokens = PROMPT_TOKENS_MIN + (int32_t) (seed * 7 % PROMPT_TOKENS_SPAN),
+                                           .max_tokens = MOST_TOKENS_MIN + (int32_t) (seed * 7 % MOST_TOKENS_SPAN),
                                            .constrain_boxes = constrain};
     struct vl2_generation done = {0};
     vl2_error err = {.text = ""};
@@ -145,7 +145,7 @@ static void test_campaign(vl2_engine *const *engines, const char *const *names, 
     tap_diag("%zu generations, %d blocks (%d forced, %d free), %d boxes, the mask changed %zu steps", all.generations,
              all.forced.blocks + all.free.blocks, all.forced.blocks, all.free.blocks, all.forced.boxes + all.free.boxes, all.mask_changed);
     is_int((int64_t) all.generations, 2000, "2,000 generations");
-    ok(all.forced.blocks >= 1000 && all.free.blocks >= 10, "more than 1,000 blocks, some of them opened by the model itself");
+    ok(all.forced.blocks >= 1000 && all.free.blocks >= 5, "more than 1,000 blocks, some of them opened by the model itself");
     ok(all.forced.boxes + all.free.boxes >= all.forced.blocks + all.free.blocks, "with a box in each");
     is_int(all.forced.malformed + all.free.malformed, 0, "none is malformed");
     is_int(all.parser_complaints, 0, "nor does the parser find anything");
