@@ -440,6 +440,43 @@ vl2_session_sync (vl2_session            *session,
   return VL2_OK;
 }
 
+/* What the strings are said to have thought: three alternatives, the last one hopeless; a number's mean is its index in the box;
+ * of a picture the left half got a quarter and the right half the token's number. */
+typedef struct
+{
+  int32_t alternatives[3], numbers;
+  struct vl2_coordinate coordinate;
+  struct vl2_attention attention;
+  float cells[2];
+} Thoughts;
+
+static void
+think (Thoughts                          *thoughts,
+       const struct vl2_generate_options *options,
+       const char                        *answer,
+       struct vl2_token                  *token)
+{
+  static const float logprobs[] = { -0.5f, -2, -9 };
+
+  for (int i = 0; i < 3; i++)
+    thoughts->alternatives[i] = token->id + i;
+  token->n_alternatives = MIN (options->alternatives, 3);
+  token->alternative_ids = thoughts->alternatives;
+  token->alternative_logprobs = logprobs;
+  for (const char *p = token->text; p < token->text + token->length && options->coordinates; p++)
+    if (g_ascii_isdigit (*p) && p > answer && !g_ascii_isdigit (p[-1]))
+      {
+        thoughts->coordinate = (struct vl2_coordinate) { .index = thoughts->numbers % 4, .whole = true, .mass = 1, .digits = { 1 } };
+        thoughts->coordinate.expected = thoughts->numbers++ % 4;
+        token->coordinate = &thoughts->coordinate;
+      }
+  thoughts->cells[0] = 0.25f;
+  thoughts->cells[1] = token->id;
+  thoughts->attention = (struct vl2_attention) { .cols = 2, .rows = 1, .cells = thoughts->cells, .inside = 1 };
+  token->n_attention = options->attention_cells > 0;
+  token->attention = &thoughts->attention;
+}
+
 vl2_status
 vl2_session_generate (vl2_session                       *session,
                       const struct vl2_generate_options *options,
@@ -450,6 +487,7 @@ vl2_session_generate (vl2_session                       *session,
                       vl2_error                         *err)
 {
   g_autofree char *answer = NULL;
+  Thoughts thoughts = { .numbers = 0 };
   size_t length, at = 0;
 
   g_mutex_lock (&fake.lock);
@@ -475,6 +513,9 @@ vl2_session_generate (vl2_session                       *session,
           out->stop = VL2_STOP_CANCELLED;
           break;
         }
+      if (options->n_replay > 0)
+        token.id = options->replay[out->tokens];
+      think (&thoughts, options, answer, &token);
       at += token.length;
       out->tokens++;
       session->length++;

@@ -3,6 +3,7 @@
  * A user's turns, with an engine of strings and a real store: ask, stop, regenerate, edit, branch, continue, delete, undo, boxes,
  * and all of it again after a restart.
  */
+#include <math.h>
 #include <string.h>
 
 #include "app-test.h"
@@ -152,6 +153,71 @@ has_no_row (gpointer history)
   return count (history) == 0;
 }
 
+static gboolean
+job_is_finished (gpointer job)
+{
+  return sl_job_is_finished (job);
+}
+
+/* Everything that is known of the answer's tokens, after it was stored and read again. */
+static void
+check_certainty (SlMessage *answer)
+{
+  const SlGeneration *generation = sl_message_get_generation (answer);
+  const SlAlternative *alternatives;
+  SlCoordinate coordinates[4];
+  gsize start, end;
+  guint token, n;
+
+  g_assert_true (sl_generation_find_token (generation, 34, &token, &start, &end));
+  g_assert_cmpuint (token, ==, 11);
+  g_assert_true (start == 33 && end == 36);
+  alternatives = sl_generation_get_alternatives (generation, token, &n);
+  g_assert_cmpuint (n, ==, 2); /* the third had no chance */
+  g_assert_true (alternatives[0].id == 11 && alternatives[1].id == 12 && alternatives[1].logprob == -2);
+  g_assert_cmpstr (alternatives[1].text, ==, "<12>");
+  g_assert_null (sl_generation_get_alternatives (generation, generation->tokens->len, &n));
+  for (guint box = 0; box < 3; box += 2) /* between them stands the edited one */
+    {
+      sl_box_item_get_range (box_at (answer, box), &start, &end);
+      g_assert_true (sl_generation_get_coordinates (generation, start, end, coordinates));
+      for (guint i = 0; i < 4; i++)
+        g_assert_true (coordinates[i].index == i && coordinates[i].whole && coordinates[i].expected == i);
+      g_assert_cmpuint (coordinates[0].token, ==, box == 0 ? 11 : 16);
+    }
+  g_assert_false (sl_generation_get_coordinates (generation, 0, 30, coordinates));
+  /* "1, 2, 30, 40" lies in five tokens. */
+  g_assert_cmpfloat_with_epsilon (sl_box_item_get_confidence (box_at (answer, 0)), exp (5 * -0.5), 1e-6);
+  g_assert_null (sl_generation_get_attention (generation, 0, 0, &n, &n));
+}
+
+/* The attention of an old answer is found by going through it once more. */
+static void
+check_replay (SlConversation *conversation,
+              SlMessage      *answer)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SlJob) job = sl_conversation_replay (conversation, answer, 8, &error);
+  g_autofree char *prompt = NULL;
+  const SlGeneration *generation;
+  const float *cells;
+  guint cols, rows;
+
+  g_assert_no_error (error);
+  app_test_wait (job_is_finished, job);
+  g_assert_cmpint (sl_job_get_state (job), ==, SL_JOB_DONE);
+  g_assert_cmpstr (sl_job_get_text (job), ==, sl_message_get_text (answer));
+  prompt = fake_dup_prompt ();
+  g_assert_null (strstr (prompt, "assistant:"));
+  generation = sl_job_get_generation (job);
+  g_assert_cmpuint (generation->tokens->len, ==, sl_message_get_generation (answer)->tokens->len);
+  cells = sl_generation_get_attention (generation, 7, 0, &cols, &rows);
+  g_assert_true (cells != NULL && cols == 2 && rows == 1 && cells[0] == 0.25f && cells[1] == 7);
+  g_assert_null (sl_generation_get_attention (generation, generation->tokens->len, 0, &cols, &rows));
+  g_assert_null (sl_generation_get_attention (generation, 0, 1, &cols, &rows));
+  g_assert_cmpuint (sl_message_get_generation (answer)->attentions->len, ==, 0);
+}
+
 static void
 test_ask_and_reopen (void)
 {
@@ -204,6 +270,8 @@ test_ask_and_reopen (void)
   g_assert_true (sl_box_item_get_coords (box_at (answer, 3), coords));
   g_assert_cmpint (coords[2], ==, 999);
   g_assert_cmpuint (sl_message_get_generation (answer)->prompt_tokens, ==, 50);
+  check_certainty (answer);
+  check_replay (again, answer);
 
   /* A second question still carries the picture, which is only a file now. */
   g_clear_pointer (&prompt, g_free);

@@ -102,6 +102,48 @@ test_confidence (void)
   sl_generation_free (generation);
 }
 
+/* An answer in two parts is one record. */
+static void
+test_prepend (void)
+{
+  static const SlTokenMark first[] = { { 1, -1.f, 3 }, { 2, -0.5f, 5 } }, second[] = { { 3, -0.25f, 2 } };
+  const SlCoordinate coordinate = { .token = 0, .index = 1 };
+  g_autoptr (SlGeneration) earlier = sl_generation_new ();
+  g_autoptr (SlGeneration) later = sl_generation_new ();
+  g_autoptr (SlGeneration) orphan = NULL;
+  const SlAlternative *alternatives;
+  gsize start, end;
+  guint token, n;
+
+  g_array_append_vals (earlier->tokens, first, 2);
+  sl_generation_add_alternative (earlier, 1, 9, -3, "nine");
+  g_array_append_val (earlier->coordinates, coordinate);
+  g_array_append_vals (later->tokens, second, 1);
+  sl_generation_add_alternative (later, 0, 8, -4, "eight");
+  g_array_append_val (later->coordinates, coordinate);
+  g_ptr_array_add (later->attentions, sl_attention_new (1, 1));
+  orphan = sl_generation_copy (later);
+
+  sl_generation_prepend (later, earlier, 5);
+  g_assert_cmpuint (later->tokens->len, ==, 3);
+  g_assert_true (sl_generation_find_token (later, 6, &token, &start, &end) && token == 2 && start == 5 && end == 7);
+  g_assert_cmpfloat_with_epsilon (sl_generation_get_confidence (later, 0, 7), exp (-1.75), 1e-6);
+  alternatives = sl_generation_get_alternatives (later, 2, &n);
+  g_assert_true (n == 1 && strcmp (alternatives[0].text, "eight") == 0);
+  alternatives = sl_generation_get_alternatives (later, 1, &n);
+  g_assert_true (n == 1 && alternatives[0].id == 9);
+  g_assert_cmpuint (g_array_index (later->coordinates, SlCoordinate, 0).token, ==, 0);
+  g_assert_cmpuint (g_array_index (later->coordinates, SlCoordinate, 1).token, ==, 2);
+  g_assert_cmpuint (later->attentions->len, ==, 0);
+
+  /* The beginning is not known, or only a part of it: nothing is said of it. */
+  sl_generation_prepend (orphan, earlier, 4);
+  g_assert_false (sl_generation_find_token (orphan, 1, &token, &start, &end));
+  g_assert_true (sl_generation_find_token (orphan, 5, &token, &start, &end) && token == 1 && start == 4 && end == 6);
+  g_assert_cmpfloat (sl_generation_get_confidence (orphan, 0, 5), ==, -1);
+  g_assert_nonnull (sl_generation_get_alternatives (orphan, 1, &n));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -111,5 +153,6 @@ main (int    argc,
   g_test_add_func ("/token-ring/open-end", test_open_end);
   g_test_add_func ("/token-ring/release", test_release);
   g_test_add_func ("/generation/confidence", test_confidence);
+  g_test_add_func ("/generation/prepend", test_prepend);
   return g_test_run ();
 }

@@ -268,6 +268,31 @@ def answer_as_json():
 
 
 @test
+def certainty_on_request():
+    args = ["ask", "--image", SAMPLE, "--mode", "find", "--max-tokens", "40", "red circle"]
+    plain = run_json(*args)
+    assert plain["constrained"] and "tokens" not in plain
+    full = run_json(*args, "--logprobs=2", "--attention=0,2")
+    assert full["text"] == plain["text"] and len(full["tokens"]) == len(full["ids"])
+    for token, number in zip(full["tokens"], full["ids"]):
+        assert token["id"] == number and token["logprob"] <= 0 and len(token["top"]) == 2
+        (look,) = token["attention"]
+        assert look["image"] == 0 and len(look["cells"]) == look["cols"] * look["rows"] and max(look["cols"], look["rows"]) == 32
+        assert abs(sum(look["cells"]) - look["inside"]) < 1e-4 and 0 < look["inside"] + look["outside"] < 1
+    for box in full["boxes"]:
+        assert 0 < box["confidence"] < 1 and len(box["coordinates"]) == 4
+        assert all(0 <= c["expected"] <= 999 and c["deviation"] >= 0 and 0 < c["mass"] <= 1.001 for c in box["coordinates"])
+    assert [b["confidence"] for b in plain["boxes"]] == [b["confidence"] for b in full["boxes"]] != []
+    short = run_json(*args, "--logprobs")
+    assert len(short["tokens"][0]["top"]) == 5 and "attention" not in short["tokens"][0]
+    assert not run_json(*args, "--no-constrain")["constrained"]
+    for wrong in ["--logprobs=21", "--logprobs=x", "--attention=a", "--attention=1,"]:
+        run_json(*args, wrong, want=USAGE)
+    run(*args, "--logprobs", want=USAGE)
+    run_json(*args, "--attention=99", want=USAGE)
+
+
+@test
 def streamed_text_is_the_answer():
     args = ["ask", "--image", SAMPLE, "--greedy", "--max-tokens", "30", "What do you see?"]
     assert run(*args).decode() == run_json(*args)["text"] + "\n"
