@@ -81,7 +81,8 @@ SlJob *sl_engine_submit (SlEngine *self, SlPrompt *prompt);
 guint sl_engine_get_picture_tokens (SlEngine *self, int width, int height, SlDetail detail, guint n_pictures);
 
 /* Plans the prompt with the loaded model on a worker thread, without running it; pictures that are still files are decoded
- * there. Cheap enough for every pause in typing: cancel the one before. G_IO_ERROR_NOT_INITIALIZED unless READY. */
+ * there. Exact for texts; an answer that this run generated is read with its own ids, which can be a few tokens more or less.
+ * Cheap enough for every pause in typing: cancel the one before. G_IO_ERROR_NOT_INITIALIZED unless READY. */
 void sl_engine_plan_async (SlEngine *self, SlPrompt *prompt, GCancellable *cancellable, GAsyncReadyCallback callback,
                            gpointer user_data);
 SlPlan *sl_engine_plan_finish (SlEngine *self, GAsyncResult *result, GError **error);

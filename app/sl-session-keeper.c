@@ -127,8 +127,6 @@ sl_session_keeper_save (SlSessionKeeper  *self,
   if (path == NULL || g_mkdir_with_parents (dir, 0700) != 0)
     return;
   status = vl2_session_save (session, path, SL_SESSION_FILE_LIMIT, cancel, &err);
-  if (status == VL2_ERR_INPUT) /* too long by now: what is there is of no use */
-    g_unlink (path);
   g_mutex_lock (&self->lock);
   self->due = status == VL2_CANCELLED;
   if (self->live != NULL && g_hash_table_contains (self->forgotten, self->live))

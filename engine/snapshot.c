@@ -209,22 +209,32 @@ static vl2_status write_file(const struct vl2_session *s, const struct header *h
     return vl2_fail(err, VL2_ERR_IO, "%s cannot be written: %s.", path, strerror(cause));
 }
 
+/* A beginning is as valid as the whole: what is above the limit stays out. */
+static void fit_length(struct header *h, uint64_t max_bytes) {
+    uint64_t per_token = 4 + (uint64_t) h->layers * h->row_bytes, all = whole_bytes(h), above = all > max_bytes ? all - max_bytes : 0;
+    uint64_t tokens = (above + per_token - 1) / per_token;
+    h->length -= (uint32_t) (tokens < h->length ? tokens : h->length);
+}
+
 vl2_status vl2_session_save(vl2_session *s, const char *path, uint64_t max_bytes, const vl2_cancel *cancel, vl2_error *err) {
     struct header h = make_header(s);
     h.length = (uint32_t) s->length;
-    while (h.n_spans < s->n_spans && s->spans[h.n_spans].first < s->length)
-        h.n_spans++;
+    h.n_spans = (uint32_t) s->n_spans;
     for (size_t i = 0; i < VL2_MAX_ANSWERS; i++)
         if (is_said(s, &s->answers.ring[i])) {
             h.n_answers++;
             h.answer_ids += (uint32_t) s->answers.ring[i].n_ids;
         }
-    h.file_bytes = whole_bytes(&h);
     if (s->length == 0)
         return vl2_fail(err, VL2_ERR_USAGE, "The session has read nothing that could be saved.");
-    if (max_bytes && h.file_bytes > max_bytes)
-        return vl2_fail(err, VL2_ERR_INPUT, "The session takes %llu MiB; %llu MiB are allowed.",
-                        (unsigned long long) (h.file_bytes >> 20), (unsigned long long) (max_bytes >> 20));
+    if (max_bytes)
+        fit_length(&h, max_bytes);
+    if (h.length == 0)
+        return vl2_fail(err, VL2_ERR_INPUT, "Nothing of the session can be saved in %llu bytes; %llu are allowed.",
+                        (unsigned long long) whole_bytes(&h), (unsigned long long) max_bytes);
+    while (h.n_spans && s->spans[h.n_spans - 1].first >= h.length)
+        h.n_spans--;
+    h.file_bytes = whole_bytes(&h);
     size_t length = strlen(path) + sizeof ".part";
     char *temporary = vlk_alloc(length, 1);
     uint8_t *block = vlk_alloc(BLOCK, 1);

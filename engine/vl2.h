@@ -432,7 +432,7 @@ size_t vl2_session_capacity(const vl2_session *session);
 
 /* Snapshots: what the session has read and generated, in a file, so that going on with it later costs no reading.
  * save writes the timeline of the last sync beside its place and renames it: whatever happens, `path` is whole or as it was.
- * The file is private (0600), larger than max_bytes it is not written (VL2_ERR_INPUT; 0 = no limit). A cancel ends it between
+ * The file is private (0600) and holds as many tokens as max_bytes allow (0 = all; VL2_ERR_INPUT for not even one). A cancel ends it between
  * two blocks. restore checks version, model, form of the cache, lengths, ids and checksums before it keeps anything; what
  * differs is refused with VL2_ERR_INPUT and the session is as before. What was restored is reused by the syncs that fit it, as a
  * branch: it counts against branch_bytes. Both take as long as the file; the key of the model is computed once per engine. */

@@ -200,7 +200,7 @@ static void test_limits(const char *dir) {
     vl2_session_sync(empty, &talk.conversation, NULL, NULL, &err);
     struct stat before, after;
     stat(path, &before);
-    ok(vl2_session_save(empty, path, 1000, NULL, &err) == VL2_ERR_INPUT && strstr(err.text, "allowed"), "nor one above the limit");
+    ok(vl2_session_save(empty, path, 100, NULL, &err) == VL2_ERR_INPUT && strstr(err.text, "allowed"), "nor anything in 100 bytes");
     vl2_cancel cancel = true;
     ok(vl2_session_save(empty, path, 0, &cancel, &err) == VL2_CANCELLED, "nor one that is cancelled");
     stat(path, &after);
@@ -217,6 +217,35 @@ static void test_limits(const char *dir) {
     vl2_session_open(engine, &tight, &small, &err);
     ok(is_refused(small, "larger than what may be kept"), "nor does it come in above the budget of branches");
     vl2_session_close(small);
+    vl2_engine_close(engine);
+}
+
+/* A limit cuts the end off, wherever it falls. */
+static void test_cut(const char *dir) {
+    vl2_engine *engine = open_engine(dir);
+    size_t length = save_first(engine), size, wrong = 0, shortest = length;
+    struct talk talk = {.n_parts = 0};
+    vl2_session *session = open_session(engine, 0);
+    first_question(&talk);
+    vl2_session_sync(session, &talk.conversation, NULL, NULL, &err);
+    generate(session, &answer);
+    free(folder_read(folder, "s.kv", &size));
+    for (size_t limit = size; limit > size / 4; limit -= size / 9) {
+        struct talk next = {.n_parts = 0};
+        struct vl2_sync_report report;
+        struct stat st;
+        wrong += vl2_session_save(session, path, limit, NULL, &err) != VL2_OK || stat(path, &st) != 0 || (size_t) st.st_size > limit;
+        vl2_session *later = open_session(engine, 0);
+        second_question(&next);
+        wrong += vl2_session_restore(later, path, &err) != VL2_OK;
+        wrong += vl2_session_sync(later, &next.conversation, NULL, &report, &err) != VL2_OK;
+        wrong += report.reused_tokens > shortest || report.reused_tokens == 0 || report.branch_tokens != report.reused_tokens;
+        shortest = report.reused_tokens;
+        vl2_session_close(later);
+    }
+    is_int((int64_t) wrong, 0, "a limit cuts the end off");
+    ok(shortest < length / 2, "down to %zu of %zu tokens", shortest, length);
+    vl2_session_close(session);
     vl2_engine_close(engine);
 }
 
@@ -257,6 +286,7 @@ int main(int argc, char **argv) {
     test_damage(dirs[0]);
     test_other_model(dirs[0], dirs[1]);
     test_limits(dirs[0]);
+    test_cut(dirs[0]);
     test_privacy(dirs[0]);
     folder_remove(folder);
     return tap_done();
