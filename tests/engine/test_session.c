@@ -126,6 +126,34 @@ static void test_small_picture_cache(void) {
     vl2_session_close(session);
 }
 
+/* Room for two encoded pictures: the one that was not used for longest goes. */
+static void test_least_recently_used(void) {
+    vl2_picture pictures[3];
+    struct talk talks[3] = {{.n_parts = 0}, {.n_parts = 0}, {.n_parts = 0}};
+    const struct vl2_info *info = vl2_engine_info(engine);
+    size_t rows = (size_t) (info->tokens_per_tile + 2) * (size_t) info->hidden * sizeof(float);
+    struct vl2_session_options options = {.picture_cache_bytes = 2 * rows, .branch_bytes = 1};
+    vl2_session *session = NULL;
+    vl2_error err = {.text = ""};
+    vl2_session_open(engine, &options, &session, &err);
+    for (int i = 0; i < 3; i++) {
+        pictures[i] = talk_picture(20, 20, 10 + i);
+        talk_user(&talks[i], &pictures[i], "What is this?");
+    }
+    static const struct {
+        int picture;
+        bool there;
+    } steps[] = {{0, false}, {1, false}, {0, true}, {2, false}, {0, true}, {1, false}, {2, false}};
+    int wrong = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct vl2_sync_report report = {0};
+        wrong += vl2_session_sync(session, &talks[steps[i].picture].conversation, NULL, &report, &err) != VL2_OK;
+        wrong += report.pictures_reused != steps[i].there;
+    }
+    is_int(wrong, 0, "the least recently used picture leaves first");
+    vl2_session_close(session);
+}
+
 static void test_third_picture(void) {
     vl2_picture a = talk_picture(50, 20, 1), b = talk_picture(20, 70, 2), c = talk_picture(30, 30, 3);
     const vl2_picture *two[] = {&a, &b};
@@ -479,6 +507,7 @@ int main(int argc, char **argv) {
     test_edit_and_regenerate();
     test_other_picture();
     test_small_picture_cache();
+    test_least_recently_used();
     test_third_picture();
     test_branches();
     test_branch_budget();
