@@ -201,7 +201,19 @@ void vl2_memory_use_all(const struct vl2_config *c, struct vl2_memory_use *use) 
     use->picture_bytes = least(use->picture_bytes, (uint64_t) use->context * (uint64_t) c->lm.hidden * sizeof(float));
 }
 
+/* A GPU's memory is its own; engine.c compares the weights with it. */
+static vl2_status check_device(const struct vl2_engine *e, int32_t context, int32_t chunk, uint64_t left, vl2_error *err) {
+    uint64_t needed = vl2_kv_bytes(&e->config, context, VLK_BF16) + vl2_scratch_bytes(&e->config, chunk);
+    if (needed <= left)
+        return VL2_OK;
+    return vl2_fail(err, VL2_ERR_MEMORY, "A context of %d tokens needs %.1f MiB of the GPU's memory; %.1f MiB are free.", context,
+                    mib(needed), mib(left));
+}
+
 vl2_status vl2_memory_check(const struct vl2_engine *e, int32_t context, int32_t chunk, vl2_error *err) {
+    uint64_t left = e->backend->ops->memory_left(e->backend);
+    if (left != UINT64_MAX)
+        return check_device(e, context, chunk, left, err);
     struct vl2_memory_use use = {.weight_bytes = e->weights.bytes,
                                  .tokenizer_bytes = e->tokenizer_bytes,
                                  .context = context,

@@ -45,8 +45,9 @@ vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options
     if (!engine->backend)
         return vl2_fail(err, VL2_ERR_USAGE, "Only the headers of %s were opened; nothing can be computed with them.", engine->dir);
     int32_t context = options->context ? options->context : engine->config.lm.context;
-    int32_t chunk = vl2_chunk_size(&engine->config, context, options->chunk_size);
-    vlk_dtype dtype = vl2_cache_dtype(&engine->config, context);
+    const struct vlk_traits *traits = &engine->backend->traits;
+    int32_t chunk = vl2_chunk_size(&engine->config, context, options->chunk_size ? options->chunk_size : traits->chunk);
+    vlk_dtype dtype = traits->half_cache ? VLK_BF16 : vl2_cache_dtype(&engine->config, context);
     struct vl2_session *s = vlk_alloc(1, sizeof *s);
     if (!s)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for a session.");

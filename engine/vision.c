@@ -64,25 +64,26 @@ static size_t tile_floats(const struct vl2_config *c) {
 }
 
 /* Tiles that go through the tower together, so that its scratch stays near the target. */
-static int32_t batch_tiles(const struct vl2_config *c, int32_t n_tiles) {
-    size_t fit = SCRATCH_TARGET / (tile_floats(c) * sizeof(float));
+static int32_t batch_tiles(const struct vl2_config *c, int32_t n_tiles, size_t target) {
+    size_t fit = target / (tile_floats(c) * sizeof(float));
     return fit < 1 ? 1 : fit < (size_t) n_tiles ? (int32_t) fit : n_tiles;
 }
 
 size_t vl2_vision_scratch_bytes(const struct vl2_config *c, int32_t n_tiles) {
-    size_t tile = 3 * (size_t) c->vision.side * (size_t) c->vision.side, batch = (size_t) batch_tiles(c, n_tiles);
+    size_t tile = 3 * (size_t) c->vision.side * (size_t) c->vision.side, batch = (size_t) batch_tiles(c, n_tiles, SCRATCH_TARGET);
     return batch * (tile_floats(c) * sizeof(float) + tile) + (size_t) n_tiles * tile;
 }
 
 int32_t vl2_vision_rows(const struct vl2_config *c, int32_t n_tiles) {
-    return batch_tiles(c, n_tiles) * c->vision.tokens;
+    return batch_tiles(c, n_tiles, SCRATCH_TARGET) * c->vision.tokens;
 }
 
 static bool tower_init(const struct vl2_engine *e, int32_t n_tiles, struct tower *t) {
     const struct vl2_config *c = &e->config;
     struct vlk_backend *be = e->backend;
     size_t tokens = (size_t) c->vision.tokens, width = (size_t) c->vision.width, cells = (size_t) patches(c);
-    *t = (struct tower){.batch = batch_tiles(c, n_tiles)};
+    size_t target = be->traits.batch_bytes ? be->traits.batch_bytes : SCRATCH_TARGET;
+    *t = (struct tower){.batch = batch_tiles(c, n_tiles, target)};
     size_t n = (size_t) t->batch, f = sizeof(float);
     t->tiles = be->ops->mem_alloc(be, n * 3 * (size_t) c->vision.side * (size_t) c->vision.side);
     t->x = be->ops->mem_alloc(be, n * tokens * width * f);

@@ -256,7 +256,7 @@ static bool module_path(int which, char *out, size_t size)
                 *strrchr(exe, '/') = '\0';
             length = (ssize_t)strlen(exe);
         }
-        return snprintf(out, size, "%.*s/kernels/%s", PATH_MAX - 64, exe, VLK_CUDA_FILE) < (int)size;
+        return snprintf(out, size, "%.*s/kernels/cuda/%s", PATH_MAX - 64, exe, VLK_CUDA_FILE) < (int)size;
     }
     if (which == 1)
         return snprintf(out, size, "%s/%s", VLK_MODULE_DIR, VLK_CUDA_FILE) < (int)size;

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The CUDA backend's private header: its state, and how an op becomes work. Ops append kernel launches to a list; submit runs
+ * it. A list that was seen before, argument for argument, is run as a CUDA graph: as nothing in a decode step is a host scalar
+ * (struct vlk_step), a decode step is one such list, and its launches cost one call. Included by the .cu files.
+ */
+#ifndef VLK_CUDA_BACKEND_CUH
+#define VLK_CUDA_BACKEND_CUH
+
+#include <string.h>
+
+#include "kernels/cuda/weights.cuh"
+
+struct vlk_cuda;
+struct vlk_command;
+typedef void (*vlk_run_fn)(struct vlk_cuda *cuda, const struct vlk_command *c);
+
+/* One launch; its arguments lie in the list's arena. Compared bytewise, so every byte is set. */
+struct vlk_command {
+    vlk_run_fn run;
+    void *kernel;
+    const char *name;
+    uint32_t grid[3], block, shared, args, args_bytes; /* args: offset into the arena */
+    uint32_t eager; /* cannot be part of a graph */
+};
+
+enum { VLK_CUDA_COMMANDS = 4096, VLK_CUDA_ARENA = 2 << 20, VLK_CUDA_GRAPHS = 12, VLK_CUDA_COUNTERS = 4096, VLK_CUDA_MASK_BYTES = 1 << 20 };
+
+struct vlk_command_list {
+    struct vlk_command *commands;
+    unsigned char *arena;
+    uint32_t count, used, eager;
+    uint64_t hash;
+};
+
+struct vlk_graph {
+    struct vlk_command_list list; /* copy; commands NULL: free */
+    cudaGraphExec_t exec;         /* NULL: seen once */
+    uint64_t used;
+};
+
+enum vlk_cuda_slot {
+    VLK_CUDA_PACKED,  /* activations as bf16 rows */
+    VLK_CUDA_HIDDEN,  /* inner activations of mlp and moe */
+    VLK_CUDA_PAIRS,   /* expert outputs */
+    VLK_CUDA_SORT,    /* tokens sorted by expert; the router's scores */
+    VLK_CUDA_PARTIAL, /* attention: partial results of key ranges */
+    VLK_CUDA_LATENT,  /* mla: absorbed queries, latent results */
+    VLK_CUDA_EXPAND,  /* mla: expanded keys and values */
+    VLK_CUDA_SAMPLE,
+    VLK_CUDA_SLOTS
+};
+
+/* What kernels report; pinned, written by the device, read by wait. code 0: nothing. */
+struct vlk_fault {
+    int32_t code, value, limit;
+};
+enum { VLK_FAULT_TOKEN = 1, VLK_FAULT_EXPERT };
+
+struct vlk_expert_table; /* backend.cu */
+
+struct vlk_cuda {
+    struct vlk_backend base;
+    struct vlk_error error;
+    char description[160];
+    int device, multiprocessors, capability;
+    size_t shared_limit;
+    cudaStream_t stream;
+    struct vlk_command_list list;
+    struct vlk_graph graphs[VLK_CUDA_GRAPHS];
+    uint64_t clock;
+    struct {
+        void *data;
+        size_t bytes;
+    } slots[VLK_CUDA_SLOTS];
+    struct vlk_allocation *allocations; /* everything from mem_alloc and weight_import, for close */
+    struct vlk_expert_table *tables;
+    struct {
+        unsigned char *pinned[2], *raw[2]; /* upload: host staging, device staging */
+        cudaEvent_t free[2];
+        int turn;
+    } upload;
+    struct vlk_fault *fault;
+    int32_t *counters;                  /* device: blocks done, zero between launches */
+    unsigned char *masks;               /* pinned: the sampler's masks of the current list */
+    size_t masks_used;
+    struct {
+        const void *device;             /* result of the list's last sample; NULL: none */
+        struct vlk_sampled *pinned;
+    } sampled;
+    void *blas;                         /* linear.cu; NULL: own products only */
+    bool submitted;                     /* work that was not waited for */
+};
+
+static inline struct vlk_cuda *vlk_cuda_of(struct vlk_backend *be) { return (struct vlk_cuda *)be; }
+
+__attribute__((format(printf, 3, 4))) void vlk_cuda_poison(struct vlk_cuda *cuda, vlk_status code, const char *format, ...);
+static inline bool vlk_cuda_poisoned(const struct vlk_cuda *cuda) { return cuda->error.code != VLK_OK; }
+/* True, and poisons, when e is an error; `doing` completes "The GPU failed while …". */
+bool vlk_cuda_failed(struct vlk_cuda *cuda, cudaError_t e, const char *doing);
+
+/* At least `bytes` of device memory, valid for this list; NULL after poisoning. */
+void *vlk_cuda_scratch(struct vlk_cuda *cuda, enum vlk_cuda_slot slot, size_t bytes);
+
+/* Appends a command and returns its arguments' place, or NULL after poisoning. */
+void *vlk_cuda_append(struct vlk_cuda *cuda, struct vlk_command c, const void *args, size_t bytes);
+void vlk_cuda_flush(struct vlk_cuda *cuda);
+
+template <class A> static void vlk_run_kernel(struct vlk_cuda *cuda, const struct vlk_command *c)
+{
+    A args;
+
+    memcpy(&args, cuda->list.arena + c->args, sizeof args);
+    VLK_RUN(c->name, ((void (*)(A))c->kernel), dim3(c->grid[0], c->grid[1], c->grid[2]), c->block, c->shared, cuda->stream, args);
+}
+
+/* Enqueues kernel(args). Arguments are zeroed before they are filled (VLK_ARGS), so that equal launches compare equal. */
+template <class A> static A *vlk_push(struct vlk_cuda *cuda, const char *name, void (*kernel)(A), dim3 grid, int block, size_t shared, const A &args)
+{
+    struct vlk_command c;
+
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0)
+        return NULL;
+    if (shared > cuda->shared_limit) {
+        vlk_cuda_poison(cuda, VLK_ERR_UNSUPPORTED, "%s needs %zu KB of shared memory; this GPU has %zu.", name, shared >> 10,
+                        cuda->shared_limit >> 10);
+        return NULL;
+    }
+    if (shared > 48 << 10 && vlk_cuda_failed(cuda, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared), name))
+        return NULL;
+    memset(&c, 0, sizeof c);
+    c.run = vlk_run_kernel<A>;
+    c.kernel = (void *)kernel;
+    c.name = name;
+    c.grid[0] = grid.x;
+    c.grid[1] = grid.y;
+    c.grid[2] = grid.z;
+    c.block = (uint32_t)block;
+    c.shared = (uint32_t)shared;
+    return (A *)vlk_cuda_append(cuda, c, &args, sizeof args);
+}
+#define VLK_PUSH(cuda, kernel, grid, block, shared, args) vlk_push(cuda, #kernel, kernel, grid, block, shared, args)
+#define VLK_ARGS(type, name) \
+    type name;               \
+    memset(&name, 0, sizeof name)
+
+/* Device arrays [experts] of matrices, made once per layer and kept while the weights are the same. */
+struct vlk_experts {
+    const struct vlk_matrix *gate, *up, *down;
+};
+bool vlk_cuda_experts(struct vlk_cuda *cuda, const struct vlk_moe_args *a, struct vlk_experts *out);
+
+/* linear.cu: y (+)= act(x w^T + b) for any n, x f32; and from packed rows with gather, for the files that build on it. */
+struct vlk_gemm {
+    int32_t n;               /* rows of x (an upper bound when `first` is set) */
+    const uint16_t *x;       /* [*][ld] bf16 packed */
+    int32_t ld;
+    struct vlk_matrix w, gate; /* gate.data: y = silu(x gate^T) * (x w^T) */
+    struct vlk_matrix bias;
+    int32_t act, accumulate;
+    float *y;                /* [n][ldy], or NULL */
+    uint16_t *half;          /* the same as bf16, where y is NULL; columns up to ldy are zero-filled */
+    int32_t ldy;
+    /* Grouped: rows first[e] … first[e+1] of the sorted order belong to expert e, whose matrices are gates[e], ws[e]. */
+    int32_t experts;
+    const int32_t *first, *gather; /* gather: row of x at a place, NULL = the place itself */
+    const struct vlk_matrix *gates, *ws;
+};
+void vlk_cuda_gemm(struct vlk_cuda *cuda, const struct vlk_gemm *g);
+/* bf16 rows for vlk_gemm: dst[i] = src[i] with columns up to the next multiple of 32 zeroed. src f32 or bf16 rows at stride `lds`. */
+void vlk_cuda_pack(struct vlk_cuda *cuda, int32_t n, int32_t cols, const void *src, int dtype, int32_t lds, uint16_t *dst);
+static inline int32_t vlk_packed_ld(int32_t cols) { return (cols + 31) / 32 * 32; }
+void vlk_cuda_blas_close(struct vlk_cuda *cuda);
+void vlk_cuda_blas_open(struct vlk_cuda *cuda);
+
+/* attention.cu: rows of keys or values. Element c of key i of head h is at data + i * stride + h * head_step + c. */
+struct vlk_kv_rows {
+    const void *data;
+    int32_t dtype, stride, head_step, width;
+};
+/* Queries of n tokens against cache rows, split over the keys for few tokens; partial results in VLK_CUDA_PARTIAL. */
+struct vlk_split {
+    int32_t n, heads, kv_heads, splits;
+    float scale;
+    const struct vlk_step *step;
+    const float *q;       /* row (t, h) at (t * heads + h) * k.width */
+    struct vlk_kv_rows k, v; /* v.data NULL: the first v.width columns of k */
+    float *partial;       /* [n][heads][splits][v.width + 2]: unnormalised result, peak, sum */
+};
+bool vlk_cuda_split(struct vlk_cuda *cuda, struct vlk_split *s, int32_t max_pos);
+/* Queries in blocks of 64 per head. k2: further columns of every key, shared by the heads (data NULL: none). */
+struct vlk_flash {
+    int32_t n, heads, group, keys; /* keys: all of them, where step is NULL (not causal) */
+    float scale;
+    const struct vlk_step *step;
+    const float *q;
+    float *out;
+    int32_t q_stride, out_stride, q_head, out_head; /* floats per token, and from head to head */
+    int64_t q_batch, kv_batch, out_batch;           /* elements from tile to tile */
+    struct vlk_kv_rows k, k2, v;
+};
+void vlk_cuda_flash(struct vlk_cuda *cuda, const struct vlk_flash *f, int32_t batch);
+/* Softmax weights of every row, in f32, for the layers that somebody looks at. */
+struct vlk_probs {
+    int32_t n, heads, group, stride;
+    float scale;
+    const struct vlk_step *step;
+    const float *q;
+    struct vlk_kv_rows k;
+    float *probs;
+};
+void vlk_cuda_probs(struct vlk_cuda *cuda, const struct vlk_probs *p);
+
+/* ops, by file */
+void vlk_cuda_embed(struct vlk_backend *be, const struct vlk_embed_args *a);
+void vlk_cuda_rmsnorm(struct vlk_backend *be, const struct vlk_rmsnorm_args *a);
+void vlk_cuda_layernorm(struct vlk_backend *be, const struct vlk_layernorm_args *a);
+void vlk_cuda_linear(struct vlk_backend *be, const struct vlk_linear_args *a);
+void vlk_cuda_mha_write(struct vlk_backend *be, const struct vlk_mha_write_args *a);
+void vlk_cuda_mha_attend(struct vlk_backend *be, const struct vlk_mha_attend_args *a);
+void vlk_cuda_mla_write(struct vlk_backend *be, const struct vlk_mla_write_args *a);
+void vlk_cuda_mla_attend(struct vlk_backend *be, const struct vlk_mla_attend_args *a);
+void vlk_cuda_router(struct vlk_backend *be, const struct vlk_router_args *a);
+void vlk_cuda_mlp(struct vlk_backend *be, const struct vlk_mlp_args *a);
+void vlk_cuda_moe(struct vlk_backend *be, const struct vlk_moe_args *a);
+void vlk_cuda_patch_embed(struct vlk_backend *be, const struct vlk_patch_embed_args *a);
+void vlk_cuda_vit_attend(struct vlk_backend *be, const struct vlk_vit_attend_args *a);
+void vlk_cuda_unfold(struct vlk_backend *be, const struct vlk_unfold_args *a);
+void vlk_cuda_sample(struct vlk_backend *be, const struct vlk_sample_args *a);
+void vlk_cuda_step_advance(struct vlk_backend *be, struct vlk_step *step, int32_t n);
+void vlk_cuda_import_rows(struct vlk_cuda *cuda, vlk_dtype dtype, int32_t cols, int32_t rows, const void *raw, void *dst);
+
+#endif

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * linear on the GPU: up to four vectors by gemv.cuh, more by tiles of mma.sync with three stages of asynchronous copies, or by
+ * cuBLAS where it can be opened and suits. The tile product also runs the experts (grouped by device-side offsets: the host
+ * never sees the router) and both halves of a gated MLP. Called by the op table and by the other .cu files.
+ */
+#include "kernels/cuda/backend.cuh"
+#include "kernels/cuda/gemv.cuh"
+
+#ifdef __CUDACC__
+#include <dlfcn.h>
+#endif
+
+/* ------------------------------------------------------------------------------------------------ few vectors */
+
+enum { PARTS = 4 };
+
+struct gemv_args {
+    struct {
+        struct vlk_matrix w, bias;
+        float *y;
+        int32_t first_tile, zero;
+    } part[PARTS];
+    int32_t parts, tokens, cols, act, accumulate, ldx;
+    const float *x;
+};
+
+static __global__ void __launch_bounds__(VLK_GEMV_THREADS) gemv_kernel(gemv_args a)
+{
+    VLK_SHARED(uint16_t, planes);
+    __shared__ float room[VLK_GEMV_WARPS * 64];
+    const int padded = vlk_plane_columns(a.cols), stride = vlk_plane_stride(padded), tid = (int)threadIdx.x;
+    float acc[4] = {0, 0, 0, 0}, v;
+    int p = a.parts - 1, first, row;
+
+    while (p > 0 && (int)blockIdx.x < a.part[p].first_tile)
+        p--;
+    first = ((int)blockIdx.x - a.part[p].first_tile) * VLK_GEMV_ROWS;
+    vlk_fill_planes(planes, stride, 0, padded, a.x, a.ldx, a.cols, a.tokens);
+    __syncthreads();
+    vlk_dot_tile(acc, a.part[p].w, first, planes, stride, a.tokens, tid >> 5, VLK_GEMV_WARPS);
+    v = vlk_tile_sum(acc, room);
+    row = first + tid / 4;
+    if (tid >= 64 || row >= a.part[p].w.rows || tid % 4 >= a.tokens)
+        return;
+    float *y = a.part[p].y + (int64_t)(tid % 4) * a.part[p].w.rows + row;
+    if (a.part[p].bias.data)
+        v += vlk_vector_at(a.part[p].bias, row);
+    v = vlk_activate(a.act, v);
+    *y = a.accumulate ? *y + v : v;
+}
+
+static bool overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes)
+{
+    return (const char *)a < (const char *)b + b_bytes && (const char *)b < (const char *)a + a_bytes;
+}
+
+/* q, k and v read the same vector: products that only differ in the matrix become one launch. */
+static bool join_previous(struct vlk_cuda *cuda, const struct vlk_linear_args *l, int tokens)
+{
+    struct vlk_command_list *list = &cuda->list;
+    struct vlk_command *c = list->count ? &list->commands[list->count - 1] : NULL;
+    const size_t bytes = (size_t)tokens * (size_t)l->w.rows * 4;
+    struct gemv_args *a;
+
+    if (!c || c->kernel != (void *)gemv_kernel || l->accumulate)
+        return false;
+    a = (struct gemv_args *)(list->arena + c->args);
+    if (a->parts == PARTS || a->x != l->x || a->tokens != tokens || a->accumulate || a->act != (int32_t)l->act || a->cols != l->w.cols)
+        return false;
+    if (overlap(l->y, bytes, l->x, (size_t)tokens * (size_t)l->w.cols * 4))
+        return false;
+    for (int p = 0; p < a->parts; p++) {
+        size_t other = (size_t)tokens * (size_t)a->part[p].w.rows * 4;
+
+        if (overlap(l->y, bytes, a->part[p].y, other) || overlap(a->x, (size_t)tokens * (size_t)a->cols * 4, a->part[p].y, other))
+            return false;
+    }
+    a->part[a->parts].w = vlk_matrix_of(&l->w);
+    a->part[a->parts].bias = vlk_matrix_of(&l->b);
+    a->part[a->parts].y = l->y;
+    a->part[a->parts++].first_tile = (int32_t)c->grid[0];
+    c->grid[0] += (unsigned)((l->w.rows + VLK_GEMV_ROWS - 1) / VLK_GEMV_ROWS);
+    return true;
+}
+
+static void few(struct vlk_cuda *cuda, const struct vlk_linear_args *l)
+{
+    const int padded = vlk_plane_columns(l->w.cols);
+    VLK_ARGS(gemv_args, a);
+
+    if (join_previous(cuda, l, l->n))
+        return;
+    a.part[0].w = vlk_matrix_of(&l->w);
+    a.part[0].bias = vlk_matrix_of(&l->b);
+    a.part[0].y = l->y;
+    a.parts = 1;
+    a.tokens = l->n;
+    a.cols = a.ldx = l->w.cols;
+    a.act = l->act;
+    a.accumulate = l->accumulate;
+    a.x = l->x;
+    VLK_PUSH(cuda, gemv_kernel, dim3((unsigned)((l->w.rows + VLK_GEMV_ROWS - 1) / VLK_GEMV_ROWS)), VLK_GEMV_THREADS,
+             vlk_plane_bytes(padded, l->n), a);
+}
+
+/* ------------------------------------------------------------------------------------------------ packing */
+
+struct pack_args {
+    const void *src;
+    uint16_t *dst;
+    int64_t n;
+    int32_t cols, ld, lds, half;
+};
+
+static __global__ void pack_kernel(pack_args a)
+{
+    int64_t pairs = a.ld / 2, at = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+
+    for (; at < a.n * pairs; at += (int64_t)gridDim.x * blockDim.x) {
+        int64_t row = at / pairs, col = at % pairs * 2;
+        uint32_t v = 0;
+
+        if (a.half) {
+            const uint16_t *s = (const uint16_t *)a.src + row * a.lds + col;
+            v = (col < a.cols ? s[0] : 0u) | (col + 1 < a.cols ? (uint32_t)s[1] << 16 : 0u);
+        } else {
+            const float *s = (const float *)a.src + row * a.lds + col;
+            v = vlk_pack_bf16(col < a.cols ? s[0] : 0.0f, col + 1 < a.cols ? s[1] : 0.0f);
+        }
+        ((uint32_t *)a.dst)[row * pairs + col / 2] = v;
+    }
+}
+
+void vlk_cuda_pack(struct vlk_cuda *cuda, int32_t n, int32_t cols, const void *src, int dtype, int32_t lds, uint16_t *dst)
+{
+    VLK_ARGS(pack_args, a);
+    int64_t blocks;
+
+    a.src = src;
+    a.dst = dst;
+    a.n = n;
+    a.cols = cols;
+    a.ld = vlk_packed_ld(cols);
+    a.lds = lds;
+    a.half = dtype == VLK_BF16;
+    blocks = (a.n * (a.ld / 2) + 1023) / 1024;
+    VLK_PUSH(cuda, pack_kernel, dim3((unsigned)(blocks < 4096 ? blocks : 4096)), 256, 0, a);
+}
+
+/* ------------------------------------------------------------------------------------------------ many vectors */
+
+enum { DEPTH = 32, PITCH = DEPTH + 8, STAGES = 3 };
+
+/* The share of a weight tile that one stage holds, as bf16. Rows behind the last repeat it: their results are not written. */
+static __device__ inline void load_weights(uint16_t *to, const struct vlk_matrix &w, int first, int rows, int k0)
+{
+    const int blocks = vlk_blocks(w.dtype, w.cols);
+
+    for (int i = (int)threadIdx.x; i < rows * 4; i += (int)blockDim.x) {
+        const int r = i >> 2, c = i & 3;
+        const uint8_t *row = w.data + (size_t)min(first + r, w.rows - 1) * w.stride;
+        uint16_t *dst = to + r * PITCH;
+
+        if (w.dtype == VLK_BF16) {
+            vlk_copy_async(dst + c * 8, row + 2 * (size_t)(k0 + c * 8), true);
+        } else if (w.dtype == VLK_I4G) {
+            uint32_t p[4];
+            float s = vlk_scale_at(row, blocks, k0 / 32);
+
+            vlk_nibbles_to_bf16(((const uint32_t *)row)[k0 / 128 * 16 + c * 4 + (k0 / 32 & 3)], p);
+            for (int h = 0; h < 4; h++)
+                *(uint32_t *)(dst + (h / 2) * 16 + 4 * c + (h & 1) * 2) = vlk_pack_bf16(s * vlk_low(p[h]), s * vlk_high(p[h]));
+        } else if (w.dtype == VLK_I8G) {
+            const uint32_t *codes = (const uint32_t *)(row + k0 / 64 * 64 + c * 16 + (k0 / 32 & 1) * 8);
+            float s = vlk_scale_at(row, blocks, k0 / 32);
+
+            for (int h = 0; h < 2; h++) {
+                uint32_t p, q;
+
+                vlk_bytes_to_bf16(codes[h], &p, &q);
+                ((uint32_t *)(dst + c * 8))[2 * h] = vlk_pack_bf16(s * vlk_low(p), s * vlk_high(p));
+                ((uint32_t *)(dst + c * 8))[2 * h + 1] = vlk_pack_bf16(s * vlk_low(q), s * vlk_high(q));
+            }
+        } else {
+            for (int h = 0; h < 4; h++) {
+                int k = k0 + c * 8 + 2 * h;
+                bool half = w.dtype == VLK_F16, in = half || k < blocks * 16;
+                float a = !in ? 0.0f : half ? vlk_of_f16(((const uint16_t *)row)[k]) : ((const float *)row)[k];
+                float b = !in ? 0.0f : half ? vlk_of_f16(((const uint16_t *)row)[k + 1]) : ((const float *)row)[k + 1];
+
+                ((uint32_t *)(dst + c * 8))[h] = vlk_pack_bf16(a, b);
+            }
+        }
+    }
+}
+
+/* The expert and the first row of tile `tile` of the sorted order; false behind the last tile. Warp 0 looks, all are told. */
+static __device__ inline bool find_group(const struct vlk_gemm &g, int tile, int height, int *expert, int *first, int *end)
+{
+    __shared__ int found[3];
+    const int lane = (int)threadIdx.x & 31;
+
+    if (threadIdx.x < 32) {
+        int before = 0;
+
+        if (lane == 0)
+            found[0] = -1;
+        __syncwarp();
+        for (int base = 0; base < g.experts; base += 32) {
+            int e = base + lane, from = e < g.experts ? g.first[e] : 0, to = e < g.experts ? g.first[e + 1] : 0;
+            int tiles = (to - from + height - 1) / height, sum = tiles;
+
+            for (int o = 1; o < 32; o <<= 1) {
+                int v = __shfl_up_sync(0xffffffffu, sum, (unsigned)o);
+                sum += lane >= o ? v : 0;
+            }
+            if (tile >= before + sum - tiles && tile < before + sum) {
+                found[0] = e;
+                found[1] = from + (tile - before - (sum - tiles)) * height;
+                found[2] = to;
+            }
+            before += __shfl_sync(0xffffffffu, sum, 31);
+        }
+    }
+    __syncthreads();
+    *expert = found[0];
+    *first = found[1];
+    *end = found[2];
+    return found[0] >= 0;
+}
+
+template <int BM, int BN, int WARPS_M, int WARPS_N, bool GATED>
+static __global__ void __launch_bounds__(WARPS_M * WARPS_N * 32) gemm_kernel(vlk_gemm a)
+{
+    constexpr int TM = BM / WARPS_M / 16, TN = BN / WARPS_N / 8; /* fragments of a warp */
+    constexpr int STAGE = (BM + (GATED ? 2 : 1) * BN) * PITCH;
+    VLK_SHARED(uint16_t, room);
+    const int tid = (int)threadIdx.x, lane = tid & 31, warp = tid >> 5, wm = warp / WARPS_N * TM * 16, wn = warp % WARPS_N * TN * 8;
+    const int n0 = (int)blockIdx.x * BN, steps = a.ld / DEPTH;
+    int m0 = (int)blockIdx.y * BM, end = a.n, expert = 0;
+    float acc[GATED ? 2 : 1][TM][TN][4] = {};
+
+    if (a.experts && !find_group(a, (int)blockIdx.y, BM, &expert, &m0, &end))
+        return;
+    const struct vlk_matrix w = a.experts ? a.ws[expert] : a.w, gate = !GATED ? a.w : a.experts ? a.gates[expert] : a.gate;
+    auto load = [&](int step) {
+        uint16_t *xs = room + step % STAGES * STAGE;
+
+        for (int i = tid; i < BM * 4; i += (int)blockDim.x) {
+            const int r = i >> 2, c = i & 3;
+            const bool valid = m0 + r < end;
+            const int64_t row = !valid ? 0 : a.gather ? a.gather[m0 + r] : m0 + r;
+
+            vlk_copy_async(xs + r * PITCH + c * 8, a.x + row * a.ld + step * DEPTH + c * 8, valid);
+        }
+        load_weights(xs + BM * PITCH, w, n0, BN, step * DEPTH);
+        if (GATED)
+            load_weights(xs + (BM + BN) * PITCH, gate, n0, BN, step * DEPTH);
+    };
+
+    for (int s = 0; s < STAGES - 1; s++) {
+        if (s < steps)
+            load(s);
+        vlk_copy_commit();
+    }
+    for (int step = 0; step < steps; step++) {
+        const uint16_t *xs = room + step % STAGES * STAGE;
+
+        vlk_copy_wait<STAGES - 2>();
+        __syncthreads();
+        if (step + STAGES - 1 < steps)
+            load(step + STAGES - 1);
+        vlk_copy_commit();
+        for (int kk = 0; kk < DEPTH; kk += 16) {
+            uint32_t xf[TM][4];
+
+            VLK_UNROLL
+            for (int i = 0; i < TM; i++)
+                vlk_ldmatrix(xf[i], xs + (wm + i * 16 + (lane & 15)) * PITCH + kk + (lane >> 4) * 8);
+            VLK_UNROLL
+            for (int p = 0; p < (GATED ? 2 : 1); p++)
+                VLK_UNROLL
+                for (int j = 0; j < TN; j += 2) {
+                    uint32_t wf[4];
+
+                    vlk_ldmatrix(wf, xs + (BM + p * BN + wn + j * 8 + (lane & 7) + (lane >> 4) * 8) * PITCH + kk + (lane >> 3 & 1) * 8);
+                    VLK_UNROLL
+                    for (int i = 0; i < TM; i++) {
+                        vlk_mma(acc[p][i][j], xf[i], wf[0], wf[1]);
+                        vlk_mma(acc[p][i][j + 1], xf[i], wf[2], wf[3]);
+                    }
+                }
+        }
+    }
+    VLK_UNROLL
+    for (int i = 0; i < TM; i++)
+        VLK_UNROLL
+        for (int j = 0; j < TN; j++)
+            VLK_UNROLL
+            for (int h = 0; h < 4; h++) {
+                const int m = m0 + wm + i * 16 + (lane >> 2) + (h >> 1) * 8, c = n0 + wn + j * 8 + (lane & 3) * 2 + (h & 1);
+                float v = acc[0][i][j][h];
+
+                if (m >= end || c >= a.ldy)
+                    continue;
+                if (GATED)
+                    v *= vlk_silu(acc[GATED ? 1 : 0][i][j][h]);
+                if (c < w.rows && a.bias.data)
+                    v += vlk_vector_at(a.bias, c);
+                v = vlk_activate(a.act, v);
+                if (!a.y)
+                    a.half[(int64_t)m * a.ldy + c] = vlk_to_bf16(c < w.rows ? v : 0.0f);
+                else if (c < w.rows)
+                    a.y[(int64_t)m * a.ldy + c] = a.accumulate ? a.y[(int64_t)m * a.ldy + c] + v : v;
+            }
+}
+
+template <int BM, int BN, int WARPS_M, int WARPS_N, bool GATED>
+static void push_gemm(struct vlk_cuda *cuda, const char *name, const struct vlk_gemm *g, int rows)
+{
+    const size_t shared = (size_t)STAGES * (BM + (GATED ? 2 : 1) * BN) * PITCH * sizeof(uint16_t);
+    const int tiles = (g->n + BM - 1) / BM + (g->experts < g->n ? g->experts : g->n);
+
+    vlk_push(cuda, name, gemm_kernel<BM, BN, WARPS_M, WARPS_N, GATED>,
+             dim3((unsigned)((rows + BN - 1) / BN), (unsigned)tiles), WARPS_M * WARPS_N * 32, shared, *g);
+}
+
+/* Large tiles where they fill the GPU, small ones elsewhere. */
+void vlk_cuda_gemm(struct vlk_cuda *cuda, const struct vlk_gemm *g)
+{
+    const int rows = g->y ? (g->w.rows ? g->w.rows : g->ldy) : g->ldy;
+    const int64_t large = (int64_t)((rows + 127) / 128) * ((g->n + 127) / 128);
+    const bool gated = g->gate.data || g->gates;
+
+    if (gated && (int64_t)((rows + 63) / 64) * ((g->n + 127) / 128) >= cuda->multiprocessors && !g->experts)
+        push_gemm<128, 64, 4, 2, true>(cuda, "gemm_kernel 128x64 gated", g, rows);
+    else if (gated)
+        push_gemm<64, 64, 2, 2, true>(cuda, g->experts ? "gemm_kernel 64x64 gated grouped" : "gemm_kernel 64x64 gated", g, rows);
+    else if (large >= cuda->multiprocessors && !g->experts)
+        push_gemm<128, 128, 2, 4, false>(cuda, "gemm_kernel 128x128", g, rows);
+    else
+        push_gemm<64, 64, 2, 2, false>(cuda, g->experts ? "gemm_kernel 64x64 grouped" : "gemm_kernel 64x64", g, rows);
+}
+
+/* ------------------------------------------------------------------------------------------------ cuBLAS */
+
+/* The few entries of cublas_v2.h that are used; values from its documentation. */
+typedef int (*blas_create_fn)(void **handle);
+typedef int (*blas_destroy_fn)(void *handle);
+typedef int (*blas_stream_fn)(void *handle, cudaStream_t stream);
+typedef int (*blas_gemm_fn)(void *handle, int trans_a, int trans_b, int m, int n, int k, const void *alpha, const void *a, int type_a, int lda,
+                            const void *b, int type_b, int ldb, const void *beta, void *c, int type_c, int ldc, int compute, int algorithm);
+enum { BLAS_T = 1, BLAS_N = 0, TYPE_F32 = 0, TYPE_BF16 = 14, COMPUTE_F32 = 68, DEFAULT_ALGORITHM = -1, BLAS_ROWS = 128 };
+
+struct blas {
+    void *library, *handle;
+    blas_gemm_fn gemm;
+    blas_destroy_fn destroy;
+};
+
+void vlk_cuda_blas_open(struct vlk_cuda *cuda)
+{
+#ifdef __CUDACC__
+    static const char *const names[] = {"libcublas.so.13", "libcublas.so.12", "/usr/local/cuda/lib64/libcublas.so.13"};
+    struct blas b;
+    blas_create_fn create;
+    blas_stream_fn set_stream;
+
+    memset(&b, 0, sizeof b);
+    for (size_t i = 0; i < sizeof names / sizeof *names && !b.library; i++)
+        b.library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    if (!b.library)
+        return;
+    create = (blas_create_fn)dlsym(b.library, "cublasCreate_v2");
+    set_stream = (blas_stream_fn)dlsym(b.library, "cublasSetStream_v2");
+    b.gemm = (blas_gemm_fn)dlsym(b.library, "cublasGemmEx");
+    b.destroy = (blas_destroy_fn)dlsym(b.library, "cublasDestroy_v2");
+    if (!create || !set_stream || !b.gemm || !b.destroy || create(&b.handle) || set_stream(b.handle, cuda->stream)) {
+        dlclose(b.library);
+        return;
+    }
+    cuda->blas = vlk_alloc(1, sizeof b);
+    if (cuda->blas)
+        memcpy(cuda->blas, &b, sizeof b);
+    else
+        b.destroy(b.handle);
+#else
+    (void)cuda;
+#endif
+}
+
+void vlk_cuda_blas_close(struct vlk_cuda *cuda)
+{
+    struct blas *b = (struct blas *)cuda->blas;
+
+    if (b)
+        b->destroy(b->handle);
+    vlk_free(b);
+    cuda->blas = NULL;
+}
+
+struct blas_args {
+    const uint16_t *x, *w;
+    float *y;
+    int32_t n, rows, cols, ldx, ldw, accumulate;
+};
+
+/* Row-major y[n][rows] = x w^T is column-major y^T = w x^T. */
+static void run_blas(struct vlk_cuda *cuda, const struct vlk_command *c)
+{
+    struct blas *b = (struct blas *)cuda->blas;
+    struct blas_args a;
+    const float one = 1;
+
+    memcpy(&a, cuda->list.arena + c->args, sizeof a);
+    const float beta = a.accumulate ? 1.0f : 0.0f;
+    int status = b->gemm(b->handle, BLAS_T, BLAS_N, a.rows, a.n, a.cols, &one, a.w, TYPE_BF16, a.ldw, a.x, TYPE_BF16, a.ldx, &beta, a.y,
+                         TYPE_F32, a.rows, COMPUTE_F32, DEFAULT_ALGORITHM);
+    if (status)
+        vlk_cuda_poison(cuda, VLK_ERR_DEVICE, "cuBLAS failed with status %d in a product of %d by %d by %d.", status, a.n, a.rows, a.cols);
+}
+
+struct finish_args {
+    float *y;
+    int64_t n;
+    struct vlk_matrix bias;
+    int32_t rows, act;
+};
+
+/* What cuBLAS leaves to do: y = act(y + bias). */
+static __global__ void finish_kernel(finish_args a)
+{
+    int64_t at = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+
+    for (; at < a.n * a.rows; at += (int64_t)gridDim.x * blockDim.x) {
+        float v = a.y[at];
+
+        if (a.bias.data)
+            v += vlk_vector_at(a.bias, (int)(at % a.rows));
+        a.y[at] = vlk_activate(a.act, v);
+    }
+}
+
+static bool blas_suits(const struct vlk_cuda *cuda, const struct vlk_linear_args *l)
+{
+    return cuda->blas && l->n >= BLAS_ROWS && l->w.dtype == VLK_BF16 && l->w.rows >= 64 && !(l->accumulate && l->act);
+}
+
+static void many_by_blas(struct vlk_cuda *cuda, const struct vlk_linear_args *l, const uint16_t *packed)
+{
+    VLK_ARGS(blas_args, a);
+    VLK_ARGS(finish_args, f);
+    VLK_ARGS(vlk_command, c);
+    int64_t blocks;
+
+    a.x = packed;
+    a.w = (const uint16_t *)l->w.data;
+    a.y = l->y;
+    a.n = l->n;
+    a.rows = l->w.rows;
+    a.cols = a.ldx = vlk_packed_ld(l->w.cols);
+    a.ldw = (int32_t)(vlk_device_stride(VLK_BF16, l->w.cols) / 2);
+    a.accumulate = l->accumulate;
+    c.run = run_blas;
+    c.name = "cuBLAS";
+    c.eager = 1;
+    vlk_cuda_append(cuda, c, &a, sizeof a);
+    if (!l->b.rows && !l->act)
+        return;
+    f.y = l->y;
+    f.n = l->n;
+    f.bias = vlk_matrix_of(&l->b);
+    f.rows = l->w.rows;
+    f.act = l->act;
+    blocks = (f.n * f.rows + 1023) / 1024;
+    VLK_PUSH(cuda, finish_kernel, dim3((unsigned)(blocks < 8192 ? blocks : 8192)), 256, 0, f);
+}
+
+/* ------------------------------------------------------------------------------------------------ op */
+
+static void many(struct vlk_cuda *cuda, const struct vlk_linear_args *l)
+{
+    const int32_t ld = vlk_packed_ld(l->w.cols);
+    uint16_t *packed = (uint16_t *)vlk_cuda_scratch(cuda, VLK_CUDA_PACKED, (size_t)l->n * (size_t)ld * sizeof *packed);
+    VLK_ARGS(vlk_gemm, g);
+
+    if (!packed)
+        return;
+    vlk_cuda_pack(cuda, l->n, l->w.cols, l->x, VLK_F32, l->w.cols, packed);
+    if (blas_suits(cuda, l)) {
+        many_by_blas(cuda, l, packed);
+        return;
+    }
+    g.n = l->n;
+    g.x = packed;
+    g.ld = ld;
+    g.w = vlk_matrix_of(&l->w);
+    g.bias = vlk_matrix_of(&l->b);
+    g.act = l->act;
+    g.accumulate = l->accumulate;
+    g.y = l->y;
+    g.ldy = l->w.rows;
+    vlk_cuda_gemm(cuda, &g);
+}
+
+void vlk_cuda_linear(struct vlk_backend *be, const struct vlk_linear_args *l)
+{
+    if (l->n <= 0)
+        return;
+    if (l->n <= VLK_GEMV_TOKENS && vlk_plane_bytes(vlk_plane_columns(l->w.cols), l->n) + 4096 <= vlk_cuda_of(be)->shared_limit)
+        few(vlk_cuda_of(be), l);
+    else
+        many(vlk_cuda_of(be), l);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Multi-head latent attention on the GPU. The cache holds one compressed row per token. Few new tokens: W_UK is absorbed into
+ * the query, all heads attend to the compressed rows, and W_UV is applied while the splits are put together. Many: rows are
+ * expanded to keys and values by one product, then attention.cu runs as for plain heads. Called by the op table.
+ */
+#include "kernels/cuda/backend.cuh"
+#include "kernels/cuda/gemv.cuh"
+
+/* ------------------------------------------------------------------------------------------------ write */
+
+struct mla_write_args {
+    int32_t heads, nope, lora, half_cache;
+    float eps;
+    struct vlk_rope rope;
+    struct vlk_matrix norm;
+    const struct vlk_step *step;
+    float *q;
+    const float *kv_a;
+    void *cache;
+};
+
+static __device__ __forceinline__ void store(void *cache, int half, int64_t at, float v)
+{
+    if (half)
+        ((uint16_t *)cache)[at] = vlk_to_bf16(v);
+    else
+        ((float *)cache)[at] = v;
+}
+
+/* Block (token). The turned part of q goes through shared memory, as its order changes in place. */
+static __global__ void __launch_bounds__(256) mla_write_kernel(mla_write_args a)
+{
+    VLK_SHARED(float, turned);
+    __shared__ float room[32];
+    const int half = a.rope.dim / 2, token = (int)blockIdx.x, tid = (int)threadIdx.x, head = a.nope + a.rope.dim, step = a.rope.interleaved ? 2 : 1;
+    const int far = a.rope.interleaved ? 1 : half;
+    const int64_t pos = a.step->pos + token, width = a.lora + a.rope.dim;
+    const float *cosine = a.rope.cos + pos * half, *sine = a.rope.sin + pos * half, *kv = a.kv_a + token * width;
+    float *q = a.q + (int64_t)token * a.heads * head, square = 0, r;
+
+    for (int i = tid; i < a.heads * half; i += (int)blockDim.x) {
+        const float *x = q + i / half * head + a.nope + i % half * step;
+        const float c = cosine[i % half], s = sine[i % half];
+
+        turned[i / half * a.rope.dim + i % half] = x[0] * c - x[far] * s;
+        turned[i / half * a.rope.dim + i % half + half] = x[far] * c + x[0] * s;
+    }
+    for (int i = tid; i < a.lora; i += (int)blockDim.x)
+        square += kv[i] * kv[i];
+    r = 1.0f / sqrtf(vlk_block_sum(square, room) / (float)a.lora + a.eps);
+    for (int i = tid; i < a.heads * a.rope.dim; i += (int)blockDim.x)
+        q[i / a.rope.dim * head + a.nope + i % a.rope.dim] = turned[i];
+    for (int i = tid; i < a.lora; i += (int)blockDim.x)
+        store(a.cache, a.half_cache, pos * width + i, kv[i] * r * vlk_vector_at(a.norm, i));
+    for (int i = tid; i < half; i += (int)blockDim.x) {
+        const float *x = kv + a.lora + i * step;
+
+        store(a.cache, a.half_cache, pos * width + a.lora + i, x[0] * cosine[i] - x[far] * sine[i]);
+        store(a.cache, a.half_cache, pos * width + a.lora + i + half, x[far] * cosine[i] + x[0] * sine[i]);
+    }
+}
+
+void vlk_cuda_mla_write(struct vlk_backend *be, const struct vlk_mla_write_args *w)
+{
+    VLK_ARGS(mla_write_args, a);
+
+    a.heads = w->heads;
+    a.nope = w->nope;
+    a.lora = w->lora;
+    a.half_cache = w->cache_dtype == VLK_BF16;
+    a.eps = w->eps;
+    a.rope.cos = w->rope.cos;
+    a.rope.sin = w->rope.sin;
+    a.rope.dim = w->rope.dim;
+    a.rope.interleaved = w->rope.interleaved;
+    a.norm = vlk_matrix_of(&w->kv_norm);
+    a.step = w->step;
+    a.q = w->q;
+    a.kv_a = w->kv_a;
+    a.cache = w->cache;
+    VLK_PUSH(vlk_cuda_of(be), mla_write_kernel, dim3((unsigned)w->n), 256, (size_t)w->heads * (size_t)w->rope.dim * sizeof(float), a);
+}
+
+/* ------------------------------------------------------------------------------------------------ absorbed */
+
+enum { ABSORB_COLUMNS = 64, ABSORB_SLICES = 32, ABSORB_WIDTH = 8 };
+
+struct absorb_args {
+    int32_t heads, nope, lora, v, rope, zero;
+    struct vlk_matrix kv_b;
+    const float *q;
+    float *out; /* [n][heads][lora + rope] */
+};
+
+/* Eight neighbours of a row, which may be short at its end. */
+static __device__ inline void row_values(const vlk_matrix &w, const uint8_t *row, int col, float out[8])
+{
+    if (w.dtype == VLK_BF16) { /* rows are zero-filled to 64 bytes */
+        const uint4 u = vlk_stream16(row + 2 * col);
+        const uint32_t words[4] = {u.x, u.y, u.z, u.w};
+
+        for (int i = 0; i < 4; i++) {
+            out[2 * i] = vlk_low(words[i]);
+            out[2 * i + 1] = vlk_high(words[i]);
+        }
+        return;
+    }
+    for (int i = 0; i < 8; i++)
+        out[i] = col + i < w.cols ? vlk_element(row, w.dtype, w.cols, col + i) : 0.0f;
+}
+
+/* out = W_UK^T q for 64 columns of one head and token; 32 slices of rows are added up in order. The rotated part is copied. */
+static __global__ void __launch_bounds__(256) absorb_kernel(absorb_args a)
+{
+    __shared__ float sums[ABSORB_SLICES][ABSORB_COLUMNS + 1];
+    const int tid = (int)threadIdx.x, slice = tid / 8, lane = tid % 8, head = (int)blockIdx.y, token = (int)blockIdx.z;
+    const int col = (int)blockIdx.x * ABSORB_COLUMNS + lane * ABSORB_WIDTH;
+    const float *q = a.q + ((int64_t)token * a.heads + head) * (a.nope + a.rope);
+    float *out = a.out + ((int64_t)token * a.heads + head) * (a.lora + a.rope), acc[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+
+    for (int r = slice; r < a.nope && col < a.lora; r += ABSORB_SLICES) {
+        float w[8];
+
+        row_values(a.kv_b, a.kv_b.data + (size_t)(head * (a.nope + a.v) + r) * a.kv_b.stride, col, w);
+        for (int i = 0; i < 8; i++)
+            acc[i] += q[r] * w[i];
+    }
+    for (int i = 0; i < 8; i++)
+        sums[slice][lane * 8 + i] = acc[i];
+    __syncthreads();
+    for (int i = tid; i < ABSORB_COLUMNS && (int)blockIdx.x * ABSORB_COLUMNS + i < a.lora; i += 256) {
+        float sum = 0;
+
+        for (int s = 0; s < ABSORB_SLICES; s++)
+            sum += sums[s][i];
+        out[(int)blockIdx.x * ABSORB_COLUMNS + i] = sum;
+    }
+    for (int i = tid; i < a.rope && blockIdx.x == 0; i += 256)
+        out[a.lora + i] = q[a.nope + i];
+}
+
+struct release_args {
+    int32_t heads, nope, lora, v, splits, zero;
+    struct vlk_matrix kv_b;
+    const float *partial;
+    float *out;
+};
+
+/* Puts the splits of one head together, then out = W_UV latent for 16 rows. */
+static __global__ void __launch_bounds__(VLK_GEMV_THREADS) release_kernel(release_args a)
+{
+    VLK_SHARED(uint16_t, planes);
+    __shared__ float room[VLK_GEMV_WARPS * 64];
+    const int padded = vlk_plane_columns(a.lora), stride = vlk_plane_stride(padded), tid = (int)threadIdx.x, head = (int)blockIdx.y, token = (int)blockIdx.z;
+    const int first = (int)blockIdx.x * VLK_GEMV_ROWS;
+    const float *p = a.partial + ((int64_t)token * a.heads + head) * a.splits * (a.lora + 2);
+    struct vlk_matrix w = a.kv_b;
+    float top = -INFINITY, total = 0, acc[4] = {0, 0, 0, 0}, sum;
+
+    for (int s = 0; s < a.splits; s++)
+        top = fmaxf(top, p[(int64_t)s * (a.lora + 2) + a.lora]);
+    for (int s = 0; s < a.splits; s++)
+        total += p[(int64_t)s * (a.lora + 2) + a.lora + 1] * expf(p[(int64_t)s * (a.lora + 2) + a.lora] - top);
+    for (int i = tid; i < padded; i += VLK_GEMV_THREADS) {
+        float x = 0;
+
+        for (int s = 0; s < a.splits && i < a.lora; s++)
+            x += p[(int64_t)s * (a.lora + 2) + i] * expf(p[(int64_t)s * (a.lora + 2) + a.lora] - top);
+        vlk_halves(x / total, planes + i, planes + stride + i);
+    }
+    w.data += (size_t)(head * (a.nope + a.v) + a.nope) * w.stride;
+    w.rows = a.v;
+    __syncthreads();
+    vlk_dot_tile(acc, w, first, planes, stride, 1, tid >> 5, VLK_GEMV_WARPS);
+    sum = vlk_tile_sum(acc, room);
+    if (tid < 64 && tid % 4 == 0 && first + tid / 4 < a.v)
+        a.out[((int64_t)token * a.heads + head) * a.v + first + tid / 4] = sum;
+}
+
+static float *absorb(struct vlk_cuda *cuda, const struct vlk_mla_attend_args *m)
+{
+    VLK_ARGS(absorb_args, a);
+
+    a.heads = m->heads;
+    a.nope = m->nope;
+    a.lora = m->lora;
+    a.v = m->v;
+    a.rope = m->rope;
+    a.kv_b = vlk_matrix_of(&m->kv_b);
+    a.q = m->q;
+    a.out = (float *)vlk_cuda_scratch(cuda, VLK_CUDA_LATENT, (size_t)m->n * (size_t)m->heads * (size_t)(m->lora + m->rope) * sizeof *a.out);
+    if (!a.out)
+        return NULL;
+    VLK_PUSH(cuda, absorb_kernel, dim3((unsigned)((m->lora + ABSORB_COLUMNS - 1) / ABSORB_COLUMNS), (unsigned)m->heads, (unsigned)m->n), 256, 0, a);
+    return a.out;
+}
+
+static void cache_rows(const struct vlk_mla_attend_args *m, int32_t width, struct vlk_kv_rows *rows)
+{
+    memset(rows, 0, sizeof *rows);
+    rows->data = m->cache;
+    rows->dtype = m->cache_dtype;
+    rows->stride = m->lora + m->rope;
+    rows->width = width;
+}
+
+static void attend_absorbed(struct vlk_cuda *cuda, const struct vlk_mla_attend_args *m, const float *q)
+{
+    VLK_ARGS(vlk_split, s);
+    VLK_ARGS(release_args, r);
+
+    s.n = m->n;
+    s.heads = m->heads;
+    s.kv_heads = 1;
+    s.scale = m->scale;
+    s.step = m->step;
+    s.q = q;
+    cache_rows(m, m->lora + m->rope, &s.k);
+    cache_rows(m, m->lora, &s.v);
+    s.v.data = NULL;
+    if (!vlk_cuda_split(cuda, &s, m->max_pos))
+        return;
+    r.heads = m->heads;
+    r.nope = m->nope;
+    r.lora = m->lora;
+    r.v = m->v;
+    r.splits = s.splits;
+    r.kv_b = vlk_matrix_of(&m->kv_b);
+    r.partial = s.partial;
+    r.out = m->out;
+    VLK_PUSH(cuda, release_kernel, dim3((unsigned)((m->v + VLK_GEMV_ROWS - 1) / VLK_GEMV_ROWS), (unsigned)m->heads, (unsigned)m->n),
+             VLK_GEMV_THREADS, vlk_plane_bytes(vlk_plane_columns(m->lora), 1), r);
+}
+
+/* ------------------------------------------------------------------------------------------------ expanded */
+
+static void attend_expanded(struct vlk_cuda *cuda, const struct vlk_mla_attend_args *m)
+{
+    const int32_t keys = m->max_pos, row = m->heads * (m->nope + m->v), ld = vlk_packed_ld(m->lora), ldy = vlk_packed_ld(row);
+    uint16_t *packed = (uint16_t *)vlk_cuda_scratch(cuda, VLK_CUDA_PACKED, (size_t)keys * (size_t)ld * sizeof *packed);
+    uint16_t *expanded = (uint16_t *)vlk_cuda_scratch(cuda, VLK_CUDA_EXPAND, (size_t)keys * (size_t)ldy * sizeof *expanded);
+    VLK_ARGS(vlk_gemm, g);
+    VLK_ARGS(vlk_flash, f);
+
+    if (!packed || !expanded)
+        return;
+    vlk_cuda_pack(cuda, keys, m->lora, m->cache, m->cache_dtype, m->lora + m->rope, packed);
+    g.n = keys;
+    g.x = packed;
+    g.ld = ld;
+    g.w = vlk_matrix_of(&m->kv_b);
+    g.half = expanded;
+    g.ldy = ldy;
+    vlk_cuda_gemm(cuda, &g);
+    f.n = m->n;
+    f.heads = m->heads;
+    f.group = 1;
+    f.scale = m->scale;
+    f.step = m->step;
+    f.q = m->q;
+    f.out = m->out;
+    f.q_head = m->nope + m->rope;
+    f.q_stride = m->heads * f.q_head;
+    f.out_head = m->v;
+    f.out_stride = m->heads * m->v;
+    f.k.data = expanded;
+    f.k.dtype = VLK_BF16;
+    f.k.stride = ldy;
+    f.k.head_step = m->nope + m->v;
+    f.k.width = m->nope;
+    memcpy(&f.v, &f.k, sizeof f.v);
+    f.v.data = expanded + m->nope;
+    f.v.width = m->v;
+    cache_rows(m, m->rope, &f.k2);
+    f.k2.data = m->cache_dtype == VLK_BF16 ? (const void *)((const uint16_t *)m->cache + m->lora) : (const void *)((const float *)m->cache + m->lora);
+    vlk_cuda_flash(cuda, &f, 1);
+}
+
+/* Absorbing costs 3.4 times the multiplications per key, expanding one product over all keys: with 16 heads they meet at about
+ * 64 new tokens. */
+enum { ABSORB_TOKENS = 32, KEY_COLUMNS = 192, VALUE_COLUMNS = 128 /* of attention.cu's blocks of queries */ };
+
+void vlk_cuda_mla_attend(struct vlk_backend *be, const struct vlk_mla_attend_args *m)
+{
+    struct vlk_cuda *cuda = vlk_cuda_of(be);
+    const float *q;
+
+    if (m->n <= 0)
+        return;
+    if (m->n > ABSORB_TOKENS && !m->probs && m->nope + m->rope <= KEY_COLUMNS && m->v <= VALUE_COLUMNS) {
+        attend_expanded(cuda, m);
+        return;
+    }
+    q = absorb(cuda, m);
+    if (!q)
+        return;
+    attend_absorbed(cuda, m, q);
+    if (m->probs) {
+        VLK_ARGS(vlk_probs, p);
+
+        p.n = m->n;
+        p.heads = m->heads;
+        p.group = m->heads;
+        p.stride = m->probs_stride;
+        p.scale = m->scale;
+        p.step = m->step;
+        p.q = q;
+        cache_rows(m, m->lora + m->rope, &p.k);
+        p.probs = m->probs;
+        vlk_cuda_probs(cuda, &p);
+    }
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The scheduler, the tensor-core primitives and the small runtime behind tests/cuda/emulate.h. One OS thread; fibers are switched
+ * by a dozen instructions on x86-64 and by ucontext elsewhere, and made known to AddressSanitizer.
+ */
+#include "tests/cuda/emulate.h"
+
+#include <map>
+#include <set>
+#include <string>
+#include <sys/mman.h>
+#ifndef __x86_64__
+#include <ucontext.h>
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace emulate {
+fiber *current;
+block_state here;
+
+namespace {
+constexpr size_t STACK = 64 << 10;
+constexpr int MAX_THREADS = 1024;
+std::vector<fiber> fibers;
+const std::function<void()> *body;
+void *scheduler;
+#if defined(__SANITIZE_ADDRESS__)
+void *scheduler_fake;
+const void *scheduler_stack;
+size_t scheduler_size;
+#endif
+uint64_t random_state = 1;
+std::map<std::string, long> names;
+
+unsigned next_random(unsigned n)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(random_state >> 33) % n;
+}
+
+template <class T> void shuffle(std::vector<T> &v)
+{
+    for (size_t i = v.size(); emulate_seed && i > 1; i--)
+        std::swap(v[i - 1], v[next_random((unsigned)i)]);
+}
+} // namespace
+
+#ifdef __x86_64__
+extern "C" void emulate_switch(void **from, void *to);
+__asm__(".text\n.globl emulate_switch\n.type emulate_switch,@function\nemulate_switch:\n"
+        "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
+        "movq %rsp,(%rdi)\nmovq %rsi,%rsp\n"
+        "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\nret\n.size emulate_switch,.-emulate_switch\n");
+#else
+static void emulate_switch(void **from, void *to)
+{
+    ucontext_t mine;
+    *from = &mine;
+    swapcontext(&mine, (ucontext_t *)to);
+}
+#endif
+
+static void to_fiber(fiber *f)
+{
+    current = f;
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(&scheduler_fake, f->stack, STACK);
+#endif
+    emulate_switch(&scheduler, f->stack_pointer);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(scheduler_fake, nullptr, nullptr);
+#endif
+}
+
+static void to_scheduler(bool ending)
+{
+    fiber *f = current;
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(ending ? nullptr : &f->fake, scheduler_stack, scheduler_size);
+#endif
+    emulate_switch(&f->stack_pointer, scheduler);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(f->fake, nullptr, nullptr);
+#endif
+    (void)ending;
+}
+
+static void enter()
+{
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(nullptr, &scheduler_stack, &scheduler_size);
+#endif
+    (*body)();
+    current->at = DONE;
+    to_scheduler(true);
+    __builtin_trap();
+}
+
+void stuck(const char *why)
+{
+    int shown = 0;
+
+    fprintf(stderr, "emulated kernel: %s, block (%u, %u, %u)\n", why, here.index.x, here.index.y, here.index.z);
+    for (size_t i = 0; i < fibers.size() && shown < 40; i++)
+        if (fibers[i].at == AT_WARP || fibers[i].at == AT_BLOCK)
+            fprintf(stderr, "  thread %u (warp %d, lane %d) waits at a %s barrier, line %d\n", fibers[i].thread.x, fibers[i].warp,
+                    fibers[i].lane, fibers[i].at == AT_WARP ? "warp" : "block", fibers[i].line + 0 * ++shown);
+    abort();
+}
+
+void wait(state at, uint32_t mask, int line)
+{
+    current->at = at;
+    current->mask = mask;
+    current->line = line;
+    to_scheduler(false);
+}
+
+static void start(fiber &f)
+{
+    f.at = RUNNING;
+    f.generation = 0;
+    f.copies.clear();
+    f.copy_group = 0;
+    f.fake = nullptr;
+#ifdef __x86_64__
+    void **sp = (void **)(f.stack + STACK - 64);
+    *--sp = nullptr;
+    *--sp = (void *)enter;
+    sp -= 6;
+    memset(sp, 0, 6 * sizeof *sp);
+    f.stack_pointer = sp;
+#else
+    ucontext_t *context = (ucontext_t *)f.stack;
+    getcontext(context);
+    context->uc_stack.ss_sp = f.stack + sizeof *context;
+    context->uc_stack.ss_size = STACK - sizeof *context;
+    makecontext(context, enter, 0);
+    f.stack_pointer = context;
+#endif
+}
+
+/* Runs the lanes of one warp until all wait for the block or are done. */
+static bool run_warp(fiber *lanes, int n, std::vector<int> &order)
+{
+    bool moved = false;
+
+    for (bool again = true; again;) {
+        uint32_t waiting = 0, mask = 0;
+
+        again = false;
+        shuffle(order);
+        for (int l : order)
+            if (l < n && lanes[l].at == RUNNING) {
+                to_fiber(&lanes[l]);
+                moved = true;
+            }
+        for (int l = 0; l < n; l++)
+            if (lanes[l].at == AT_WARP) {
+                waiting |= 1u << l;
+                mask = lanes[l].mask;
+            }
+        /* Every mask in use is the full warp; lanes that ended do not count. */
+        for (int l = 0; l < n; l++)
+            if (lanes[l].at == DONE)
+                mask &= ~(1u << l);
+        if (n < 32)
+            mask &= (1u << n) - 1;
+        if (waiting && waiting == mask) {
+            for (int l = 0; l < n; l++)
+                if (waiting >> l & 1)
+                    lanes[l].at = RUNNING;
+            again = moved = true;
+        }
+    }
+    return moved;
+}
+
+static void run_block(int threads)
+{
+    std::vector<int> warps((size_t)(threads + 31) / 32), order(32);
+
+    for (size_t i = 0; i < warps.size(); i++)
+        warps[i] = (int)i;
+    for (int i = 0; i < 32; i++)
+        order[(size_t)i] = i;
+    for (int i = 0; i < threads; i++)
+        start(fibers[(size_t)i]);
+    memset(here.dynamic, 0xff, here.dynamic_bytes); /* what nobody wrote reads as NaN */
+    for (;;) {
+        int done = 0, at_block = 0;
+        bool moved = false;
+
+        shuffle(warps);
+        for (int w : warps)
+            moved |= run_warp(&fibers[(size_t)w * 32], threads - w * 32 < 32 ? threads - w * 32 : 32, order);
+        for (int i = 0; i < threads; i++) {
+            done += fibers[(size_t)i].at == DONE;
+            at_block += fibers[(size_t)i].at == AT_BLOCK;
+        }
+        if (done == threads)
+            break;
+        if (done + at_block == threads) {
+            /* A thread that ended while others wait would be a divergent barrier on the device. */
+            if (done)
+                stuck("some threads ended before a block barrier");
+            for (int i = 0; i < threads; i++)
+                fibers[(size_t)i].at = RUNNING;
+        } else if (!moved) {
+            stuck("a barrier or shuffle is reached by some threads only");
+        }
+    }
+    for (int i = 0; i < threads; i++)
+        if (!fibers[(size_t)i].copies.empty())
+            stuck("a thread ended with asynchronous copies under way");
+}
+
+static void prepare(int threads)
+{
+    if (fibers.empty()) {
+        char *stacks = (char *)mmap(nullptr, MAX_THREADS * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+        fibers.resize(MAX_THREADS);
+        for (int i = 0; i < MAX_THREADS; i++) {
+            fibers[(size_t)i].stack = stacks + (size_t)i * STACK;
+            fibers[(size_t)i].at = DONE;
+        }
+        random_state = emulate_seed + 1;
+    }
+    for (int i = 0; i < MAX_THREADS; i++)
+        fibers[(size_t)i].at = DONE;
+    for (int i = 0; i < threads; i++) {
+        fibers[(size_t)i].lane = i % 32;
+        fibers[(size_t)i].warp = i / 32;
+        fibers[(size_t)i].thread = {(unsigned)i, 0, 0};
+    }
+}
+
+static void run(dim3 grid, dim3 block, size_t bytes, const std::function<void()> &fn)
+{
+    std::vector<unsigned> blocks((size_t)grid.x * grid.y * grid.z);
+
+    if (block.x > MAX_THREADS || block.y != 1 || block.z != 1)
+        stuck("a block of this size cannot be launched");
+    prepare((int)block.x);
+    here.block = block;
+    here.grid = grid;
+    here.warps.resize((block.x + 31) / 32);
+    here.dynamic_bytes = bytes;
+    here.dynamic = bytes ? (unsigned char *)aligned_alloc(128, (bytes + 127) / 128 * 128) : nullptr;
+#if defined(__SANITIZE_ADDRESS__)
+    /* The block's own size ends where the kernel asked for, not at the next 128 bytes. */
+    free(here.dynamic);
+    here.dynamic = nullptr;
+    if (bytes && posix_memalign((void **)&here.dynamic, 128, bytes))
+        here.dynamic = nullptr;
+#endif
+    body = &fn;
+    for (size_t i = 0; i < blocks.size(); i++)
+        blocks[i] = (unsigned)i;
+    shuffle(blocks);
+    for (unsigned b : blocks) {
+        here.index = {b % grid.x, b / grid.x % grid.y, b / grid.x / grid.y};
+        run_block((int)block.x);
+    }
+    free(here.dynamic);
+}
+
+static cudaError_t sticky;
+
+void launch(const char *name, dim3 grid, dim3 block, size_t bytes, std::function<void()> fn)
+{
+    if (capturing([=] { launch(name, grid, block, bytes, fn); }))
+        return;
+    if (emulate_fail_launch_after == 0)
+        sticky = cudaErrorLaunchFailure;
+    if (emulate_fail_launch_after > 0)
+        emulate_fail_launch_after--;
+    if (sticky)
+        return;
+    names[name]++;
+    run(grid, block, bytes, fn);
+}
+} // namespace emulate
+
+/* ------------------------------------------------------------------------------------------------ tensor cores */
+
+static float bf16_at(uint32_t word, int high) { return __uint_as_float(high ? word & 0xffff0000u : word << 16); }
+
+void vlk_mma(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+{
+    struct operands { uint32_t a[4], b[2]; } mine = {{a[0], a[1], a[2], a[3]}, {b0, b1}};
+    auto all = emulate::exchange(0xffffffffu, mine);
+    const int g = emulate::current->lane >> 2, t = emulate::current->lane & 3;
+
+    for (int i = 0; i < 4; i++) {
+        int row = g + (i >> 1) * 8, col = t * 2 + (i & 1);
+        float sum = 0;
+
+        for (int k = 0; k < 8; k++) { /* two elements of k at a time: 2k and 2k + 1 */
+            const uint8_t *left = all.values[(row & 7) * 4 + (k & 3)], *right = all.values[col * 4 + (k & 3)];
+            uint32_t av, bv;
+
+            memcpy(&av, left + 4 * ((row >> 3) + (k >> 2) * 2), 4);
+            memcpy(&bv, right + 16 + 4 * (k >> 2), 4);
+            sum += bf16_at(av, 0) * bf16_at(bv, 0) + bf16_at(av, 1) * bf16_at(bv, 1);
+        }
+        c[i] += sum;
+    }
+}
+
+static void load_matrices(uint32_t r[4], const void *row, bool trans)
+{
+    auto all = emulate::exchange(0xffffffffu, row);
+    const int l = emulate::current->lane;
+
+    for (int m = 0; m < 4; m++) {
+        uint16_t v[2];
+
+        for (int h = 0; h < 2; h++) {
+            int from = trans ? (l & 3) * 2 + h : l >> 2, col = trans ? l >> 2 : (l & 3) * 2 + h;
+            const void *p = all[m * 8 + from];
+
+            if ((uintptr_t)p & 15)
+                emulate::stuck("a matrix load is misaligned");
+            v[h] = ((const uint16_t *)p)[col];
+        }
+        r[m] = v[0] | (uint32_t)v[1] << 16;
+    }
+    /* Nobody may overwrite a row that another lane has not read yet. */
+    emulate::wait(emulate::AT_WARP, 0xffffffffu, 0);
+}
+
+void vlk_ldmatrix(uint32_t r[4], const void *row) { load_matrices(r, row, false); }
+void vlk_ldmatrix_trans(uint32_t r[4], const void *row) { load_matrices(r, row, true); }
+
+/* ------------------------------------------------------------------------------------------------ runtime */
+
+struct emulate_stream { int unused; };
+struct emulate_event { int unused; };
+struct emulate_graph { std::vector<std::function<void()>> nodes; };
+
+long emulate_fail_alloc_after = -1, emulate_fail_launch_after = -1, emulate_live_allocations, emulate_graph_launches;
+unsigned emulate_seed = getenv("VLK_EMULATE_SEED") ? (unsigned)atoi(getenv("VLK_EMULATE_SEED")) : 0;
+static emulate_graph *captured;
+static std::set<void *> live;
+
+bool emulate::capturing(std::function<void()> later)
+{
+    if (captured)
+        captured->nodes.push_back(later);
+    return captured != nullptr;
+}
+
+void emulate_names(void (*visit)(const char *, long, void *), void *user)
+{
+    for (auto &entry : emulate::names)
+        visit(entry.first.c_str(), entry.second, user);
+}
+
+void emulate_names_reset(void) { emulate::names.clear(); }
+
+static cudaError_t allocate(void **p, size_t bytes)
+{
+    if (emulate_fail_alloc_after == 0 || bytes > (size_t)1 << 36)
+        return cudaErrorMemoryAllocation;
+    if (emulate_fail_alloc_after > 0)
+        emulate_fail_alloc_after--;
+    if (posix_memalign(p, 256, bytes ? bytes : 1))
+        return cudaErrorMemoryAllocation;
+    memset(*p, 0xff, bytes); /* the device's memory is not zeroed either */
+    live.insert(*p);
+    emulate_live_allocations++;
+    return cudaSuccess;
+}
+
+static cudaError_t release(void *p)
+{
+    if (!p)
+        return cudaSuccess;
+    if (!live.erase(p))
+        emulate::stuck("memory is freed that was not allocated");
+    emulate_live_allocations--;
+    free(p);
+    return cudaSuccess;
+}
+
+const char *cudaGetErrorString(cudaError_t e)
+{
+    return e == cudaErrorMemoryAllocation ? "out of memory" : e == cudaErrorLaunchFailure ? "unspecified launch failure" : "no error";
+}
+cudaError_t cudaGetLastError() { return emulate::sticky; }
+cudaError_t cudaSetDevice(int) { emulate::sticky = cudaSuccess; return cudaSuccess; }
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int)
+{
+    *p = {};
+    snprintf(p->name, sizeof p->name, "Emulated GPU");
+    p->major = 9;
+    p->multiProcessorCount = 3; /* few blocks of attention, so that every split has work in a small test */
+    p->sharedMemPerBlockOptin = 99 << 10;
+    return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
+{
+    *total = (size_t)8 << 30;
+    *free_bytes = getenv("VLK_EMULATE_FREE_MIB") ? (size_t)atol(getenv("VLK_EMULATE_FREE_MIB")) << 20 : (size_t)7 << 30;
+    return cudaSuccess;
+}
+cudaError_t cudaMalloc(void **p, size_t bytes) { return allocate(p, bytes); }
+cudaError_t cudaFree(void *p) { return release(p); }
+cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned) { return allocate(p, bytes); }
+cudaError_t cudaFreeHost(void *p) { return release(p); }
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t)
+{
+    if (!emulate::sticky && !emulate::capturing([=] { memmove(to, from, bytes); }) && bytes)
+        memmove(to, from, bytes);
+    return emulate::sticky;
+}
+cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t)
+{
+    if (!emulate::sticky && !emulate::capturing([=] { memset(p, value, bytes); }) && bytes)
+        memset(p, value, bytes);
+    return emulate::sticky;
+}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { *s = new emulate_stream(); return cudaSuccess; }
+cudaError_t cudaStreamDestroy(cudaStream_t s) { delete s; return cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return emulate::sticky; }
+cudaError_t cudaStreamBeginCapture(cudaStream_t, int) { captured = new emulate_graph(); return cudaSuccess; }
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *graph)
+{
+    *graph = captured;
+    captured = nullptr;
+    return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long)
+{
+    *exec = new emulate_graph(*graph);
+    return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t)
+{
+    emulate_graph_launches++;
+    for (auto &node : exec->nodes)
+        node();
+    return emulate::sticky;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) { delete graph; return cudaSuccess; }
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { delete exec; return cudaSuccess; }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { *e = new emulate_event(); return cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return emulate::sticky; }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return emulate::sticky; }
+cudaError_t cudaEventDestroy(cudaEvent_t e) { delete e; return cudaSuccess; }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The demo model through the emulated CUDA module, opened as a real one is: the same greedy ids as on the CPU, for a picture, for
+ * a second question, and with the box grammar; the decode steps are one graph; every kernel that ran has its own test in
+ * test_ops.c; too little memory is refused before loading.
+ *   test-cuda-model MODEL_DIR MODULE_FILE     (fake libcuda.so.1 on LD_LIBRARY_PATH, SIGHTLINE_CUDA_DIR set)
+ */
+#include "tests/cuda/kernels.h"
+#include "tests/engine/talk.h"
+#include "tests/tap.h"
+
+#include <dlfcn.h>
+
+typedef void (*visit_fn)(const char *kernel, long launches, void *user);
+
+static void (*emulate_names)(visit_fn visit, void *user);
+static long *graph_launches, *live_allocations;
+
+/* White, with a red disc in the upper right and a blue bar below. */
+static vl2_picture draw_picture(void)
+{
+    enum { W = 184, H = 140 };
+    static uint8_t rgb[H][W][3];
+
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++) {
+            bool disc = (x - 130) * (x - 130) + (y - 45) * (y - 45) < 30 * 30, bar = y > 95 && y < 120 && x > 20 && x < 100;
+
+            rgb[y][x][0] = disc ? 220 : bar ? 30 : 255;
+            rgb[y][x][1] = disc ? 30 : bar ? 60 : 255;
+            rgb[y][x][2] = disc ? 30 : bar ? 200 : 255;
+        }
+    return (vl2_picture){ .width = W, .height = H, .stride = W * 3, .rgb = &rgb[0][0][0] };
+}
+
+static vl2_engine *open_model(const char *dir, const char *device)
+{
+    vl2_engine *engine = NULL;
+    vl2_error err = { 0 };
+
+    if (!ok(vl2_engine_open(dir, &(struct vl2_engine_options){ .device = device, .threads = 1 }, &engine, &err) == VL2_OK, "%s opens", device))
+        tap_diag("%s", err.text);
+    return engine;
+}
+
+/* Greedy ids with the two most likely of every step. */
+struct told {
+    int32_t ids[64];
+    float best[64], lead[64]; /* log-probability of the chosen id, and how far the next one is behind */
+    size_t n;
+    char text[4096];
+    size_t length;
+};
+
+static bool on_token(const struct vl2_token *token, void *user)
+{
+    struct told *t = user;
+
+    t->ids[t->n] = token->id;
+    t->best[t->n] = token->alternative_logprobs[0];
+    t->lead[t->n++] = token->alternative_logprobs[0] - token->alternative_logprobs[1];
+    if (t->length + token->length < sizeof t->text) {
+        memcpy(t->text + t->length, token->text, token->length);
+        t->length += token->length;
+    }
+    return t->n < 64;
+}
+
+static bool answer(vl2_session *session, const struct talk *talk, int32_t tokens, bool boxes, struct told *out)
+{
+    struct vl2_generate_options options = talk_greedy(tokens);
+    vl2_error err = { 0 };
+
+    *out = (struct told){ .n = 0 };
+    options.constrain_boxes = boxes;
+    options.alternatives = 3;
+    if (vl2_session_sync(session, &talk->conversation, NULL, NULL, &err) == VL2_OK &&
+        vl2_session_generate(session, &options, NULL, on_token, out, NULL, &err) == VL2_OK)
+        return true;
+    tap_diag("%s", err.text);
+    return false;
+}
+
+/* Where the CPU's choice is a clear one, the ids must be the same; after a close call that went the other way there is nothing
+ * to compare. Many rows at a time are computed in bf16 (2^-8), and logits of this model reach 20: half a unit is a close call. */
+#define CLOSE_CALL 0.5f
+
+static void same(const struct told *cpu, const struct told *cuda, size_t wanted, const char *name)
+{
+    size_t n = cpu->n < cuda->n ? cpu->n : cuda->n, same = 0;
+    float drift = 0;
+
+    while (same < n && cpu->ids[same] == cuda->ids[same]) {
+        drift = fmaxf(drift, fabsf(cpu->best[same] - cuda->best[same]));
+        same++;
+    }
+    tap_diag("cpu: %s; cuda: %s; %zu of %zu and %zu ids alike, log-probabilities within %.3f", cpu->text, cuda->text, same, cpu->n, cuda->n,
+             (double)drift);
+    ok(same >= wanted, "%s: at least %zu ids alike", name, wanted);
+    ok((same == cpu->n && same == cuda->n) || (same < n && cpu->lead[same] < CLOSE_CALL), "%s: all of them, or up to a close call", name);
+    ok(drift < CLOSE_CALL, "%s: with the same confidence", name);
+}
+
+static void test_answers(vl2_engine *cpu, vl2_engine *cuda)
+{
+    static struct told a, b;
+    vl2_picture picture = draw_picture();
+    struct talk talk = { .n_parts = 0 };
+    vl2_session *one = NULL, *two = NULL;
+    vl2_error err = { 0 };
+    long before;
+
+    /* Chunks of 45 tokens: prefill meets a cache that is partly filled, and a last chunk of few. */
+    if (vl2_session_open(cpu, &(struct vl2_session_options){ .chunk_size = 45 }, &one, &err) != VL2_OK ||
+        vl2_session_open(cuda, &(struct vl2_session_options){ .chunk_size = 45 }, &two, &err) != VL2_OK) {
+        ok(false, "sessions open: %s", err.text);
+        return;
+    }
+    talk_user(&talk, &picture, "<|ref|>the red circle<|/ref|>");
+    talk.parts[0].detail = VL2_DETAIL_LOW;
+    answer(one, &talk, 24, false, &a);
+    before = *graph_launches;
+    answer(two, &talk, 24, false, &b);
+    same(&a, &b, 12, "a question about a picture");
+    ok(*graph_launches - before >= (long)b.n - 2, "decode steps were replayed as graphs (%ld of %zu)", *graph_launches - before, b.n);
+    talk = (struct talk){ .n_parts = 0 };
+    talk_user(&talk, NULL, "What can you do?");
+    answer(one, &talk, 24, true, &a);
+    answer(two, &talk, 24, true, &b);
+    same(&a, &b, 8, "a question without one, with the box grammar");
+    vl2_session_close(one);
+    vl2_session_close(two);
+}
+
+static void look(const char *kernel, long launches, void *user)
+{
+    for (size_t i = 0; i < sizeof cuda_kernels / sizeof *cuda_kernels; i++)
+        if (!strcmp(kernel, cuda_kernels[i].kernel)) {
+            tap_diag("%-36s %6ld launches, test_ops: %s", kernel, launches, cuda_kernels[i].check);
+            return;
+        }
+    ok(false, "%s has a test", kernel);
+    ++*(int *)user;
+}
+
+int main(int argc, char **argv)
+{
+    vl2_engine *cpu, *cuda, *none = NULL;
+    vl2_error err = { 0 };
+    void *module;
+    int untested = 0;
+
+    if (argc != 3)
+        return 2;
+    cpu = open_model(argv[1], "cpu");
+    cuda = open_model(argv[1], "cuda");
+    module = dlopen(argv[2], RTLD_NOW | RTLD_NOLOAD);
+    if (!cpu || !cuda || !ok(module != NULL, "the module that was loaded is the emulated one"))
+        return 1;
+    *(void **)&emulate_names = dlsym(module, "emulate_names");
+    graph_launches = dlsym(module, "emulate_graph_launches");
+    live_allocations = dlsym(module, "emulate_live_allocations");
+    is_str(vl2_engine_info(cuda)->device, "cuda", "the engine says where it computes");
+    ok(strstr(vl2_engine_info(cuda)->isa, "Emulated GPU") != NULL, "and on what: %s", vl2_engine_info(cuda)->isa);
+    test_answers(cpu, cuda);
+    emulate_names(look, &untested);
+    is_int(untested, 0, "every kernel that the model launches is compared with the CPU's op");
+    vl2_engine_close(cuda);
+    vl2_engine_close(cpu);
+    is_int(*live_allocations, 0, "unloading gives back all of the GPU's memory");
+    setenv("VLK_EMULATE_FREE_MIB", "100", 1);
+    is_int(vl2_engine_open(argv[1], &(struct vl2_engine_options){ .device = "cuda:0" }, &none, &err), VL2_ERR_MEMORY,
+           "a model that does not fit is refused before it is loaded");
+    ok(strstr(err.text, "100 MiB free") != NULL, "with the numbers: %s", err.text);
+    is_int(vl2_engine_open(argv[1], &(struct vl2_engine_options){ .device = "auto" }, &none, &err), VL2_OK, "auto goes on with the CPU");
+    is_str(none ? vl2_engine_info(none)->device : "none", "cpu", "and says so");
+    vl2_engine_close(none);
+    dlclose(module);
+    return tap_done();
+}
