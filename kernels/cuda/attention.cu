@@ -154,7 +154,8 @@ static __global__ void __launch_bounds__(SPLIT_THREADS) split_kernel(vlk_split a
     __shared__ float scores[2][SPLIT_ROWS][SCORE_PITCH], peak[SPLIT_ROWS], total[SPLIT_ROWS], shrink[SPLIT_ROWS];
     const bool shared_v = !a.v.data;
     const split_layout l = split_layout_of(a.k.width, a.v.width, shared_v);
-    const int tid = (int)threadIdx.x, lane = tid & 31, warp = tid >> 5, group = a.heads / a.kv_heads, chunks = (group + SPLIT_ROWS - 1) / SPLIT_ROWS;
+    const int tid = (int)threadIdx.x, lane = tid & 31, warp = tid >> 5, group = a.heads / a.kv_heads;
+    const int chunks = (group + SPLIT_ROWS - 1) / SPLIT_ROWS;
     const int kv_head = (int)blockIdx.y / chunks, h0 = kv_head * group + (int)blockIdx.y % chunks * SPLIT_ROWS, token = (int)blockIdx.z;
     const int rows = min((int)SPLIT_ROWS, (kv_head + 1) * group - h0), keys = a.step->pos + token + 1;
     const int share = ((keys + a.splits - 1) / a.splits + SPLIT_KEYS - 1) / SPLIT_KEYS * SPLIT_KEYS;

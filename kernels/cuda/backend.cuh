@@ -115,7 +115,8 @@ template <class A> static void vlk_run_kernel(struct vlk_cuda *cuda, const struc
 }
 
 /* Enqueues kernel(args). Arguments are zeroed before they are filled (VLK_ARGS), so that equal launches compare equal. */
-template <class A> static A *vlk_push(struct vlk_cuda *cuda, const char *name, void (*kernel)(A), dim3 grid, int block, size_t shared, const A &args)
+template <class A>
+static A *vlk_push(struct vlk_cuda *cuda, const char *name, void (*kernel)(A), dim3 grid, int block, size_t shared, const A &args)
 {
     struct vlk_command c;
 

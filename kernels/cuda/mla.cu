@@ -152,8 +152,8 @@ static __global__ void __launch_bounds__(VLK_GEMV_THREADS) release_kernel(releas
 {
     VLK_SHARED(uint16_t, planes);
     __shared__ float room[VLK_GEMV_WARPS * 64];
-    const int padded = vlk_plane_columns(a.lora), stride = vlk_plane_stride(padded), tid = (int)threadIdx.x, head = (int)blockIdx.y, token = (int)blockIdx.z;
-    const int first = (int)blockIdx.x * VLK_GEMV_ROWS;
+    const int padded = vlk_plane_columns(a.lora), stride = vlk_plane_stride(padded), tid = (int)threadIdx.x;
+    const int head = (int)blockIdx.y, token = (int)blockIdx.z, first = (int)blockIdx.x * VLK_GEMV_ROWS;
     const float *p = a.partial + ((int64_t)token * a.heads + head) * a.splits * (a.lora + 2);
     struct vlk_matrix w = a.kv_b;
     float top = -INFINITY, total = 0, acc[4] = {0, 0, 0, 0}, sum;
@@ -273,7 +273,7 @@ static void attend_expanded(struct vlk_cuda *cuda, const struct vlk_mla_attend_a
     f.v.data = expanded + m->nope;
     f.v.width = m->v;
     cache_rows(m, m->rope, &f.k2);
-    f.k2.data = m->cache_dtype == VLK_BF16 ? (const void *)((const uint16_t *)m->cache + m->lora) : (const void *)((const float *)m->cache + m->lora);
+    f.k2.data = (const char *)m->cache + (size_t)m->lora * (m->cache_dtype == VLK_BF16 ? 2 : 4);
     vlk_cuda_flash(cuda, &f, 1);
 }
 

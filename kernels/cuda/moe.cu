@@ -288,7 +288,8 @@ static __global__ void __launch_bounds__(VLK_GEMV_THREADS) down_kernel(down_args
 
         if (j == a.k && !rest)
             break;
-        vlk_dot_tile(part, j < a.k ? a.downs[a.ids[j]] : a.shared, first, planes + j * each, stride, 1, (warp + j) % VLK_GEMV_WARPS, VLK_GEMV_WARPS);
+        vlk_dot_tile(part, j < a.k ? a.downs[a.ids[j]] : a.shared, first, planes + j * each, stride, 1, (warp + j) % VLK_GEMV_WARPS,
+                     VLK_GEMV_WARPS);
         for (int i = 0; i < 4; i++)
             acc[i] += weight * part[i];
     }

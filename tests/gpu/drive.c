@@ -3,6 +3,7 @@
  * Engine and kernels without the application, for machines that have a GPU and little else: answers one question about one
  * picture, and measures loading, vision, prefill, decoding and a second question. Takes a PPM (P6) or draws one; no GLib.
  *   drive MODEL [--device D] [--ppm FILE | --size WxH] [--prompt TEXT] [--tokens N] [--runs N] [--chunk N] [--ids] [--row LABEL]
+ *   drive MODEL --quantise FORMAT --to FILE
  * --ids prints the greedy ids and the text, --row one line of CSV. Used by tests/gpu/run.sh.
  */
 #include "engine/vl2.h"
@@ -15,7 +16,7 @@
 enum { MAX_TOKENS = 4096, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_DEVICE = 4 };
 
 struct options {
-    const char *model, *device, *ppm, *prompt, *label;
+    const char *model, *device, *ppm, *prompt, *label, *format, *to;
     int width, height, tokens, runs, chunk;
     bool ids;
 };
@@ -49,7 +50,8 @@ static bool parse_value(struct options *o, const char *name, const char *value) 
         int *number;
     } const known[] = {
         {"--device", &o->device, NULL}, {"--ppm", &o->ppm, NULL},       {"--prompt", &o->prompt, NULL}, {"--row", &o->label, NULL},
-        {"--tokens", NULL, &o->tokens}, {"--runs", NULL, &o->runs},     {"--chunk", NULL, &o->chunk},
+        {"--tokens", NULL, &o->tokens}, {"--runs", NULL, &o->runs},     {"--chunk", NULL, &o->chunk},   {"--quantise", &o->format, NULL},
+        {"--to", &o->to, NULL},
     };
     if (!strcmp(name, "--size"))
         return sscanf(value, "%dx%d", &o->width, &o->height) == 2;
@@ -78,7 +80,7 @@ static bool parse(int argc, char **argv, struct options *o) {
             i++;
     }
     return o->model && o->tokens > 0 && o->tokens <= MAX_TOKENS && o->runs > 0 && o->width > 0 && o->height > 0 && o->width <= 1 << 14 &&
-           o->height <= 1 << 14;
+           o->height <= 1 << 14 && !o->format == !o->to;
 }
 
 /* White with a red disc and a blue bar. */
@@ -188,6 +190,16 @@ static void print_result(const vl2_engine *engine, const struct options *o, cons
                t->second_tokens, t->second);
 }
 
+static int quantise(const struct options *o) {
+    struct vl2_quantise_options options = {.program = "Sightline, tests/gpu"};
+    vl2_error err = {.text = "the format is not one of mix, int8, int4"};
+    struct vl2_quantise_report report;
+    if (!vl2_format_from_name(o->format, &options.format) || vl2_quantise(o->model, o->to, &options, &report, &err) != VL2_OK)
+        return fail(EXIT_INPUT, err.text);
+    printf("%s: %llu of %llu bytes\n", o->to, (unsigned long long) report.bytes, (unsigned long long) report.source_bytes);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     static struct answer answer;
     struct options o;
@@ -196,7 +208,9 @@ int main(int argc, char **argv) {
     vl2_error err = {.text = ""};
     if (!parse(argc, argv, &o))
         return fail(EXIT_USAGE, "drive MODEL [--device D] [--ppm FILE | --size WxH] [--prompt TEXT] [--tokens N] [--runs N] [--chunk N] "
-                                "[--ids] [--row LABEL]");
+                                "[--ids] [--row LABEL] | drive MODEL --quantise FORMAT --to FILE");
+    if (o.format)
+        return quantise(&o);
     uint8_t *rgb = o.ppm ? read_ppm(o.ppm, &o.width, &o.height) : draw(o.width, o.height);
     if (!rgb)
         return fail(EXIT_INPUT, "the picture cannot be read as a P6 file of 8 bits, or there is no memory for it");

@@ -9,7 +9,8 @@
 #   memcheck   compute-sanitizer on a short answer: memory
 #   racecheck  compute-sanitizer on a short answer: races in shared memory
 #   ceilings   copy bandwidth and bf16 GEMM rate of this GPU, to which the bench is compared
-#   bench      SIZES (default "tiny small base") of generated weights in FORMATS (default "bf16 int8 mix"): one CSV line each
+#   bench      SIZES (default "tiny small base") of generated weights in FORMATS (default "bf16 int8 mix"): one CSV line each;
+#              they are made in WEIGHTS (default build-gpu/weights; base takes 55 GB in bf16 and 75 with mix beside it)
 #   official   the official PyTorch code on MODEL, beside ours (OFFICIAL = its folder, PYTHON = a Python that runs it)
 #   llama      llama-bench (LLAMA_BENCH) on GGUF files of the same shape (GGUF = paths)
 set -euo pipefail
@@ -84,19 +85,33 @@ stage_ceilings() {
     { machine; limited "$build/ceilings"; } | tee "$results/ceilings.csv"
 }
 
-# Weights are made by the engine (--generate), so nothing is downloaded; a size that does not fit says so in its line.
+# The checkpoint of a size in a format, made of noise where it is not there yet; nothing is downloaded.
+weights() {
+    local size=$1 format=$2 folder=${WEIGHTS:-$build/weights}
+    local from=$folder/$size-bf16 to=$folder/$size-$format
+    [[ -f $from/model.safetensors ]] || limited python3 tests/gpu/generate.py "$size" "$from" >&2
+    if [[ ! -f $to/model.safetensors ]]; then
+        mkdir -p "$to"
+        cp "$from"/*.json "$to"
+        limited "$drive" "$from" --quantise "$format" --to "$to/model.safetensors" >&2 || { rm -rf "$to"; return 1; }
+    fi
+    echo "$to"
+}
+
 stage_bench() {
     built
-    local size format csv=$results/bench.csv
+    local size format folder csv=$results/bench.csv
     [[ -f $csv ]] || {
         machine
-        echo 'model,device,gpu,weights,bytes,prompt tokens,load ms,vision ms,prefill ms,first token ms,tokens,decode tokens/s,second tokens,second ms'
+        printf '%s' 'model,device,gpu,weights,bytes,prompt tokens,load ms,vision ms,prefill ms,first token ms,tokens,'
+        echo 'decode tokens/s,second tokens,second ms'
     } >"$csv"
     for size in ${SIZES:-tiny small base}; do
         for format in ${FORMATS:-bf16 int8 mix}; do
             grep -q "^$size $format," "$csv" && continue # an earlier call got that far
-            limited "$drive" --generate "$size" --format "$format" --device cuda --size 1152x1152 --tokens 128 --runs 3 \
-                --row "$size $format" >>"$csv" || echo "# $size $format: not run (status $?)" >>"$csv"
+            folder=$(weights "$size" "$format") || { echo "# $size $format: its weights could not be made" >>"$csv"; continue; }
+            limited "$drive" "$folder" --device cuda --size 1152x1152 --tokens 128 --runs 3 --row "$size $format" >>"$csv" ||
+                echo "# $size $format: not run (status $?)" >>"$csv"
         done
     done
     cat "$csv"
