@@ -2,7 +2,8 @@
 """Pre-rendered training pictures on disk, and the arrays that training reads from them.
 
 `dataset.py --out DIR --first A --last B` renders shards A..B-1 of 2,000 pictures each (seed 1).  Shard k holds scenes k*2000 ..., shards from
-100 on hold scenes with many words; those from 105 on only teach the vision tower its letters.  Validation uses seed 2 and the held-out set seed 3, so no picture is ever shared.
+100 on hold scenes with many words; those from 105 on only teach the vision tower its letters.  Validation uses seed 2 and the held-out set
+seed 3, so no picture is ever shared.
 """
 import argparse
 import os
