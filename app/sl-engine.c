@@ -24,6 +24,13 @@ struct _SlEngine
   char *session_dir;
   GSource *timer;
 
+  char *device; /* how the model was loaded, to load it again */
+  int threads, context_size;
+  guint64 memory_limit;
+  guint idle_seconds;
+  GSource *idle; /* runs while a model is loaded and nothing to do */
+  gboolean asleep;
+
   GMutex lock; /* guards the next, which the inference thread sets */
   GSource *news;
 };
@@ -102,6 +109,44 @@ notify_differences (SlEngine                 *self,
 }
 
 static void
+destroy_source (GSource **source)
+{
+  if (*source != NULL)
+    g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
+static void mirror (SlEngine *self);
+
+static gboolean
+on_idle (gpointer data)
+{
+  SlEngine *self = data;
+
+  g_clear_pointer (&self->idle, g_source_unref);
+  self->asleep = TRUE;
+  sl_inference_unload (self->inference);
+  mirror (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+update_idle (SlEngine *self)
+{
+  gboolean idle = self->idle_seconds > 0 && self->reading.state == SL_ENGINE_READY && !self->reading.busy &&
+                  self->reading.queue_length == 0;
+
+  if (!idle)
+    destroy_source (&self->idle);
+  else if (self->idle == NULL)
+    {
+      self->idle = g_timeout_source_new_seconds (self->idle_seconds);
+      g_source_set_callback (self->idle, on_idle, self, NULL);
+      g_source_attach (self->idle, self->context);
+    }
+}
+
+static void
 mirror (SlEngine *self)
 {
   SlInferenceReading before = self->reading;
@@ -109,6 +154,7 @@ mirror (SlEngine *self)
   if (self->inference == NULL)
     return;
   sl_inference_read (self->inference, &self->reading);
+  update_idle (self);
   notify_differences (self, &before);
   sl_inference_reading_clear (&before);
 }
@@ -141,14 +187,6 @@ on_inference_changed (gpointer user_data)
       g_source_attach (self->news, self->context);
     }
   g_mutex_unlock (&self->lock);
-}
-
-static void
-destroy_source (GSource **source)
-{
-  if (*source != NULL)
-    g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
 }
 
 /* ------------------------------------------------------------------------------------------------ draining */
@@ -216,6 +254,7 @@ sl_engine_finalize (GObject *object)
   g_mutex_clear (&self->lock);
   g_free (self->model_dir);
   g_free (self->session_dir);
+  g_free (self->device);
   G_OBJECT_CLASS (sl_engine_parent_class)->finalize (object);
 }
 
@@ -279,8 +318,50 @@ sl_engine_load (SlEngine              *self,
   if (self->inference == NULL)
     return;
   set_model_dir (self, dir);
+  if (options == NULL || options->device != self->device)
+    {
+      g_free (self->device);
+      self->device = options != NULL ? g_strdup (options->device) : NULL;
+    }
+  self->threads = options != NULL ? options->threads : 0;
+  self->context_size = options != NULL ? options->context : 0;
+  self->memory_limit = options != NULL ? options->memory_limit : 0;
+  self->asleep = FALSE;
   sl_inference_load (self->inference, self->model_dir, options);
   mirror (self);
+}
+
+static void
+wake (SlEngine *self)
+{
+  const SlEngineOptions options = { .device = self->device,
+                                    .threads = self->threads,
+                                    .context = self->context_size,
+                                    .memory_limit = self->memory_limit };
+  g_autofree char *dir = g_strdup (self->model_dir);
+
+  sl_engine_load (self, dir, &options);
+}
+
+void
+sl_engine_set_idle_seconds (SlEngine *self,
+                            guint     seconds)
+{
+  g_return_if_fail (SL_IS_ENGINE (self));
+
+  if (seconds == self->idle_seconds)
+    return;
+  self->idle_seconds = seconds;
+  destroy_source (&self->idle);
+  update_idle (self);
+}
+
+gboolean
+sl_engine_is_asleep (SlEngine *self)
+{
+  g_return_val_if_fail (SL_IS_ENGINE (self), FALSE);
+
+  return self->asleep;
 }
 
 void
@@ -303,6 +384,7 @@ sl_engine_unload (SlEngine *self)
 
   if (self->inference == NULL)
     return;
+  self->asleep = FALSE;
   sl_inference_unload (self->inference);
   mirror (self);
   set_model_dir (self, NULL);
@@ -398,6 +480,8 @@ sl_engine_submit (SlEngine *self,
   g_return_val_if_fail (SL_IS_ENGINE (self), NULL);
   g_return_val_if_fail (prompt != NULL, NULL);
 
+  if (self->asleep && self->inference != NULL)
+    wake (self);
   ticket = sl_ticket_new (prompt);
   job = sl_job_new (self, ticket);
   if (self->inference != NULL)
@@ -525,6 +609,7 @@ sl_engine_shutdown (SlEngine *self)
   sl_inference_unref (inference);
   destroy_source (&self->news);
   destroy_source (&self->timer);
+  destroy_source (&self->idle);
   drain_all (self);
   g_ptr_array_set_size (self->jobs, 0);
   before = self->reading;

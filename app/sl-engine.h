@@ -56,6 +56,10 @@ SlEngine *sl_engine_new (void);
 void sl_engine_load (SlEngine *self, const char *dir, const SlEngineOptions *options);
 /* Back to UNLOADED; no effect unless LOADING. Waiting jobs fail with a sentence. */
 void sl_engine_cancel_load (SlEngine *self);
+/* Gives the memory back after this long without a job; 0: never, which is the default. The next job loads the model again, as it
+ * was loaded. Meanwhile the state is UNLOADED, model-dir stays, and sl_engine_is_asleep() holds. */
+void sl_engine_set_idle_seconds (SlEngine *self, guint seconds);
+gboolean sl_engine_is_asleep (SlEngine *self);
 /* Gives the memory back. The running job is stopped, waiting jobs fail with a sentence. */
 void sl_engine_unload (SlEngine *self);
 

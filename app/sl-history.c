@@ -207,6 +207,7 @@ struct _SlHistory
 enum { PROP_0, PROP_LOADED, N_PROPS };
 
 static GParamSpec *properties[N_PROPS];
+static guint answered_signal;
 
 static GType
 sl_history_get_item_type (GListModel *model)
@@ -398,6 +399,8 @@ on_busy (SlConversation *conversation,
 
   if (find_row (self, sl_conversation_get_id (conversation), &position))
     set_summary_busy (g_ptr_array_index (self->rows, position), sl_conversation_is_busy (conversation));
+  if (!sl_conversation_is_busy (conversation))
+    g_signal_emit (self, answered_signal, 0, conversation);
 }
 
 typedef struct
@@ -495,6 +498,8 @@ sl_history_class_init (SlHistoryClass *klass)
   properties[PROP_LOADED] = g_param_spec_boolean ("loaded", NULL, NULL, FALSE,
                                                   G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   g_object_class_install_properties (object_class, N_PROPS, properties);
+  answered_signal = g_signal_new ("answered", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                                  SL_TYPE_CONVERSATION);
 }
 
 static void

@@ -32,7 +32,7 @@ G_DECLARE_FINAL_TYPE (SlHistory, sl_history, SL, HISTORY, GObject)
 
 /* Starts reading the list; rows appear when it is read ("loaded" notifies). */
 SlHistory *sl_history_new (SlStore *store, SlEngine *engine);
-/* Property "loaded" (gboolean). */
+/* Property "loaded" (gboolean). Signal answered (SlConversation): the answer that was being made there has ended. */
 gboolean sl_history_get_loaded (SlHistory *self);
 
 /* A fresh conversation. It enters the list with its first message. (transfer full) */

@@ -11,8 +11,11 @@
 #include <glib/gstdio.h>
 #include <jansson.h>
 
+#include "app/sl-places.h"
+
 #define GROUP "model"
 #define KEY   "last-dir"
+#define DIRS  "dirs"
 
 struct _SlModels
 {
@@ -20,9 +23,10 @@ struct _SlModels
 
   char *path; /* of the key file */
   char *last_dir;
+  GPtrArray *dirs; /* of char */
 };
 
-enum { PROP_0, PROP_LAST_DIR, N_PROPS };
+enum { PROP_0, PROP_LAST_DIR, PROP_DIRS, N_PROPS };
 
 static GParamSpec *properties[N_PROPS];
 
@@ -36,6 +40,8 @@ sl_models_get_property (GObject    *object,
 {
   if (id == PROP_LAST_DIR)
     g_value_set_string (value, SL_MODELS (object)->last_dir);
+  else if (id == PROP_DIRS)
+    g_value_take_boxed (value, sl_models_dup_dirs (SL_MODELS (object)));
   else
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
@@ -47,6 +53,7 @@ sl_models_finalize (GObject *object)
 
   g_free (self->path);
   g_free (self->last_dir);
+  g_ptr_array_unref (self->dirs);
   G_OBJECT_CLASS (sl_models_parent_class)->finalize (object);
 }
 
@@ -59,7 +66,20 @@ sl_models_class_init (SlModelsClass *klass)
   object_class->finalize = sl_models_finalize;
   properties[PROP_LAST_DIR] = g_param_spec_string ("last-dir", NULL, NULL, NULL,
                                                    G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  properties[PROP_DIRS] = g_param_spec_boxed ("dirs", NULL, NULL, G_TYPE_STRV,
+                                              G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+/* FALSE if it was there. */
+static gboolean
+remember_dir (SlModels   *self,
+              const char *dir)
+{
+  if (g_ptr_array_find_with_equal_func (self->dirs, dir, g_str_equal, NULL))
+    return FALSE;
+  g_ptr_array_add (self->dirs, g_strdup (dir));
+  return TRUE;
 }
 
 static void
@@ -72,9 +92,18 @@ sl_models_init (SlModels *self)
   g_autoptr (GKeyFile) file = g_key_file_new ();
 
   self->path = g_build_filename (folder, "settings.ini", NULL);
+  self->dirs = g_ptr_array_new_with_free_func (g_free);
   /* A file that is missing or damaged means no choice. */
   if (g_key_file_load_from_file (file, self->path, G_KEY_FILE_NONE, NULL))
-    self->last_dir = g_key_file_get_string (file, GROUP, KEY, NULL);
+    {
+      g_auto (GStrv) dirs = g_key_file_get_string_list (file, GROUP, DIRS, NULL, NULL);
+
+      self->last_dir = g_key_file_get_string (file, GROUP, KEY, NULL);
+      for (guint i = 0; dirs != NULL && dirs[i] != NULL; i++)
+        remember_dir (self, dirs[i]);
+      if (self->last_dir != NULL)
+        remember_dir (self, self->last_dir);
+    }
 }
 
 SlModels *
@@ -89,14 +118,8 @@ char *
 sl_models_dup_data_dir (void)
 {
   const char *chosen = g_getenv ("SIGHTLINE_DATA");
-  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
 
-  if (chosen != NULL && chosen[0] != '\0')
-    return g_strdup (chosen);
-  /* A program of the build folder belongs to its source tree, also where another version is installed. */
-  if (program != NULL && g_str_has_prefix (program, SL_BUILD_DIR "/"))
-    return g_strdup (SL_SOURCE_DATA_DIR);
-  return g_strdup (SL_INSTALLED_DATA_DIR);
+  return chosen != NULL && chosen[0] != '\0' ? g_strdup (chosen) : sl_places_dup_data_dir ();
 }
 
 static gboolean
@@ -154,6 +177,7 @@ save (SlModels  *self,
     g_key_file_set_string (file, GROUP, KEY, self->last_dir);
   else
     g_key_file_remove_key (file, GROUP, KEY, NULL);
+  g_key_file_set_string_list (file, GROUP, DIRS, (const char *const *) self->dirs->pdata, self->dirs->len);
   if (g_mkdir_with_parents (folder, 0700) != 0)
     {
       int code = errno;
@@ -180,6 +204,54 @@ sl_models_set_last_dir (SlModels    *self,
       self->last_dir = g_steal_pointer (&copy);
       g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LAST_DIR]);
     }
+  if (dir != NULL && remember_dir (self, dir))
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
+  return save (self, error);
+}
+
+char **
+sl_models_dup_dirs (SlModels *self)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  g_return_val_if_fail (SL_IS_MODELS (self), NULL);
+
+  for (guint i = 0; i < self->dirs->len; i++)
+    g_strv_builder_add (builder, g_ptr_array_index (self->dirs, i));
+  return g_strv_builder_end (builder);
+}
+
+gboolean
+sl_models_add_dir (SlModels    *self,
+                   const char  *dir,
+                   GError     **error)
+{
+  g_return_val_if_fail (SL_IS_MODELS (self), FALSE);
+
+  if (!remember_dir (self, dir))
+    return TRUE;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
+  return save (self, error);
+}
+
+gboolean
+sl_models_remove_dir (SlModels    *self,
+                      const char  *dir,
+                      GError     **error)
+{
+  guint position;
+
+  g_return_val_if_fail (SL_IS_MODELS (self), FALSE);
+
+  if (!g_ptr_array_find_with_equal_func (self->dirs, dir, g_str_equal, &position))
+    return TRUE;
+  if (g_strcmp0 (dir, self->last_dir) == 0)
+    {
+      g_clear_pointer (&self->last_dir, g_free);
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LAST_DIR]);
+    }
+  g_ptr_array_remove_index (self->dirs, position);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
   return save (self, error);
 }
 

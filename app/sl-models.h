@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * SlModels: where models are: the bundled demo model, the folder that the user chose last, and one sentence about a folder
+ * SlModels: where models are: the bundled demo model, folders that the user added and the one chosen last, and one sentence about a folder
  * before anything is loaded. The choice is kept in a small key file in $XDG_CONFIG_HOME/io.github.sightline.Sightline/
  * (tests: $SIGHTLINE_CONFIG_DIR). UI thread. It must not know the engine: it reads config.json and file sizes only.
  */
@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 #define SL_TYPE_MODELS (sl_models_get_type ())
 G_DECLARE_FINAL_TYPE (SlModels, sl_models, SL, MODELS, GObject)
 
-/* Property "last-dir" (string or NULL, notify). */
+/* Properties (notify): "last-dir" (string or NULL), "dirs" (string array: folders that the user added). */
 
 SlModels *sl_models_new (void);
 
@@ -34,6 +34,13 @@ const char *sl_models_get_last_dir (SlModels *self);
 /* Remembers the choice; NULL goes back to the bundled model. FALSE with the reason if it cannot be written: it then holds for
  * this run. */
 gboolean sl_models_set_last_dir (SlModels *self, const char *dir, GError **error);
+
+/* Folders that the user added, oldest first; the bundled one is not among them. (transfer full) */
+char **sl_models_dup_dirs (SlModels *self);
+/* Adding one that is there changes nothing; removing the folder that is loaded at start goes back to the bundled model. The files
+ * stay untouched. FALSE with the reason if the list cannot be written: it then holds for this run. */
+gboolean sl_models_add_dir (SlModels *self, const char *dir, GError **error);
+gboolean sl_models_remove_dir (SlModels *self, const char *dir, GError **error);
 
 /* A look at a folder without loading it. */
 typedef struct

@@ -5,6 +5,10 @@
  */
 #include "ui/sl-application.h"
 
+#include "app/sl-places.h"
+#include "app/sl-search-provider.h"
+#include "ui/sl-about.h"
+#include "ui/sl-background.h"
 #include "ui/sl-window.h"
 
 #include <glib/gi18n.h>
@@ -20,6 +24,9 @@ struct _SlApplication
   SlEngine *engine;
   SlHistory *history;
   SlModels *models;
+  GSettings *settings; /* NULL where the schema is missing: defaults */
+  SlBackground *background;
+  SlSearchProvider *search_provider;
   char *model_dir;   /* from --model, before there is an engine */
   char *store_error; /* why the history is only temporary */
 };
@@ -88,13 +95,29 @@ sl_application_open (GApplication *application,
 
 /* --- command line ---------------------------------------------------------- */
 
+static void
+take_model (SlApplication *self,
+            const char    *given)
+{
+  g_autofree char *dir = g_canonicalize_filename (given, NULL);
+
+  if (g_application_get_is_remote (G_APPLICATION (self)))
+    g_action_group_activate_action (G_ACTION_GROUP (self), "load-model",
+                                    g_variant_new_bytestring (dir));
+  else
+    {
+      g_free (self->model_dir);
+      self->model_dir = g_steal_pointer (&dir);
+    }
+}
+
 static int
 sl_application_handle_local_options (GApplication *application,
                                      GVariantDict *options)
 {
   SlApplication *self = SL_APPLICATION (application);
+  gboolean new_chat = g_variant_dict_contains (options, "new-chat");
   g_autoptr (GError) error = NULL;
-  g_autofree char *dir = NULL;
   const char *given = NULL;
 
   if (g_variant_dict_contains (options, "version"))
@@ -102,23 +125,17 @@ sl_application_handle_local_options (GApplication *application,
       g_print ("Sightline %s\n", SL_VERSION);
       return 0;
     }
-  if (!g_variant_dict_lookup (options, "model", "^&ay", &given))
+  if (!g_variant_dict_lookup (options, "model", "^&ay", &given) && !new_chat)
     return -1;
-
-  dir = g_canonicalize_filename (given, NULL);
   if (!g_application_register (application, NULL, &error))
     {
       g_printerr ("%s\n", error->message);
       return 1;
     }
-  if (g_application_get_is_remote (application))
-    g_action_group_activate_action (G_ACTION_GROUP (application), "load-model",
-                                    g_variant_new_bytestring (dir));
-  else
-    {
-      g_free (self->model_dir);
-      self->model_dir = g_steal_pointer (&dir);
-    }
+  if (given != NULL)
+    take_model (self, given);
+  if (new_chat)
+    g_action_group_activate_action (G_ACTION_GROUP (application), "new-chat", NULL);
   return -1;
 }
 
@@ -159,14 +176,39 @@ on_about (GSimpleAction *action,
           GVariant      *parameter,
           gpointer       data)
 {
-  GtkWindow *parent = gtk_application_get_active_window (GTK_APPLICATION (data));
+  sl_about_show (gtk_application_get_active_window (GTK_APPLICATION (data)));
+}
 
-  adw_show_about_window (parent, "application-name", "Sightline", "application-icon", APPLICATION_ID,
-                         "version", SL_VERSION, "license-type", GTK_LICENSE_MIT_X11, "comments",
-                         _("Chat with your pictures and see what the model located. "
-                           "Everything runs on this computer."),
-                         "developer-name", _("The Sightline contributors"), "translator-credits",
-                         _("translator-credits"), NULL);
+static void
+on_help (GSimpleAction *action,
+         GVariant      *parameter,
+         gpointer       data)
+{
+  sl_about_show_guide (gtk_application_get_active_window (GTK_APPLICATION (data)), NULL);
+}
+
+static void
+on_new_chat (GSimpleAction *action,
+             GVariant      *parameter,
+             gpointer       data)
+{
+  gtk_widget_activate_action (GTK_WIDGET (ensure_window (data)), "win.new-chat", NULL);
+}
+
+static void
+on_open_conversation (GSimpleAction *action,
+                      GVariant      *parameter,
+                      gpointer       data)
+{
+  sl_window_open (ensure_window (data), g_variant_get_int64 (parameter));
+}
+
+static void
+on_search (GSimpleAction *action,
+           GVariant      *parameter,
+           gpointer       data)
+{
+  sl_window_search (ensure_window (data), g_variant_get_string (parameter, NULL));
 }
 
 static void
@@ -190,6 +232,10 @@ sl_application_startup (GApplication *application)
     { .name = "about", .activate = on_about },
     { .name = "quit", .activate = on_quit },
     { .name = "load-model", .activate = on_load_model, .parameter_type = "ay" },
+    { .name = "help", .activate = on_help },
+    { .name = "new-chat", .activate = on_new_chat },
+    { .name = "open-conversation", .activate = on_open_conversation, .parameter_type = "x" },
+    { .name = "search", .activate = on_search, .parameter_type = "s" },
   };
   SlApplication *self = SL_APPLICATION (application);
 
@@ -199,13 +245,45 @@ sl_application_startup (GApplication *application)
   g_action_map_add_action_entries (G_ACTION_MAP (self), actions, G_N_ELEMENTS (actions), self);
   gtk_application_set_accels_for_action (GTK_APPLICATION (self), "app.quit",
                                          (const char *[]) { "<Control>q", NULL });
+  gtk_application_set_accels_for_action (GTK_APPLICATION (self), "app.help",
+                                         (const char *[]) { "F1", NULL });
   gtk_application_set_accels_for_action (GTK_APPLICATION (self), "win.show-help-overlay",
                                          (const char *[]) { "<Control>question", NULL });
   open_store (self);
   self->engine = sl_engine_new ();
   self->models = sl_models_new ();
-  if (self->store != NULL)
-    self->history = sl_history_new (self->store, self->engine);
+  self->settings = sl_places_open_settings ();
+  if (self->settings != NULL)
+    sl_engine_set_idle_seconds (self->engine, 60 * g_settings_get_uint (self->settings, "idle-minutes"));
+  if (self->store == NULL)
+    return;
+  self->history = sl_history_new (self->store, self->engine);
+  self->background =
+    sl_background_new (GTK_APPLICATION (self), self->engine, self->history, self->settings);
+  sl_search_provider_set_history (self->search_provider, self->history);
+}
+
+static gboolean
+sl_application_dbus_register (GApplication    *application,
+                              GDBusConnection *connection,
+                              const char      *path,
+                              GError         **error)
+{
+  SlApplication *self = SL_APPLICATION (application);
+  g_autofree char *provider_path = g_strconcat (path, "/SearchProvider", NULL);
+
+  return G_APPLICATION_CLASS (sl_application_parent_class)
+           ->dbus_register (application, connection, path, error) &&
+         sl_search_provider_export (self->search_provider, connection, provider_path, error);
+}
+
+static void
+sl_application_dbus_unregister (GApplication    *application,
+                                GDBusConnection *connection,
+                                const char      *path)
+{
+  sl_search_provider_unexport (SL_APPLICATION (application)->search_provider);
+  G_APPLICATION_CLASS (sl_application_parent_class)->dbus_unregister (application, connection, path);
 }
 
 static void
@@ -217,6 +295,8 @@ sl_application_shutdown (GApplication *application)
 
   if (window != NULL)
     gtk_window_destroy (GTK_WINDOW (window));
+  g_clear_object (&self->background);
+  sl_search_provider_set_history (self->search_provider, NULL);
   if (self->history != NULL)
     sl_history_shutdown (self->history);
   if (self->store != NULL && !sl_store_close (self->store, &error))
@@ -225,6 +305,7 @@ sl_application_shutdown (GApplication *application)
   g_clear_object (&self->store);
   g_clear_object (&self->engine);
   g_clear_object (&self->models);
+  g_clear_object (&self->settings);
   gtk_source_finalize ();
   G_APPLICATION_CLASS (sl_application_parent_class)->shutdown (application);
 }
@@ -236,6 +317,7 @@ sl_application_finalize (GObject *object)
 
   g_free (self->model_dir);
   g_free (self->store_error);
+  g_clear_object (&self->search_provider);
   G_OBJECT_CLASS (sl_application_parent_class)->finalize (object);
 }
 
@@ -246,6 +328,8 @@ sl_application_class_init (SlApplicationClass *klass)
 
   G_OBJECT_CLASS (klass)->finalize = sl_application_finalize;
   application_class->activate = sl_application_activate;
+  application_class->dbus_register = sl_application_dbus_register;
+  application_class->dbus_unregister = sl_application_dbus_unregister;
   application_class->open = sl_application_open;
   application_class->handle_local_options = sl_application_handle_local_options;
   application_class->startup = sl_application_startup;
@@ -258,10 +342,12 @@ sl_application_init (SlApplication *self)
   static const GOptionEntry options[] = {
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, NULL, N_("Load the checkpoint in this folder"),
       N_("DIR") },
+    { "new-chat", 0, 0, G_OPTION_ARG_NONE, NULL, N_("Start a new conversation"), NULL },
     { "version", 'v', 0, G_OPTION_ARG_NONE, NULL, N_("Show the version and exit"), NULL },
     { NULL },
   };
 
+  self->search_provider = sl_search_provider_new (G_APPLICATION (self));
   g_application_add_main_option_entries (G_APPLICATION (self), options);
   g_application_set_option_context_parameter_string (G_APPLICATION (self), _("[PICTURE…]"));
 }

@@ -67,6 +67,10 @@ update (SlModelBar *self)
       show (self, "dialog-warning-symbolic", error ? error : _("The model could not be loaded."),
             _("Choose a Model…"), "win.choose-model");
     }
+  else if (sl_engine_is_asleep (self->engine))
+    show (self, "weather-clear-night-symbolic",
+          _("The model was unloaded while idle. Your next question loads it again."),
+          _("Choose a Model…"), "win.choose-model");
   else if (state == SL_ENGINE_UNLOADED)
     show (self, "dialog-information-symbolic", _("No model is loaded"), _("Choose a Model…"),
           "win.choose-model");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The preferences window: which model is loaded at start and what the loaded one
- * is. UI thread only.
+ * The preferences window: general switches, models, diagnostics. UI thread.
  */
 #pragma once
 
@@ -12,8 +11,9 @@
 
 G_BEGIN_DECLS
 
-/* Choosing activates the actions of the window that it is transient for. */
-GtkWidget *sl_preferences_new (SlEngine *engine,
-                               SlModels *models);
+/* Loading activates an action of the window that it is transient for. page: "general", "models" or "diagnostics". */
+GtkWidget *sl_preferences_new (SlEngine   *engine,
+                               SlModels   *models,
+                               const char *page);
 
 G_END_DECLS

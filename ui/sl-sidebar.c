@@ -184,10 +184,13 @@ on_search_changed (SlSidebar *self)
 }
 
 void
-sl_sidebar_start_search (SlSidebar *self)
+sl_sidebar_start_search (SlSidebar  *self,
+                         const char *query)
 {
   g_return_if_fail (SL_IS_SIDEBAR (self));
   gtk_search_bar_set_search_mode (self->search_bar, TRUE);
+  if (query != NULL)
+    gtk_editable_set_text (GTK_EDITABLE (self->search_entry), query);
   gtk_widget_grab_focus (GTK_WIDGET (self->search_entry));
 }
 

@@ -24,7 +24,9 @@ void sl_sidebar_set_history (SlSidebar *self,
 void sl_sidebar_set_current (SlSidebar *self,
                              gint64     id);
 
-void sl_sidebar_start_search (SlSidebar *self);
+/* query: what to look for; NULL leaves what is there. */
+void sl_sidebar_start_search (SlSidebar  *self,
+                              const char *query);
 void sl_sidebar_stop_search  (SlSidebar *self);
 
 G_END_DECLS

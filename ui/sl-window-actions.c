@@ -4,6 +4,7 @@
  */
 #include "ui/sl-window-private.h"
 
+#include "ui/sl-licence.h"
 #include "ui/sl-preferences.h"
 
 #include <glib/gi18n.h>
@@ -247,16 +248,22 @@ delete_chat (GtkWidget  *widget,
   adw_toast_overlay_add_toast (self->toasts, toast);
 }
 
+void
+sl_window_search (SlWindow   *self,
+                  const char *query)
+{
+  g_return_if_fail (SL_IS_WINDOW (self));
+  gtk_stack_set_visible_child_name (self->pages, "main");
+  adw_flap_set_reveal_flap (self->flap, TRUE);
+  sl_sidebar_start_search (self->sidebar, query);
+}
+
 static void
 search (GtkWidget  *widget,
         const char *name,
         GVariant   *parameter)
 {
-  SlWindow *self = SL_WINDOW (widget);
-
-  gtk_stack_set_visible_child_name (self->pages, "main");
-  adw_flap_set_reveal_flap (self->flap, TRUE);
-  sl_sidebar_start_search (self->sidebar);
+  sl_window_search (SL_WINDOW (widget), NULL);
 }
 
 static void
@@ -322,6 +329,21 @@ paste (GtkWidget  *widget,
 /* --- model ----------------------------------------------------------------- */
 
 static void
+on_licence_accepted (GtkWindow  *window,
+                     const char *dir)
+{
+  sl_window_load_model (SL_WINDOW (window), dir, TRUE);
+}
+
+static void
+load_model (GtkWidget  *widget,
+            const char *name,
+            GVariant   *parameter)
+{
+  sl_window_load_model (SL_WINDOW (widget), g_variant_get_bytestring (parameter), TRUE);
+}
+
+static void
 on_model_response (SlWindow *self,
                    int       response)
 {
@@ -338,7 +360,7 @@ on_model_response (SlWindow *self,
   if (found == NULL)
     sl_window_warn (self, error->message);
   else
-    sl_window_load_model (self, g_file_peek_path (folder), TRUE);
+    sl_licence_ask (GTK_WINDOW (self), g_file_peek_path (folder), on_licence_accepted);
 }
 
 static void
@@ -413,15 +435,37 @@ dismiss_warning (GtkWidget  *widget,
 }
 
 static void
+show_preferences (SlWindow   *self,
+                  const char *page)
+{
+  GtkWidget *window = sl_preferences_new (self->engine, self->models, page);
+
+  gtk_window_set_transient_for (GTK_WINDOW (window), GTK_WINDOW (self));
+  gtk_window_present (GTK_WINDOW (window));
+}
+
+static void
 preferences (GtkWidget  *widget,
              const char *name,
              GVariant   *parameter)
 {
-  SlWindow *self = SL_WINDOW (widget);
-  GtkWidget *window = sl_preferences_new (self->engine, self->models);
+  show_preferences (SL_WINDOW (widget), "general");
+}
 
-  gtk_window_set_transient_for (GTK_WINDOW (window), GTK_WINDOW (self));
-  gtk_window_present (GTK_WINDOW (window));
+static void
+models (GtkWidget  *widget,
+        const char *name,
+        GVariant   *parameter)
+{
+  show_preferences (SL_WINDOW (widget), "models");
+}
+
+static void
+diagnostics (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  show_preferences (SL_WINDOW (widget), "diagnostics");
 }
 
 void
@@ -478,6 +522,9 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.stop", stop, NULL, GDK_KEY_Escape, 0 },
     { "win.menu", open_menu, NULL, GDK_KEY_F10, 0 },
     { "win.dismiss-warning", dismiss_warning, NULL, 0, 0 },
+    { "win.load-model", load_model, "ay", 0, 0 },
+    { "win.models", models, NULL, 0, 0 },
+    { "win.diagnostics", diagnostics, NULL, 0, 0 },
     { "win.preferences", preferences, NULL, GDK_KEY_comma, GDK_CONTROL_MASK },
   };
 

@@ -55,8 +55,6 @@ void sl_window_connect_composer (SlWindow       *self);
 /* Shows this conversation; NULL: a fresh one. */
 void sl_window_set_conversation (SlWindow       *self,
                                  SlConversation *conversation);
-void sl_window_open             (SlWindow       *self,
-                                 gint64          id);
 void sl_window_update_actions   (SlWindow       *self);
 void sl_window_stop_editing     (SlWindow       *self);
 void sl_window_send             (SlWindow       *self);

@@ -4,6 +4,7 @@
  */
 #include "ui/sl-window-private.h"
 
+#include "app/sl-places.h"
 #include "ui/sl-window-state.h"
 
 #include <glib/gi18n.h>
@@ -308,12 +309,16 @@ sl_window_load_model (SlWindow   *self,
                       const char *dir,
                       gboolean    remember)
 {
+  g_autoptr (GSettings) settings = sl_places_open_settings ();
+  g_autofree char *device = NULL;
+  SlEngineOptions options = { 0 };
   g_autoptr (GError) error = NULL;
 
   g_return_if_fail (SL_IS_WINDOW (self));
   if (remember && !sl_models_set_last_dir (self->models, sl_models_is_demo (dir) ? NULL : dir, &error))
     sl_window_toast (self, error->message);
-  sl_engine_load (self->engine, dir, NULL);
+  options.device = device = settings ? g_settings_get_string (settings, "device") : NULL;
+  sl_engine_load (self->engine, dir, &options);
 }
 
 /* --- size ------------------------------------------------------------------ */

@@ -28,6 +28,14 @@ SlWindow *sl_window_new (GtkApplication *application,
 void sl_window_add_files (SlWindow   *self,
                           GListModel *files);
 
+/* Shows this conversation. */
+void sl_window_open (SlWindow *self,
+                     gint64    id);
+
+/* Opens the list's search; query: what to look for, NULL leaves what is there. */
+void sl_window_search (SlWindow   *self,
+                       const char *query);
+
 /* Loads a checkpoint; @remember: also at the next start. */
 void sl_window_load_model (SlWindow   *self,
                            const char *dir,

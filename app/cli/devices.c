@@ -7,6 +7,8 @@
 
 #include <glib/gi18n.h>
 
+#include "app/sl-diagnostics.h"
+
 #define MAX_GPUS 16
 
 static const char *const devices[] = { "cpu", "cuda" };
@@ -67,6 +69,37 @@ print_gpu (json_t *gpu)
     printf (_("%s  %s, %s of %s free\n"), device, json_string_value (json_object_get (gpu, "name")), left, total);
 }
 
+/* What the system says about its graphics processor without asking the driver: the window's diagnostics page shows the same. */
+static json_t *
+diagnose (void)
+{
+  g_autoptr(GPtrArray) facts = sl_diagnostics_collect ();
+  json_t *array = json_array ();
+
+  for (guint i = 0; i < facts->len; i++)
+    {
+      const SlDiagnostic *fact = g_ptr_array_index (facts, i);
+
+      json_array_append_new (array, json_pack ("{s:s,s:s,s:s?}", "name", fact->name, "value", fact->value, "advice", fact->advice));
+    }
+
+  return array;
+}
+
+static void
+print_advice (json_t *diagnosis)
+{
+  for (gsize i = 0; i < json_array_size (diagnosis); i++)
+    {
+      json_t *fact = json_array_get (diagnosis, i);
+      const char *advice = json_string_value (json_object_get (fact, "advice"));
+
+      if (advice != NULL)
+        printf ("%s: %s\n  %s\n", json_string_value (json_object_get (fact, "name")), json_string_value (json_object_get (fact, "value")),
+                advice);
+    }
+}
+
 static void
 print_device (json_t *device)
 {
@@ -87,6 +120,7 @@ list (const CliOutput *output,
 {
   g_autoptr(json_t) array = json_array ();
   g_autoptr(json_t) gpus = NULL;
+  g_autoptr(json_t) diagnosis = NULL;
   g_autoptr(GError) error = NULL;
   g_autofree char *dir = cli_model_dir (model, &error);
 
@@ -100,13 +134,15 @@ list (const CliOutput *output,
     return cli_fail (output, CLI_CANCELLED, "%s", _("Cancelled."));
 
   gpus = list_gpus ();
+  diagnosis = diagnose ();
   if (output->json)
-    return cli_print_json (json_pack ("{s:O,s:O}", "devices", array, "gpus", gpus));
+    return cli_print_json (json_pack ("{s:O,s:O,s:O}", "devices", array, "gpus", gpus, "diagnosis", diagnosis));
 
   for (gsize i = 0; i < json_array_size (array); i++)
     print_device (json_array_get (array, i));
   for (gsize i = 0; i < json_array_size (gpus); i++)
     print_gpu (json_array_get (gpus, i));
+  print_advice (diagnosis);
 
   return cli_finish_stdout (output);
 }

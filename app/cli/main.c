@@ -9,6 +9,8 @@
 
 #include <glib/gi18n.h>
 
+#include "app/sl-places.h"
+
 static const struct
 {
   const char *name;
@@ -39,9 +41,11 @@ print_help (FILE *out)
 static void
 set_up_locale (void)
 {
+  g_autofree char *locale_dir = sl_places_dup_locale_dir ();
+
   setlocale (LC_ALL, "");
   setlocale (LC_NUMERIC, "C"); /* numbers are for programs: 0.5, not 0,5 */
-  bindtextdomain (GETTEXT_PACKAGE, SIGHTLINE_LOCALEDIR);
+  bindtextdomain (GETTEXT_PACKAGE, locale_dir);
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   textdomain (GETTEXT_PACKAGE);
 }

@@ -46,6 +46,27 @@ def take(name, environment):
         app.close()
 
 
+def take_preferences(name, page, prepare):
+    """A page of the preferences, cut out of the display."""
+    with Session(SIZE, window_manager=True) as session:
+        app = App(session)
+        session.key("F10")
+        app.find("menu item", page).queryAction().doAction(0)
+        prepare(app)
+        wait_for("the dialog", lambda: len(app.windows()) == 2)
+        path = session.screenshot(name)
+        left, top = session._geometry(app.windows()[-1])  # pylint: disable=protected-access
+        subprocess.run(["convert", path, "-crop", f"640x640+{left}+{top}", "+repage", "-strip", str(HERE / (name + ".png"))], check=True)
+        session.key("Escape")
+        wait_for("the dialog to close", lambda: len(app.windows()) == 1)
+        app.close()
+
+
+def test_self(app):
+    app.press("Run")
+    wait_for("the results", lambda: len(app.all("label", r".*differs from the reference.*")) == 2)
+
+
 def main(build_dir):
     os.environ["SIGHTLINE"] = str(build_dir / "ui" / "sightline")
     os.environ["SIGHTLINE_DATA"] = str(ROOT / "data")
@@ -54,6 +75,14 @@ def main(build_dir):
         child = os.fork()
         if child == 0:
             take(name, {"ADW_DEBUG_COLOR_SCHEME": scheme})
+            os._exit(0)
+        if os.waitpid(child, 0)[1] != 0:
+            sys.exit(f"{name}.png could not be taken")
+    for name, page, prepare in (("models", "Models…", lambda app: app.find("label", "Compute on")),
+                                ("diagnostics", "Diagnostics", test_self)):
+        child = os.fork()
+        if child == 0:
+            take_preferences(name, page, prepare)
             os._exit(0)
         if os.waitpid(child, 0)[1] != 0:
             sys.exit(f"{name}.png could not be taken")

@@ -279,6 +279,40 @@ test_unload (void)
   g_assert_cmpuint (sl_engine_get_picture_tokens (engine, 10, 10, SL_DETAIL_AUTO, 1), ==, 0);
 }
 
+static gboolean
+is_asleep (gpointer engine)
+{
+  return sl_engine_is_asleep (engine) && sl_engine_get_state (engine) == SL_ENGINE_UNLOADED && fake_get_open_engines () == 0;
+}
+
+/* An unused model gives its memory back, and the next question loads it again; one that was unloaded stays so. */
+static void
+test_idle (void)
+{
+  SlEngine *engine;
+  SlJob *job;
+
+  fake_reset ();
+  fake_set_answer ("awake", 5);
+  engine = make_engine ();
+  sl_engine_set_idle_seconds (engine, 1);
+  app_test_wait (is_asleep, engine);
+  g_assert_cmpstr (sl_engine_get_model_dir (engine), ==, "/models/fake");
+  job = ask (engine, "Are you there?");
+  app_test_wait (is_finished, job);
+  g_assert_cmpint (sl_job_get_state (job), ==, SL_JOB_DONE);
+  g_assert_cmpint (sl_engine_get_state (engine), ==, SL_ENGINE_READY);
+  g_assert_false (sl_engine_is_asleep (engine));
+  g_object_unref (job);
+  sl_engine_unload (engine);
+  g_assert_false (sl_engine_is_asleep (engine));
+  job = ask (engine, "And now?");
+  app_test_wait (is_finished, job);
+  g_assert_cmpint (sl_job_get_state (job), ==, SL_JOB_FAILED);
+  g_object_unref (job);
+  g_object_unref (engine);
+}
+
 static void
 on_plan (GObject      *source,
          GAsyncResult *result,
@@ -539,5 +573,6 @@ main (int    argc,
   g_test_add_func ("/engine/overflow", test_overflow);
   g_test_add_func ("/engine/sessions", test_sessions);
   g_test_add_func ("/engine/session-limit", test_session_limit);
+  g_test_add_func ("/engine/idle", test_idle);
   return g_test_run ();
 }

@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What the application may cost beside the model: `budget.py BUILD_DIR SOURCE_ROOT` prints each figure with its goal. Called by
+`./dev bench`. Absolute figures depend on the machine, so nothing here passes or fails. A goal that is missed is marked.
+"""
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD, ROOT = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
+sys.path.insert(0, str(ROOT / "tests" / "ui"))
+from harness import App, Session, wait_for  # noqa: E402
+
+RUNS = 5
+
+
+def proportional_mib(process):
+    """PSS: shared pages count in part."""
+    for line in pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+def start_and_size():
+    """Milliseconds until the text can be written into, warm, and MiB without a model, with the cairo renderer."""
+    times, sizes = [], []
+    with tempfile.TemporaryDirectory() as empty, Session() as session:
+        for _ in range(RUNS + 1):
+            begin = time.monotonic()
+            app = App(session, environment={"SIGHTLINE_DATA": empty})
+            app.composer()
+            times.append(1000 * (time.monotonic() - begin))
+            wait_for("no model", lambda: app.has("label", "No model is loaded"))
+            sizes.append(proportional_mib(app.process))
+            app.close()
+    return statistics.median(times[1:]), statistics.median(sizes[1:])
+
+
+def line(name, value, unit, goal):
+    print(f"{name:44}{value:10.1f} {unit:4} goal {goal:6} {unit}{'' if value <= goal else '   MISSED'}")
+
+
+def main():
+    os.environ["SIGHTLINE"] = str(BUILD / "ui" / "sightline")
+    os.environ["SIGHTLINE_DATA"] = str(ROOT / "data")
+    start, size = start_and_size()
+    line("start to a text that can be written, warm", start, "ms", 400)
+    line("memory without a model (PSS, cairo)", size, "MB", 120)
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
+        history = json.loads(subprocess.run([BUILD / "tests/bench/bench-history", folder], check=True, capture_output=True).stdout)
+    line(f"open a history of {history['messages']:,} messages", history["open_ms"], "ms", 150)
+    for kind in ("common", "rare", "chinese"):
+        line(f"search it ({kind}: {history[kind]} found)", history[f"search_{kind}_ms"], "ms", 50)
+    bundle = ROOT / "build-flatpak" / "Sightline.flatpak"
+    if bundle.is_file():
+        line("Flatpak bundle without cuBLAS", bundle.stat().st_size / 1e6, "MB", 25)
+    else:
+        print("Flatpak bundle without cuBLAS: not built here; `./dev flatpak` makes it")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Uses the installed Flatpak under Xvfb: drive.py first|again SOURCE_ROOT, called by run.sh.
+
+first: drops a file of the host through the document portal, asks, finds the box at its pixels, restarts, finds the history.
+again: only the last, after an update.
+"""
+import glob
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+WHAT, ROOT = sys.argv[1:3]
+sys.path.insert(0, os.path.join(ROOT, "tests", "ui"))
+import harness  # noqa: E402
+from harness import App, Session, check, wait_for  # noqa: E402
+from test_window import line_near  # noqa: E402
+
+APP_ID = "io.github.sightline.Sightline"
+QUESTION = "the red circle"
+REAL_HOME = os.environ["HOME"]
+
+
+class SandboxSession(Session):
+    """A session with portals: Debian's own bus configuration, and a runtime folder where the portals expect it."""
+
+    def _start_display(self):
+        super()._start_display()
+        runtime = f"/run/user/{os.getuid()}"
+        if not os.path.isdir(runtime):
+            os.makedirs(runtime, mode=0o700)
+        config = os.path.join(REAL_HOME, ".var/app", APP_ID, "config")
+        os.makedirs(config, exist_ok=True)
+        for name in ("gtk-4.0", APP_ID):
+            shutil.copytree(self.path(".config", name), os.path.join(config, name), dirs_exist_ok=True)
+        # The session is the user's, not the harness's throw-away home.
+        self.environment.update(HOME=REAL_HOME, XDG_RUNTIME_DIR=runtime, FLATPAK_USER_DIR=os.environ["FLATPAK_USER_DIR"],
+                                XDG_DATA_HOME=os.environ["XDG_DATA_HOME"], XDG_CURRENT_DESKTOP="GNOME")
+        for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "ADW_DISABLE_PORTAL"):
+            self.environment.pop(name, None)
+
+    def _start_bus(self):
+        process = self._start("dbus-daemon", "--session", "--nofork", "--print-address=1", stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
+        address = process.stdout.readline().strip()
+        check(address, "dbus-daemon gives no address")
+        self.environment["DBUS_SESSION_BUS_ADDRESS"] = address
+        os.environ.update({name: self.environment[name] for name in ("DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "XDG_RUNTIME_DIR")})
+        # A drag source hands out plain paths until the portal is there.
+        self._start("/usr/libexec/xdg-document-portal", stderr=subprocess.DEVNULL)
+        wait_for("the document portal", lambda: os.path.isdir(os.path.join(self.environment["XDG_RUNTIME_DIR"], "doc", "by-app")))
+
+
+class SandboxApp(App):
+    """Process ids inside and outside the sandbox differ: found by name."""
+
+    def _find_root(self):
+        check(self.process.poll() is None, "the program ended at its start")
+        for application in self.pyatspi.Registry.getDesktop(0):
+            try:
+                if application and application.name in ("sightline", APP_ID, "Sightline"):
+                    return application
+            except Exception:  # pylint: disable=broad-except
+                pass
+        return None
+
+    def windows(self):
+        check(self.process.poll() is None, f"the program ended with {self.process.returncode}")
+        search = subprocess.run(["xdotool", "search", "--onlyvisible", "--class", "sightline"],
+                                env=self.session.environment, capture_output=True, text=True)
+        names = [subprocess.run(["xdotool", "getwindowname", window], env=self.session.environment, capture_output=True,
+                                text=True).stdout.strip() for window in search.stdout.split()]
+        return [window for window, name in zip(search.stdout.split(), names) if name != "SightlineDragSource"]
+
+
+def write_launcher(folder):
+    path = os.path.join(folder, "sightline-in-flatpak")
+    with open(path, "w", encoding="utf-8") as script:
+        script.write(f'#!/bin/sh\nexec flatpak run --user --env=GSK_RENDERER=cairo --env=GDK_BACKEND=x11 {APP_ID} "$@"\n')
+    os.chmod(path, 0o755)
+    os.environ["SIGHTLINE"] = path
+
+
+def build_drag_source(folder):
+    path = os.path.join(folder, "dragsource")
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "gtk4"], check=True, capture_output=True, text=True).stdout.split()
+    subprocess.run(["gcc", "-o", path, os.path.join(ROOT, "tests/ui/dragsource.c"), *flags], check=True)
+    os.environ["SIGHTLINE_DRAG_SOURCE"] = path
+
+
+def database():
+    folder = os.path.join(REAL_HOME, ".var/app", APP_ID, "data", APP_ID)
+    found = [path for path in glob.glob(os.path.join(folder, "*")) if path.endswith((".db", ".sqlite", ".sqlite3"))]
+    check(len(found) == 1, "the history is not where a Flatpak keeps its data")
+    return sqlite3.connect(found[0])
+
+
+def stored_boxes():
+    """x1 y1 x2 y2 (0 … 999) of every usable box of the history."""
+    with database() as connection:
+        return connection.execute("SELECT x1, y1, x2, y2 FROM box").fetchall()
+
+
+def boxes_are_drawn(app, session):
+    (coords,) = stored_boxes()[:1]
+    picture = app.find("image", r"Picture shapes-1\.png, \d+ box(es)?")
+    wait_for("its place", lambda: app.extents(picture)[2] > 100)
+    session.move(2, 2)
+
+    def errors():
+        left, top, width, height = app.extents(picture)
+        pixels = session.pixels()
+        x1, y1, x2, y2 = (c / 999 * shown for c, shown in zip(coords, (width, height) * 2))
+        middle = int(left + (x1 + x2) / 2), int(top + (y1 + y2) / 2)
+        return [line_near(pixels, int(left + x1), middle[1], False), line_near(pixels, int(left + x2), middle[1], False),
+                line_near(pixels, middle[0], int(top + y1), True), line_near(pixels, middle[0], int(top + y2), True)]
+    wait_for("four box lines within 2 px", lambda: all(abs(offset) <= 2 and strength > 40 for offset, strength in errors()))
+
+
+def history_is_there(session, shot):
+    app = SandboxApp(session)
+    app.find("frame", re.escape(QUESTION))
+    app.find("panel", "Answer")
+    session.screenshot(shot)
+    app.close()
+
+
+def first(folder):
+    build_drag_source(folder)
+    # A file that the sandbox cannot see.
+    picture = os.path.join(folder, "shapes-1.png")
+    shutil.copy(os.path.join(ROOT, "data/samples/shapes-1.png"), picture)
+    with SandboxSession(window_manager=True) as session:
+        app = SandboxApp(session)
+        session.drag_from([picture], app.middle(app.composer()))
+        app.find("image", r"Picture 1 of 1: shapes-1\.png")
+        app.press("Find")
+        app.write(QUESTION)
+        session.key("Return")
+        wait_for("the answer", lambda: app.has(None, "Answer"))
+        app.wait_idle()
+        wait_for("its status line", app.status)
+        boxes_are_drawn(app, session)
+        session.screenshot("flatpak-answer")
+        app.close()
+        history_is_there(session, "flatpak-restart")
+
+
+def again(_folder):
+    with SandboxSession(window_manager=True) as session:
+        history_is_there(session, "flatpak-updated")
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix="sightline-flatpak-", dir=os.path.join(ROOT, "build-flatpak"))
+    os.environ.setdefault("SIGHTLINE_TEST_OUTPUT", os.path.join(ROOT, "build-flatpak", "screens"))
+    os.environ.setdefault("SIGHTLINE_DATA", os.path.join(ROOT, "data"))
+    harness.DEADLINE = float(os.environ.get("SIGHTLINE_TEST_DEADLINE", "120"))
+    try:
+        write_launcher(folder)
+        {"first": first, "again": again}[WHAT](folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

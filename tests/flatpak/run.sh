@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Builds the Flatpak without any remote and uses it as somebody would: see flatpak/README.md. Called by `./dev flatpak`, which
+# gives the names of the packages to build with. Everything is kept below build-flatpak/: the runtimes are made once.
+# run.sh PACKAGE…
+set -euo pipefail
+root=$(dirname "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")")
+work=$root/build-flatpak
+id=io.github.sightline.Sightline
+manifest=$root/flatpak/$id.json
+suite=bookworm
+# What the finished program loads, and the fonts and icons of its window.
+platform=(libgtk-4-1 libadwaita-1-0 libgtksourceview-5-0 libmd4c0 libsqlite3-0 libjansson4 libpcre2-8-0 libxxhash0 librsvg2-common
+    webp-pixbuf-loader heif-gdk-pixbuf shared-mime-info adwaita-icon-theme fonts-cantarell fonts-noto-cjk at-spi2-core
+    libglib2.0-bin dbus-user-session ca-certificates locales)
+
+die() { printf 'flatpak: %s\n' "$*" >&2; exit 1; }
+step() { printf '%s %s\n' "$(date +%T)" "$*"; }
+quiet() {
+    local log status=0
+    log=$work/$1.log
+    shift
+    "$@" >"$log" 2>&1 || status=$?
+    ((status == 0)) || { tail -n 40 "$log" >&2; die "$1 failed (see $log)"; }
+}
+
+# ---------------------------------------------------------------------------------------- what this needs of the machine
+bwrap --unshare-user --unshare-pid --unshare-net --dev-bind / / true 2>/dev/null ||
+    die "this system does not allow user namespaces, in which Flatpak builds and runs (bwrap --unshare-user fails)"
+[[ -e /dev/fuse ]] || die "there is no /dev/fuse, which the document portal needs"
+mkdir -p "$work/sources"
+cd "$work"
+export FLATPAK_USER_DIR=$work/user HOME=$work/home XDG_DATA_HOME=$work/home/.local/share
+mkdir -p "$HOME"
+
+step "Checking the manifest"
+python3 "$root/tests/flatpak/manifest.py" check "$manifest"
+python3 "$root/tests/flatpak/manifest.py" sources "$manifest" "$work/sources"
+
+# ---------------------------------------------------------------------------------------- runtimes of Debian packages
+# make_runtime NAME PACKAGE…: org.sightline.NAME//12 in the repository "base".
+make_runtime() {
+    local name=$1 packages
+    shift
+    packages=$(IFS=,; echo "$*")
+    [[ -f $name.packages && $(<"$name.packages") == "$packages" ]] && return
+    step "Making the runtime org.sightline.$name"
+    rm -rf "tree-$name" "runtime-$name"
+    quiet "mmdebstrap-$name" mmdebstrap --mode=root --variant=essential --aptopt='Acquire::Languages "none"' \
+        --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --dpkgopt='path-exclude=/usr/share/doc/*' \
+        --dpkgopt='path-exclude=/usr/share/man/*' --include="$packages" "$suite" "tree-$name"
+    mkdir -p "runtime-$name/files/app"
+    cp -al "tree-$name/usr/." "runtime-$name/files/"
+    cp -a "tree-$name/etc" "runtime-$name/files/etc"
+    rm -rf "tree-$name"
+    printf '[Runtime]\nname=org.sightline.%s\nruntime=org.sightline.Platform/x86_64/12\nsdk=org.sightline.Sdk/x86_64/12\n' \
+        "$name" >"runtime-$name/metadata"
+    [[ -d base ]] || ostree init --mode=bare-user --repo=base
+    quiet "export-$name" flatpak build-export --runtime --disable-sandbox --files=files base "runtime-$name" 12
+    rm -rf "runtime-$name"
+    echo "$packages" >"$name.packages"
+}
+make_runtime Platform "${platform[@]}"
+make_runtime Sdk "${platform[@]}" "$@"
+flatpak build-update-repo base >/dev/null
+flatpak --user remote-add --if-not-exists --no-gpg-verify base base
+for name in Platform Sdk; do
+    quiet "install-$name" flatpak --user install -y --noninteractive --or-update base "org.sightline.$name//12"
+done
+
+# ---------------------------------------------------------------------------------------- build, sign, export, bundle
+step "Building"
+python3 "$root/tests/flatpak/manifest.py" local "$manifest" "$work/sources" "$work/local.json"
+rm -rf repo app keys
+mkdir -m 700 keys
+export GNUPGHOME=$work/keys
+quiet key gpg --batch --passphrase '' --quick-generate-key 'Sightline test <test@example.org>' ed25519 sign never
+key=$(gpg --list-keys --with-colons | awk -F: '/^fpr/ {print $10; exit}')
+gpg --export "$key" >key.gpg
+quiet build dbus-run-session -- flatpak-builder --user --force-clean --disable-rofiles-fuse --ccache --state-dir=state \
+    --default-branch=stable --gpg-sign="$key" --repo=repo app local.json
+flatpak build-update-repo --gpg-sign="$key" repo >/dev/null
+quiet bundle flatpak build-bundle --gpg-keys=key.gpg repo Sightline.flatpak "$id" stable
+step "The bundle has $(stat -c %s Sightline.flatpak | awk '{printf "%.1f MB", $1 / 1e6}')"
+
+# ---------------------------------------------------------------------------------------- as a user
+step "Installing from the signed repository and driving it"
+flatpak --user uninstall -y --noninteractive "$id" >/dev/null 2>&1 || true
+rm -rf "$HOME/.var/app/$id"
+flatpak --user remote-delete --force sightline >/dev/null 2>&1 || true
+flatpak --user remote-add --gpg-import=key.gpg sightline repo
+quiet install flatpak --user install -y --noninteractive sightline "$id//stable"
+flatpak info --show-permissions "$id" | sed 's/^/  /'
+drive() { /usr/bin/python3 "$root/tests/flatpak/drive.py" "$1" "$root" || die "driving the application failed: $1"; }
+drive first
+
+step "Updating"
+touch app/files/share/sightline/newer
+quiet update-export flatpak build-export --gpg-sign="$key" repo app stable
+flatpak build-update-repo --gpg-sign="$key" repo >/dev/null
+before=$(flatpak info --show-commit "$id")
+quiet update flatpak --user update -y --noninteractive "$id"
+[[ $(flatpak info --show-commit "$id") != "$before" ]] || die "the update did not arrive"
+drive again
+
+step "Uninstalling, and installing from the bundle"
+quiet uninstall flatpak --user uninstall -y --noninteractive --delete-data "$id"
+[[ ! -e $HOME/.var/app/$id ]] || die "the user's data is still there"
+quiet install-bundle flatpak --user install -y --noninteractive Sightline.flatpak
+quiet devices flatpak run --user --command=sightline-cli "$id" devices --json
+quiet uninstall-bundle flatpak --user uninstall -y --noninteractive --delete-data "$id"
+step "Done: built, signed, installed, driven, updated, uninstalled"

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""What the desktop asks of the program: its search, a new chat, models and diagnostics in the preferences, a notification."""
+import json
+import os
+import subprocess
+import sys
+
+from harness import App, Session, check, run, sample, wait_for
+from test_window import ask, quiet, thumbnail
+
+APP_ID = "io.github.sightline.Sightline"
+OBJECT = "/io/github/sightline/Sightline"
+
+# Stands for the desktop's notification daemon: prints the title and text of each call.
+DAEMON = """
+import sys
+from gi.repository import Gio, GLib
+XML = '''<node><interface name="org.freedesktop.Notifications">
+<method name="Notify"><arg type="s" direction="in"/><arg type="u" direction="in"/><arg type="s" direction="in"/>
+<arg type="s" direction="in"/><arg type="s" direction="in"/><arg type="as" direction="in"/><arg type="a{sv}" direction="in"/>
+<arg type="i" direction="in"/><arg type="u" direction="out"/></method>
+<method name="CloseNotification"><arg type="u" direction="in"/></method>
+<method name="GetCapabilities"><arg type="as" direction="out"/></method>
+</interface></node>'''
+def on_call(connection, sender, path, interface, method, arguments, invocation):
+    if method == "Notify":
+        print(arguments.unpack()[3], "|", arguments.unpack()[4], flush=True)
+        invocation.return_value(GLib.Variant("(u)", (1,)))
+    elif method == "GetCapabilities":
+        invocation.return_value(GLib.Variant("(as)", (["body"],)))
+    else:
+        invocation.return_value(None)
+def on_bus(connection, name):
+    connection.register_object("/org/freedesktop/Notifications", Gio.DBusNodeInfo.new_for_xml(XML).interfaces[0], on_call, None, None)
+def on_name(connection, name):
+    print("ready", flush=True)
+Gio.bus_own_name(Gio.BusType.SESSION, "org.freedesktop.Notifications", 0, on_bus, on_name, None)
+GLib.MainLoop().run()
+"""
+
+
+def call(session, method, *arguments):
+    """Calls the search provider as the shell does; returns what gdbus prints."""
+    return subprocess.run(["gdbus", "call", "--session", "--dest", APP_ID, "--object-path", OBJECT + "/SearchProvider", "--method",
+                           "org.gnome.Shell.SearchProvider2." + method, *map(json.dumps, arguments)],
+                          env=session.environment, check=True, capture_output=True, text=True).stdout
+
+
+def test_search_provider_and_new_chat():
+    """The shell finds a conversation by a word in it and opens it; --new-chat starts another in the same window."""
+    with Session() as session:
+        app = App(session, sample("shapes-1.png"))
+        app.find("image", thumbnail("shapes-1.png"))
+        ask(app, "Where is the lighthouse?")
+        app.find("frame", "Where is the lighthouse.")
+        second = subprocess.run([os.environ["SIGHTLINE"], "--new-chat"], env=session.environment, check=True, stderr=subprocess.DEVNULL)
+        check(second.returncode == 0, "the second start failed")
+        app.find("frame", "New Conversation")
+
+        check("[]" in call(session, "GetInitialResultSet", ["submarine"]), "found what nobody said")
+        found = call(session, "GetInitialResultSet", ["lighthouse"])
+        check(found.count("'") == 2, f"one conversation is expected: {found}")
+        number = found.split("'")[1]
+        check(number in call(session, "GetSubsearchResultSet", [number], ["lighthouse", "where"]), "the narrower search lost it")
+        check("Where is the lighthouse" in call(session, "GetResultMetas", [number]), "a result has no title")
+        call(session, "ActivateResult", number, ["lighthouse"], 0)
+        app.find("frame", "Where is the lighthouse.")
+        call(session, "LaunchSearch", ["lighthouse"], 0)
+        entry = app.find("entry", "Search conversations")
+        wait_for("the words in the list's search", lambda: app.text_of(entry) == "lighthouse")
+        app.close()
+        quiet(app)
+
+
+def test_notification():
+    """The end of an answer is told while another window has the focus, not while ours has."""
+    with Session(window_manager=True) as session:
+        daemon = session._start(sys.executable, "-c", DAEMON, stdout=subprocess.PIPE, text=True)
+        check(daemon.stdout.readline() == "ready\n", "there is no notification daemon")
+        app = App(session)
+        ask(app, "In front")
+        app.write("Behind")
+        other = session._start("xmessage", "-name", "other", "another window", stderr=subprocess.DEVNULL)
+        window = wait_for("the other window", lambda: subprocess.run(
+            ["xdotool", "search", "--onlyvisible", "--name", "other"], env=session.environment, capture_output=True, text=True).stdout.split())
+        session.xdotool("windowactivate", "--sync", window[0])
+        app.press("Send")
+        check(daemon.stdout.readline().startswith("In front | The answer is ready"), "the notification says something else")
+        other.terminate()
+        app.close()
+        quiet(app)
+
+
+def open_preferences(app, session, page):
+    session.key("F10")
+    app.find("menu item", page).queryAction().doAction(0)
+
+
+def close_preferences(app, session):
+    session.key("Escape")
+    wait_for("the dialog to close", lambda: len(app.windows()) == 1)
+    app.close()
+    quiet(app)
+
+
+def test_models():
+    """The bundled model is unloaded and loaded on its page."""
+    with Session(window_manager=True) as session:
+        app = App(session)
+        app.find("label", "Demo model: knows shapes and short words")
+        open_preferences(app, session, "Models…")
+        app.press("Unload")
+        app.find("label", "No model is loaded")
+        app.press("Load")
+        app.find("label", "Demo model: knows shapes and short words")
+        app.find("push button", "Unload")
+        close_preferences(app, session)
+
+
+def test_diagnostics():
+    """The self-test compares the ways to compute; the facts name the processor."""
+    with Session(window_manager=True) as session:
+        app = App(session)
+        open_preferences(app, session, "Diagnostics")
+        app.find("label", r"Sightline \d.*, SQLite .*")
+        app.press("Run")
+        app.find("label", r".*differs from the reference by 0\.\d+ %")
+        close_preferences(app, session)
+
+
+if __name__ == "__main__":
+    run([test_search_provider_and_new_chat, test_notification, test_models, test_diagnostics])
