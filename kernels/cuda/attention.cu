@@ -439,22 +439,31 @@ void vlk_cuda_flash(struct vlk_cuda *cuda, const struct vlk_flash *f, int32_t ba
 
 /* ------------------------------------------------------------------------------------------------ probabilities */
 
-/* Block (head, token): scores, then softmax, in the row of the result itself; entries behind the row's keys are 0. */
+static __device__ float probs_score(const vlk_probs &a, const float *q, int head, int key)
+{
+    const int64_t at = (int64_t)key * a.k.stride + (int64_t)(head / a.group) * a.k.head_step;
+    float s = 0;
+
+    for (int c = 0; c < a.k.width; c++)
+        s += q[c] * kv_at(a.k, at + c);
+    return s * a.scale;
+}
+
+/* Block (head, token): scores, then softmax, in the row of the result itself; entries behind the row's keys are 0. Keys behind the
+ * row's end have a part in the sum and are scored once more for it: they are the few that came after what is asked about. */
 static __global__ void __launch_bounds__(128) probs_kernel(vlk_probs a)
 {
     __shared__ float room[32];
-    const int head = (int)blockIdx.x, token = (int)blockIdx.y, keys = min(a.step->pos + token + 1, a.stride), tid = (int)threadIdx.x;
+    const int head = (int)blockIdx.x, token = (int)blockIdx.y, keys = a.step->pos + token + 1, kept = min(keys, a.stride), tid = (int)threadIdx.x;
     const float *q = a.q + ((int64_t)token * a.heads + head) * a.k.width;
     float *p = a.probs + ((int64_t)token * a.heads + head) * a.stride, top = -INFINITY, sum = 0, all;
 
-    for (int i = tid; i < a.stride; i += (int)blockDim.x) {
-        const int64_t at = (int64_t)i * a.k.stride + (int64_t)(head / a.group) * a.k.head_step;
-        float s = 0;
+    for (int i = tid; i < max(keys, a.stride); i += (int)blockDim.x) {
+        const float s = i < keys ? probs_score(a, q, head, i) : 0.0f;
 
-        for (int c = 0; i < keys && c < a.k.width; c++)
-            s += q[c] * kv_at(a.k, at + c);
-        p[i] = i < keys ? s * a.scale : 0.0f;
-        top = i < keys ? fmaxf(top, p[i]) : top;
+        if (i < a.stride)
+            p[i] = s;
+        top = i < keys ? fmaxf(top, s) : top;
     }
     top = vlk_warp_max(top);
     if ((tid & 31) == 0)
@@ -463,11 +472,14 @@ static __global__ void __launch_bounds__(128) probs_kernel(vlk_probs a)
     for (int w = 0; w < (int)blockDim.x / 32; w++)
         top = fmaxf(top, room[w]);
     for (int i = tid; i < keys; i += (int)blockDim.x) {
-        p[i] = expf(p[i] - top);
-        sum += p[i];
+        const float e = expf((i < kept ? p[i] : probs_score(a, q, head, i)) - top);
+
+        if (i < kept)
+            p[i] = e;
+        sum += e;
     }
     all = vlk_block_sum(sum, room);
-    for (int i = tid; i < keys; i += (int)blockDim.x)
+    for (int i = tid; i < kept; i += (int)blockDim.x)
         p[i] /= all;
 }
 
