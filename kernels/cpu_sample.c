@@ -253,9 +253,9 @@ static void choose(struct vlk_cpu *cpu, const struct vlk_sample_args *a, struct 
     }
     if (!(a->temperature > 0))
         return;
-    cpu->isa->scale(s->values, a->vocab, 1 / a->temperature);
+    /* Divided, not multiplied by the reciprocal: TemperatureLogitsWarper's rounding, which the probabilities show. */
     for (int32_t i = 0; i < a->vocab; i++)
-        s->values[i] = tame(s->values[i]);
+        s->values[i] = tame(s->values[i] / a->temperature);
     if (a->top_k > 0 && a->top_k < a->vocab)
         keep_top_k(a, s->values, (float *)s->heap);
     if (a->top_p < 1)
