@@ -7,8 +7,9 @@
 DIR is a checkout of github.com/deepseek-ai/DeepSeek-VL2; needs torch, transformers 4.38.2, timm, einops, torchvision and a
 Pillow older than 13, which resizes tall pictures in another order.
 One folder per variant in tests/parity/fixtures/, read by test_parity.c: for every conversation of conversations.json the ids,
-the logits of the prompt's last tokens and the greedily generated ids; where the conversation says so also vision features,
-embeddings and every layer's output (only the last one's where a variant is about the projector). A fixture records the commit, the versions and the hash of the scripts that made it.
+the logits of the prompt's last tokens and the greedily generated ids (with transformers' repetition penalty over prompt and answer
+where the conversation names one); where the conversation says so also vision features, embeddings and every layer's output (only the
+last one's where a variant is about the projector). A fixture records the commit, the versions and the hash of the scripts that made it.
 """
 import argparse
 import hashlib
@@ -23,6 +24,7 @@ import numpy as np
 import PIL
 import torch
 from PIL import Image
+from transformers import RepetitionPenaltyLogitsProcessor
 
 import make_checkpoints
 
@@ -147,14 +149,16 @@ def run(model, watch, processor, conversation, every_layer):
             out[f"layer.{i}"] = value.clone()
     else:
         del out["embeds"]
-    greedy, gap = [], float("inf")
+    greedy, gap, seen = [], float("inf"), ids
+    penalise = RepetitionPenaltyLogitsProcessor(conversation["penalty"]) if "penalty" in conversation else lambda seen, scores: scores
     for _ in range(conversation["tokens"]):
-        best = logits[-1].topk(2)
+        best = penalise(seen, logits[-1:].clone())[0].topk(2)
         gap = min(gap, (best.values[0] - best.values[1]).item())
         token = best.indices[0].item()
         greedy.append(token)
         if token == processor.tokenizer.eos_token_id:
             break
+        seen = torch.cat([seen, torch.tensor([[token]])], dim=1)
         embeds = torch.cat([embeds, model.language.get_input_embeddings()(torch.tensor([[token]]))], dim=1)
         logits = run_logits(model, embeds)
     out["greedy"] = torch.tensor(greedy, dtype=torch.int32)

@@ -20,6 +20,7 @@ static const double bound = 1e-4; /* of ‖a−b‖₂ / ‖b‖₂ per token, i
 struct talk { /* a conversation of conversations.json */
     const char *key;
     int32_t tokens;
+    float penalty;
     vl2_message messages[MAX_MESSAGES];
     vl2_part parts[MAX_PARTS];
     vl2_picture pictures[MAX_PICTURES];
@@ -58,6 +59,8 @@ static void add_message(struct talk *t, const char *role, const char *text) {
 
 static void make_talk(const char *key, json_t *json, struct talk *t) {
     *t = (struct talk){.key = key, .tokens = (int32_t) json_integer_value(json_object_get(json, "tokens"))};
+    double penalty = json_number_value(json_object_get(json, "penalty"));
+    t->penalty = penalty > 0 ? (float) penalty : 1;
     t->conversation.messages = t->messages;
     json_t *value;
     size_t i;
@@ -165,7 +168,7 @@ static bool on_token(const struct vl2_token *token, void *user) {
 
 static void check_greedy(vl2_engine *engine, vl2_checkpoint *fixtures, const struct talk *t, int32_t chunk, const char *name) {
     const struct vl2_tensor *expected = fixture(fixtures, t->key, "greedy");
-    struct vl2_generate_options options = {.sampling = {.top_p = 1, .repetition_penalty = 1}, .max_tokens = t->tokens};
+    struct vl2_generate_options options = {.sampling = {.top_p = 1, .repetition_penalty = t->penalty}, .max_tokens = t->tokens};
     struct vl2_generation done = {0};
     struct greedy g = {.n = 0};
     vl2_session *session = NULL;
@@ -182,6 +185,51 @@ static void check_greedy(vl2_engine *engine, vl2_checkpoint *fixtures, const str
     if (!same)
         tap_diag("%zu ids: %s", g.n, err.text);
     vl2_session_close(session);
+}
+
+struct logits {
+    float *data;
+    size_t count;
+};
+
+static void keep_logits(const char *name, const float *data, size_t rows, size_t cols, void *user) {
+    struct logits *kept = user;
+    if (strcmp(name, "logits") != 0)
+        return;
+    kept->count = rows * cols;
+    kept->data = malloc(kept->count * sizeof *data);
+    memcpy(kept->data, data, kept->count * sizeof *data);
+}
+
+/* Bit for bit the same logits and the same sampled ids, however many threads share the work. */
+static void check_threads(const char *checkpoint, const struct talk *t, const char *variant) {
+    struct vl2_generate_options options = {.sampling = {.temperature = 1.5f, .top_p = 0.95f, .top_k = 50, .repetition_penalty = 1.1f, .seed = 3},
+                                           .max_tokens = 24};
+    struct logits logits[3] = {{0}};
+    static struct greedy drawn[3];
+    bool worked = true;
+    for (int i = 0; i < 3; i++) {
+        vl2_engine *engine = NULL;
+        vl2_session *session = NULL;
+        vl2_error err;
+        drawn[i].n = 0;
+        worked = worked && vl2_engine_open(checkpoint, &(struct vl2_engine_options){.device = "cpu", .threads = i + 1}, &engine, &err) == VL2_OK &&
+                 vl2_session_open(engine, NULL, &session, &err) == VL2_OK &&
+                 vl2_session_dump(session, &t->conversation, keep_logits, &logits[i], NULL, &err) == VL2_OK &&
+                 vl2_session_sync(session, &t->conversation, NULL, NULL, &err) == VL2_OK &&
+                 vl2_session_generate(session, &options, NULL, on_token, &drawn[i], NULL, &err) == VL2_OK;
+        vl2_session_close(session);
+        vl2_engine_close(engine);
+    }
+    bool same_logits = worked, same_ids = worked;
+    for (int i = 1; i < 3; i++) {
+        same_logits = same_logits && memcmp(logits[i].data, logits[0].data, logits[0].count * sizeof(float)) == 0;
+        same_ids = same_ids && drawn[i].n == drawn[0].n && memcmp(drawn[i].ids, drawn[0].ids, drawn[0].n * sizeof(int32_t)) == 0;
+    }
+    ok(same_logits, "%s: the same logits with 1, 2 and 3 threads", variant);
+    ok(same_ids, "%s: the same %zu sampled ids with 1, 2 and 3 threads", variant, drawn[0].n);
+    for (int i = 0; i < 3; i++)
+        free(logits[i].data);
 }
 
 static void check_variant(const char *checkpoint, const char *fixture_dir, const char *variant, const struct talk *talks, size_t n_talks) {
@@ -213,6 +261,7 @@ static void check_variant(const char *checkpoint, const char *fixture_dir, const
         }
         vl2_engine_close(engine);
     }
+    check_threads(checkpoint, &talks[n_talks - 1], variant);
     vl2_checkpoint_close(fixtures);
 }
 
