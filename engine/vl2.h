@@ -91,6 +91,30 @@ struct vl2_info {
 };
 const struct vl2_info *vl2_engine_info(const vl2_engine *engine); /* pure */
 
+/* What is not as it should be in a checkpoint folder. */
+typedef enum {
+    VL2_FINDING_MISSING, /* a tensor that config.json asks for, or that the published model has */
+    VL2_FINDING_EXTRA,   /* a tensor that it does not */
+    VL2_FINDING_SHAPE,
+    VL2_FINDING_DTYPE,
+    VL2_FINDING_CONFIG, /* a setting other than the published model's */
+    VL2_FINDING_TOKEN   /* a control token with another id than in the published model, or outside the vocabulary */
+} vl2_finding;
+typedef void (*vl2_finding_fn)(vl2_finding kind, const char *sentence, void *user); /* the sentence is borrowed */
+
+struct vl2_inspection {
+    const char *published;    /* "tiny", "small" or "base" (static), NULL: none of the published models */
+    uint64_t tensors, bytes, parameters; /* of all tensors in the files */
+    size_t findings;
+    struct { /* ids of the control tokens, -1 = none */
+        int32_t bos, eos, pad, image, ref, ref_end, det, det_end, grounding, user, assistant;
+    } tokens;
+};
+/* Compares a checkpoint folder with what its config.json describes and, where that is one of the three published models, with
+ * what was published: settings, tensors with shapes and element types, token ids. Tells every difference through `finding`
+ * (may be NULL). Reads headers only, so the size of the model does not matter. Fails where a file cannot be read at all. */
+vl2_status vl2_inspect(const char *dir, vl2_finding_fn finding, void *user, struct vl2_inspection *out, vl2_error *err);
+
 /* ---------------------------------------------------------------------------------------------- tokenizer (pure) */
 
 typedef struct vl2_tokenizer vl2_tokenizer;
@@ -441,7 +465,8 @@ vl2_status vl2_session_restore(vl2_session *session, const char *path, vl2_error
 
 /* Intermediate results, for `dump` and the parity tests: called with host copies, f32 [rows][cols], in the order
  * "vision" [tiles*patches][width], "projected" [tiles*tokens][hidden], "embeds" [n][hidden], "layer.N" after each block
- * [n][hidden], "logits" [n][vocab] (every prompt position). Implies one prefill without reuse. */
+ * [n][hidden], "experts.N" the ids that the router of an MoE block chose [n][experts per token], "logits"
+ * [n][vocab] (every prompt position). Implies one prefill without reuse. */
 typedef void (*vl2_tap_fn)(const char *name, const float *data, size_t rows, size_t cols, void *user);
 vl2_status vl2_session_dump(vl2_session *session, const vl2_conversation *conversation, vl2_tap_fn tap, void *user,
                             const struct vl2_watch *watch, vl2_error *err);

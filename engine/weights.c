@@ -17,8 +17,10 @@ struct binder {
     vl2_checkpoint *checkpoint;
     const struct vl2_engine_options *options;
     struct vl2_weights *weights;
+    vl2_finding_fn finding; /* a survey: tell every difference and bind nothing; NULL when binding */
+    void *user;
     vl2_error *err;
-    vl2_status status; /* the first failure sticks, later lines do nothing */
+    vl2_status status; /* the first failure sticks, later lines do nothing; in a survey only memory fails */
     uint64_t total;
     char prefix[64];
 };
@@ -31,7 +33,20 @@ static void format_dims(char *text, size_t size, int32_t n_dims, const int64_t *
         snprintf(text + used, size - used, "]");
 }
 
-/* Finds a tensor of exactly these dims and a float dtype, or fails. */
+/* A tensor that is not as config.json wants it: the end when binding, a finding in a survey. */
+static void __attribute__((format(printf, 3, 4))) object(struct binder *b, vl2_finding kind, const char *format, ...) {
+    char text[sizeof b->err->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (b->finding)
+        b->finding(kind, text, b->user);
+    else
+        b->status = vl2_fail(b->err, VL2_ERR_MODEL, "%s", text);
+}
+
+/* Finds a tensor of exactly these dims and a float dtype, or objects. */
 static struct vl2_tensor *find_tensor(struct binder *b, const char *name, int32_t n_dims, const int64_t *dims) {
     char full[128];
     if (b->status != VL2_OK)
@@ -39,23 +54,21 @@ static struct vl2_tensor *find_tensor(struct binder *b, const char *name, int32_
     snprintf(full, sizeof full, "%s%s", b->prefix, name);
     struct vl2_tensor *t = vl2_checkpoint_find(b->checkpoint, full);
     if (!t) {
-        b->status = vl2_fail(b->err, VL2_ERR_MODEL, "The checkpoint has no tensor \"%s\", which its config.json asks for.", full);
+        object(b, VL2_FINDING_MISSING, "The checkpoint has no tensor \"%s\", which its config.json asks for.", full);
         return NULL;
     }
+    t->used = true;
     if (t->n_dims != n_dims || memcmp(t->dims, dims, (size_t) n_dims * sizeof *dims) != 0) {
         char found[160], wanted[160];
         format_dims(found, sizeof found, t->n_dims, t->dims);
         format_dims(wanted, sizeof wanted, n_dims, dims);
-        b->status = vl2_fail(b->err, VL2_ERR_MODEL, "%s: tensor \"%s\" has the shape %s where config.json asks for %s.", t->file,
-                             full, found, wanted);
+        object(b, VL2_FINDING_SHAPE, "%s: tensor \"%s\" has the shape %s where config.json asks for %s.", t->file, full, found, wanted);
         return NULL;
     }
     if (!t->is_float) {
-        b->status = vl2_fail(b->err, VL2_ERR_MODEL, "%s: tensor \"%s\" has dtype %s; F32, BF16 and F16 are implemented.",
-                             t->file, full, t->dtype_name);
+        object(b, VL2_FINDING_DTYPE, "%s: tensor \"%s\" has dtype %s; F32, BF16 and F16 are implemented.", t->file, full, t->dtype_name);
         return NULL;
     }
-    t->used = true;
     uint64_t elements = 1;
     for (int32_t d = 0; d < n_dims; d++)
         elements *= (uint64_t) dims[d];
@@ -74,7 +87,7 @@ static void report(struct binder *b) {
 static void bind_dims(struct binder *b, struct vlk_weight *out, int32_t rows, int32_t cols, const char *name, int32_t n_dims,
                       const int64_t *dims) {
     struct vl2_tensor *t = find_tensor(b, name, n_dims, dims);
-    if (!t)
+    if (!t || b->finding)
         return;
     *out = b->backend->ops->weight_import(b->backend, t->dtype, rows, cols, t->data);
     if (!out->data) {
@@ -117,7 +130,7 @@ static float float_at(const struct vl2_tensor *t, size_t i) {
 /* A row that the engine itself places among picture rows: kept on the host as f32. */
 static void host_row(struct binder *b, float **out, const char *name, int32_t size) {
     struct vl2_tensor *t = find_tensor(b, name, 1, (const int64_t[]){size});
-    if (!t)
+    if (!t || b->finding)
         return;
     *out = vlk_alloc((size_t) size, sizeof **out);
     if (!*out) {
@@ -299,31 +312,34 @@ static void refuse_unknown(struct binder *b) {
     for (size_t i = 0; b->status == VL2_OK && i < vl2_checkpoint_count(b->checkpoint); i++) {
         const struct vl2_tensor *t = vl2_checkpoint_tensor(b->checkpoint, i);
         if (!t->used && !is_known_unused(t->name))
-            b->status = vl2_fail(b->err, VL2_ERR_MODEL, "%s: tensor \"%.200s\" is not part of the model that config.json describes.",
-                                 t->file, t->name);
+            object(b, VL2_FINDING_EXTRA, "%s: tensor \"%.200s\" is not part of the model that config.json describes.", t->file, t->name);
     }
+}
+
+/* The table itself, line by line. */
+static vl2_status walk(struct binder *b) {
+    struct vl2_weights *w = b->weights;
+    *w = (struct vl2_weights){0};
+    w->bound = vlk_alloc(vl2_checkpoint_count(b->checkpoint), sizeof *w->bound);
+    w->vision = vlk_alloc((size_t) b->config->vision.layers, sizeof *w->vision);
+    w->layers = vlk_alloc((size_t) b->config->lm.layers, sizeof *w->layers);
+    if (!w->bound || !w->vision || !w->layers)
+        return vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for the table of tensors.");
+    bind_vision(b);
+    bind_projector(b);
+    bind_language(b);
+    refuse_unknown(b);
+    return b->status;
 }
 
 vl2_status vl2_weights_bind(struct vlk_backend *backend, const struct vl2_config *config, vl2_checkpoint *checkpoint,
                             const struct vl2_engine_options *options, struct vl2_weights *out, vl2_error *err) {
     struct binder b = {.backend = backend, .config = config, .checkpoint = checkpoint, .options = options, .weights = out, .err = err,
                        .total = vl2_checkpoint_bytes(checkpoint)};
-    *out = (struct vl2_weights){0};
-    out->bound = vlk_alloc(vl2_checkpoint_count(checkpoint), sizeof *out->bound);
-    out->vision = vlk_alloc((size_t) config->vision.layers, sizeof *out->vision);
-    out->layers = vlk_alloc((size_t) config->lm.layers, sizeof *out->layers);
-    if (!out->bound || !out->vision || !out->layers)
-        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the table of tensors.");
-    bind_vision(&b);
-    bind_projector(&b);
-    bind_language(&b);
-    refuse_unknown(&b);
-    return b.status;
+    return walk(&b);
 }
 
-void vl2_weights_deinit(struct vlk_backend *backend, const struct vl2_config *config, struct vl2_weights *w) {
-    for (size_t i = 0; i < w->n_bound; i++)
-        backend->ops->weight_release(backend, w->bound[i]);
+static void free_tables(const struct vl2_config *config, struct vl2_weights *w) {
     for (int32_t i = 0; w->layers && i < config->lm.layers; i++) {
         vlk_free(w->layers[i].expert_gate);
         vlk_free(w->layers[i].expert_up);
@@ -335,4 +351,20 @@ void vl2_weights_deinit(struct vlk_backend *backend, const struct vl2_config *co
     vlk_free(w->vision);
     vlk_free(w->bound);
     *w = (struct vl2_weights){0};
+}
+
+vl2_status vl2_weights_survey(const struct vl2_config *config, vl2_checkpoint *checkpoint, vl2_finding_fn finding, void *user,
+                              uint64_t *parameters, vl2_error *err) {
+    struct vl2_weights weights;
+    struct binder b = {.config = config, .checkpoint = checkpoint, .weights = &weights, .finding = finding, .user = user, .err = err};
+    vl2_status status = walk(&b);
+    *parameters = weights.parameters;
+    free_tables(config, &weights);
+    return status;
+}
+
+void vl2_weights_deinit(struct vlk_backend *backend, const struct vl2_config *config, struct vl2_weights *w) {
+    for (size_t i = 0; i < w->n_bound; i++)
+        backend->ops->weight_release(backend, w->bound[i]);
+    free_tables(config, w);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Binds the checkpoint's tensors to struct vl2_weights. Used by engine.c on the inference thread.
+ * Binds the checkpoint's tensors to struct vl2_weights. Used by engine.c and inspect.c on the inference thread.
  */
 #ifndef VL2_WEIGHTS_H
 #define VL2_WEIGHTS_H
@@ -15,6 +15,10 @@ vl2_status vl2_weights_bind(struct vlk_backend *backend, const struct vl2_config
 /* Bytes and elements of the tensors that binding would use, from the headers alone. */
 void vl2_weights_count(vl2_checkpoint *checkpoint, uint64_t *bytes, uint64_t *parameters);
 
+/* Tells every difference between the checkpoint's tensors and those that the config asks for; reads and binds no data.
+ * *parameters: of the tensors that are as they should be. Fails for want of memory only. */
+vl2_status vl2_weights_survey(const struct vl2_config *config, vl2_checkpoint *checkpoint, vl2_finding_fn finding, void *user,
+                              uint64_t *parameters, vl2_error *err);
 void vl2_weights_deinit(struct vlk_backend *backend, const struct vl2_config *config, struct vl2_weights *weights);
 
 #endif

@@ -62,6 +62,12 @@ gboolean   cli_answer       (vl2_engine           *engine,
                              CliAnswer            *answer,
                              GError              **error);
 
+/* The answer's first usable box, NULL if it has none. Borrowed. */
+const SlBox *cli_first_box    (SlGrounding *grounding);
+/* Intersection over union of left, top, right, bottom; 0 where both are empty. */
+double       cli_iou          (const double a[4],
+                               const double b[4]);
+
 /* The object that --json prints. */
 json_t    *cli_answer_to_json (CliAnswer       *answer,
                                CliConversation *conversation,

@@ -127,6 +127,8 @@ CliStatus cli_preprocess (int argc, char **argv);
 CliStatus cli_dump       (int argc, char **argv);
 CliStatus cli_info       (int argc, char **argv);
 CliStatus cli_devices    (int argc, char **argv);
+CliStatus cli_verify     (int argc, char **argv);
+CliStatus cli_eval       (int argc, char **argv);
 CliStatus cli_history    (int argc, char **argv);
 CliStatus cli_quantize   (int argc, char **argv);
 

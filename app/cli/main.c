@@ -25,6 +25,8 @@ static const struct
   { "info", cli_info, N_("Describe a checkpoint") },
   { "devices", cli_devices, N_("What this computer can compute on") },
   { "quantize", cli_quantize, N_("Write a checkpoint with fewer bits per weight") },
+  { "verify", cli_verify, N_("Check a checkpoint against the published models") },
+  { "eval", cli_eval, N_("Score how well a model finds things") },
   { "history", cli_history, N_("List, export and check the conversations of the window") },
 };
 

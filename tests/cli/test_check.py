@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`verify` and `eval`: the published models' files without their data, whole and damaged; scores on scenes whose boxes are known.
+
+test_check.py CLI SOURCE_ROOT. Prints TAP. Uses no display and nothing outside a temporary folder.
+"""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+CLI, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
+sys.path.insert(0, str(ROOT / "tests" / "bench"))
+import make_tokenizer  # noqa: E402
+import published  # noqa: E402
+
+TMP = pathlib.Path(tempfile.mkdtemp(prefix="sightline-check-"))
+OK, USAGE, INPUT, CANCELLED = 0, 2, 3, 5
+ENV = {k: v for k, v in os.environ.items() if not k.startswith("SIGHTLINE_")} | {"LC_ALL": "C.UTF-8", "HOME": str(TMP), "XDG_DATA_HOME": str(TMP)}
+TESTS = []
+
+
+def test(function):
+    TESTS.append(function)
+    return function
+
+
+def run(*args, want=OK):
+    done = subprocess.run([CLI, *map(str, args)], capture_output=True, text=True, env=ENV, timeout=300, check=False)
+    assert done.returncode == want, f"{args}: exit {done.returncode}, wanted {want}: {done.stderr}"
+    return done.stdout
+
+
+# ---------------------------------------------------------------------------------------------- verify
+
+def tokenizer(family):
+    folder = TMP / family
+    if not folder.exists():
+        make_tokenizer.write(family, folder)
+    return folder
+
+
+def inspect(key, change=lambda model, shapes, dtypes: None, want=OK, family=None):
+    folder = published.write(TMP / "model", key, tokenizer(family or ("llm" if key == "small" else "v3")), change)
+    try:
+        return json.loads(run("verify", "--model", folder, "--files-only", "--json", want=want))
+    finally:
+        shutil.rmtree(folder)
+
+
+@test
+def whole_published_models():
+    for key, parameters in published.PARAMETERS.items():
+        report = inspect(key)
+        assert report["published"] == key and report["good"] and report["findings"] == [], report["findings"][:5]
+        assert report["parameters"] == parameters, report["parameters"]
+        assert report["tokens"]["<image>"] == (100003 if key == "small" else 128815)
+
+
+@test
+def every_difference_is_named():
+    def damage(model, shapes, dtypes):
+        language = model["language_config"]
+        language["topk_method"], language["routed_scaling_factor"] = "greedy", 1.5
+        shapes.pop("language.model.layers.3.mlp.experts.5.up_proj.weight")
+        shapes["language.model.layers.7.input_layernorm.weight"] = [2559]
+        shapes["language.model.layers.30.input_layernorm.weight"] = [2560]
+        dtypes["vision.norm.bias"] = "F32"
+        dtypes["image_newline"] = "I32"
+        shapes.pop("vision.attn_pool.latent")
+
+    report = inspect("base", damage, want=INPUT)
+    assert report["published"] == "base" and not report["good"]
+    found = [f["kind"] + " " + f["text"] for f in report["findings"]]
+    for pattern in [r"config topk_method", r"config routed_scaling_factor is 1.5, in the published model 2",
+                    r"missing .*layers\.3\.mlp\.experts\.5\.up_proj\.weight", r"shape .*layers\.7\.input_layernorm.* \[2559\] .* \[2560\]",
+                    r"extra .*layers\.30\.input_layernorm", r"dtype .*vision\.norm\.bias.* F32", r"dtype .*image_newline.* I32",
+                    r"missing .*attn_pool\.latent", r"extra .*e_score_correction_bias"]:
+        assert any(re.search(pattern, line) for line in found), (pattern, found[:20])
+    assert not any(str(TMP) in line for line in found), "a folder of this computer is named"
+
+
+@test
+def foreign_token_ids():
+    report = inspect("tiny", family="llm", want=INPUT)
+    kinds = {f["kind"] for f in report["findings"]}
+    assert report["published"] == "tiny" and kinds == {"token"}, report["findings"][:4]
+    assert any("<image> has the id 100003, in the published model 128815" in f["text"] for f in report["findings"])
+
+
+@test
+def another_model_is_consistent():
+    picture, report_file = ROOT / "data" / "samples" / "shapes-1.png", TMP / "report.json"
+    printed = run("verify", "--image", picture, "--report", report_file)
+    report = json.loads(report_file.read_text())
+    assert "none of the published models" in printed
+    assert report["published"] is None and report["good"] and len(report["runs"]) == 2
+    assert all(r["text"] and r["ids"] for r in report["runs"]) and report["runs"][1]["expected_999"] == [580, 270, 999, 900]
+    assert str(ROOT) not in report_file.read_text() and "shapes-1" not in report_file.read_text()
+
+
+@test
+def verify_that_cannot_begin():
+    run("verify", "extra", want=USAGE)
+    run("verify", "--files-only", "--image", "x.png", want=USAGE)
+    run("verify", "--model", TMP / "nothing", want=INPUT)
+
+
+# ---------------------------------------------------------------------------------------------- eval
+
+def question_file(name, count, extra=()):
+    """Questions about scenes, every other box in pixels; the path and the boxes in 0…999."""
+    with open(ROOT / "tests" / "demo" / "scenes.jsonl", encoding="utf-8") as file:
+        scenes = [x for x in map(json.loads, file) if x["task"] == "locate"][:count]
+    lines, boxes = [], [x["expect"]["boxes"][0] for x in scenes]
+    for n, (x, box) in enumerate(zip(scenes, boxes)):
+        answer = {"box_999": box} if n % 2 else {"box": [c / 999 * side for c, side in zip(box, [x["width"], x["height"]] * 2)]}
+        lines.append(json.dumps({"id": f"q{n}", "image": str(ROOT / "tests" / "demo" / x["picture"]), "expression": x["prompt"]} | answer))
+    for at, text in extra:
+        lines.insert(at, text)
+    (TMP / name).write_text("\n".join(lines) + "\n\n")
+    return TMP / name, boxes
+
+
+def overlap(a, b):
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    common = max(width, 0) * max(height, 0)
+    area = sum((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b))
+    return common / (area - common)
+
+
+def results(path):
+    return [json.loads(line) for line in path.read_text().splitlines()[1:]]
+
+
+@test
+def scores():
+    path, boxes = question_file("all.jsonl", 8)
+    total = json.loads(run("eval", path, "--out", TMP / "all.out", "--json"))
+    rows = results(TMP / "all.out")
+    assert [r["id"] for r in rows] == [f"q{n}" for n in range(8)]
+    for row, box in zip(rows, boxes):
+        found = re.search(r"\[\[(\d+), (\d+), (\d+), (\d+)\]", row["text"])
+        want = overlap(list(map(int, found.groups())), box) if found else 0
+        assert abs(row["iou"] - want) < 1e-6, (row, box)
+    assert abs(total["mean_iou"] - sum(r["iou"] for r in rows) / 8) < 1e-6
+    assert total["acc_0.5"] == sum(r["iou"] >= 0.5 for r in rows) / 8 and total["scored"] == 8 and total["failed"] == 0
+    assert total["acc_0.5"] > 0.3, "the bundled model finds nothing"
+
+
+@test
+def bad_lines_do_not_stop_the_rest():
+    bad = ["nonsense", json.dumps({"image": "missing.png", "expression": "x", "box": [0, 0, 1, 1]}), json.dumps({"image": "x.png"}),
+           json.dumps({"image": str(ROOT / "data/samples/shapes-1.png"), "expression": "x", "box": [5, 5, 5, 9]})]
+    path, _ = question_file("bad.jsonl", 3, [(1, bad[0]), (1, bad[1]), (2, bad[2]), (4, bad[3])])
+    total = json.loads(run("eval", path, "--out", TMP / "bad.out", "--json", want=INPUT))
+    rows = results(TMP / "bad.out")
+    assert total["scored"] == 3 and total["failed"] == 4 and [r["index"] for r in rows] == list(range(7))
+    assert sum("error" in r for r in rows) == 4
+
+
+@test
+def goes_on_after_a_cut():
+    path, _ = question_file("cut.jsonl", 6)
+    whole = json.loads(run("eval", path, "--out", TMP / "cut.out", "--json"))
+    data = (TMP / "cut.out").read_bytes()
+    for keep in (0, 5, data.index(b"\n") + 1, len(data) // 2, len(data) - 3, len(data)):
+        (TMP / "cut.out").write_bytes(data[:keep])
+        again = json.loads(run("eval", path, "--out", TMP / "cut.out", "--resume", "--json"))
+        assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in whole.items() if k != "seconds"}, keep
+        assert sorted(r["index"] for r in results(TMP / "cut.out")) == list(range(6)), keep
+    other, _ = question_file("other.jsonl", 5)
+    run("eval", other, "--out", TMP / "cut.out", "--resume", want=INPUT)
+
+
+@test
+def interrupted():
+    path, _ = question_file("long.jsonl", 12)
+    path.write_text("\n".join(path.read_text().splitlines() * 40))
+    pipe = TMP / "pipe"
+    os.mkfifo(pipe)
+    child = subprocess.Popen([CLI, "eval", str(path), "--out", str(pipe), "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENV)
+    with open(pipe, encoding="utf-8") as lines:
+        seen = [lines.readline() for _ in range(4)]
+        child.send_signal(signal.SIGINT)
+        seen += lines.readlines()
+    total = json.loads(child.stdout.read())
+    assert child.wait(60) == CANCELLED
+    assert 3 <= total["scored"] == len(seen) - 1 < total["questions"], (total, len(seen))
+    assert all(line.endswith("\n") for line in seen)
+
+
+@test
+def eval_that_cannot_begin():
+    run("eval", want=USAGE)
+    run("eval", "x.jsonl", "--resume", want=USAGE)
+    run("eval", TMP / "nothing.jsonl", want=INPUT)
+    (TMP / "empty.jsonl").write_text("\n \n")
+    run("eval", TMP / "empty.jsonl", want=INPUT)
+
+
+def main():
+    print(f"1..{len(TESTS)}")
+    failed = 0
+    for number, function in enumerate(TESTS, 1):
+        try:
+            function()
+            print(f"ok {number} - {function.__name__}", flush=True)
+        except Exception as error:  # noqa: BLE001: every failure is reported
+            failed += 1
+            print(f"not ok {number} - {function.__name__}\n# {type(error).__name__}: {str(error)[:1500]!r}", flush=True)
+    shutil.rmtree(TMP, ignore_errors=True)
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
