@@ -28,7 +28,8 @@ static vl2_status dump_alloc(struct dump *d, vl2_error *err) {
     for (size_t i = 0; i < d->layout.prompt.n_pictures; i++)
         d->n_tiles += 1 + (size_t) d->layout.prompt.pictures[i].grid_w * (size_t) d->layout.prompt.pictures[i].grid_h;
     size_t tiles_floats = d->n_tiles * ((size_t) c->vision.tokens * (size_t) c->vision.width + patches * hidden);
-    uint64_t needed = sizeof(float) * (tiles_floats + n * (hidden * ((size_t) c->lm.layers + 1) + vocab));
+    size_t experts = (size_t) c->lm.layers * (size_t) c->lm.experts_per_token;
+    uint64_t needed = sizeof(float) * (tiles_floats + n * (hidden * ((size_t) c->lm.layers + 1) + experts + vocab));
     if (needed > vl2_memory_available())
         return vl2_fail(err, VL2_ERR_MEMORY, "The intermediate results of %zu tokens take %llu MiB, more than is free.", n,
                         (unsigned long long) (needed >> 20));
@@ -37,9 +38,10 @@ static vl2_status dump_alloc(struct dump *d, vl2_error *err) {
     d->taps.n = n;
     d->taps.embeds = vlk_alloc(n * hidden, sizeof(float));
     d->taps.layers = vlk_alloc(n * hidden * (size_t) c->lm.layers, sizeof(float));
+    d->taps.experts = vlk_alloc(n * experts, sizeof(float));
     d->taps.logits = vlk_alloc(n * vocab, sizeof(float));
     d->taps.chunk_logits = be->ops->mem_alloc(be, (size_t) d->session->scratch.rows * vocab * sizeof(float));
-    if (!d->vision || !d->projected || !d->taps.embeds || !d->taps.layers || !d->taps.logits || !d->taps.chunk_logits)
+    if (!d->vision || !d->projected || !d->taps.embeds || !d->taps.layers || !d->taps.experts || !d->taps.logits || !d->taps.chunk_logits)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the intermediate results of %zu tokens.", n);
     return VL2_OK;
 }
@@ -50,6 +52,7 @@ static void dump_free(struct dump *d) {
     vlk_free(d->projected);
     vlk_free(d->taps.embeds);
     vlk_free(d->taps.layers);
+    vlk_free(d->taps.experts);
     vlk_free(d->taps.logits);
     if (d->taps.chunk_logits)
         be->ops->mem_free(be, d->taps.chunk_logits);
@@ -103,6 +106,7 @@ static vl2_status dump_pictures(struct dump *d, const struct vl2_watch *watch, v
 static void call_taps(const struct dump *d, vl2_tap_fn tap, void *user) {
     const struct vl2_config *c = &d->session->engine->config;
     size_t n = d->taps.n, hidden = (size_t) c->lm.hidden, grid = (size_t) c->projector.grid;
+    size_t k = (size_t) c->lm.experts_per_token;
     tap("vision", d->vision, d->n_tiles * (size_t) c->vision.tokens, (size_t) c->vision.width, user);
     tap("projected", d->projected, d->n_tiles * grid * grid, hidden, user);
     tap("embeds", d->taps.embeds, n, hidden, user);
@@ -110,6 +114,9 @@ static void call_taps(const struct dump *d, vl2_tap_fn tap, void *user) {
         char name[32];
         snprintf(name, sizeof name, "layer.%zu", layer);
         tap(name, d->taps.layers + layer * n * hidden, n, hidden, user);
+        snprintf(name, sizeof name, "experts.%zu", layer);
+        if (vl2_config_is_moe(c, (int32_t) layer))
+            tap(name, d->taps.experts + layer * n * k, n, k, user);
     }
     tap("logits", d->taps.logits, n, (size_t) c->lm.vocab, user);
 }

@@ -296,6 +296,22 @@ static void tap_rows(const struct vl2_session *s, float *to, size_t first, size_
     be->ops->mem_read(be, to + first * width, s->scratch.x, n * width * sizeof(float));
 }
 
+/* What the layer's router chose, as floats like every tap. */
+static void tap_experts(const struct vl2_session *s, const struct vl2_forward_taps *taps, int32_t layer, size_t first, size_t n) {
+    const struct vl2_config *c = &s->engine->config;
+    struct vlk_backend *be = s->engine->backend;
+    size_t k = (size_t) c->lm.experts_per_token;
+    float *to = taps->experts + ((size_t) layer * taps->n + first) * k;
+    if (!vl2_config_is_moe(c, layer))
+        return;
+    be->ops->mem_read(be, to, s->scratch.expert_ids, n * k * sizeof *to);
+    for (size_t i = 0; i < n * k; i++) {
+        int32_t id;
+        memcpy(&id, &to[i], sizeof id);
+        to[i] = (float) id;
+    }
+}
+
 static void tap_logits(const struct vl2_session *s, const struct vl2_forward_taps *taps, size_t first, size_t n) {
     size_t vocab = (size_t) s->engine->config.lm.vocab;
     struct vlk_backend *be = s->engine->backend;
@@ -345,6 +361,8 @@ static vl2_status run_chunk(struct vl2_session *s, const struct reading *r, size
         vl2_decoder_layer(e, &s->kv, &s->scratch, layer, (int32_t) n, (int32_t) (first + n));
         if (taps && taps->layers)
             tap_rows(s, taps->layers + (size_t) layer * taps->n * (size_t) e->config.lm.hidden, first, n);
+        if (taps && taps->experts)
+            tap_experts(s, taps, layer, first, n);
         vl2_status status = (layer + 1) % step == 0 && layer + 1 < layers ? look_up(s, r, n, layer + 1, err) : VL2_OK;
         if (status != VL2_OK)
             return status;

@@ -42,6 +42,7 @@ struct vl2_session {
 struct vl2_forward_taps {
     float *embeds; /* [n][hidden] */
     float *layers; /* [layers][n][hidden] */
+    float *experts; /* [layers][n][k]: ids that the router chose; rows of dense layers stay as they are */
     float *logits; /* [n][vocab] */
     size_t n;
     float *chunk_logits; /* (be) [chunk][vocab] */

@@ -193,7 +193,8 @@ cli_dump (int    argc,
   if (!cli_parse (&argc, &argv, _("--out F.safetensors [OPTION…] PROMPT"), _("Writes every intermediate result of a prompt."),
                   _("Tensors: “input_ids” i32 [n]; f32: “tiles” [tiles, 3, S, S] as the vision tower reads them, “vision” "
                     "[tiles · patches, width], “projected” [tiles · tokens, hidden], “embeds” [n, hidden], “layer.N” [n, hidden] "
-                    "after each block, “logits” [n, vocabulary] of every position. Without pictures the first three are missing."),
+                    "after each block, “experts.N” [n, experts per token] their ids, “logits” [n, vocabulary] of every "
+                    "position. Without pictures the first three are missing."),
                   entries, &options.output, &status))
     return status;
 

@@ -657,9 +657,12 @@ def dump_holds_every_layer():
     assert run_json("dump", "--image", SAMPLE, "--mode", "find", "--out", name, "red circle") == {"out": name}
     tensors = read_tensors(name)
     names = {"input_ids", "tiles", "vision", "projected", "embeds", "logits"} | {f"layer.{i}" for i in range(info["layers"])}
-    assert set(tensors) == names, set(tensors) ^ names
+    experts = {name for name in tensors if name.startswith("experts.")}
+    assert set(tensors) == names | experts, set(tensors) ^ names
     answer = run_json("ask", "--image", SAMPLE, "--mode", "find", "--max-tokens", "1", "red circle")
     n = len(answer["prompt_ids"])
+    assert len(experts) > 0 and all(tensors[name][1] == [n, info["experts_per_token"]] for name in experts)
+    assert all(0 <= id < info["experts"] for name in experts for id in floats(tensors[name]))
     dtype, shape, data = tensors["input_ids"]
     assert dtype == "I32" and list(struct.unpack(f"<{n}i", data)) == answer["prompt_ids"]
     assert tensors["logits"][1] == [n, info["vocab"]]
