@@ -155,12 +155,24 @@ static void fill_info(struct vl2_engine *e) {
     };
 }
 
+/* Between the steps that read whole files; binding polls for every tensor. */
+static vl2_status poll_cancel(const struct vl2_engine_options *options, vl2_error *err) {
+    bool cancelled = options->cancel && atomic_load(options->cancel);
+    return cancelled ? vl2_fail(err, VL2_CANCELLED, "Loading was cancelled.") : VL2_OK;
+}
+
 static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct vl2_engine_options *options, vl2_error *err) {
     vl2_status status = vl2_config_load(dir, &e->config, err);
     if (status == VL2_OK)
+        status = poll_cancel(options, err);
+    if (status == VL2_OK)
         status = open_tokenizer(e, dir, err);
     if (status == VL2_OK)
+        status = poll_cancel(options, err);
+    if (status == VL2_OK)
         status = vl2_checkpoint_open(dir, &e->checkpoint, err);
+    if (status == VL2_OK)
+        status = poll_cancel(options, err);
     if (status == VL2_OK)
         vl2_weights_count(e->checkpoint, &e->weights.bytes, &e->weights.parameters);
     if (status != VL2_OK || options->headers_only)

@@ -111,6 +111,25 @@ def verify_that_cannot_begin():
     run("verify", "--model", TMP / "nothing", want=INPUT)
 
 
+@test
+def a_large_model_is_mapped_not_copied():
+    """Three layers of the tiny model: over 2 GB of holes. Memory that was copied would be resident."""
+    def shorten(model, shapes, dtypes):
+        model["language_config"]["num_hidden_layers"] = 3
+        for name in [n for n in shapes if (found := re.match(r"language\.model\.layers\.(\d+)", n)) and int(found[1]) >= 3]:
+            shapes.pop(name)
+
+    folder = published.write(TMP / "large", "tiny", tokenizer("v3"), shorten)
+    size = (folder / "model.safetensors").stat().st_size
+    child = subprocess.Popen([CLI, "info", "--model", str(folder), "--json"], stdout=subprocess.PIPE, env=ENV)
+    facts = json.loads(child.stdout.read())
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    shutil.rmtree(folder)
+    assert child.returncode == OK and facts["weight_bytes"] > 2e9 and size > 2e9
+    assert usage.ru_maxrss * 1024 < facts["weight_bytes"] / 4, f"{usage.ru_maxrss / 1024:.0f} MiB resident"
+
+
 # ---------------------------------------------------------------------------------------------- eval
 
 def question_file(name, count, extra=()):

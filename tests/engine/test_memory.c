@@ -59,18 +59,24 @@ static vl2_status live(const char *dir, const char **step) {
     return status;
 }
 
+static vl2_status inspect(const char *dir, const char **step) {
+    struct vl2_inspection found;
+    *step = "inspect";
+    return vl2_inspect(dir, NULL, NULL, &found, &err);
+}
+
 static void *json_alloc(size_t size) {
     return vlk_alloc(1, size);
 }
 
 /* Fails the n-th allocation and all later ones, n = first, first + stride, …, until nothing fails any more. */
-static void sweep(const char *dir, const char *what, long stride, bool json) {
+static void sweep(vl2_status (*run)(const char *, const char **), const char *dir, const char *what, long stride, bool json) {
     long n = 0, wrong = 0, failed = 0;
     for (;; n += stride) {
         const char *step;
         err = (vl2_error){.text = ""};
         vlk_alloc_fail_after(n);
-        vl2_status status = live(dir, &step);
+        vl2_status status = run(dir, &step);
         vlk_alloc_fail_after(-1);
         if (status == VL2_OK)
             break;
@@ -93,9 +99,10 @@ int main(int argc, char **argv) {
     char folder[1000];
     folder_make(folder, sizeof folder);
     snprintf(snapshot, sizeof snapshot, "%s/s.kv", folder);
-    sweep(dir, "kernels and engine", 1, false);
+    sweep(inspect, dir, "inspecting a folder", 1, false);
+    sweep(live, dir, "kernels and engine", 1, false);
     json_set_alloc_funcs(json_alloc, vlk_free);
-    sweep(dir, "with the JSON library", 23, true);
+    sweep(live, dir, "with the JSON library", 23, true);
     ok(live(dir, &step) == VL2_OK, "everything works again afterwards");
     folder_remove(folder);
     return tap_done();
