@@ -28,7 +28,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
 static CliStatus
 print_ids (const Options *options,
            const int32_t *ids,
-           gsize          n_ids)
+           gsize          n_ids,
+           double         load_ms,
+           double         encode_ms)
 {
   if (options->output.json)
     {
@@ -37,7 +39,8 @@ print_ids (const Options *options,
       for (gsize i = 0; i < n_ids; i++)
         json_array_append_new (array, json_integer (ids[i]));
 
-      return cli_print_json (json_pack ("{s:o,s:I}", "ids", array, "count", (json_int_t) n_ids));
+      return cli_print_json (json_pack ("{s:o,s:I,s:f,s:f}", "ids", array, "count", (json_int_t) n_ids, "load_ms", load_ms,
+                                        "encode_ms", encode_ms));
     }
 
   for (gsize i = 0; i < n_ids; i++)
@@ -60,17 +63,22 @@ run (const Options *options,
   int32_t *ids = NULL;
   size_t n_ids = 0;
   gsize length;
+  gint64 start, loaded;
   CliStatus status;
 
   text = dir != NULL ? cli_read_stdin (&length, &error) : NULL;
   if (text == NULL || !cli_check_utf8 (text, length, _("The standard input"), &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
 
-  if (vl2_tokenizer_open (dir, &tokenizer, &cause) != VL2_OK ||
-      vl2_tokenizer_encode (tokenizer, text, length, levels[markup], &ids, &n_ids, &cause) != VL2_OK)
+  start = g_get_monotonic_time ();
+  if (vl2_tokenizer_open (dir, &tokenizer, &cause) != VL2_OK)
     return cli_fail_vl2 (&options->output, &cause);
 
-  status = print_ids (options, ids, n_ids);
+  loaded = g_get_monotonic_time ();
+  if (vl2_tokenizer_encode (tokenizer, text, length, levels[markup], &ids, &n_ids, &cause) != VL2_OK)
+    return cli_fail_vl2 (&options->output, &cause);
+
+  status = print_ids (options, ids, n_ids, (loaded - start) / 1e3, (g_get_monotonic_time () - loaded) / 1e3);
   vl2_free (ids);
 
   return status;
@@ -91,7 +99,8 @@ cli_tokenize (int    argc,
   };
 
   if (!cli_parse (&argc, &argv, _("[OPTION…] < TEXT"), _("Prints the token ids of the standard input."),
-                  _("With --json: {\"ids\": […], \"count\": N}. The text has to be UTF-8."), entries, &options.output, &status))
+                  _("With --json: {\"ids\": […], \"count\": N, \"load_ms\": T, \"encode_ms\": T}. The text has to be UTF-8."),
+                  entries, &options.output, &status))
     return status;
 
   if (argc > 1)

@@ -7,6 +7,9 @@ Absolute times depend on the machine, so nothing here passes or fails.
 The second table is about what a conversation pays twice: two questions about a picture of 3 × 3 tiles in one process, and the
 second one alone in a new process that goes on from a snapshot. The bundled model knows no grid that large, so its folder is
 linked with one more resolution, which is a matter of cutting pictures only.
+
+The last lines are about tokenizers of the published size, made up by make_tokenizer.py: how long one takes to load, and how fast it
+encodes mixed English and Chinese text.
 """
 import csv
 import json
@@ -18,7 +21,10 @@ import subprocess
 import sys
 import tempfile
 
+import make_tokenizer
+
 WARM_UP, REPEATS = 1, 7
+TEXT_MEGABYTES = 4
 COLUMNS = ["load_ms", "vision_ms", "first_token_ms", "prefill_tokens_per_s", "decode_tokens_per_s", "peak_mib"]
 
 
@@ -30,9 +36,9 @@ def cases(picture):
     }
 
 
-def run(arguments):
-    """The objects that a run prints, one per answer."""
-    child = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=False)
+def run(arguments, text=None):
+    """The objects that a run prints, one per answer; text is its standard input."""
+    child = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, encoding="utf-8", input=text, check=False)
     if child.returncode:
         sys.exit(f"{' '.join(arguments)} ended with {child.returncode}")
     return [json.loads(line) for line in child.stdout.splitlines()]
@@ -111,6 +117,19 @@ def conversations(cli, extra):
     return medians, (plan["memory"]["peak"] + plan["process_bytes"]) / measured - 1, measured
 
 
+def tokenizers(cli):
+    """Rows: entries, milliseconds to load, megabytes per second."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        make_tokenizer.write_text(folder / "text", TEXT_MEGABYTES)
+        text = (folder / "text").read_text(encoding="utf-8")
+        for family in make_tokenizer.FAMILIES:
+            make_tokenizer.write(family, folder / family)
+            command = [cli, "tokenize", "--json", "--model", str(folder / family)]
+            runs = [run(command, text)[0] for _ in range(WARM_UP + REPEATS)][WARM_UP:]
+            yield family, statistics.median(r["load_ms"] for r in runs), len(text.encode()) / 1e3 / statistics.median(r["encode_ms"] for r in runs)
+
+
 def machine():
     with open("/proc/cpuinfo", encoding="utf-8") as info:
         names = [line.split(":", 1)[1].strip() for line in info if line.startswith("model name")]
@@ -133,6 +152,9 @@ def main(cli, picture, *extra):
     for name, value in times.items():
         print(f"{name:>24} {value:10.1f} ms {value / times['first question']:8.1%}")
     print(f"planned memory is {error:+.1%} off the measured peak of {peak / 2**20:.1f} MiB")
+    print("\ntokenizers of the published size")
+    for family, load, speed in tokenizers(cli):
+        print(f"{family:>24} {load:10.1f} ms to load {speed:8.2f} MB/s")
     path = pathlib.Path(cli).resolve().with_name("bench.csv")
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, ["case", *COLUMNS])
