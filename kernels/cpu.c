@@ -16,6 +16,8 @@
 
 /* ------------------------------------------------------------------------------------------------ instruction sets */
 
+#define MAX_LEVELS 4
+
 #ifdef VLK_HAVE_X86
 /* Read from the CPU itself: not every compiler's builtin knows the name. */
 static bool has_f16c(void)
@@ -35,28 +37,35 @@ static bool runs_avx512(void)
     return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+
+static bool runs_avx512vnni(void)
+{
+    return runs_avx512() && __builtin_cpu_supports("avx512vnni");
+}
 #endif
 
 /* Fills the tables of what runs here, best first; returns their number. */
-static int runnable(const struct vlk_isa *out[4])
+static int runnable(const struct vlk_isa *out[MAX_LEVELS])
 {
     int n = 0;
 
 #ifdef VLK_HAVE_X86
     __builtin_cpu_init();
+    if (runs_avx512vnni())
+        out[n++] = &vlk_avx512vnni_table;
     if (runs_avx512())
-        out[n++] = &vlk_isa_avx512;
+        out[n++] = &vlk_avx512_table;
     if (runs_avx2())
-        out[n++] = &vlk_isa_avx2;
+        out[n++] = &vlk_avx2_table;
 #endif
-    out[n++] = &vlk_isa_generic;
+    out[n++] = &vlk_generic_table;
     return n;
 }
 
 const char *const *vlk_cpu_isa_available(void)
 {
-    static _Thread_local const char *names[5];
-    const struct vlk_isa *isas[4];
+    static _Thread_local const char *names[MAX_LEVELS + 1];
+    const struct vlk_isa *isas[MAX_LEVELS];
     int n = runnable(isas);
 
     for (int i = 0; i < n; i++)
@@ -67,7 +76,7 @@ const char *const *vlk_cpu_isa_available(void)
 
 static const struct vlk_isa *choose_isa(const char *wanted)
 {
-    const struct vlk_isa *isas[4];
+    const struct vlk_isa *isas[MAX_LEVELS];
     int n = runnable(isas);
 
     if (!wanted || !*wanted)

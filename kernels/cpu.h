@@ -66,8 +66,8 @@ void vlk_unpack_vector(struct vlk_cpu *cpu, const struct vlk_weight *w, float *d
 
 #define VLK_FEW_ROWS 4 /* up to this many rows a product is done vector by vector, without packing weights */
 
-/* y (+)= act(x w^T + bias), or with a gate y (+)= silu(x gate^T) * (x w^T). rows [m][w.cols] f32 at stride ld; where m is more
- * than VLK_FEW_ROWS, `packed` holds the same rows as written by vlk_pack_rows_of. */
+/* y (+)= act(x w^T + bias), or with a gate y (+)= silu(x gate^T) * (x w^T). Up to VLK_FEW_ROWS rows lie at `rows`, ld floats
+ * apart, as f32 or, for quantised weights, as codes; more rows are `packed`; both as vlk_pack_groups writes them. */
 struct vlk_product {
     int32_t m;
     struct vlk_weight w, gate; /* gate.rows == 0: none */
@@ -83,17 +83,22 @@ struct vlk_product {
     int32_t block, split; /* columns and rows per item */
 };
 
-/* Floats that m packed rows of `cols` take. */
-size_t vlk_packed_floats(int64_t m, int cols);
+/* Whether the weight's products round the activations to int8: all quantised ones, whatever the level and the number of rows. */
+bool vlk_takes_codes(const struct vlk_weight *w);
 
-/* Packs row index[i] (or i) of x into chunk-major order, in parallel; several groups of rows in one call. */
+/* Floats that m packed rows for a weight take, few or many; and a row of few. */
+size_t vlk_packed_floats(const struct vlk_cpu *cpu, int64_t m, const struct vlk_weight *w);
+size_t vlk_few_floats(const struct vlk_weight *w);
+
+/* Packs row index[i] (or i) of x for a product, in parallel; several groups of rows in one call. */
 struct vlk_pack_group {
     int32_t m;
     const int32_t *index; /* NULL: rows 0 … m-1 */
     const float *x;
     size_t ldx;
     int cols;
-    bool plain; /* copy as rows of `cols` instead: what VLK_FEW_ROWS products read */
+    bool few;   /* row by row: what products of up to VLK_FEW_ROWS read */
+    bool coded; /* for weights that take codes */
     float *dst;
     int64_t first_item;
 };

@@ -1,275 +1,197 @@
 /* SPDX-License-Identifier: MIT
  *
- * Blocked attention with an online softmax: memory stays bounded whatever the length. Few rows use dot products, many the
- * GEMM micro-kernel on packed blocks of keys and values. Ranges of keys start at fixed multiples, so the result depends
- * neither on the number of threads nor on how many tokens came before in the same call.
+ * Blocked attention with an online softmax: memory stays bounded whatever the length. Lanes are query rows: scores are
+ * K Q^T, results V^T P^T, so that keys and values are used as they lie in the cache, and only queries are turned. A block of
+ * keys that is not f32 is converted once for all panels of a task. Called by the attention ops; one call runs on one worker.
  */
 #include "kernels/cpu_attention.h"
 
 #include <math.h>
 #include <string.h>
 
-#define FEW 4 /* up to this many rows: no packing */
+#define MAX_NR 32
 
-static size_t round_up(size_t n, size_t to)
+/* Keys per step of the softmax: a block of wide rows would not leave the second cache its queries. */
+static int key_block(int k_width)
 {
-    return (n + to - 1) / to * to;
+    return k_width > 256 ? 48 : 96;
 }
 
-size_t vlk_attention_scratch(const struct vlk_isa *isa, int k_width, int v_width)
+/* A place for f32 rows keeps them off each other's cache sets. */
+static size_t row_floats(int width)
 {
-    return (size_t)VLK_ROW_BLOCK * VLK_KEY_BLOCK + (size_t)k_width * VLK_KEY_BLOCK +
-           round_up((size_t)v_width, (size_t)isa->nr) * VLK_KEY_BLOCK;
+    return (size_t)width + 16;
 }
+
+static int panels_of(const struct vlk_isa *isa, int m)
+{
+    return (m + isa->nr - 1) / isa->nr;
+}
+
+size_t vlk_attention_floats(const struct vlk_isa *isa, int m, int k_width, int v_width)
+{
+    const size_t rows = (size_t)panels_of(isa, m) * (size_t)isa->nr, keys = (size_t)key_block(k_width);
+
+    return rows * ((size_t)k_width + (size_t)v_width + 2) +
+           keys * (row_floats(k_width) + row_floats(v_width) + (size_t)isa->nr) + MAX_NR * row_floats(k_width);
+}
+
+void vlk_attention_place(struct vlk_attention *a, float *memory)
+{
+    const size_t rows = (size_t)panels_of(a->isa, a->m) * (size_t)a->isa->nr;
+
+    a->q = memory;
+    a->o = a->q + rows * (size_t)a->k.width;
+    a->peak = a->o + rows * (size_t)a->v.width;
+    a->sum = a->peak + rows;
+    a->work = a->sum + rows;
+}
+
+void vlk_attention_query(const struct vlk_attention *a, int panel, const float *const *rows, int n, float scale)
+{
+    const size_t ld = row_floats(a->k.width);
+    float *panel_at = a->q + (size_t)panel * (size_t)a->k.width * (size_t)a->isa->nr;
+
+    for (int i = 0; i < n; i++) {
+        memcpy(a->work + (size_t)i * ld, rows[i], (size_t)a->k.width * sizeof **rows);
+        a->isa->scale(a->work + (size_t)i * ld, a->k.width, scale);
+    }
+    a->isa->pack_rows(VLK_F32, a->work, ld * sizeof(float), n, a->k.width, 0, a->k.width, panel_at);
+}
+
+/* ------------------------------------------------------------------------------------------------ one range of keys */
+
+/* A block of keys and values as f32 rows: where they lie, or converted into the working space. */
+struct key_rows {
+    const float *k, *v;
+    size_t ldk, ldv;
+    float *scores; /* [keys][nr] */
+};
 
 static const void *kv_row(const struct vlk_kv *kv, int64_t i)
 {
     return (const char *)kv->data + (size_t)i * kv->stride;
 }
 
-/* How many of the keys from `key` on row i sees. */
-static int visible(const struct vlk_attention *a, int i, int64_t key, int n)
+/* f32 rows that follow each other closely are read in place; wide strides would meet in few cache sets. */
+static const float *float_rows(const struct vlk_isa *isa, const struct vlk_kv *kv, int64_t key, int n, float *copy, size_t *ld)
 {
-    int64_t limit = a->group ? a->first_limit + i / a->group - key : n;
-
-    return limit < 0 ? 0 : limit < n ? (int)limit : n;
-}
-
-/* s[m][KEY_BLOCK] = q k^T for rows r0 … and n keys from `key`; panels are the packed keys. */
-static void score(const struct vlk_attention *a, int r0, int m, int64_t key, int n, const float *panels, float *s)
-{
-    const float *q = a->q + (size_t)r0 * a->ldq;
-
-    if (a->m <= FEW)
-        a->isa->dot_rows(a->k.dtype, kv_row(&a->k, key), a->k.stride, n, a->k.width, q, a->ldq, m, s, VLK_KEY_BLOCK);
-    else
-        a->isa->gemm(m, n, a->k.width, q, a->ldq, panels, s, VLK_KEY_BLOCK, false);
-}
-
-/* Turns the scores of row r into exp(score - peak), moving the peak and rescaling what was summed before. */
-static void soften(const struct vlk_attention *a, int r, int n, int seen, float *s)
-{
-    float peak = a->isa->max(s, seen), old = a->peak[r];
-
-    if (peak > old) {
-        float f = old == -INFINITY ? 0 : expf(old - peak);
-
-        a->isa->scale(a->o + (size_t)r * (size_t)a->v.width, a->v.width, f);
-        a->sum[r] *= f;
-        a->peak[r] = peak;
+    if (kv->dtype == VLK_F32 && kv->stride <= (size_t)kv->width * sizeof(float)) {
+        *ld = kv->stride / sizeof(float);
+        return kv_row(kv, key);
     }
-    if (seen)
-        a->sum[r] += (float)a->isa->exp_sum(s, seen, a->peak[r]);
-    memset(s + seen, 0, (size_t)(n - seen) * sizeof *s);
+    *ld = row_floats(kv->width);
+    for (int i = 0; i < n; i++)
+        isa->unpack(kv->dtype, kv_row(kv, key + i), kv->width, 0, kv->width, copy + (size_t)i * *ld);
+    return copy;
 }
 
-static void attend_rows(const struct vlk_attention *a, int r0, int m, int64_t key, int n, float *s, const float *k_panels,
-                        const float *v_panels)
+/* Values that are a part of the keys' rows are converted with them. */
+static struct key_rows load_keys(const struct vlk_attention *a, int64_t key, int n)
 {
-    float *o = a->o + (size_t)r0 * (size_t)a->v.width;
+    const size_t block = (size_t)key_block(a->k.width);
+    float *k_copy = a->work, *v_copy = k_copy + block * row_floats(a->k.width);
+    struct key_rows rows = { .scores = v_copy + block * row_floats(a->v.width) };
 
-    if (!visible(a, r0 + m - 1, key, n))
-        return;
-    score(a, r0, m, key, n, k_panels, s);
-    for (int i = 0; i < m; i++)
-        soften(a, r0 + i, n, visible(a, r0 + i, key, n), s + i * VLK_KEY_BLOCK);
-    if (a->m <= FEW) {
-        for (int i = 0; i < m; i++)
-            a->isa->mix_rows(a->v.dtype, kv_row(&a->v, key), a->v.stride, visible(a, r0 + i, key, n), a->v.width,
-                             s + i * VLK_KEY_BLOCK, true, o + (size_t)i * (size_t)a->v.width);
+    rows.k = float_rows(a->isa, &a->k, key, n, k_copy, &rows.ldk);
+    if (a->v.data == a->k.data && a->v.stride == a->k.stride) {
+        rows.v = rows.k;
+        rows.ldv = rows.ldk;
     } else {
-        a->isa->gemm(m, a->v.width, n, s, VLK_KEY_BLOCK, v_panels, o, (size_t)a->v.width, true);
+        rows.v = float_rows(a->isa, &a->v, key, n, v_copy, &rows.ldv);
     }
+    return rows;
+}
+
+/* How many keys row i sees. */
+static int64_t limit_of(const struct vlk_attention *a, int i)
+{
+    return a->group ? a->first_limit + i / a->group : a->k1;
+}
+
+/* Wide rows in parts, so that a part of the queries stays in the first cache while the keys pass by. */
+static void score_panel(const struct vlk_attention *a, const struct key_rows *keys, int panel, int lanes, int n)
+{
+    enum { PART = 192 };
+    const size_t nr = (size_t)a->isa->nr;
+    const float *q = a->q + (size_t)panel * (size_t)a->k.width * nr;
+
+    for (int at = 0; at < a->k.width; at += PART)
+        a->isa->gemm(n, lanes, a->k.width - at < PART ? a->k.width - at : PART,
+                     &(struct vlk_tile){ .a = keys->k + at, .lda = keys->ldk, .a_rows = true, .b = q + (size_t)at * nr,
+                                         .c = keys->scores, .ldc = nr, .add = at > 0 });
+}
+
+static void attend_panel(const struct vlk_attention *a, const struct key_rows *keys, int panel, int64_t key, int n)
+{
+    const int nr = a->isa->nr, r0 = panel * nr, lanes = a->m - r0 < nr ? a->m - r0 : nr;
+    const int64_t seen = limit_of(a, r0 + lanes - 1) - key;
+    float *o = a->o + (size_t)r0 * (size_t)a->v.width, limits[MAX_NR] = { 0 }, factor[MAX_NR];
+    bool limited = limit_of(a, r0) - key < n;
+
+    if (seen <= 0)
+        return;
+    n = seen < n ? (int)seen : n;
+    for (int i = 0; i < lanes && limited; i++)
+        limits[i] = (float)(limit_of(a, r0 + i) - key);
+    score_panel(a, keys, panel, lanes, n);
+    if (a->isa->soften(keys->scores, n, lanes, limited ? limits : NULL, a->peak + r0, a->sum + r0, factor))
+        a->isa->scale_lanes(o, a->v.width, lanes, factor);
+    a->isa->gemm(a->v.width, lanes, n, &(struct vlk_tile){ .a = keys->v, .lda = keys->ldv, .a_step = (size_t)a->isa->mr,
+                                                           .b = keys->scores, .c = o, .ldc = (size_t)nr, .add = true });
 }
 
 void vlk_attention_run(const struct vlk_attention *a)
 {
-    float *s = a->scratch, *k_panels = s + VLK_ROW_BLOCK * VLK_KEY_BLOCK;
-    float *v_panels = k_panels + (size_t)a->k.width * VLK_KEY_BLOCK;
+    const int panels = panels_of(a->isa, a->m), rows = panels * a->isa->nr, block = key_block(a->k.width);
 
-    memset(a->o, 0, (size_t)a->m * (size_t)a->v.width * sizeof *a->o);
-    memset(a->sum, 0, (size_t)a->m * sizeof *a->sum);
-    for (int i = 0; i < a->m; i++)
-        a->peak[i] = -INFINITY;
-    for (int64_t key = a->k0; key < a->k1; key += VLK_KEY_BLOCK) {
-        int n = a->k1 - key < VLK_KEY_BLOCK ? (int)(a->k1 - key) : VLK_KEY_BLOCK;
+    memset(a->o, 0, (size_t)rows * (size_t)a->v.width * sizeof *a->o);
+    memset(a->sum, 0, (size_t)rows * sizeof *a->sum);
+    for (int i = 0; i < rows; i++)
+        a->peak[i] = VLK_NO_PEAK;
+    for (int64_t key = a->k0; key < a->k1; key += block) {
+        int n = a->k1 - key < block ? (int)(a->k1 - key) : block;
+        struct key_rows keys = load_keys(a, key, n);
 
-        if (a->m > FEW) {
-            a->isa->pack_rows(a->k.dtype, kv_row(&a->k, key), a->k.stride, n, a->k.width, 0, a->k.width, k_panels);
-            a->isa->pack_cols(a->v.dtype, kv_row(&a->v, key), a->v.stride, n, a->v.width, v_panels);
+        for (int panel = 0; panel < panels; panel++)
+            attend_panel(a, &keys, panel, key, n);
+    }
+}
+
+void vlk_attention_result(const struct vlk_attention *a, int panel, int n, bool divided, float *const *dst)
+{
+    const size_t at = (size_t)panel * (size_t)a->isa->nr;
+    float factor[MAX_NR];
+
+    for (int i = 0; i < n; i++)
+        factor[i] = divided ? 1 / a->sum[at + (size_t)i] : 1;
+    a->isa->turn(a->o + at * (size_t)a->v.width, a->v.width, n, factor, dst);
+}
+
+void vlk_attention_probs(const struct vlk_attention *a, int panel, int n, int64_t count, float *const *dst)
+{
+    const int block = key_block(a->k.width), r0 = panel * a->isa->nr;
+    float peak[MAX_NR], unused[MAX_NR] = { 0 }, factor[MAX_NR], limits[MAX_NR], inverse[MAX_NR], *at[MAX_NR];
+
+    for (int64_t key = 0; key < count; key += block) {
+        int known = a->k1 <= key ? 0 : a->k1 - key < block ? (int)(a->k1 - key) : block;
+        int all = count - key < block ? (int)(count - key) : block;
+        struct key_rows keys = load_keys(a, key, known);
+
+        known = known < all ? known : all;
+        for (int i = 0; i < n; i++) {
+            peak[i] = a->peak[r0 + i];
+            limits[i] = (float)(limit_of(a, r0 + i) - key);
+            inverse[i] = 1 / a->sum[r0 + i];
+            at[i] = dst[i] + key;
+            memset(at[i] + known, 0, (size_t)(all - known) * sizeof *at[i]);
         }
-        for (int r = 0; r < a->m; r += VLK_ROW_BLOCK)
-            attend_rows(a, r, a->m - r < VLK_ROW_BLOCK ? a->m - r : VLK_ROW_BLOCK, key, n, s, k_panels, v_panels);
+        if (!known)
+            continue;
+        score_panel(a, &keys, panel, n, known);
+        a->isa->soften(keys.scores, known, n, limits, peak, unused, factor);
+        a->isa->turn(keys.scores, known, n, inverse, at);
     }
-}
-
-void vlk_attention_probs(const struct vlk_attention *a, float *const *probs, int64_t count)
-{
-    float *s = a->scratch, *panels = s + VLK_ROW_BLOCK * VLK_KEY_BLOCK;
-
-    for (int64_t key = 0; key < count; key += VLK_KEY_BLOCK) {
-        int n = count - key < VLK_KEY_BLOCK ? (int)(count - key) : VLK_KEY_BLOCK;
-        int known = a->k1 <= key ? 0 : a->k1 - key < n ? (int)(a->k1 - key) : n;
-
-        if (a->m > FEW && known)
-            a->isa->pack_rows(a->k.dtype, kv_row(&a->k, key), a->k.stride, known, a->k.width, 0, a->k.width, panels);
-        for (int r = 0; r < a->m; r++) {
-            int seen = visible(a, r, key, known);
-            float *row = probs[r] + key;
-
-            if (seen) {
-                score(a, r, 1, key, known, panels, s);
-                a->isa->exp_sum(s, seen, a->peak[r]);
-                a->isa->scale(s, seen, 1 / a->sum[r]);
-                memcpy(row, s, (size_t)seen * sizeof *row);
-            }
-            memset(row + seen, 0, (size_t)(n - seen) * sizeof *row);
-        }
-    }
-}
-
-/* ------------------------------------------------------------------------------------------------ over a cache */
-
-struct cache_job {
-    struct vlk_cpu *cpu;
-    const struct vlk_cache_attention *a;
-    int32_t tokens, blocks, splits; /* tokens per block, blocks of tokens, ranges of keys */
-    size_t part;                    /* floats of one range's result */
-    float *partial;                 /* [blocks * kv_heads][splits][part] */
-    float *scratch;                 /* per worker */
-    size_t scratch_floats;
-};
-
-/* Where the result of a block's range lies: o [rows][v], peak [rows], sum [rows]. */
-static void place_result(const struct cache_job *job, struct vlk_attention *t, int64_t task, int32_t split)
-{
-    t->o = job->partial + ((size_t)task * (size_t)job->splits + (size_t)split) * job->part;
-    t->peak = t->o + (size_t)job->tokens * (size_t)job->a->group * (size_t)job->a->v.width;
-    t->sum = t->peak + job->tokens * job->a->group;
-}
-
-/* The queries of a task in their scratch, scaled, and what it sees of the cache. */
-static struct vlk_attention prepare(const struct cache_job *job, int64_t task, int worker)
-{
-    const struct vlk_cache_attention *a = job->a;
-    int32_t head = (int32_t)(task % a->kv_heads), t0 = (int32_t)(task / a->kv_heads) * job->tokens;
-    int32_t n = a->n - t0 < job->tokens ? a->n - t0 : job->tokens;
-    float *q = job->scratch + (size_t)worker * job->scratch_floats;
-    struct vlk_attention t = { .isa = job->cpu->isa, .m = n * a->group, .q = q, .ldq = (size_t)a->k.width, .k = a->k, .v = a->v,
-                               .first_limit = a->pos + t0 + 1, .group = a->group, .k1 = a->pos + t0 + n };
-
-    for (int i = 0; i < t.m; i++) {
-        int64_t row = ((int64_t)t0 + i / a->group) * a->kv_heads * a->group + head * a->group + i % a->group;
-
-        memcpy(q + (size_t)i * t.ldq, a->q + (size_t)row * a->ldq, t.ldq * sizeof *q);
-        t.isa->scale(q + (size_t)i * t.ldq, a->k.width, a->scale);
-    }
-    t.k.data = (const char *)a->k.data + (size_t)head * a->k_step;
-    t.v.data = (const char *)a->v.data + (size_t)head * a->v_step;
-    t.scratch = q + (size_t)job->tokens * (size_t)a->group * t.ldq;
-    return t;
-}
-
-static void attend_item(void *ctx, int64_t item, int worker)
-{
-    const struct cache_job *job = ctx;
-    int64_t task = item / job->splits;
-    int32_t split = (int32_t)(item % job->splits);
-    struct vlk_attention t = prepare(job, task, worker);
-    int64_t end = t.k1;
-
-    place_result(job, &t, task, split);
-    if (job->splits > 1) {
-        t.k0 = (int64_t)split * VLK_KEY_SPLIT;
-        t.k1 = end - t.k0 < VLK_KEY_SPLIT ? end : t.k0 + VLK_KEY_SPLIT;
-    }
-    vlk_attention_run(&t);
-}
-
-/* Joins the ranges of one row in ascending order; leaves peak and sum of the whole row in the first range. */
-static void join_row(const struct cache_job *job, int64_t task, int i, float *out)
-{
-    const int width = job->a->v.width;
-    struct vlk_attention first = { 0 }, t = { 0 };
-    float peak = -INFINITY, sum = 0;
-
-    place_result(job, &first, task, 0);
-    for (int32_t s = 0; s < job->splits; s++) {
-        place_result(job, &t, task, s);
-        peak = t.peak[i] > peak ? t.peak[i] : peak;
-    }
-    memset(out, 0, (size_t)width * sizeof *out);
-    for (int32_t s = 0; s < job->splits; s++) {
-        float f;
-
-        place_result(job, &t, task, s);
-        f = t.peak[i] == -INFINITY ? 0 : expf(t.peak[i] - peak);
-        sum += f * t.sum[i];
-        job->cpu->isa->axpy(out, t.o + (size_t)i * (size_t)width, width, f);
-    }
-    job->cpu->isa->scale(out, width, 1 / sum);
-    first.peak[i] = peak;
-    first.sum[i] = sum;
-}
-
-static void join_item(void *ctx, int64_t task, int worker)
-{
-    const struct cache_job *job = ctx;
-    const struct vlk_cache_attention *a = job->a;
-    int32_t head = (int32_t)(task % a->kv_heads), t0 = (int32_t)(task / a->kv_heads) * job->tokens;
-    int32_t n = a->n - t0 < job->tokens ? a->n - t0 : job->tokens;
-
-    for (int i = 0; i < n * a->group; i++) {
-        int64_t row = ((int64_t)t0 + i / a->group) * a->kv_heads * a->group + head * a->group + i % a->group;
-
-        join_row(job, task, i, a->out + (size_t)row * a->ldo);
-    }
-}
-
-static void probs_item(void *ctx, int64_t task, int worker)
-{
-    const struct cache_job *job = ctx;
-    const struct vlk_cache_attention *a = job->a;
-    struct vlk_attention t = prepare(job, task, worker);
-    float *rows[VLK_ROW_BLOCK * 4];
-
-    place_result(job, &t, task, 0);
-    for (int i = 0; i < t.m; i++) {
-        int64_t token = task / a->kv_heads * job->tokens + i / a->group;
-        int64_t row = token * a->kv_heads * a->group + task % a->kv_heads * a->group + i % a->group;
-
-        rows[i] = a->probs + (size_t)row * (size_t)a->probs_stride;
-    }
-    vlk_attention_probs(&t, rows, a->probs_stride);
-}
-
-void vlk_cache_attend(struct vlk_cpu *cpu, const struct vlk_cache_attention *a)
-{
-    struct cache_job job = { .cpu = cpu, .a = a };
-    const int rows = a->group < VLK_ROW_BLOCK ? VLK_ROW_BLOCK * 2 / a->group : 1;
-    int64_t tasks;
-
-    if (vlk_cpu_poisoned(cpu) || a->n <= 0)
-        return;
-    if (a->group > VLK_ROW_BLOCK * 4) {
-        vlk_cpu_poison(cpu, VLK_ERR_UNSUPPORTED, "Attention with %d heads per cache row is beyond this backend.", a->group);
-        return;
-    }
-    job.tokens = a->n < rows ? a->n : rows;
-    job.blocks = (a->n + job.tokens - 1) / job.tokens;
-    job.splits = a->n <= FEW ? (int32_t)((a->pos + a->n + VLK_KEY_SPLIT - 1) / VLK_KEY_SPLIT) : 1;
-    tasks = (int64_t)job.blocks * a->kv_heads;
-    job.part = (size_t)job.tokens * (size_t)a->group * (size_t)(a->v.width + 2);
-    job.scratch_floats = (size_t)job.tokens * (size_t)a->group * (size_t)a->k.width +
-                         vlk_attention_scratch(cpu->isa, a->k.width, a->v.width);
-    job.partial = vlk_scratch(cpu, VLK_SLOT_PARTIAL, (size_t)tasks * (size_t)job.splits * job.part * sizeof(float));
-    job.scratch = vlk_scratch(cpu, VLK_SLOT_ATTEND, (size_t)cpu->threads * job.scratch_floats * sizeof(float));
-    if (!job.partial || !job.scratch)
-        return;
-    vlk_pool_run(cpu->pool, tasks * job.splits, attend_item, &job);
-    vlk_pool_run(cpu->pool, tasks, join_item, &job);
-    if (a->probs)
-        vlk_pool_run(cpu->pool, tasks, probs_item, &job);
 }
 
 /* ------------------------------------------------------------------------------------------------ vision tower */
@@ -286,26 +208,31 @@ static void vit_item(void *ctx, int64_t item, int worker)
 {
     const struct vit_job *job = ctx;
     const struct vlk_vit_attend_args *a = job->a;
+    const struct vlk_isa *isa = job->cpu->isa;
     const size_t dim = (size_t)a->head_dim, row = 3 * (size_t)a->heads * dim, tokens = (size_t)a->tokens;
     const float *qkv = a->qkv + (size_t)(item / a->heads) * tokens * row + (size_t)(item % a->heads) * dim;
-    float *q = job->scratch + (size_t)worker * job->scratch_floats, *o = q + tokens * dim;
     float *out = a->out + ((size_t)(item / a->heads) * tokens * (size_t)a->heads + (size_t)(item % a->heads)) * dim;
-    struct vlk_attention t = { .isa = job->cpu->isa, .m = a->tokens, .q = q, .ldq = dim, .k1 = a->tokens, .o = o,
-                               .peak = o + tokens * dim, .sum = o + tokens * (dim + 1), .scratch = o + tokens * (dim + 2) };
-    const float scale = 1 / sqrtf((float)a->head_dim);
+    struct vlk_attention t = { .isa = isa, .m = a->tokens, .k1 = a->tokens };
+    const float *from[MAX_NR];
+    float *to[MAX_NR];
 
     t.k = (struct vlk_kv){ VLK_F32, qkv + (size_t)a->heads * dim, row * sizeof(float), a->head_dim };
     t.v = (struct vlk_kv){ VLK_F32, qkv + 2 * (size_t)a->heads * dim, row * sizeof(float), a->head_dim };
-    for (size_t i = 0; i < tokens; i++) {
-        memcpy(q + i * dim, qkv + i * row, dim * sizeof *q);
-        t.isa->scale(q + i * dim, a->head_dim, scale);
+    vlk_attention_place(&t, job->scratch + (size_t)worker * job->scratch_floats);
+    for (int r = 0; r < a->tokens; r += isa->nr) {
+        int n = a->tokens - r < isa->nr ? a->tokens - r : isa->nr;
+
+        for (int i = 0; i < n; i++)
+            from[i] = qkv + (size_t)(r + i) * row;
+        vlk_attention_query(&t, r / isa->nr, from, n, 1 / sqrtf((float)a->head_dim));
     }
     vlk_attention_run(&t);
-    for (size_t i = 0; i < tokens; i++) {
-        float *dst = out + i * (size_t)a->heads * dim;
+    for (int r = 0; r < a->tokens; r += isa->nr) {
+        int n = a->tokens - r < isa->nr ? a->tokens - r : isa->nr;
 
-        memcpy(dst, o + i * dim, dim * sizeof *dst);
-        t.isa->scale(dst, a->head_dim, 1 / t.sum[i]);
+        for (int i = 0; i < n; i++)
+            to[i] = out + (size_t)(r + i) * (size_t)a->heads * dim;
+        vlk_attention_result(&t, r / isa->nr, n, true, to);
     }
 }
 
@@ -316,8 +243,7 @@ void vlk_cpu_vit_attend(struct vlk_backend *be, const struct vlk_vit_attend_args
 
     if (vlk_cpu_poisoned(cpu))
         return;
-    job.scratch_floats = (size_t)a->tokens * (2 * (size_t)a->head_dim + 2) +
-                         vlk_attention_scratch(cpu->isa, a->head_dim, a->head_dim);
+    job.scratch_floats = vlk_attention_floats(cpu->isa, a->tokens, a->head_dim, a->head_dim);
     job.scratch = vlk_scratch(cpu, VLK_SLOT_ATTEND, (size_t)cpu->threads * job.scratch_floats * sizeof(float));
     if (job.scratch)
         vlk_pool_run(cpu->pool, (int64_t)a->n * a->heads, vit_item, &job);

@@ -8,9 +8,7 @@
 
 #include "kernels/cpu.h"
 
-#define VLK_KEY_BLOCK 128  /* keys per step of the online softmax; blocks start at multiples of it */
-#define VLK_ROW_BLOCK 96   /* query rows whose scores are held at a time */
-#define VLK_KEY_SPLIT 512  /* keys per item when there are few queries */
+#define VLK_KEY_SPLIT 192 /* keys per item when there are few queries; ranges start at multiples of it */
 
 /* Rows of keys or values: element c of key i is at data + i * stride, dtype f32 or bf16. */
 struct vlk_kv {
@@ -20,26 +18,34 @@ struct vlk_kv {
     int width;
 };
 
-/* m query rows (already scaled) against keys k0 … k1-1; row i sees keys below first_limit + i / group (group 0: all).
- * o [m][v.width], peak [m], sum [m]: unnormalised result, largest score and sum of exponentials of this range. */
+/* m query rows against keys k0 … k1-1; row i sees keys below first_limit + i / group (group 0: all). Queries, results and
+ * their sums are panels: lane i % nr of panel i / nr is row i. */
 struct vlk_attention {
     const struct vlk_isa *isa;
     int m;
-    const float *q;
-    size_t ldq;
     struct vlk_kv k, v;
     int64_t first_limit;
     int group;
     int64_t k0, k1;
-    float *o, *peak, *sum;
-    float *scratch; /* vlk_attention_scratch() floats */
+    float *q;          /* [panels][k.width][nr], written by vlk_attention_query */
+    float *o;          /* [panels][v.width][nr]: unnormalised result of this range */
+    float *peak, *sum; /* [panels][nr]: largest score, sum of exponentials */
+    float *work;       /* a block of keys, values and scores */
 };
 
-size_t vlk_attention_scratch(const struct vlk_isa *isa, int k_width, int v_width);
+/* Floats of everything that one task of m rows needs; vlk_attention_place cuts them from `memory`. */
+size_t vlk_attention_floats(const struct vlk_isa *isa, int m, int k_width, int v_width);
+void vlk_attention_place(struct vlk_attention *a, float *memory);
+
+/* Writes up to nr rows of queries as panel `panel`, scaled. */
+void vlk_attention_query(const struct vlk_attention *a, int panel, const float *const *rows, int n, float scale);
 void vlk_attention_run(const struct vlk_attention *a);
 
-/* Softmax weights of row i < m written to probs + i * stride, `count` entries each, given the final peak and sum. */
-void vlk_attention_probs(const struct vlk_attention *a, float *const *probs, int64_t count);
+/* The results of panel `panel` to rows dst[0 … n-1], divided by their sums or as they are. */
+void vlk_attention_result(const struct vlk_attention *a, int panel, int n, bool divided, float *const *dst);
+
+/* Softmax weights of the n rows of panel `panel`, `count` entries each, given their final peaks and sums; 0 beyond the keys. */
+void vlk_attention_probs(const struct vlk_attention *a, int panel, int n, int64_t count, float *const *dst);
 
 /* Causal attention of n tokens over one cache for the ops: rows of a task are (token, head of the group). */
 struct vlk_cache_attention {

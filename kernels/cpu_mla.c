@@ -105,7 +105,9 @@ static void absorb_item(void *ctx, int64_t head, int worker)
 
     if (a->n > VLK_FEW_ROWS) {
         isa->pack_cols(a->kv_b.dtype, head_rows(a, head, 0), row, a->nope, a->lora, panels);
-        isa->gemm(a->n, a->lora, a->nope, q, heads * from, panels, out, heads * to, false);
+        isa->gemm(a->n, a->lora, a->nope, &(struct vlk_tile){ .a = q, .lda = heads * from, .a_rows = true, .b = panels,
+                                                              .b_step = (size_t)a->nope * (size_t)isa->nr, .c = out,
+                                                              .ldc = heads * to });
     }
     for (size_t t = 0; t < (size_t)a->n; t++) {
         if (a->n <= VLK_FEW_ROWS)
@@ -125,13 +127,21 @@ static void release_item(void *ctx, int64_t head, int worker)
     const float *latent = job->latent + (size_t)(head * a->lora);
     float *out = a->out + head * a->v, *panels = job->scratch + (size_t)worker * job->scratch_floats;
 
-    if (a->n <= VLK_FEW_ROWS) {
+    if (a->n <= VLK_FEW_ROWS && !vlk_takes_codes(&a->kv_b)) {
         isa->dot_rows(a->kv_b.dtype, head_rows(a, head, a->nope), row, a->v, a->lora, latent, heads * (size_t)a->lora, a->n,
                       out, heads * (size_t)a->v);
         return;
     }
+    for (size_t t = 0; a->n <= VLK_FEW_ROWS && t < (size_t)a->n; t++) {
+        isa->code_row(latent + t * heads * (size_t)a->lora, a->lora, panels);
+        isa->dot_codes(a->kv_b.dtype, head_rows(a, head, a->nope), row, a->v, a->lora, panels, out + t * heads * (size_t)a->v);
+    }
+    if (a->n <= VLK_FEW_ROWS)
+        return;
     isa->pack_rows(a->kv_b.dtype, head_rows(a, head, a->nope), row, a->v, a->lora, 0, a->lora, panels);
-    isa->gemm(a->n, a->v, a->lora, latent, heads * (size_t)a->lora, panels, out, heads * (size_t)a->v, false);
+    isa->gemm(a->n, a->v, a->lora, &(struct vlk_tile){ .a = latent, .lda = heads * (size_t)a->lora, .a_rows = true, .b = panels,
+                                                       .b_step = (size_t)a->lora * (size_t)isa->nr, .c = out,
+                                                       .ldc = heads * (size_t)a->v });
 }
 
 static struct vlk_kv cache_rows(const struct vlk_mla_attend_args *a, int width)
@@ -147,7 +157,7 @@ static void attend_absorbed(struct vlk_cpu *cpu, const struct vlk_mla_attend_arg
     const size_t rows = (size_t)a->n * (size_t)a->heads, lora = (size_t)a->lora, nr = (size_t)cpu->isa->nr;
     const size_t deep = (size_t)(a->nope > a->v ? a->nope : a->v);
 
-    job.scratch_floats = (lora + nr) * (deep + nr);
+    job.scratch_floats = (lora + nr) * (deep + nr) + vlk_coded_floats(a->lora);
     job.q = vlk_scratch(cpu, VLK_SLOT_QUERY, rows * (lora + (size_t)a->rope) * sizeof *job.q);
     job.latent = vlk_scratch(cpu, VLK_SLOT_PAIRS, rows * lora * sizeof *job.latent);
     job.scratch = vlk_scratch(cpu, VLK_SLOT_WORKER, (size_t)cpu->threads * job.scratch_floats * sizeof(float));
@@ -186,6 +196,7 @@ static void expand_item(void *ctx, int64_t item, int worker)
     const int n = job->keys - from < EXPAND_KEYS ? (int)(job->keys - from) : EXPAND_KEYS;
     float *rows = job->scratch + (size_t)worker * job->scratch_floats, *panels = rows + (size_t)EXPAND_KEYS * wide;
     float *k = job->k + (size_t)(local * job->keys + from) * dk, *v = job->v + (local * job->keys + from) * a->v;
+    struct vlk_tile t = { .a = rows, .lda = wide, .a_rows = true, .b = panels, .b_step = (size_t)a->lora * (size_t)isa->nr };
 
     for (int i = 0; i < n; i++) {
         isa->unpack(cache.dtype, (const char *)cache.data + (size_t)(from + i) * cache.stride, cache.width, 0, cache.width,
@@ -193,9 +204,13 @@ static void expand_item(void *ctx, int64_t item, int worker)
         memcpy(k + (size_t)i * dk + a->nope, rows + (size_t)i * wide + a->lora, (size_t)a->rope * sizeof *k);
     }
     isa->pack_rows(a->kv_b.dtype, head_rows(a, job->head + local, 0), row, a->nope, a->lora, 0, a->lora, panels);
-    isa->gemm(n, a->nope, a->lora, rows, wide, panels, k, dk, false);
+    t.c = k;
+    t.ldc = dk;
+    isa->gemm(n, a->nope, a->lora, &t);
     isa->pack_rows(a->kv_b.dtype, head_rows(a, job->head + local, a->nope), row, a->v, a->lora, 0, a->lora, panels);
-    isa->gemm(n, a->v, a->lora, rows, wide, panels, v, (size_t)a->v, false);
+    t.c = v;
+    t.ldc = (size_t)a->v;
+    isa->gemm(n, a->v, a->lora, &t);
 }
 
 /* The group's queries [n][heads of the group][nope + rope] and results [n][heads of the group][v] have other strides than

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define TOKENS_PER_PASS 512 /* bounds the sorted copies */
+#define MAX_MR 16           /* no level has larger blocks of rows */
 
 /* ------------------------------------------------------------------------------------------------ router */
 
@@ -195,24 +196,21 @@ static bool sort_by_expert(struct vlk_cpu *cpu, struct moe_pass *p)
 }
 
 /* Gives the product its rows, through a group where they have to be gathered or packed; floats of packed rows used. */
-static size_t add_rows(struct moe_pass *p, struct vlk_product *product, float *dst, const int32_t *index, const float *x,
-                       size_t ldx)
+static size_t add_rows(const struct vlk_cpu *cpu, struct moe_pass *p, struct vlk_product *product, float *dst,
+                       const int32_t *index, const float *x, size_t ldx)
 {
-    const int cols = product->w.cols;
-    bool few = product->m <= VLK_FEW_ROWS;
-    struct vlk_pack_group *group = &p->groups[p->group_count];
+    const bool few = product->m <= VLK_FEW_ROWS, coded = vlk_takes_codes(&product->w);
 
-    if (few && (!index || product->m == 1)) {
+    if (few && !coded && (!index || product->m == 1)) {
         product->rows = x + (index ? (size_t)index[0] * ldx : 0);
         product->ld = ldx;
         return 0;
     }
-    p->group_count++;
-    *group = (struct vlk_pack_group){ .m = product->m, .index = index, .x = x, .ldx = ldx, .cols = cols, .plain = few,
-                                      .dst = dst };
+    p->groups[p->group_count++] = (struct vlk_pack_group){ .m = product->m, .index = index, .x = x, .ldx = ldx,
+                                                           .cols = product->w.cols, .few = few, .coded = coded, .dst = dst };
     product->rows = product->packed = dst;
-    product->ld = (size_t)cols;
-    return few ? (size_t)product->m * (size_t)cols : vlk_packed_floats(product->m, cols);
+    product->ld = vlk_few_floats(&product->w);
+    return few ? (size_t)product->m * product->ld : vlk_packed_floats(cpu, product->m, &product->w);
 }
 
 /* Runs gate and up, or down, of all experts that have tokens and of the shared one. x is by token for gate/up
@@ -223,7 +221,8 @@ static bool run_layer(struct vlk_cpu *cpu, struct moe_pass *p, bool down, const 
     const struct vlk_moe_args *a = p->a;
     const int32_t pairs = p->n * a->k;
     const struct vlk_weight *any = down ? a->down : a->up, *shared = down ? &a->shared_down : &a->shared_up;
-    size_t floats = vlk_packed_floats(pairs, any->cols) + (shared->rows ? vlk_packed_floats(p->n, shared->cols) : 0);
+    const int64_t used = pairs < a->experts ? pairs : a->experts, blocks = pairs + used * (MAX_MR - 1);
+    size_t floats = vlk_packed_floats(cpu, blocks, any) + (shared->rows ? vlk_packed_floats(cpu, p->n, shared) : 0);
     float *dst = vlk_scratch(cpu, VLK_SLOT_PACK, floats * sizeof *dst);
     int count = 0;
 
@@ -236,7 +235,7 @@ static bool run_layer(struct vlk_cpu *cpu, struct moe_pass *p, bool down, const 
         *q = (struct vlk_product){ .m = p->n, .w = *shared, .y = y_shared, .g = g_shared, .ldy = (size_t)shared->rows };
         if (!down)
             q->gate = a->shared_gate;
-        dst += add_rows(p, q, dst, NULL, x_shared, (size_t)shared->cols);
+        dst += add_rows(cpu, p, q, dst, NULL, x_shared, (size_t)shared->cols);
         count++;
     }
     for (int32_t e = 0; e < a->experts; e++) {
@@ -250,7 +249,7 @@ static bool run_layer(struct vlk_cpu *cpu, struct moe_pass *p, bool down, const 
                                    .ldy = rows };
         if (!down)
             q->gate = a->gate[e];
-        dst += add_rows(p, q, dst, down ? NULL : p->token + at, down ? x + (size_t)at * (size_t)any[e].cols : x,
+        dst += add_rows(cpu, p, q, dst, down ? NULL : p->token + at, down ? x + (size_t)at * (size_t)any[e].cols : x,
                         (size_t)any[e].cols);
         count++;
     }

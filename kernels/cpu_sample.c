@@ -117,43 +117,59 @@ static void keep_top_k(const struct vlk_sample_args *a, float *values, float *he
             values[i] = -INFINITY;
 }
 
-/* Ids of the values above `floor`. */
-static int32_t gather(const float *values, int32_t n, float floor, int32_t *ids)
-{
-    int32_t count = 0;
+#define BUCKETS 2048
+#define BUCKET_RANGE 16.0f /* natural units below the peak that the buckets divide; the last one takes what lies below */
 
-    for (int32_t i = 0; i < n; i++) {
-        ids[count] = i;
-        count += values[i] > floor;
-    }
-    return count;
+static inline int bucket_of(float peak, float value)
+{
+    float at = (peak - value) * (BUCKETS / BUCKET_RANGE);
+
+    return at < BUCKETS - 1 ? (int)at : BUCKETS - 1;
+}
+
+/* The bucket in which the cumulated mass, counted from the peak down, reaches `limit`; the mass before it. */
+static int bucket_at(const float *values, const float *chances, int32_t n, float peak, double limit, double *before)
+{
+    double mass[BUCKETS] = { 0 }, sum = 0;
+    int at = 0;
+
+    for (int32_t i = 0; i < n; i++)
+        if (chances[i] > 0)
+            mass[bucket_of(peak, values[i])] += (double)chances[i];
+    for (; at < BUCKETS - 1 && sum + mass[at] < limit; at++)
+        sum += mass[at];
+    *before = sum;
+    return at;
 }
 
 /* Keeps, from the largest down, what comes before the cumulated probability reaches top_p, at least one. That is
  * TopPLogitsWarper's "ascending, drop while the cumulated probability is <= 1 - top_p" seen from the other end.
- * The few that matter are nearly always within e^-12 of the peak, so the heap starts with those. */
-static void keep_top_p(struct vlk_cpu *cpu, const struct vlk_sample_args *a, float *values, int32_t *heap)
+ * Only the bucket of values in which that happens has to be put in order. */
+static void keep_top_p(struct vlk_cpu *cpu, const struct vlk_sample_args *a, float *values, float *chances, int32_t *heap)
 {
-    float peak = cpu->isa->max(values, a->vocab), limit;
-    double total = cpu->isa->exp_sum_of(values, a->vocab, peak), sum;
-    int32_t last = -1;
+    float peak = cpu->isa->max(values, a->vocab), least;
+    double limit, sum;
+    int32_t n = 0, last = -1;
+    int bucket;
 
-    for (int wide = 0; wide < 2; wide++) {
-        int32_t n = gather(values, a->vocab, wide ? -INFINITY : peak - 12, heap);
-
-        make_heap(values, heap, n);
-        for (sum = 0, last = -1; n > 0 && (last < 0 || sum < (double)a->top_p * total);) {
-            last = pop_best(values, heap, &n);
-            sum += exp((double)values[last] - (double)peak);
-        }
-        if (sum >= (double)a->top_p * total)
-            break;
+    if (peak == -INFINITY)
+        return;
+    memcpy(chances, values, (size_t)a->vocab * sizeof *chances);
+    limit = (double)a->top_p * cpu->isa->exp_sum(chances, a->vocab, peak);
+    bucket = bucket_at(values, chances, a->vocab, peak, limit, &sum);
+    for (int32_t i = 0; i < a->vocab; i++)
+        if (chances[i] > 0 && bucket_of(peak, values[i]) == bucket)
+            heap[n++] = i;
+    make_heap(values, heap, n);
+    while (n > 0 && (last < 0 || sum < limit)) {
+        last = pop_best(values, heap, &n);
+        sum += (double)chances[last];
     }
     if (last < 0)
         return;
-    limit = values[last];
+    least = values[last];
     for (int32_t i = 0; i < a->vocab; i++)
-        if (values[i] < limit || (values[i] == limit && i > last))
+        if (values[i] < least || (values[i] == least && i > last))
             values[i] = -INFINITY;
 }
 
@@ -164,14 +180,12 @@ static void keep_top_p(struct vlk_cpu *cpu, const struct vlk_sample_args *a, flo
 static int32_t draw(struct vlk_cpu *cpu, float *values, int32_t n, double u)
 {
     float peak = cpu->isa->max(values, n);
-    double total = 0, sum = 0;
+    double total, sum = 0;
     int32_t last = -1;
 
     if (peak == -INFINITY)
         return -1;
-    cpu->isa->exp_sum(values, n, peak);
-    for (int32_t i = 0; i < n; i++)
-        total += (double)values[i];
+    total = cpu->isa->exp_sum(values, n, peak);
     for (int32_t i = 0; i < n; i++) {
         if (values[i] > 0) {
             last = i;
@@ -259,7 +273,7 @@ static void choose(struct vlk_cpu *cpu, const struct vlk_sample_args *a, struct 
     if (a->top_k > 0 && a->top_k < a->vocab)
         keep_top_k(a, s->values, (float *)s->heap);
     if (a->top_p < 1)
-        keep_top_p(cpu, a, s->values, s->heap);
+        keep_top_p(cpu, a, s->values, s->masked, s->heap);
     if (masked) {
         memcpy(s->masked, s->values, bytes);
         apply_mask(a, s->masked);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The inner loops of the CPU backend: one table per instruction set level, all compiled from isa.c. Everything here runs on
- * one worker, allocates nothing and knows nothing of ops, threads or backends. Private to the CPU backend.
+ * The inner loops of the CPU backend: one table per instruction set level, all compiled from the same isa*.c. Everything here
+ * runs on one worker, allocates nothing and knows nothing of ops, threads or backends. Private to the CPU backend.
  *
  * A "panel" is nr columns of a k-long product, stored [k][nr] f32 and zero-padded: what the GEMM micro-kernel streams.
  */
@@ -9,6 +9,59 @@
 #define VLK_ISA_H
 
 #include "kernels/vlk.h"
+
+/* A row of activations rounded to int8 for quantised weights: groups of 32 with one scale each (NaN where a value is not finite),
+ * the largest magnitude becoming 127; groups are padded with zeros to a multiple of 16. */
+struct vlk_codes {
+    int8_t *codes;  /* [32 * groups] */
+    int32_t *sums;  /* [8 * groups]: -128 times the sum of four codes */
+    float *scales;  /* [groups] */
+};
+
+static inline int vlk_padded_groups(int cols)
+{
+    return (cols + 511) / 512 * 16;
+}
+
+/* Floats that such a row takes, and its parts. */
+static inline size_t vlk_coded_floats(int cols)
+{
+    return (size_t)vlk_padded_groups(cols) * 17;
+}
+
+static inline struct vlk_codes vlk_codes_of(float *row, int cols)
+{
+    const size_t groups = (size_t)vlk_padded_groups(cols);
+
+    return (struct vlk_codes){ (int8_t *)(row + 9 * groups), (int32_t *)(void *)(row + groups), row };
+}
+
+#define VLK_CODE_ROWS 6                   /* rows of a block of codes */
+#define VLK_LEFT_GROUP (10 * VLK_CODE_ROWS) /* floats of its group: codes, sums, scales */
+#define VLK_RIGHT_GROUP 9                 /* floats of a panel's group, per column: weights, scale */
+
+#define VLK_NO_PEAK (-1e30f) /* below any score */
+
+/* Operands of c[m][n] (+)= a[m][k] · b[k][n]. Element (i, j) of `a` is a[i * lda + j] where it lies by rows, otherwise in
+ * blocks of mr rows: a[i / mr * a_step + j * lda + i % mr]. `b` is panels, b_step floats apart. */
+struct vlk_tile {
+    const float *a;
+    size_t lda, a_step;
+    bool a_rows;
+    const float *b;
+    size_t b_step;
+    float *c;
+    size_t ldc;
+    bool add;
+};
+
+/* Cache rows of several heads side by side: element c of head h of key i is element c at data + i * stride + h * step. */
+struct vlk_heads {
+    vlk_dtype dtype; /* f32, bf16 or f16 */
+    const void *data;
+    size_t stride, step;
+    int keys, heads, width, rows; /* rows: of queries per head, at most 4 */
+};
 
 struct vlk_isa {
     const char *name;
@@ -18,7 +71,7 @@ struct vlk_isa {
     void (*unpack)(vlk_dtype dtype, const void *row, int cols, int col0, int n, float *dst);
     void (*pack_bf16)(uint16_t *dst, const float *src, int64_t n);
 
-    /* y[t][r] = w[r] · x[t]; the order of a sum does not depend on rows */
+    /* y[t][r] = w[r] · x[t] for f32, bf16 and f16; the order of a sum does not depend on rows */
     void (*dot_rows)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *x, size_t ldx, int nx,
                      float *y, size_t ldy);
     /* y[c] (+)= sum over rows, ascending, of coef[r] * w[r][c] */
@@ -28,8 +81,33 @@ struct vlk_isa {
     void (*pack_rows)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, int col0, int k, float *panels);
     /* Panels of w[i][c], i < k, with the columns as columns of the product: ceil(cols/nr) panels */
     void (*pack_cols)(vlk_dtype dtype, const void *w, size_t stride, int k, int cols, float *panels);
-    /* c[m][n] (+)= a[m][k] · panels */
-    void (*gemm)(int m, int n, int k, const float *a, size_t lda, const float *panels, float *c, size_t ldc, bool add);
+    /* Up to mr rows as one block [k][mr] of `a`, zero-padded */
+    void (*pack_left)(const float *const *rows, int m, int k, float *dst);
+    void (*gemm)(int m, int n, int k, const struct vlk_tile *t);
+
+    /* Products of quantised weights with rounded activations. dot_codes: y[r] = w[r] · row */
+    void (*code_row)(const float *x, int cols, float *row);
+    void (*dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *row, float *y);
+    /* What code_row rounds to, as floats, for levels without the following three (NULL there); rounded may be x */
+    void (*round_row)(const float *x, int cols, float *rounded);
+    /* Up to VLK_CODE_ROWS rows as a block of groups; panels of groups g0 … of w's rows, `groups` · VLK_RIGHT_GROUP · nr floats each;
+     * their product, where a_step is between blocks and lda does not matter */
+    void (*pack_left_codes)(const float *const *rows, int m, int cols, float *dst);
+    void (*pack_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, int g0, int groups, float *panels);
+    void (*gemm_codes)(int m, int n, int groups, const struct vlk_tile *t);
+
+    /* For few query rows, all heads of a key before the next key, so that the cache is read in order:
+     * s[(h * rows + r) * lds + i] = q[h][r] · key i of head h;  o[h][r][c] += sum over keys of s * element c of value i */
+    void (*dot_heads)(const struct vlk_heads *h, const float *q, float *s, size_t lds);
+    void (*mix_heads)(const struct vlk_heads *h, const float *s, size_t lds, float *o);
+
+    /* On a panel of scores [keys][nr], lanes being query rows: scores become exp(score - peak), peak and sum move on, and factor is
+     * what earlier sums have to be multiplied with; true if any factor is not 1. Where limit is not NULL, row i sees the first
+     * limit[i] keys. Peaks start at VLK_NO_PEAK. */
+    bool (*soften)(float *s, int keys, int rows, const float *limit, float *peak, float *sum, float *factor);
+    void (*scale_lanes)(float *o, int n, int rows, const float *factor); /* o[n][nr]: lane i times factor[i] */
+    /* dst[i][c] = panel[c][i] * factor[i], c < n, i < rows */
+    void (*turn)(const float *panel, int n, int rows, const float *factor, float *const *dst);
 
     float (*max)(const float *x, int64_t n);                    /* -inf for n == 0 */
     double (*exp_sum)(float *x, int64_t n, float shift);        /* x = exp(x - shift); the sum */
@@ -43,9 +121,9 @@ struct vlk_isa {
     void (*layernorm)(float *y, const float *x, const float *w, const float *b, int n, float eps);
 };
 
-extern const struct vlk_isa vlk_isa_generic;
+extern const struct vlk_isa vlk_generic_table;
 #ifdef VLK_HAVE_X86
-extern const struct vlk_isa vlk_isa_avx2, vlk_isa_avx512;
+extern const struct vlk_isa vlk_avx2_table, vlk_avx512_table, vlk_avx512vnni_table;
 #endif
 
 #endif

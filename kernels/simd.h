@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * One vector of floats, for three widths: the only place that names instructions. Included by isa.c alone, which is compiled
- * once per level; the level is what the compiler was told (-mavx512f …), never what the build machine has.
+ * One vector of floats, for three widths, and the names of a level's functions. Included by the isa_*.c alone, which are
+ * compiled once per level; the level is what the compiler was told (-mavx512f …), never what the build machine has.
  * The generic level uses the compiler's own 16-byte vectors (SSE2, NEON or scalar, whatever the target guarantees).
  */
 #ifndef VLK_SIMD_H
 #define VLK_SIMD_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/isa.h"
 #include "kernels/quant.h"
 
 #if defined(__AVX512F__) || defined(__AVX2__)
@@ -22,8 +24,13 @@
 
 #define W 16
 #define MR 12
-#define LEVEL vlk_isa_avx512
-#define LEVEL_NAME "avx512"
+#define ISA(name) vlk_avx512_##name
+#if defined(__AVX512VNNI__)
+#define ISA_CODES(name) vlk_avx512vnni_##name /* the level shares all else with avx512 */
+#define ISA_NAME "avx512vnni"
+#else
+#define ISA_NAME "avx512"
+#endif
 typedef __m512 vf;
 INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 INLINE void vf_store(float *p, vf v) { _mm512_storeu_ps(p, v); }
@@ -49,7 +56,7 @@ INLINE vf vf_from_nibbles(const void *p, int high)
 
     return _mm512_permutexvar_ps(high ? _mm512_srli_epi32(bytes, 4) : bytes, codes);
 }
-/* 2^n · v for integral n in -126 … 127 */
+/* 2^n · v for integral n in -126 … 127, here for any n */
 INLINE vf vf_ldexp(vf v, vf n) { return _mm512_scalef_ps(v, n); }
 INLINE vf vf_round(vf v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 /* Limits that let a NaN pass. */
@@ -99,8 +106,8 @@ INLINE vf vf_high_bf16(vf v)
 
 #define W 8
 #define MR 6
-#define LEVEL vlk_isa_avx2
-#define LEVEL_NAME "avx2"
+#define ISA(name) vlk_avx2_##name
+#define ISA_NAME "avx2"
 typedef __m256 vf;
 INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
 INLINE void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
@@ -165,8 +172,8 @@ INLINE vf vf_high_bf16(vf v)
 
 #define W 4
 #define MR 6
-#define LEVEL vlk_isa_generic
-#define LEVEL_NAME "generic"
+#define ISA(name) vlk_generic_##name
+#define ISA_NAME "generic"
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
 INLINE vf vf_load(const float *p)
@@ -279,6 +286,35 @@ INLINE void vf_store_part(float *p, vf v, int n)
 }
 #endif
 
+#ifndef ISA_CODES
+#define ISA_CODES(name) ISA(name)
+#endif
+
+#define NR (2 * W) /* columns of a panel */
+
+/* Calls CALL with the dtype as a compile-time constant. */
+#define FOR_FLOAT_DTYPE(dtype, CALL)                                                                                       \
+    switch (dtype) {                                                                                                       \
+    case VLK_BF16:                                                                                                         \
+        CALL(VLK_BF16);                                                                                                    \
+        break;                                                                                                             \
+    case VLK_F16:                                                                                                          \
+        CALL(VLK_F16);                                                                                                     \
+        break;                                                                                                             \
+    default:                                                                                                               \
+        CALL(VLK_F32);                                                                                                     \
+    }
+
+INLINE bool is_quantised(vlk_dtype dtype)
+{
+    return dtype == VLK_I8G || dtype == VLK_I4G;
+}
+
+INLINE size_t element_bytes(vlk_dtype dtype)
+{
+    return dtype == VLK_F32 ? 4 : 2;
+}
+
 /* W elements of a float dtype at element i of a row. */
 INLINE vf vf_load_as(vlk_dtype dtype, const void *row, int64_t i)
 {
@@ -317,6 +353,29 @@ INLINE vf vf_exp(vf x)
     p = vf_fma(p, r, vf_set1(1.0f));
     p = vf_fma(p, r, vf_set1(1.0f));
     return vf_zero_below(vf_ldexp(p, n), x, -87.3f);
+}
+
+/* 2^x for x <= 0, relative error 2e-7; exactly 0 far below, NaN stays NaN. 2^(x - n) by the polynomial of degree 5 whose largest
+ * relative error on [-1/2, 1/2] is least (Remez). */
+INLINE vf vf_exp2_below(vf x)
+{
+#if defined(__AVX512F__)
+    vf limited = x;
+#else
+    vf limited = vf_clamp(x, -126, 1);
+#endif
+    vf n = vf_round(limited), f = limited - n, p = vf_set1(0.001327647129073739f);
+
+    p = vf_fma(p, f, vf_set1(0.009675540961325169f));
+    p = vf_fma(p, f, vf_set1(0.05550713092088699f));
+    p = vf_fma(p, f, vf_set1(0.24022120237350464f));
+    p = vf_fma(p, f, vf_set1(0.6931469440460205f));
+    p = vf_fma(p, f, vf_set1(1));
+#if defined(__AVX512F__)
+    return vf_ldexp(p, n);
+#else
+    return vf_zero_below(vf_ldexp(p, n), x, -126);
+#endif
 }
 
 #endif

@@ -16,6 +16,13 @@
  * K = 20000. The bound leaves room for exp and tanh approximations (relative 1e-6 at most, squared 1e-12). A missing term,
  * row or head is at least 1/K of the power: above 1e-5 at every size used. */
 #define NMSE_F32 1e-10
+/* Products of quantised weights round their activations as round_activations does, so they keep NMSE_F32. Where the rounded values
+ * are results themselves (the inner activations of an MLP), a last-bit difference may round one of them the other way: it then
+ * errs by 1/127 of its group's largest magnitude, which for one in a thousand of n values is 1e-3 · 127^-2 · 4 = 2.5e-7. */
+#define NMSE_CODES 1e-6
+/* The price of that rounding itself: uniform within a step of peak / 127, and the peak of 32 normal values is 2.1 deviations on
+ * average, so (2.1 / 127)^2 / 12 = 2.3e-5 of the power; twice that for groups that are less even. */
+#define NMSE_ROUNDED 5e-5
 /* bf16 keeps 8 bits: relative error 2^-9 uniform, squared and averaged (2^-9)^2 / 3 = 1.3e-6, of both keys and values. */
 #define NMSE_BF16 1e-5
 
@@ -156,6 +163,35 @@ static inline void matmul(int n, int rows, int cols, const float *x, const float
             y[(size_t)t * (size_t)rows + (size_t)r] = sum;
         }
     }
+}
+
+/* Rounds rows to int8 in groups of 32 columns, the largest magnitude of a group becoming 127. */
+static inline void round_activations(float *x, int n, int cols)
+{
+    for (int t = 0; t < n; t++, x += cols) {
+        for (int from = 0; from < cols; from += 32) {
+            int to = from + 32 < cols ? from + 32 : cols;
+            float peak = 0;
+
+            for (int i = from; i < to; i++)
+                peak = fabsf(x[i]) > peak ? fabsf(x[i]) : peak;
+            for (int i = from; i < to && peak > 0; i++)
+                x[i] = rintf(x[i] * (127 / peak)) * (peak / 127);
+        }
+    }
+}
+
+static inline bool is_quantised_dtype(vlk_dtype dtype)
+{
+    return dtype == VLK_I8G || dtype == VLK_I4G;
+}
+
+static inline float *copy_floats(const float *x, size_t n)
+{
+    float *copy = vlk_alloc(n, sizeof *copy);
+
+    memcpy(copy, x, n * sizeof *copy);
+    return copy;
 }
 
 static inline double silu_of(double x)

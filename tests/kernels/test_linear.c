@@ -27,13 +27,16 @@ static void check_linear(struct vlk_backend *be, vlk_dtype dtype, int n, int row
     struct test_weight b = make_weight(be, VLK_BF16, 1, rows, 1);
     size_t size = (size_t)n * (size_t)rows;
     float *x = random_floats((size_t)n * (size_t)cols, 1), *y = random_floats(size, 1);
+    float *rounded = copy_floats(x, (size_t)n * (size_t)cols);
     double *want = doubles(size);
     struct vlk_linear_args a = { .n = n, .w = w.w, .act = act, .accumulate = accumulate, .x = x, .y = y };
     char name[160];
 
     if (bias)
         a.b = b.w;
-    matmul(n, rows, cols, x, w.values, want);
+    if (is_quantised_dtype(dtype))
+        round_activations(rounded, n, cols);
+    matmul(n, rows, cols, rounded, w.values, want);
     for (size_t i = 0; i < size; i++) {
         want[i] = activate(act, want[i] + (bias ? (double)b.values[i % (size_t)rows] : 0));
         want[i] += accumulate ? (double)y[i] : 0;
@@ -44,6 +47,7 @@ static void check_linear(struct vlk_backend *be, vlk_dtype dtype, int n, int row
     close_to(y, want, size, NMSE_F32, name);
     free_weight(be, &w);
     free_weight(be, &b);
+    vlk_free(rounded);
     vlk_free(x);
     vlk_free(y);
     vlk_free(want);
@@ -72,23 +76,59 @@ static void test_linear(struct vlk_backend *be)
     check_linear(be, VLK_F32, 700, 32, 40, true, VLK_ACT_GELU_TANH, true, 0);
 }
 
-/* y += down(silu(gate x) * up x) */
-static void add_mlp(int n, int inter, int width, const float *x, const float *gate, const float *up, const float *down,
-                    const double *weights, double *y)
+/* What the rounding of activations costs: the same product with and without it, on every level. */
+static void test_rounding(struct vlk_backend *be)
+{
+    enum { COLS = 1056, ROWS = 70, N = 9 };
+    struct test_weight w = make_weight(be, VLK_I8G, ROWS, COLS, 1 / sqrt(COLS));
+    float *x = random_floats(N * COLS, 1), *y = random_floats(N * ROWS, 1);
+    double *want = doubles(N * ROWS);
+    char name[96];
+
+    matmul(N, ROWS, COLS, x, w.values, want);
+    be->ops->linear(be, &(struct vlk_linear_args){ .n = N, .w = w.w, .x = x, .y = y });
+    snprintf(name, sizeof name, "%s: rounded activations stay within their class", level);
+    close_to(y, want, N * ROWS, NMSE_ROUNDED, name);
+    x[5] = NAN;
+    x[COLS + 40] = INFINITY;
+    be->ops->linear(be, &(struct vlk_linear_args){ .n = N, .w = w.w, .x = x, .y = y });
+    ok(isnan(y[0]) && isnan(y[ROWS]) && isfinite(y[2 * ROWS]), "%s: what is not finite stays so, in its row", level);
+    be->ops->linear(be, &(struct vlk_linear_args){ .n = 1, .w = w.w, .x = x, .y = y });
+    ok(isnan(y[0]), "%s: the same for one row", level);
+    free_weight(be, &w);
+    vlk_free(x);
+    vlk_free(y);
+    vlk_free(want);
+}
+
+/* y += down(silu(gate x) * up x); for quantised weights x and the inner activations are rounded */
+static void add_mlp(bool rounds, int n, int inter, int width, const float *x, const float *gate, const float *up,
+                    const float *down, const double *weights, double *y)
 {
     double *g = doubles((size_t)n * (size_t)inter), *u = doubles((size_t)n * (size_t)inter);
+    float *rounded = copy_floats(x, (size_t)n * (size_t)width), *h = vlk_alloc((size_t)n * (size_t)inter, sizeof *h);
 
-    matmul(n, inter, width, x, gate, g);
-    matmul(n, inter, width, x, up, u);
+    if (rounds)
+        round_activations(rounded, n, width);
+    matmul(n, inter, width, rounded, gate, g);
+    matmul(n, inter, width, rounded, up, u);
+    for (int i = 0; i < n * inter; i++) {
+        g[i] = silu_of(g[i]) * u[i];
+        h[i] = (float)g[i];
+    }
+    if (rounds)
+        round_activations(h, n, inter);
     for (int t = 0; t < n; t++) {
         for (int r = 0; r < width; r++) {
             double sum = 0;
 
             for (int i = 0; i < inter; i++)
-                sum += silu_of(g[t * inter + i]) * u[t * inter + i] * (double)down[(size_t)r * (size_t)inter + (size_t)i];
+                sum += (rounds ? (double)h[t * inter + i] : g[t * inter + i]) * (double)down[(size_t)r * (size_t)inter + (size_t)i];
             y[t * width + r] += sum * (weights ? weights[t] : 1);
         }
     }
+    vlk_free(rounded);
+    vlk_free(h);
     vlk_free(g);
     vlk_free(u);
 }
@@ -105,11 +145,11 @@ static void check_mlp(struct vlk_backend *be, vlk_dtype dtype, int n, int width,
 
     for (size_t i = 0; i < size && accumulate; i++)
         want[i] = (double)y[i];
-    add_mlp(n, inter, width, x, gate.values, up.values, down.values, NULL, want);
+    add_mlp(is_quantised_dtype(dtype), n, inter, width, x, gate.values, up.values, down.values, NULL, want);
     be->ops->mlp(be, &(struct vlk_mlp_args){ n, gate.w, up.w, down.w, accumulate, x, y });
     snprintf(name, sizeof name, "%s mlp %s n=%d %d/%d%s", level, vlk_dtype_name(dtype), n, width, inter,
              accumulate ? " accumulate" : "");
-    close_to(y, want, size, NMSE_F32, name);
+    close_to(y, want, size, is_quantised_dtype(dtype) ? NMSE_CODES : NMSE_F32, name);
     free_weight(be, &gate);
     free_weight(be, &up);
     free_weight(be, &down);
@@ -170,11 +210,12 @@ static void check_moe(struct vlk_backend *be, vlk_dtype dtype, int n, int width,
             double weight = (double)weights[t * MOE_K + j];
             int e = ids[t * MOE_K + j];
 
-            add_mlp(1, inter, width, x + t * width, gate[e].values, up[e].values, down[e].values, &weight, want + t * width);
+            add_mlp(is_quantised_dtype(dtype), 1, inter, width, x + t * width, gate[e].values, up[e].values,
+                    down[e].values, &weight, want + t * width);
         }
     }
     if (shared_inter) {
-        add_mlp(n, shared_inter, width, x, shared[0].values, shared[1].values, shared[2].values, NULL, want);
+        add_mlp(false, n, shared_inter, width, x, shared[0].values, shared[1].values, shared[2].values, NULL, want);
         a.shared_gate = shared[0].w;
         a.shared_up = shared[1].w;
         a.shared_down = shared[2].w;
@@ -182,7 +223,7 @@ static void check_moe(struct vlk_backend *be, vlk_dtype dtype, int n, int width,
     be->ops->moe(be, &a);
     snprintf(name, sizeof name, "%s moe %s n=%d %d/%d shared %d over %d experts", level, vlk_dtype_name(dtype), n, width,
              inter, shared_inter, spread);
-    close_to(y, want, size, NMSE_F32, name);
+    close_to(y, want, size, is_quantised_dtype(dtype) ? NMSE_CODES : NMSE_F32, name);
     for (int e = 0; e < MOE_EXPERTS; e++) {
         free_weight(be, &gate[e]);
         free_weight(be, &up[e]);
@@ -349,6 +390,7 @@ int main(void)
             continue;
         is_str(vlk_cpu_isa(be), level, "the level asked for runs");
         test_linear(be);
+        test_rounding(be);
         test_mlp(be);
         test_moe(be);
         test_router(be);
