@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Layout once per change of boxes, view or style; drawing and hit testing read the result. A box's badge and label form
- * one tag that is tried at eight places around the frame, clamped into what is visible, and put where it covers the
- * least of the tags before it.
+ * What is painted, and the drawing itself. Places are found once per change of boxes, view or style (sl-box-layout.c);
+ * drawing reads them. Called as the header says; it must not know files or widgets.
  */
-#include "app/sl-box-painter.h"
+#include "app/sl-box-painter-private.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <glib/gi18n-lib.h>
-#include <glib/gstdio.h>
-#include <pango/pangocairo.h>
+/* How much thicker the line of a hovered or selected box is. */
+#define STRONG_FACTOR 1.75
 
 const SlBoxStyle sl_box_default_style = {
   .line_width = 2,
@@ -39,25 +32,6 @@ static const SlBoxColor palette[SL_BOX_N_COLORS] = {
   { 0.85, 0.20, 0.55 }, /* magenta */
   { 0.70, 0.62, 0.35 }, /* sand */
   { 0.10, 0.85, 0.80 }, /* turquoise */
-};
-
-typedef struct
-{
-  SlPaintBox   box;          /* label owned */
-  PangoLayout *label_layout; /* NULL: none */
-  PangoLayout *badge_layout;
-} Item;
-
-struct _SlBoxPainter
-{
-  GArray       *items;    /* Item */
-  GArray       *geometry; /* SlBoxGeometry, valid while !dirty */
-  PangoContext *context;
-  SlBoxView     view;
-  SlBoxStyle    style;
-  int           hovered;
-  int           selected;
-  gboolean      dirty;
 };
 
 SlBoxColor
@@ -97,7 +71,7 @@ sl_box_painter_assign_colors (SlPaintBox    *boxes,
 static void
 item_clear (gpointer data)
 {
-  Item *item = data;
+  SlPaintItem *item = data;
 
   g_free ((char *) item->box.label);
   g_clear_object (&item->label_layout);
@@ -118,7 +92,7 @@ sl_box_painter_new (void)
   pango_cairo_context_set_font_options (self->context, options);
   cairo_font_options_destroy (options);
 
-  self->items = g_array_new (FALSE, TRUE, sizeof (Item));
+  self->items = g_array_new (FALSE, TRUE, sizeof (SlPaintItem));
   g_array_set_clear_func (self->items, item_clear);
   self->geometry = g_array_new (FALSE, TRUE, sizeof (SlBoxGeometry));
   self->view = (SlBoxView) { .scale = 1 };
@@ -141,7 +115,7 @@ sl_box_painter_free (SlBoxPainter *self)
   g_free (self);
 }
 
-/* ------------------------------------------------------------------------------------------------ layout */
+/* ------------------------------------------------------------------------------------------------ what is painted */
 
 static PangoLayout *
 create_text (SlBoxPainter *self,
@@ -162,22 +136,57 @@ create_text (SlBoxPainter *self,
   return layout;
 }
 
+static double
+natural_width (PangoLayout *layout)
+{
+  PangoRectangle extents;
+
+  pango_layout_get_extents (layout, NULL, &extents);
+
+  return extents.width / (double) PANGO_SCALE;
+}
+
 static void
 create_texts (SlBoxPainter *self,
-              Item         *item)
+              SlPaintItem  *item)
 {
   g_clear_object (&item->label_layout);
   g_clear_object (&item->badge_layout);
+  item->label_width = item->badge_width = 0;
 
   if (item->box.number > 0)
     {
       g_autofree char *number = g_strdup_printf ("%d", item->box.number);
 
       item->badge_layout = create_text (self, number, PANGO_WEIGHT_BOLD);
+      item->badge_width = natural_width (item->badge_layout);
     }
 
   if (item->box.label != NULL && *item->box.label != '\0')
-    item->label_layout = create_text (self, item->box.label, PANGO_WEIGHT_NORMAL);
+    {
+      item->label_layout = create_text (self, item->box.label, PANGO_WEIGHT_NORMAL);
+      item->label_width = natural_width (item->label_layout);
+    }
+}
+
+/* Texts are the expensive part: those of a box that is still called the same are kept. */
+static void
+take_texts (SlBoxPainter *self,
+            GArray       *old,
+            guint         index,
+            SlPaintItem  *item)
+{
+  SlPaintItem *known = index < old->len ? &g_array_index (old, SlPaintItem, index) : NULL;
+
+  if (known == NULL || known->box.number != item->box.number || g_strcmp0 (known->box.label, item->box.label) != 0)
+    {
+      create_texts (self, item);
+      return;
+    }
+  item->label_layout = g_steal_pointer (&known->label_layout);
+  item->badge_layout = g_steal_pointer (&known->badge_layout);
+  item->label_width = known->label_width;
+  item->badge_width = known->badge_width;
 }
 
 void
@@ -185,14 +194,16 @@ sl_box_painter_set_boxes (SlBoxPainter     *self,
                           const SlPaintBox *boxes,
                           gsize             n_boxes)
 {
-  g_array_set_size (self->items, 0);
+  g_autoptr(GArray) old = g_steal_pointer (&self->items);
 
+  self->items = g_array_sized_new (FALSE, TRUE, sizeof (SlPaintItem), n_boxes);
+  g_array_set_clear_func (self->items, item_clear);
   for (gsize i = 0; i < n_boxes; i++)
     {
-      Item item = { .box = boxes[i] };
+      SlPaintItem item = { .box = boxes[i] };
 
       item.box.label = boxes[i].label != NULL ? g_utf8_make_valid (boxes[i].label, -1) : NULL;
-      create_texts (self, &item);
+      take_texts (self, old, i, &item);
       g_array_append_val (self->items, item);
     }
 
@@ -217,11 +228,11 @@ sl_box_painter_set_style (SlBoxPainter     *self,
 {
   gboolean new_font = self->style.font_size != style->font_size;
 
+  self->dirty |= new_font || self->style.line_width != style->line_width || self->style.show_labels != style->show_labels;
   self->style = *style;
-  self->dirty = TRUE;
 
   for (guint i = 0; new_font && i < self->items->len; i++)
-    create_texts (self, &g_array_index (self->items, Item, i));
+    create_texts (self, sl_box_painter_item (self, i));
 }
 
 void
@@ -231,257 +242,6 @@ sl_box_painter_set_emphasis (SlBoxPainter *self,
 {
   self->hovered = hovered;
   self->selected = selected;
-}
-
-static double
-rectangle_overlap (const cairo_rectangle_t *a,
-                   const cairo_rectangle_t *b)
-{
-  double width = MIN (a->x + a->width, b->x + b->width) - MAX (a->x, b->x);
-  double height = MIN (a->y + a->height, b->y + b->height) - MAX (a->y, b->y);
-
-  return width > 0 && height > 0 ? width * height : 0;
-}
-
-static cairo_rectangle_t
-rectangle_intersect (const cairo_rectangle_t *a,
-                     const cairo_rectangle_t *b)
-{
-  double x = MAX (a->x, b->x);
-  double y = MAX (a->y, b->y);
-
-  return (cairo_rectangle_t) {
-    x, y,
-    MAX (0, MIN (a->x + a->width, b->x + b->width) - x),
-    MAX (0, MIN (a->y + a->height, b->y + b->height) - y),
-  };
-}
-
-static gboolean
-rectangle_contains (const cairo_rectangle_t *r,
-                    double                   x,
-                    double                   y,
-                    double                   slack)
-{
-  return r->width > 0 && x >= r->x - slack && x <= r->x + r->width + slack &&
-         y >= r->y - slack && y <= r->y + r->height + slack;
-}
-
-static cairo_rectangle_t
-visible_picture (SlBoxPainter *self)
-{
-  const SlBoxView *view = &self->view;
-  cairo_rectangle_t picture = { view->x, view->y, view->width * view->scale, view->height * view->scale };
-
-  return view->visible.width > 0 ? rectangle_intersect (&picture, &view->visible) : picture;
-}
-
-/* The tag's size: badge then label, side by side. Widths are 0 for what does not fit or does not exist. */
-static void
-measure_tag (SlBoxPainter            *self,
-             Item                    *item,
-             const cairo_rectangle_t *visible,
-             double                  *badge_width,
-             double                  *label_width,
-             double                  *height)
-{
-  double pad = self->style.font_size * 0.35;
-  PangoRectangle extents;
-
-  *badge_width = *label_width = 0;
-  *height = ceil (self->style.font_size * 1.45);
-  if (*height > visible->height)
-    return;
-
-  if (item->badge_layout != NULL)
-    {
-      pango_layout_get_extents (item->badge_layout, NULL, &extents);
-      *badge_width = MAX (*height, extents.width / (double) PANGO_SCALE + 2 * pad);
-      if (*badge_width > visible->width)
-        *badge_width = 0;
-    }
-
-  if (item->label_layout != NULL && self->style.show_labels)
-    {
-      double room = visible->width - *badge_width - 2 * pad;
-
-      if (room < 2 * self->style.font_size)
-        return;
-      pango_layout_set_width (item->label_layout, -1);
-      pango_layout_get_extents (item->label_layout, NULL, &extents);
-      if (extents.width > room * PANGO_SCALE)
-        {
-          pango_layout_set_width (item->label_layout, (int) (room * PANGO_SCALE));
-          pango_layout_get_extents (item->label_layout, NULL, &extents);
-        }
-      *label_width = MIN (extents.width / (double) PANGO_SCALE, room) + 2 * pad;
-    }
-}
-
-/* The i-th place for a tag: above, inside top, below, inside bottom; each at the left, then at the right edge. */
-#define N_PLACES 8
-
-static cairo_rectangle_t
-place_tag (SlBoxPainter            *self,
-           const cairo_rectangle_t *frame,
-           const cairo_rectangle_t *visible,
-           double                   width,
-           double                   height,
-           int                      place)
-{
-  double half = self->style.line_width / 2;
-  cairo_rectangle_t tag = { 0, 0, width, height };
-
-  tag.x = place < 4 ? frame->x - half : frame->x + frame->width + half - width;
-  switch (place % 4)
-    {
-    case 0:
-      tag.y = frame->y - half - height;
-      break;
-    case 1:
-      tag.y = frame->y - half;
-      break;
-    case 2:
-      tag.y = frame->y + frame->height + half;
-      break;
-    default:
-      tag.y = frame->y + frame->height + half - height;
-      break;
-    }
-
-  tag.x = CLAMP (tag.x, visible->x, visible->x + visible->width - width);
-  tag.y = CLAMP (tag.y, visible->y, visible->y + visible->height - height);
-
-  return tag;
-}
-
-static double
-covered_tags (SlBoxPainter            *self,
-              guint                    n_placed,
-              const cairo_rectangle_t *tag)
-{
-  double covered = 0;
-
-  for (guint i = 0; i < n_placed; i++)
-    {
-      const SlBoxGeometry *other = &g_array_index (self->geometry, SlBoxGeometry, i);
-
-      covered += rectangle_overlap (tag, &other->badge) + rectangle_overlap (tag, &other->label);
-    }
-
-  return covered;
-}
-
-static void
-layout_tag (SlBoxPainter            *self,
-            guint                    index,
-            const cairo_rectangle_t *visible)
-{
-  Item *item = &g_array_index (self->items, Item, index);
-  SlBoxGeometry *geometry = &g_array_index (self->geometry, SlBoxGeometry, index);
-  cairo_rectangle_t best = { 0 };
-  double badge_width, label_width, height, least = G_MAXDOUBLE;
-
-  measure_tag (self, item, visible, &badge_width, &label_width, &height);
-  if (badge_width + label_width <= 0)
-    return;
-
-  for (int place = 0; place < N_PLACES && least > 0; place++)
-    {
-      cairo_rectangle_t tag = place_tag (self, &geometry->frame, visible, badge_width + label_width, height, place);
-      double covered = covered_tags (self, index, &tag);
-
-      if (covered < least)
-        {
-          least = covered;
-          best = tag;
-        }
-    }
-
-  if (badge_width > 0)
-    geometry->badge = (cairo_rectangle_t) { best.x, best.y, badge_width, height };
-  if (label_width > 0)
-    geometry->label = (cairo_rectangle_t) { best.x + badge_width, best.y, label_width, height };
-}
-
-static void
-layout_box (SlBoxPainter            *self,
-            guint                    index,
-            const cairo_rectangle_t *visible)
-{
-  const SlPaintBox *box = &g_array_index (self->items, Item, index).box;
-  SlBoxGeometry *geometry = &g_array_index (self->geometry, SlBoxGeometry, index);
-  const SlBoxView *view = &self->view;
-  double slack = self->style.line_width;
-
-  *geometry = (SlBoxGeometry) { 0 };
-  if (box->hidden)
-    return;
-
-  geometry->frame = (cairo_rectangle_t) {
-    view->x + box->x1 * view->scale,
-    view->y + box->y1 * view->scale,
-    (box->x2 - box->x1) * view->scale,
-    (box->y2 - box->y1) * view->scale,
-  };
-
-  if (geometry->frame.x <= visible->x + visible->width + slack &&
-      geometry->frame.y <= visible->y + visible->height + slack &&
-      geometry->frame.x + geometry->frame.width >= visible->x - slack &&
-      geometry->frame.y + geometry->frame.height >= visible->y - slack)
-    layout_tag (self, index, visible);
-}
-
-const SlBoxGeometry *
-sl_box_painter_layout (SlBoxPainter *self,
-                       gsize        *n_boxes)
-{
-  if (self->dirty)
-    {
-      cairo_rectangle_t visible = visible_picture (self);
-
-      g_array_set_size (self->geometry, self->items->len);
-      for (guint i = 0; i < self->items->len; i++)
-        layout_box (self, i, &visible);
-      self->dirty = FALSE;
-    }
-
-  if (n_boxes != NULL)
-    *n_boxes = self->geometry->len;
-
-  return (const SlBoxGeometry *) self->geometry->data;
-}
-
-int
-sl_box_painter_hit (SlBoxPainter *self,
-                    double        x,
-                    double        y,
-                    double        slack)
-{
-  gsize n_boxes;
-  const SlBoxGeometry *geometry = sl_box_painter_layout (self, &n_boxes);
-  double smallest = G_MAXDOUBLE;
-  int hit = -1;
-
-  for (gsize i = n_boxes; i-- > 0;)
-    {
-      if (rectangle_contains (&geometry[i].badge, x, y, 0) || rectangle_contains (&geometry[i].label, x, y, 0))
-        return (int) i;
-    }
-
-  for (gsize i = 0; i < n_boxes; i++)
-    {
-      double area = geometry[i].frame.width * geometry[i].frame.height;
-
-      if (!g_array_index (self->items, Item, i).box.hidden && area < smallest &&
-          rectangle_contains (&geometry[i].frame, x, y, slack))
-        {
-          smallest = area;
-          hit = (int) i;
-        }
-    }
-
-  return hit;
 }
 
 /* ------------------------------------------------------------------------------------------------ drawing */
@@ -506,15 +266,15 @@ set_contrast (cairo_t    *cr,
 static void
 draw_frame (SlBoxPainter *self,
             cairo_t      *cr,
-            guint         index)
+            guint         index,
+            gboolean      strong,
+            double        fill)
 {
-  const SlPaintBox *box = &g_array_index (self->items, Item, index).box;
+  const SlPaintBox *box = &sl_box_painter_item (self, index)->box;
   const cairo_rectangle_t *frame = &g_array_index (self->geometry, SlBoxGeometry, index).frame;
   SlBoxColor color = sl_box_palette_get (box->color);
-  gboolean strong = (int) index == self->hovered || (int) index == self->selected;
-  double width = self->style.line_width * (strong ? 1.75 : 1);
+  double width = self->style.line_width * (strong ? STRONG_FACTOR : 1);
   double halo = MAX (1, self->style.line_width * 0.5);
-  double fill = self->style.fill_opacity + ((int) index == self->hovered ? 0.18 : (int) index == self->selected ? 0.10 : 0);
 
   cairo_set_line_join (cr, CAIRO_LINE_JOIN_MITER);
   if (fill > 0)
@@ -551,30 +311,31 @@ draw_text (cairo_t                 *cr,
 }
 
 static void
-draw_tag (SlBoxPainter *self,
-          cairo_t      *cr,
-          guint         index)
+draw_tag (SlBoxPainter            *self,
+          cairo_t                 *cr,
+          guint                    index,
+          const cairo_rectangle_t *badge,
+          const cairo_rectangle_t *label)
 {
-  const Item *item = &g_array_index (self->items, Item, index);
-  const SlBoxGeometry *geometry = &g_array_index (self->geometry, SlBoxGeometry, index);
+  const SlPaintItem *item = sl_box_painter_item (self, index);
   SlBoxColor color = sl_box_palette_get (item->box.color);
 
-  if (geometry->badge.width > 0)
+  if (badge->width > 0)
     {
-      cairo_rectangle (cr, geometry->badge.x, geometry->badge.y, geometry->badge.width, geometry->badge.height);
+      cairo_rectangle (cr, badge->x, badge->y, badge->width, badge->height);
       set_contrast (cr, color, 1);
       cairo_fill (cr);
       cairo_set_source_rgb (cr, color.red, color.green, color.blue);
-      draw_text (cr, item->badge_layout, &geometry->badge);
+      draw_text (cr, item->badge_layout, badge);
     }
 
-  if (geometry->label.width > 0)
+  if (label->width > 0)
     {
-      cairo_rectangle (cr, geometry->label.x, geometry->label.y, geometry->label.width, geometry->label.height);
+      cairo_rectangle (cr, label->x, label->y, label->width, label->height);
       cairo_set_source_rgba (cr, color.red, color.green, color.blue, 0.92);
       cairo_fill (cr);
       set_contrast (cr, color, 1);
-      draw_text (cr, item->label_layout, &geometry->label);
+      draw_text (cr, item->label_layout, label);
     }
 }
 
@@ -582,41 +343,106 @@ static gboolean
 is_drawn (SlBoxPainter *self,
           int           index)
 {
-  return index >= 0 && index < (int) self->items->len && !g_array_index (self->items, Item, index).box.hidden;
+  return index >= 0 && index < (int) self->items->len && !sl_box_painter_item (self, index)->box.hidden;
+}
+
+/* Frames that are wholly out of sight cost nothing. */
+static gboolean
+is_visible (SlBoxPainter *self,
+            cairo_t      *cr,
+            int           index)
+{
+  const cairo_rectangle_t *frame = &g_array_index (self->geometry, SlBoxGeometry, index).frame;
+  double slack = 2 * STRONG_FACTOR * self->style.line_width;
+  double x1, y1, x2, y2;
+
+  if (!is_drawn (self, index))
+    return FALSE;
+  cairo_clip_extents (cr, &x1, &y1, &x2, &y2);
+
+  return frame->x <= x2 + slack && frame->y <= y2 + slack && frame->x + frame->width >= x1 - slack &&
+         frame->y + frame->height >= y1 - slack;
 }
 
 static void
-draw_everything (SlBoxPainter *self,
-                 cairo_t      *cr)
+draw_others (SlBoxPainter *self,
+             cairo_t      *cr,
+             int           hovered,
+             int           selected)
 {
   int n_boxes = (int) self->items->len;
 
   for (int i = 0; i < n_boxes; i++)
     {
-      if (is_drawn (self, i) && i != self->hovered && i != self->selected)
-        draw_frame (self, cr, i);
+      if (i != hovered && i != selected && is_visible (self, cr, i))
+        draw_frame (self, cr, i, FALSE, self->style.fill_opacity);
     }
   for (int i = 0; i < n_boxes; i++)
     {
-      if (is_drawn (self, i) && i != self->hovered && i != self->selected)
-        draw_tag (self, cr, i);
-    }
+      const SlBoxGeometry *geometry = &g_array_index (self->geometry, SlBoxGeometry, i);
 
-  if (is_drawn (self, self->selected) && self->selected != self->hovered)
-    {
-      draw_frame (self, cr, self->selected);
-      draw_tag (self, cr, self->selected);
-    }
-  if (is_drawn (self, self->hovered))
-    {
-      draw_frame (self, cr, self->hovered);
-      draw_tag (self, cr, self->hovered);
+      if (i != hovered && i != selected && is_drawn (self, i))
+        draw_tag (self, cr, i, &geometry->badge, &geometry->label);
     }
 }
 
 void
-sl_box_painter_draw (SlBoxPainter *self,
-                     cairo_t      *cr)
+sl_box_painter_draw_strong (SlBoxPainter *self,
+                            cairo_t      *cr,
+                            int           index,
+                            gboolean      hovered)
+{
+  cairo_rectangle_t badge, label;
+
+  sl_box_painter_layout (self, NULL);
+  if (!is_drawn (self, index))
+    return;
+
+  draw_frame (self, cr, index, TRUE, self->style.fill_opacity + (hovered ? 0.18 : 0.10));
+  sl_box_painter_place_strong (self, index, &badge, &label);
+  draw_tag (self, cr, index, &badge, &label);
+}
+
+gboolean
+sl_box_painter_get_extents (SlBoxPainter      *self,
+                            int                index,
+                            cairo_rectangle_t *extents)
+{
+  cairo_rectangle_t parts[3];
+  double x2 = -G_MAXDOUBLE, y2 = -G_MAXDOUBLE;
+  double slack;
+
+  sl_box_painter_layout (self, NULL);
+  if (!is_drawn (self, index))
+    return FALSE;
+
+  parts[0] = g_array_index (self->geometry, SlBoxGeometry, index).frame;
+  sl_box_painter_place_strong (self, index, &parts[1], &parts[2]);
+  extents->x = extents->y = G_MAXDOUBLE;
+  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      if (i > 0 && parts[i].width <= 0)
+        continue;
+      extents->x = MIN (extents->x, parts[i].x);
+      extents->y = MIN (extents->y, parts[i].y);
+      x2 = MAX (x2, parts[i].x + parts[i].width);
+      y2 = MAX (y2, parts[i].y + parts[i].height);
+    }
+  slack = ceil (STRONG_FACTOR * self->style.line_width + MAX (1, self->style.line_width * 0.5)) + 1;
+  extents->x -= slack;
+  extents->y -= slack;
+  extents->width = x2 + slack - extents->x;
+  extents->height = y2 + slack - extents->y;
+
+  return TRUE;
+}
+
+/* All but two boxes, at the style's opacity. */
+static void
+draw_plain (SlBoxPainter *self,
+            cairo_t      *cr,
+            int           hovered,
+            int           selected)
 {
   if (self->items->len == 0 || self->style.opacity <= 0)
     return;
@@ -626,176 +452,35 @@ sl_box_painter_draw (SlBoxPainter *self,
   if (self->style.opacity < 1)
     {
       cairo_push_group (cr);
-      draw_everything (self, cr);
+      draw_others (self, cr, hovered, selected);
       cairo_pop_group_to_source (cr);
       cairo_paint_with_alpha (cr, self->style.opacity);
     }
   else
     {
-      draw_everything (self, cr);
+      draw_others (self, cr, hovered, selected);
     }
   cairo_restore (cr);
 }
 
-/* ------------------------------------------------------------------------------------------------ files */
-
-static cairo_surface_t *
-picture_to_surface (SlPicture *picture)
+void
+sl_box_painter_draw_plain (SlBoxPainter *self,
+                           cairo_t      *cr)
 {
-  int width = sl_picture_get_width (picture);
-  int height = sl_picture_get_height (picture);
-  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, width, height);
-
-  if (cairo_surface_status (surface) != CAIRO_STATUS_SUCCESS)
-    return surface;
-
-  cairo_surface_flush (surface);
-  for (int y = 0; y < height; y++)
-    {
-      const guint8 *in = sl_picture_get_rgb (picture) + y * sl_picture_get_stride (picture);
-      guint32 *out = (guint32 *) (cairo_image_surface_get_data (surface) +
-                                  (gsize) y * cairo_image_surface_get_stride (surface));
-
-      for (int x = 0; x < width; x++, in += 3)
-        out[x] = (guint32) in[0] << 16 | (guint32) in[1] << 8 | in[2];
-    }
-  cairo_surface_mark_dirty (surface);
-
-  return surface;
+  draw_plain (self, cr, -1, -1);
 }
 
-static SlBoxStyle
-style_for_picture (SlPicture *picture)
+void
+sl_box_painter_draw (SlBoxPainter *self,
+                     cairo_t      *cr)
 {
-  double side = MAX (sl_picture_get_width (picture), sl_picture_get_height (picture));
-  double factor = MAX (side / 900, 0.75);
-  SlBoxStyle style = sl_box_default_style;
+  draw_plain (self, cr, self->hovered, self->selected);
+  if (self->style.opacity <= 0)
+    return;
 
-  style.line_width *= factor;
-  style.font_size *= factor;
-
-  return style;
-}
-
-static cairo_status_t
-write_to_fd (void                *closure,
-             const unsigned char *data,
-             unsigned int         length)
-{
-  int fd = GPOINTER_TO_INT (closure);
-
-  while (length > 0)
-    {
-      ssize_t written = write (fd, data, length);
-
-      if (written < 0 && errno == EINTR)
-        continue;
-      if (written <= 0)
-        return CAIRO_STATUS_WRITE_ERROR;
-      data += written;
-      length -= written;
-    }
-
-  return CAIRO_STATUS_SUCCESS;
-}
-
-static void
-set_write_error (const char  *path,
-                 const char  *reason,
-                 GError     **error)
-{
-  g_autofree char *name = g_filename_display_name (path);
-
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), _("“%s” cannot be written: %s."), name, reason);
-}
-
-/* A device or pipe (/dev/stdout) is written as it is; a file is replaced when its successor is complete. */
-static gboolean
-is_special (const char *path)
-{
-  struct stat info;
-
-  return stat (path, &info) == 0 && !S_ISREG (info.st_mode);
-}
-
-static gboolean
-save_png (cairo_surface_t  *surface,
-          const char       *path,
-          GError          **error)
-{
-  gboolean special = is_special (path);
-  g_autofree char *target = special ? g_strdup (path) : g_strconcat (path, ".XXXXXX", NULL);
-  int fd = special ? g_open (path, O_WRONLY | O_CLOEXEC, 0) : g_mkstemp_full (target, O_WRONLY | O_CLOEXEC, 0666);
-  cairo_status_t status;
-  gboolean saved;
-  int saved_errno;
-
-  if (fd < 0)
-    {
-      set_write_error (path, g_strerror (errno), error);
-      return FALSE;
-    }
-
-  errno = 0;
-  status = cairo_surface_write_to_png_stream (surface, write_to_fd, GINT_TO_POINTER (fd));
-  saved = status == CAIRO_STATUS_SUCCESS && (special || fsync (fd) == 0);
-  saved_errno = errno;
-  if (close (fd) != 0 && saved)
-    {
-      saved = FALSE;
-      saved_errno = errno;
-    }
-  if (saved && !special && g_rename (target, path) != 0)
-    {
-      saved = FALSE;
-      saved_errno = errno;
-    }
-
-  if (!saved)
-    {
-      errno = saved_errno;
-      set_write_error (path, saved_errno != 0 ? g_strerror (saved_errno) : cairo_status_to_string (status), error);
-      if (!special)
-        g_unlink (target);
-    }
-
-  return saved;
-}
-
-gboolean
-sl_box_painter_render_png (SlPicture         *picture,
-                           const SlPaintBox  *boxes,
-                           gsize              n_boxes,
-                           const SlBoxStyle  *style,
-                           const char        *path,
-                           GError           **error)
-{
-  g_autoptr(SlBoxPainter) painter = sl_box_painter_new ();
-  SlBoxView view = { 0, 0, 1, sl_picture_get_width (picture), sl_picture_get_height (picture), { 0 } };
-  SlBoxStyle fitting = style != NULL ? *style : style_for_picture (picture);
-  cairo_surface_t *surface = picture_to_surface (picture);
-  cairo_t *cr = cairo_create (surface);
-  cairo_status_t status;
-  gboolean saved = FALSE;
-
-  sl_box_painter_set_style (painter, &fitting);
-  sl_box_painter_set_view (painter, &view);
-  sl_box_painter_set_boxes (painter, boxes, n_boxes);
-  sl_box_painter_draw (painter, cr);
-  status = cairo_status (cr);
-  cairo_destroy (cr);
-
-  if (status != CAIRO_STATUS_SUCCESS)
-    {
-      errno = status == CAIRO_STATUS_NO_MEMORY ? ENOMEM : EINVAL;
-      set_write_error (path, cairo_status_to_string (status), error);
-    }
-  else
-    {
-      saved = save_png (surface, path, error);
-    }
-
-  cairo_surface_destroy (surface);
-
-  return saved;
+  cairo_save (cr);
+  if (self->selected != self->hovered)
+    sl_box_painter_draw_strong (self, cr, self->selected, FALSE);
+  sl_box_painter_draw_strong (self, cr, self->hovered, TRUE);
+  cairo_restore (cr);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * SlBoxPainter: draws boxes over a picture with cairo and pango, on screen and in exported files alike, and says where
- * everything lies for hit testing. Called by the window's overlay (UI thread), exports and the command line (any
+ * everything lies for hit testing. Called by the window's overlay (UI thread) and sl-box-picture.h (any
  * thread; one painter belongs to one thread at a time). It must not know GTK or where boxes come from.
  *
  * Three coordinate systems: picture pixels (what a box is given in), target units (what cairo draws in: the view maps
@@ -93,7 +93,7 @@ void sl_box_painter_set_emphasis (SlBoxPainter *self,
                                   int           selected);
 
 /* The geometry of every box, in the order of set_boxes; borrowed until the next set_*. Frames follow the box exactly;
- * badge and label lie inside the visible picture and dodge those of other boxes where there is room. */
+ * badge and label lie inside the visible picture and dodge those of other boxes; a label without free room is left out. */
 const SlBoxGeometry *sl_box_painter_layout (SlBoxPainter *self,
                                             gsize        *n_boxes);
 
@@ -107,14 +107,18 @@ int  sl_box_painter_hit  (SlBoxPainter *self,
 void sl_box_painter_draw (SlBoxPainter *self,
                           cairo_t      *cr);
 
-/* Draws the picture at full resolution with boxes on it and writes a PNG to `path` (through a temporary file beside it,
- * so that a full disk leaves no half picture). style NULL: the default, scaled to the picture's size. */
-gboolean sl_box_painter_render_png (SlPicture        *picture,
-                                    const SlPaintBox *boxes,
-                                    gsize             n_boxes,
-                                    const SlBoxStyle *style,
-                                    const char       *path,
-                                    GError          **error);
+/* The two layers of the window, which keeps the first between frames: all boxes as if none were emphasised, and one box
+ * stronger on top of them, with its whole tag and at full opacity. */
+void sl_box_painter_draw_plain  (SlBoxPainter *self,
+                                 cairo_t      *cr);
+void sl_box_painter_draw_strong (SlBoxPainter *self,
+                                 cairo_t      *cr,
+                                 int           index,
+                                 gboolean      hovered);
+/* Everything that draw_strong() may touch, target units. FALSE for no box and for hidden ones. */
+gboolean sl_box_painter_get_extents (SlBoxPainter      *self,
+                                     int                index,
+                                     cairo_rectangle_t *extents);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlBoxPainter, sl_box_painter_free)
 

@@ -40,6 +40,7 @@ struct _SlPicture
   gsize    stride;
   int      width;
   int      height;
+  gboolean turned;
 };
 
 G_DEFINE_QUARK (sl-picture-error-quark, sl_picture_error)
@@ -92,6 +93,7 @@ typedef struct
   guint64          refused_pixels; /* 0: the size is allowed */
   int              header_width;
   int              header_height;
+  gboolean         turned; /* by its EXIF orientation */
 } Decode;
 
 static gint n_left_behind;
@@ -291,6 +293,7 @@ decode_pixbuf (Decode  *decode,
   g_autoptr(GdkPixbufLoader) loader = NULL;
   g_autoptr(GError) cause = NULL;
   GdkPixbuf *pixbuf, *upright;
+  const char *orientation;
   const guint8 *data;
   gsize size;
   gboolean fed;
@@ -337,6 +340,8 @@ decode_pixbuf (Decode  *decode,
       return NULL;
     }
 
+  orientation = gdk_pixbuf_get_option (pixbuf, "orientation");
+  decode->turned = orientation != NULL && !g_str_equal (orientation, "1");
   upright = gdk_pixbuf_apply_embedded_orientation (pixbuf);
   if (upright == NULL)
     set_no_memory (decode->name, error);
@@ -419,6 +424,7 @@ decode_picture (Decode  *decode,
   self->sha256 = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, decode->bytes);
   self->mime_type = sl_picture_format_get_mime_type (decode->format);
   self->extension = sl_picture_format_get_extension (decode->format);
+  self->turned = decode->turned;
 
   return g_steal_pointer (&self);
 }
@@ -907,6 +913,14 @@ sl_picture_get_name (SlPicture *self)
   g_return_val_if_fail (SL_IS_PICTURE (self), NULL);
 
   return self->name;
+}
+
+gboolean
+sl_picture_get_turned (SlPicture *self)
+{
+  g_return_val_if_fail (SL_IS_PICTURE (self), FALSE);
+
+  return self->turned;
 }
 
 int

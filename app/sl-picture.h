@@ -92,6 +92,8 @@ const char   *sl_picture_get_sha256    (SlPicture *self); /* of the bytes, 64 lo
 const char   *sl_picture_get_mime_type (SlPicture *self); /* "image/png" */
 const char   *sl_picture_get_extension (SlPicture *self); /* "png", without a dot */
 const char   *sl_picture_get_name      (SlPicture *self); /* never NULL, valid UTF-8 */
+/* The bytes hold it turned or mirrored, as an EXIF orientation says: readers without EXIF see it differently. */
+gboolean      sl_picture_get_turned    (SlPicture *self);
 int           sl_picture_get_width     (SlPicture *self); /* upright pixels */
 int           sl_picture_get_height    (SlPicture *self);
 gsize         sl_picture_get_stride    (SlPicture *self); /* bytes from row to row */

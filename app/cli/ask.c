@@ -11,7 +11,7 @@
 
 #include <glib/gi18n.h>
 
-#include "app/sl-box-painter.h"
+#include "app/sl-box-picture.h"
 
 #define DEFAULT_MAX_TOKENS 512
 #define DEFAULT_ALTERNATIVES 5
@@ -384,7 +384,8 @@ draw (const Options    *options,
 
   sl_box_painter_assign_colors ((SlPaintBox *) paint->data, paint->len, SL_BOX_COLORING_LABEL);
 
-  return sl_box_painter_render_png (picture, (const SlPaintBox *) paint->data, paint->len, NULL, options->draw, error);
+  return sl_box_picture_write (picture, (const SlPaintBox *) paint->data, paint->len, NULL, SL_BOX_PICTURE_PNG,
+                               options->draw, error);
 }
 
 static CliStatus

@@ -18,6 +18,7 @@ static const struct
   const char *summary;
 } commands[] = {
   { "ask", cli_ask, N_("Ask the model about pictures and stream its answer") },
+  { "batch", cli_batch, N_("Ask the same about many pictures and export the boxes") },
   { "tokenize", cli_tokenize, N_("Text from the standard input → token ids") },
   { "detokenize", cli_detokenize, N_("Token ids → text") },
   { "preprocess", cli_preprocess, N_("Pictures → the tiles that the model sees") },

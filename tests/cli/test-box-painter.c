@@ -2,7 +2,7 @@
  *
  * SlBoxPainter: pixels of edges and halos at several scales, places of labels, hit testing, colours, files.
  */
-#include "app/sl-box-painter.h"
+#include "app/sl-box-picture.h"
 
 #include <math.h>
 #include <string.h>
@@ -381,7 +381,7 @@ test_png (void)
   const guint8 *pixels;
   gsize stride;
 
-  g_assert_true (sl_box_painter_render_png (picture, &one_box, 1, NULL, path, &error));
+  g_assert_true (sl_box_picture_write (picture, &one_box, 1, NULL, SL_BOX_PICTURE_PNG, path, &error));
   g_assert_no_error (error);
   png = gdk_pixbuf_new_from_file (path, &error);
   g_assert_no_error (error);
@@ -396,13 +396,13 @@ test_png (void)
   g_assert_cmpint (ABS (pixels[30 * stride + 3 * 80] - palette_rgb (0).r), <=, 60);
 
   /* A second time over the first; nothing is left beside it. */
-  g_assert_true (sl_box_painter_render_png (picture, NULL, 0, NULL, path, &error));
+  g_assert_true (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, path, &error));
   g_assert_cmpuint (count_files (dir), ==, 1);
 
-  g_assert_false (sl_box_painter_render_png (picture, NULL, 0, NULL, "/nonexistent/out.png", &error));
+  g_assert_false (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, "/nonexistent/out.png", &error));
   g_assert_nonnull (strstr (error->message, "/nonexistent/out.png"));
   g_clear_error (&error);
-  g_assert_false (sl_box_painter_render_png (picture, NULL, 0, NULL, "/dev/full", &error));
+  g_assert_false (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, "/dev/full", &error));
   g_assert_nonnull (strstr (error->message, "/dev/full"));
 
   g_unlink (path);
@@ -416,7 +416,7 @@ test_too_wide_for_png (void)
   g_autoptr(SlPicture) picture = create_picture (40000, 1);
   g_autoptr(GError) error = NULL;
 
-  g_assert_false (sl_box_painter_render_png (picture, NULL, 0, NULL, "/nonexistent/wide.png", &error));
+  g_assert_false (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, "/nonexistent/wide.png", &error));
   g_assert_nonnull (error);
 }
 
