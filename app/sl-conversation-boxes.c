@@ -32,24 +32,18 @@ set_rectangle (SlBoxRecord *record,
   record->coords[3] = MAX (y1, y2);
 }
 
-SlBoxItem *
-sl_conversation_add_box (SlConversation *self,
-                         SlMessage      *answer,
-                         SlBoxItem      *origin,
-                         const char     *label,
-                         const int       coords[4])
+/* A record of the user's, with everything but label and rectangle. */
+static SlBoxRecord *
+make_record (SlConversation *self,
+             SlMessage      *answer,
+             SlBoxItem      *origin,
+             SlBoxStatus     status)
 {
-  g_autoptr (SlBoxItem) box = NULL;
-  SlBoxRecord *record;
+  SlBoxRecord *record = sl_box_record_new ();
 
-  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
-  g_return_val_if_fail (SL_IS_MESSAGE (answer), NULL);
-  g_return_val_if_fail (answer != self->answering, NULL);
-
-  record = sl_box_record_new ();
   record->id = sl_store_new_id (self->store);
   record->kind = SL_BOX_KIND_EDITED;
-  record->status = SL_BOX_OK;
+  record->status = status;
   record->picture = g_strdup (sl_message_get_box_picture (answer));
   if (origin != NULL)
     {
@@ -60,11 +54,53 @@ sl_conversation_add_box (SlConversation *self,
       record->start = model->start;
       record->end = model->end;
     }
-  set_rectangle (record, label, coords);
+  return record;
+}
+
+static SlBoxItem *
+take_record (SlConversation *self,
+             SlMessage      *answer,
+             SlBoxRecord    *record)
+{
+  g_autoptr (SlBoxItem) box = sl_box_item_new (record);
+
   sl_store_put_box (self->store, sl_message_get_id (answer), record);
-  box = sl_box_item_new (record);
   sl_message_add_box (answer, box);
   return box; /* the message holds it */
+}
+
+SlBoxItem *
+sl_conversation_add_box (SlConversation *self,
+                         SlMessage      *answer,
+                         SlBoxItem      *origin,
+                         const char     *label,
+                         const int       coords[4])
+{
+  SlBoxRecord *record;
+
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+  g_return_val_if_fail (SL_IS_MESSAGE (answer), NULL);
+  g_return_val_if_fail (answer != self->answering, NULL);
+
+  record = make_record (self, answer, origin, SL_BOX_OK);
+  set_rectangle (record, label, coords);
+  return take_record (self, answer, record);
+}
+
+SlBoxItem *
+sl_conversation_discard_box (SlConversation *self,
+                             SlMessage      *answer,
+                             SlBoxItem      *origin)
+{
+  SlBoxRecord *record;
+
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+  g_return_val_if_fail (sl_box_item_get_kind (origin) == SL_BOX_KIND_MODEL, NULL);
+  g_return_val_if_fail (answer != self->answering, NULL);
+
+  record = make_record (self, answer, origin, SL_BOX_REJECTED);
+  record->label = g_strdup (sl_box_item_get_label (origin));
+  return take_record (self, answer, record);
 }
 
 void

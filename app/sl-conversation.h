@@ -75,6 +75,8 @@ void sl_conversation_set_box_picture (SlConversation *self, SlMessage *answer, c
 /* A user's box: origin is the model's box that it corrects, or NULL for one that the model did not name. Stored. */
 SlBoxItem *sl_conversation_add_box (SlConversation *self, SlMessage *answer, SlBoxItem *origin, const char *label,
                                     const int coords[4]);
+/* Takes a model's box away: the user's box that stands for it has no rectangle. Removing that one brings it back. */
+SlBoxItem *sl_conversation_discard_box (SlConversation *self, SlMessage *answer, SlBoxItem *origin);
 /* Changes an edited box. */
 void sl_conversation_change_box (SlConversation *self, SlMessage *answer, SlBoxItem *edited, const char *label,
                                  const int coords[4]);

@@ -229,7 +229,7 @@ read_box (sqlite3_stmt    *statement,
   if (!sl_box_status_from_nick (status, &box->status))
     box->status = SL_BOX_REJECTED;
   box->reason = sl_box_reason_from_english (reason);
-  box->confidence = sqlite3_column_double (statement, 13);
+  box->confidence = sqlite3_column_type (statement, 13) == SQLITE_NULL ? -1 : sqlite3_column_double (statement, 13);
   box->start = sqlite3_column_int64 (statement, 14);
   box->end = sqlite3_column_int64 (statement, 15);
   g_ptr_array_add (message->boxes, box);

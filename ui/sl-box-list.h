@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The boxes of an answer as real rows: number, label, pixel coordinates, status.
- * What is drawn on the picture can be read, selected and lit here by keyboard and
- * screen reader. Shares SlBoxModel with the picture. UI thread only.
+ * The boxes of an answer as real rows (SlBoxRow). What is drawn on the picture can
+ * be read, selected, lit and changed here by keyboard and screen reader. Shares
+ * SlBoxModel with the picture. UI thread only.
  */
 #pragma once
 
@@ -18,9 +18,11 @@ G_DECLARE_FINAL_TYPE (SlBoxList, sl_box_list, SL, BOX_LIST, GtkWidget)
 
 GtkWidget *sl_box_list_new (void);
 
-/* @items: the message's boxes, rejected ones included. */
-void sl_box_list_set_model (SlBoxList  *self,
-                            SlBoxModel *model,
-                            GListModel *items);
+/* Rows for all of the model's items, unusable ones included; an edited box takes
+ * the place of the model's. */
+void       sl_box_list_set_model   (SlBoxList  *self,
+                                    SlBoxModel *model);
+/* The item of the selected row, which may have no place on the picture; or NULL. */
+SlBoxItem *sl_box_list_get_current (SlBoxList  *self);
 
 G_END_DECLS

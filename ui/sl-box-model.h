@@ -21,7 +21,8 @@ G_BEGIN_DECLS
 
 G_DECLARE_FINAL_TYPE (SlBoxModel, sl_box_model, SL, BOX_MODEL, GObject)
 
-/* Signals: "changed" (boxes, picture), "lit-changed" (lit or selected). */
+/* Signals: "changed" (boxes, picture), "shown-changed" (which are hidden, colours),
+ * "lit-changed" (lit or selected). Follows the items: an edit shows at once. */
 SlBoxModel *sl_box_model_new (void);
 
 /* Takes the answer as far as it has come: @items is the message's list of
@@ -34,6 +35,17 @@ void sl_box_model_set_answer (SlBoxModel  *self,
 
 SlGrounding *sl_box_model_get_grounding (SlBoxModel *self);
 SlPicture   *sl_box_model_get_picture   (SlBoxModel *self);
+/* SlBoxItem: what a list shows, unusable boxes included; the user's box takes the place
+ * of the model's. */
+GListModel  *sl_box_model_get_shown     (SlBoxModel *self);
+
+/* By label at first. */
+void sl_box_model_set_coloring    (SlBoxModel    *self,
+                                   SlBoxColoring  coloring);
+/* @label NULL: all boxes. */
+void sl_box_model_set_all_visible (SlBoxModel    *self,
+                                   const char    *label,
+                                   gboolean       visible);
 
 /* The drawable boxes; borrowed until the next change. */
 const SlPaintBox *sl_box_model_get_paint_boxes (SlBoxModel *self,

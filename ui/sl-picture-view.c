@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. The view is (scale, offset); while `fitted` it follows the
- * widget's size. The painter works in widget units, so lines and text keep
- * their size at every zoom and are crisp on any display.
+ * See the header. Where the picture lies is (scale, offset); while `fitted` it
+ * follows the widget's size. The painter works in widget units, so lines and text
+ * keep their size at every zoom and are crisp on any display.
  */
-#include "ui/sl-picture-view.h"
-
-#include "ui/sl-mipmap.h"
+#include "ui/sl-picture-view-private.h"
 
 #include <glib/gi18n.h>
 #include <math.h>
@@ -15,29 +13,9 @@
 #define STILL_MAX_WIDTH 640
 #define STILL_MAX_HEIGHT 420
 #define STILL_MIN_SIDE 240
-#define HIT_SLACK 5
 #define REVEAL_MARGIN 24
-
-struct _SlPictureView
-{
-  GtkWidget parent_instance;
-
-  SlPicture *picture;
-  SlMipmap *mipmap;
-  SlBoxModel *model;
-  SlBoxPainter *painter;
-
-  gboolean zoomable;
-  gboolean fitted;
-  gboolean boxes_visible;
-  gboolean labels_visible;
-  double scale;
-  double x, y; /* of the picture's corner, widget units */
-
-  double pointer_x, pointer_y;
-  double drag_x, drag_y;
-  double pinch_scale;
-};
+/* How much of the view a box takes that is zoomed to. */
+#define ZOOM_TO_PART 0.6
 
 enum
 {
@@ -46,8 +24,17 @@ enum
   N_PROPS,
 };
 
+enum
+{
+  ACTIVATED,
+  AREA,
+  POINTER,
+  MENU,
+  N_SIGNALS,
+};
+
 static GParamSpec *properties[N_PROPS];
-static guint activated_signal;
+static guint signals[N_SIGNALS];
 
 G_DEFINE_FINAL_TYPE (SlPictureView, sl_picture_view, GTK_TYPE_WIDGET)
 
@@ -62,10 +49,12 @@ apply_view (SlPictureView *self)
     .scale = self->scale,
     .width = sl_picture_get_width (self->picture),
     .height = sl_picture_get_height (self->picture),
+    .visible = { 0, 0, gtk_widget_get_width (GTK_WIDGET (self)),
+                 gtk_widget_get_height (GTK_WIDGET (self)) },
   };
 
   sl_box_painter_set_view (self->painter, &view);
-  gtk_widget_queue_draw (GTK_WIDGET (self));
+  sl_picture_view_invalidate (self);
 }
 
 static double
@@ -119,12 +108,11 @@ sl_picture_view_fit (SlPictureView *self)
     set_view (self, fit_scale (self), 0, 0);
 }
 
-/* The picture point at (@x, @y) stays where it is. */
-static void
-zoom_at (SlPictureView *self,
-         double         scale,
-         double         x,
-         double         y)
+void
+sl_picture_view_zoom_at (SlPictureView *self,
+                         double         scale,
+                         double         x,
+                         double         y)
 {
   double factor;
 
@@ -137,12 +125,21 @@ zoom_at (SlPictureView *self,
 }
 
 void
+sl_picture_view_move_to (SlPictureView *self,
+                         double         x,
+                         double         y)
+{
+  if (self->picture != NULL)
+    set_view (self, self->scale, x, y);
+}
+
+void
 sl_picture_view_set_scale (SlPictureView *self,
                            double         scale)
 {
   g_return_if_fail (SL_IS_PICTURE_VIEW (self));
-  zoom_at (self, scale, gtk_widget_get_width (GTK_WIDGET (self)) / 2.0,
-           gtk_widget_get_height (GTK_WIDGET (self)) / 2.0);
+  sl_picture_view_zoom_at (self, scale, gtk_widget_get_width (GTK_WIDGET (self)) / 2.0,
+                           gtk_widget_get_height (GTK_WIDGET (self)) / 2.0);
 }
 
 double
@@ -150,15 +147,6 @@ sl_picture_view_get_scale (SlPictureView *self)
 {
   g_return_val_if_fail (SL_IS_PICTURE_VIEW (self), 1);
   return self->scale;
-}
-
-static void
-pan_by (SlPictureView *self,
-        double         dx,
-        double         dy)
-{
-  if (self->picture != NULL)
-    set_view (self, self->scale, self->x + dx, self->y + dy);
 }
 
 void
@@ -181,7 +169,47 @@ sl_picture_view_reveal (SlPictureView *self,
   if (frame->y < REVEAL_MARGIN || frame->y + frame->height >
                                     gtk_widget_get_height (GTK_WIDGET (self)) - REVEAL_MARGIN)
     dy = gtk_widget_get_height (GTK_WIDGET (self)) / 2.0 - (frame->y + frame->height / 2);
-  pan_by (self, dx, dy);
+  sl_picture_view_move_to (self, self->x + dx, self->y + dy);
+}
+
+void
+sl_picture_view_zoom_to (SlPictureView *self,
+                         int            paint_box)
+{
+  double width = gtk_widget_get_width (GTK_WIDGET (self));
+  double height = gtk_widget_get_height (GTK_WIDGET (self));
+  const SlPaintBox *boxes;
+  gsize n_boxes;
+  double scale;
+
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+
+  if (self->model == NULL || self->picture == NULL)
+    return;
+  boxes = sl_box_model_get_paint_boxes (self->model, &n_boxes);
+  if (paint_box < 0 || (gsize) paint_box >= n_boxes)
+    return;
+  scale = MIN (width / MAX (1, boxes[paint_box].x2 - boxes[paint_box].x1),
+               height / MAX (1, boxes[paint_box].y2 - boxes[paint_box].y1)) * ZOOM_TO_PART;
+  scale = CLAMP (scale, MIN (fit_scale (self), 1) / 2, MAX_SCALE);
+  self->fitted = FALSE;
+  set_view (self, scale,
+            width / 2 - (boxes[paint_box].x1 + boxes[paint_box].x2) / 2 * scale,
+            height / 2 - (boxes[paint_box].y1 + boxes[paint_box].y2) / 2 * scale);
+}
+
+void
+sl_picture_view_follow (SlPictureView *self,
+                        SlPictureView *other)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  g_return_if_fail (SL_IS_PICTURE_VIEW (other));
+
+  if (self->picture == NULL || (self->scale == other->scale && self->x == other->x &&
+                                self->y == other->y))
+    return;
+  self->fitted = other->fitted;
+  set_view (self, other->scale, other->x, other->y);
 }
 
 /* --- boxes ----------------------------------------------------------------- */
@@ -212,257 +240,7 @@ update_boxes (SlPictureView *self)
     boxes = sl_box_model_get_paint_boxes (self->model, &n_boxes);
   sl_box_painter_set_boxes (self->painter, boxes, n_boxes);
   update_name (self);
-  gtk_widget_queue_draw (GTK_WIDGET (self));
-}
-
-static int
-hit (SlPictureView *self,
-     double         x,
-     double         y)
-{
-  if (self->picture == NULL || !self->boxes_visible)
-    return -1;
-  return sl_box_painter_hit (self->painter, x, y, HIT_SLACK);
-}
-
-static void
-on_motion (SlPictureView *self,
-           double         x,
-           double         y)
-{
-  int box = hit (self, x, y);
-
-  self->pointer_x = x;
-  self->pointer_y = y;
-  if (self->model != NULL)
-    sl_box_model_light_box (self->model, box);
-  gtk_widget_set_cursor_from_name (GTK_WIDGET (self), box >= 0 || !self->zoomable ? "pointer" : NULL);
-}
-
-static void
-on_leave (SlPictureView *self)
-{
-  if (self->model != NULL)
-    sl_box_model_light_box (self->model, -1);
-}
-
-static void
-on_released (SlPictureView   *self,
-             int              n_press,
-             double           x,
-             double           y,
-             GtkGestureClick *gesture)
-{
-  int box = hit (self, x, y);
-
-  if (self->model != NULL)
-    sl_box_model_select (self->model, box);
-  g_signal_emit (self, activated_signal, 0, box);
-}
-
-/* --- zoom and pan ---------------------------------------------------------- */
-
-static gboolean
-on_scroll (SlPictureView            *self,
-           double                    dx,
-           double                    dy,
-           GtkEventControllerScroll *scroll)
-{
-  GtkEventController *controller = GTK_EVENT_CONTROLLER (scroll);
-  GdkModifierType state = gtk_event_controller_get_current_event_state (controller);
-
-  if (gtk_event_controller_scroll_get_unit (scroll) == GDK_SCROLL_UNIT_SURFACE &&
-      !(state & GDK_CONTROL_MASK))
-    pan_by (self, -dx, -dy);
-  else if (state & GDK_SHIFT_MASK)
-    pan_by (self, -dx * 60, -dy * 60);
-  else
-    zoom_at (self, self->scale * pow (1.2, -dy), self->pointer_x, self->pointer_y);
-  return GDK_EVENT_STOP;
-}
-
-static void
-on_drag_begin (SlPictureView *self)
-{
-  self->drag_x = self->x;
-  self->drag_y = self->y;
-}
-
-static void
-on_drag_update (SlPictureView  *self,
-                double          dx,
-                double          dy,
-                GtkGestureDrag *gesture)
-{
-  if (self->picture == NULL)
-    return;
-  if (hypot (dx, dy) > 4)
-    gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
-  set_view (self, self->scale, self->drag_x + dx, self->drag_y + dy);
-}
-
-static void
-on_pinch_begin (SlPictureView *self)
-{
-  self->pinch_scale = self->scale;
-}
-
-static void
-on_pinch (SlPictureView *self,
-          double         factor,
-          GtkGesture    *gesture)
-{
-  double x, y;
-
-  if (gtk_gesture_get_bounding_box_center (gesture, &x, &y))
-    zoom_at (self, self->pinch_scale * factor, x, y);
-}
-
-static void
-add_zoom_controllers (SlPictureView *self)
-{
-  GtkEventController *scroll =
-    gtk_event_controller_scroll_new (GTK_EVENT_CONTROLLER_SCROLL_BOTH_AXES);
-  GtkGesture *drag = gtk_gesture_drag_new ();
-  GtkGesture *pinch = gtk_gesture_zoom_new ();
-
-  g_signal_connect_swapped (scroll, "scroll", G_CALLBACK (on_scroll), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), scroll);
-  gtk_gesture_single_set_button (GTK_GESTURE_SINGLE (drag), 0);
-  g_signal_connect_swapped (drag, "drag-begin", G_CALLBACK (on_drag_begin), self);
-  g_signal_connect_swapped (drag, "drag-update", G_CALLBACK (on_drag_update), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (drag));
-  g_signal_connect_swapped (pinch, "begin", G_CALLBACK (on_pinch_begin), self);
-  g_signal_connect_swapped (pinch, "scale-changed", G_CALLBACK (on_pinch), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (pinch));
-}
-
-static gboolean
-activate_binding (GtkWidget *widget,
-                  GVariant  *args,
-                  gpointer   data)
-{
-  SlPictureView *self = SL_PICTURE_VIEW (widget);
-
-  g_signal_emit (self, activated_signal, 0,
-                 self->model ? sl_box_model_get_selected (self->model) : -1);
-  return TRUE;
-}
-
-static gboolean
-zoom_binding (GtkWidget *widget,
-              GVariant  *args,
-              gpointer   data)
-{
-  SlPictureView *self = SL_PICTURE_VIEW (widget);
-  double factor = g_variant_get_double (args);
-
-  if (!self->zoomable || self->picture == NULL)
-    return FALSE;
-  if (factor == 0)
-    sl_picture_view_fit (self);
-  else if (factor == 1)
-    sl_picture_view_set_scale (self, 1);
-  else
-    sl_picture_view_set_scale (self, self->scale * factor);
-  return TRUE;
-}
-
-static gboolean
-pan_binding (GtkWidget *widget,
-             GVariant  *args,
-             gpointer   data)
-{
-  SlPictureView *self = SL_PICTURE_VIEW (widget);
-  int dx, dy;
-
-  if (!self->zoomable)
-    return FALSE;
-  g_variant_get (args, "(ii)", &dx, &dy);
-  pan_by (self, dx, dy);
-  return TRUE;
-}
-
-/* --- drawing --------------------------------------------------------------- */
-
-/* A chip can stand for many boxes: all of them light up, the rest steps back. */
-static void
-draw_lit (SlPictureView *self,
-          cairo_t       *cr)
-{
-  gsize n_boxes, n_geometries;
-  const SlPaintBox *boxes = sl_box_model_get_paint_boxes (self->model, &n_boxes);
-  const SlBoxGeometry *geometry = sl_box_painter_layout (self->painter, &n_geometries);
-
-  for (gsize i = 0; i < MIN (n_boxes, n_geometries); i++)
-    {
-      SlBoxColor color = sl_box_palette_get (boxes[i].color);
-      const cairo_rectangle_t *frame = &geometry[i].frame;
-
-      if (boxes[i].hidden || !sl_box_model_is_lit (self->model, i))
-        continue;
-      cairo_rectangle (cr, frame->x, frame->y, frame->width, frame->height);
-      cairo_set_source_rgba (cr, color.red, color.green, color.blue, 0.25);
-      cairo_fill_preserve (cr);
-      cairo_set_source_rgb (cr, color.red, color.green, color.blue);
-      cairo_set_line_width (cr, 4);
-      cairo_stroke (cr);
-    }
-}
-
-static int
-single_lit (SlPictureView *self)
-{
-  gsize n_boxes;
-  int lit = -1;
-
-  sl_box_model_get_paint_boxes (self->model, &n_boxes);
-  for (gsize i = 0; i < n_boxes; i++)
-    if (sl_box_model_is_lit (self->model, i))
-      {
-        if (lit >= 0)
-          return -1;
-        lit = i;
-      }
-  return lit;
-}
-
-static void
-append_boxes (SlPictureView         *self,
-              GtkSnapshot           *snapshot,
-              const graphene_rect_t *bounds)
-{
-  SlBoxStyle style = sl_box_default_style;
-  cairo_t *cr = gtk_snapshot_append_cairo (snapshot, bounds);
-
-  style.show_labels = self->labels_visible;
-  sl_box_painter_set_style (self->painter, &style);
-  sl_box_painter_set_emphasis (self->painter, single_lit (self),
-                               self->zoomable ? sl_box_model_get_selected (self->model) : -1);
-  draw_lit (self, cr);
-  sl_box_painter_draw (self->painter, cr);
-  cairo_destroy (cr);
-}
-
-static void
-sl_picture_view_snapshot (GtkWidget   *widget,
-                          GtkSnapshot *snapshot)
-{
-  SlPictureView *self = SL_PICTURE_VIEW (widget);
-  graphene_rect_t bounds = GRAPHENE_RECT_INIT (0, 0, gtk_widget_get_width (widget),
-                                               gtk_widget_get_height (widget));
-  graphene_rect_t area;
-
-  if (self->picture == NULL)
-    return;
-  area = GRAPHENE_RECT_INIT (self->x, self->y, sl_picture_get_width (self->picture) * self->scale,
-                             sl_picture_get_height (self->picture) * self->scale);
-  gtk_snapshot_push_clip (snapshot, &bounds);
-  sl_mipmap_snapshot (self->mipmap, snapshot, &area, &bounds,
-                      gtk_widget_get_scale_factor (widget));
-  if (self->model != NULL && self->boxes_visible)
-    append_boxes (self, snapshot, &bounds);
-  gtk_snapshot_pop (snapshot);
+  sl_picture_view_invalidate (self);
 }
 
 /* --- size ------------------------------------------------------------------ */
@@ -541,6 +319,8 @@ sl_picture_view_dispose (GObject *object)
   g_clear_object (&self->picture);
   g_clear_object (&self->mipmap);
   g_clear_object (&self->model);
+  g_clear_object (&self->heat);
+  g_clear_pointer (&self->boxes_node, gsk_render_node_unref);
   G_OBJECT_CLASS (sl_picture_view_parent_class)->dispose (object);
 }
 
@@ -564,28 +344,48 @@ sl_picture_view_get_property (GObject    *object,
 }
 
 static void
-add_bindings (GtkWidgetClass *klass)
+install_signals (GType type)
 {
-  static const struct { guint key; double factor; } zooms[] = {
-    { GDK_KEY_plus, 1.25 }, { GDK_KEY_equal, 1.25 }, { GDK_KEY_KP_Add, 1.25 },
-    { GDK_KEY_minus, 0.8 }, { GDK_KEY_KP_Subtract, 0.8 }, { GDK_KEY_0, 0 },
-    { GDK_KEY_f, 0 }, { GDK_KEY_1, 1 },
-  };
-  static const struct { guint key; int dx, dy; } pans[] = {
-    { GDK_KEY_Left, 60, 0 }, { GDK_KEY_Right, -60, 0 }, { GDK_KEY_Up, 0, 60 }, { GDK_KEY_Down, 0, -60 },
-  };
+  signals[ACTIVATED] = g_signal_new ("activated", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                     G_TYPE_NONE, 1, G_TYPE_INT);
+  signals[AREA] = g_signal_new ("area", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                                5, G_TYPE_INT, G_TYPE_DOUBLE, G_TYPE_DOUBLE, G_TYPE_DOUBLE,
+                                G_TYPE_DOUBLE);
+  signals[POINTER] = g_signal_new ("pointer", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                   G_TYPE_NONE, 2, G_TYPE_DOUBLE, G_TYPE_DOUBLE);
+  signals[MENU] = g_signal_new ("menu", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                                2, G_TYPE_DOUBLE, G_TYPE_DOUBLE);
+}
 
-  for (guint i = 0; i < G_N_ELEMENTS (zooms); i++)
+void
+sl_picture_view_emit_activated (SlPictureView *self,
+                                int            box)
+{
+  g_signal_emit (self, signals[ACTIVATED], 0, box);
+}
+
+void
+sl_picture_view_emit_area (SlPictureView *self,
+                           int            box)
+{
+  g_signal_emit (self, signals[AREA], 0, box, self->draft.x, self->draft.y,
+                 self->draft.x + self->draft.width, self->draft.y + self->draft.height);
+}
+
+void
+sl_picture_view_emit_pointer (SlPictureView *self)
+{
+  double x = NAN, y = NAN;
+
+  if (self->picture != NULL && !isnan (self->pointer_x))
     {
-      gtk_widget_class_add_binding (klass, zooms[i].key, 0, zoom_binding, "d", zooms[i].factor);
-      gtk_widget_class_add_binding (klass, zooms[i].key, GDK_CONTROL_MASK, zoom_binding, "d",
-                                    zooms[i].factor);
+      x = (self->pointer_x - self->x) / self->scale;
+      y = (self->pointer_y - self->y) / self->scale;
+      if (x < 0 || y < 0 || x >= sl_picture_get_width (self->picture) ||
+          y >= sl_picture_get_height (self->picture))
+        x = y = NAN;
     }
-  for (guint i = 0; i < G_N_ELEMENTS (pans); i++)
-    gtk_widget_class_add_binding (klass, pans[i].key, GDK_SHIFT_MASK, pan_binding, "(ii)",
-                                  pans[i].dx, pans[i].dy);
-  gtk_widget_class_add_binding (klass, GDK_KEY_Return, 0, activate_binding, NULL);
-  gtk_widget_class_add_binding (klass, GDK_KEY_KP_Enter, 0, activate_binding, NULL);
+  g_signal_emit (self, signals[POINTER], 0, x, y);
 }
 
 static void
@@ -597,7 +397,7 @@ sl_picture_view_class_init (SlPictureViewClass *klass)
   object_class->dispose = sl_picture_view_dispose;
   object_class->finalize = sl_picture_view_finalize;
   object_class->get_property = sl_picture_view_get_property;
-  widget_class->snapshot = sl_picture_view_snapshot;
+  widget_class->snapshot = sl_picture_view_draw;
   widget_class->measure = sl_picture_view_measure;
   widget_class->get_request_mode = sl_picture_view_get_request_mode;
   widget_class->size_allocate = sl_picture_view_size_allocate;
@@ -605,9 +405,8 @@ sl_picture_view_class_init (SlPictureViewClass *klass)
   properties[PROP_SCALE] = g_param_spec_double ("scale", NULL, NULL, 0, G_MAXDOUBLE, 1,
                                                 G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPS, properties);
-  activated_signal = g_signal_new ("activated", SL_TYPE_PICTURE_VIEW, G_SIGNAL_RUN_LAST, 0, NULL,
-                                   NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT);
-  add_bindings (widget_class);
+  install_signals (G_TYPE_FROM_CLASS (klass));
+  sl_picture_view_install_input (widget_class);
   gtk_widget_class_set_css_name (widget_class, "pictureview");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_IMG);
 }
@@ -615,23 +414,14 @@ sl_picture_view_class_init (SlPictureViewClass *klass)
 static void
 sl_picture_view_init (SlPictureView *self)
 {
-  GtkEventController *motion = gtk_event_controller_motion_new ();
-  GtkGesture *click = gtk_gesture_click_new ();
-
   self->painter = sl_box_painter_new ();
+  self->style = sl_box_default_style;
   self->scale = 1;
   self->fitted = TRUE;
   self->boxes_visible = TRUE;
-  self->labels_visible = TRUE;
+  self->pointer_x = self->pointer_y = NAN;
   gtk_widget_set_focusable (GTK_WIDGET (self), TRUE);
   gtk_widget_set_overflow (GTK_WIDGET (self), GTK_OVERFLOW_HIDDEN);
-
-  g_signal_connect_swapped (motion, "enter", G_CALLBACK (on_motion), self);
-  g_signal_connect_swapped (motion, "motion", G_CALLBACK (on_motion), self);
-  g_signal_connect_swapped (motion, "leave", G_CALLBACK (on_leave), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), motion);
-  g_signal_connect_swapped (click, "released", G_CALLBACK (on_released), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (click));
 }
 
 GtkWidget *
@@ -644,29 +434,58 @@ sl_picture_view_new (gboolean zoomable)
     {
       gtk_widget_set_hexpand (GTK_WIDGET (self), TRUE);
       gtk_widget_set_vexpand (GTK_WIDGET (self), TRUE);
-      add_zoom_controllers (self);
     }
   else
     gtk_widget_set_halign (GTK_WIDGET (self), GTK_ALIGN_START);
+  sl_picture_view_add_input (self);
   update_name (self);
   return GTK_WIDGET (self);
+}
+
+/* The same part of another picture, so that stepping through a series compares. */
+static void
+keep_zoom (SlPictureView *self,
+           double         old_width,
+           double         old_height)
+{
+  double width = gtk_widget_get_width (GTK_WIDGET (self));
+  double height = gtk_widget_get_height (GTK_WIDGET (self));
+  double x = (width / 2 - self->x) / self->scale / old_width;
+  double y = (height / 2 - self->y) / self->scale / old_height;
+
+  set_view (self, self->scale, width / 2 - x * self->scale * sl_picture_get_width (self->picture),
+            height / 2 - y * self->scale * sl_picture_get_height (self->picture));
 }
 
 void
 sl_picture_view_set_picture (SlPictureView *self,
                              SlPicture     *picture)
 {
+  double old_width = 0, old_height = 0;
+
   g_return_if_fail (SL_IS_PICTURE_VIEW (self));
 
-  if (!g_set_object (&self->picture, picture))
+  if (self->picture == picture)
     return;
+  if (self->picture != NULL)
+    {
+      old_width = sl_picture_get_width (self->picture);
+      old_height = sl_picture_get_height (self->picture);
+    }
+  g_set_object (&self->picture, picture);
+  if (self->mipmap != NULL)
+    g_signal_handlers_disconnect_by_data (self->mipmap, self);
   g_clear_object (&self->mipmap);
+  g_clear_object (&self->heat);
   if (picture != NULL)
     {
       self->mipmap = sl_mipmap_for_picture (picture);
       g_signal_connect_object (self->mipmap, "ready", G_CALLBACK (gtk_widget_queue_draw), self,
                                G_CONNECT_SWAPPED);
-      sl_picture_view_fit (self);
+      if (self->fitted || old_width == 0)
+        sl_picture_view_fit (self);
+      else
+        keep_zoom (self, old_width, old_height);
     }
   update_boxes (self);
   gtk_widget_queue_resize (GTK_WIDGET (self));
@@ -687,6 +506,8 @@ sl_picture_view_set_model (SlPictureView *self,
     {
       g_signal_connect_object (model, "changed", G_CALLBACK (update_boxes), self,
                                G_CONNECT_SWAPPED);
+      g_signal_connect_object (model, "shown-changed", G_CALLBACK (update_boxes), self,
+                               G_CONNECT_SWAPPED);
       g_signal_connect_object (model, "lit-changed", G_CALLBACK (gtk_widget_queue_draw), self,
                                G_CONNECT_SWAPPED);
     }
@@ -703,10 +524,37 @@ sl_picture_view_set_boxes_visible (SlPictureView *self,
 }
 
 void
-sl_picture_view_set_labels_visible (SlPictureView *self,
-                                    gboolean       visible)
+sl_picture_view_set_style (SlPictureView    *self,
+                           const SlBoxStyle *style)
 {
   g_return_if_fail (SL_IS_PICTURE_VIEW (self));
-  self->labels_visible = visible;
+  self->style = *style;
+  sl_picture_view_invalidate (self);
+}
+
+void
+sl_picture_view_set_editable (SlPictureView *self,
+                              gboolean       editable)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  self->editable = editable;
   gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+void
+sl_picture_view_set_drawing (SlPictureView *self,
+                             gboolean       drawing)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  self->drawing = drawing;
+  gtk_widget_set_cursor_from_name (GTK_WIDGET (self), drawing ? "crosshair" : NULL);
+}
+
+void
+sl_picture_view_set_heat (SlPictureView *self,
+                          GdkTexture    *heat)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  if (g_set_object (&self->heat, heat))
+    gtk_widget_queue_draw (GTK_WIDGET (self));
 }

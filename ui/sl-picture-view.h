@@ -2,7 +2,9 @@
  *
  * A picture with its boxes on it, drawn at display resolution. Small and still
  * under an answer (the picture decides its size), or filling the viewer with
- * zoom and pan. Light and selection are in SlBoxModel. UI thread only.
+ * zoom and pan, boxes to move and rectangles to draw. Light and selection are in
+ * SlBoxModel; what a drag asks for is a signal, so that it knows no edits. UI
+ * thread only.
  */
 #pragma once
 
@@ -17,12 +19,17 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SlPictureView, sl_picture_view, SL, PICTURE_VIEW, GtkWidget)
 
 /* Property: "scale" (double, read-only): widget units per picture pixel.
- * Signal "activated" (int paint_box): a box was clicked, -1 for the picture. */
+ * Signals: "activated" (int paint_box): a box was clicked, -1 for the picture;
+ * "area" (int paint_box, double x1, y1, x2, y2): the box was dragged to this
+ * place, or with -1 a rectangle was drawn, picture pixels; "pointer" (double x,
+ * y): where the pointer is, picture pixels, NAN outside; "menu" (double x, y):
+ * the secondary button, widget units, on the selected box. */
 
 /* @zoomable: fills its space, zooms and pans; otherwise sized by the picture. */
 GtkWidget *sl_picture_view_new (gboolean zoomable);
 
-/* @picture is shown where @model is NULL or belongs to another picture. */
+/* @picture is shown where @model is NULL or belongs to another picture. Another
+ * picture keeps the zoom, unless it was fitted. */
 void sl_picture_view_set_picture (SlPictureView *self,
                                   SlPicture     *picture);
 void sl_picture_view_set_model   (SlPictureView *self,
@@ -36,10 +43,25 @@ void   sl_picture_view_set_scale (SlPictureView *self,
 /* Moves so far that the box can be seen. */
 void   sl_picture_view_reveal    (SlPictureView *self,
                                   int            paint_box);
+/* The box in the middle, with some of what is around it. */
+void   sl_picture_view_zoom_to   (SlPictureView *self,
+                                  int            paint_box);
+/* What is shown of the picture, picture pixels: to follow it in another view. */
+void   sl_picture_view_follow    (SlPictureView *self,
+                                  SlPictureView *other);
 
-void sl_picture_view_set_boxes_visible  (SlPictureView *self,
-                                         gboolean       visible);
-void sl_picture_view_set_labels_visible (SlPictureView *self,
-                                         gboolean       visible);
+void sl_picture_view_set_boxes_visible (SlPictureView    *self,
+                                        gboolean          visible);
+void sl_picture_view_set_style         (SlPictureView    *self,
+                                        const SlBoxStyle *style);
+/* The selected box has handles and can be moved. */
+void sl_picture_view_set_editable      (SlPictureView    *self,
+                                        gboolean          editable);
+/* The next drag with the first button draws a rectangle. */
+void sl_picture_view_set_drawing       (SlPictureView    *self,
+                                        gboolean          drawing);
+/* Laid over the picture, stretched to it; NULL for nothing. */
+void sl_picture_view_set_heat          (SlPictureView    *self,
+                                        GdkTexture       *heat);
 
 G_END_DECLS

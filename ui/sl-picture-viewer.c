@@ -2,46 +2,41 @@
  *
  * See the header.
  */
-#include "ui/sl-picture-viewer.h"
+#include "ui/sl-picture-viewer-private.h"
 
 #include "ui/sl-box-list.h"
+#include "ui/sl-box-row.h"
 #include "ui/sl-picture-view.h"
 
-#include <adwaita.h>
 #include <glib/gi18n.h>
+#include <math.h>
 
-struct _SlPictureViewer
+enum
 {
-  GtkWidget parent_instance;
-
-  GtkWidget *box;
-  AdwWindowTitle *title;
-  GtkButton *back;
-  GtkWidget *list_toggle;
-  AdwFlap *flap;
-  GtkBox *side;
-  GtkWidget *belongs;
-  GtkDropDown *belongs_to;
-  GtkOverlay *overlay;
-  GtkButton *previous, *next;
-  GtkButton *zoom_out, *zoom_in, *zoom_fit, *zoom_level;
-  GtkWidget *view;      /* SlPictureView */
-  GtkWidget *list;      /* SlBoxList */
-
-  SlConversation *conversation;
-  SlMessage *answer;
-  SlBoxModel *boxes;
-  GPtrArray *parts;     /* SlMessagePart */
-  guint position;
-  gboolean filling;     /* the drop down is being set up, not used */
+  PROP_0,
+  PROP_COLORING,
+  PROP_OPACITY,
+  PROP_FILL,
+  PROP_LABELS,
+  N_PROPS,
 };
 
-static guint close_signal;
+enum
+{
+  CLOSE,
+  ASK,
+  EXPORT,
+  FAILED,
+  N_SIGNALS,
+};
+
+static GParamSpec *properties[N_PROPS];
+static guint signals[N_SIGNALS];
 
 G_DEFINE_FINAL_TYPE (SlPictureViewer, sl_picture_viewer, GTK_TYPE_WIDGET)
 
-static SlMessagePart *
-current (SlPictureViewer *self)
+SlMessagePart *
+sl_picture_viewer_get_part (SlPictureViewer *self)
 {
   return self->position < self->parts->len ? self->parts->pdata[self->position] : NULL;
 }
@@ -49,7 +44,7 @@ current (SlPictureViewer *self)
 static void
 update_title (SlPictureViewer *self)
 {
-  SlMessagePart *part = current (self);
+  SlMessagePart *part = sl_picture_viewer_get_part (self);
   SlPicture *picture = part ? sl_message_part_get_picture (part) : NULL;
   g_autofree char *subtitle = NULL;
 
@@ -67,26 +62,109 @@ update_title (SlPictureViewer *self)
   gtk_widget_set_sensitive (GTK_WIDGET (self->next), self->position + 1 < self->parts->len);
 }
 
+/* --- status line ----------------------------------------------------------- */
+
+static void
+append_pointer (SlPictureViewer *self,
+                GString         *line,
+                int              width,
+                int              height)
+{
+  if (isnan (self->pointer_x))
+    return;
+  /* Translators: where the pointer is: pixels, and the model's 0–999 */
+  g_string_append_printf (line, _(" · pointer %d, %d px (%d, %d)"), (int) self->pointer_x,
+                          (int) self->pointer_y, (int) (self->pointer_x / width * 999),
+                          (int) (self->pointer_y / height * 999));
+}
+
+static void
+append_box (SlPictureViewer *self,
+            GString         *line)
+{
+  SlBoxItem *item = sl_picture_viewer_get_current (self);
+  int paint_box = item ? sl_box_model_find_paint_box (self->boxes, item) : -1;
+  const SlPaintBox *box;
+  gsize n_boxes;
+  int norm[4];
+
+  if (paint_box < 0 || !sl_box_item_get_coords (item, norm))
+    return;
+  box = &sl_box_model_get_paint_boxes (self->boxes, &n_boxes)[paint_box];
+  /* Translators: a box: number, corners in pixels, corners in the model's 0–999 */
+  g_string_append_printf (line, _(" · box %d: %.0f, %.0f – %.0f, %.0f px (%d, %d – %d, %d)"),
+                          box->number, box->x1, box->y1, box->x2, box->y2, norm[0], norm[1], norm[2],
+                          norm[3]);
+}
+
+void
+sl_picture_viewer_update_status (SlPictureViewer *self)
+{
+  SlMessagePart *part = sl_picture_viewer_get_part (self);
+  g_autoptr (GString) line = g_string_new (NULL);
+
+  if (part == NULL)
+    return;
+  g_string_append_printf (line, _("%d × %d px"), sl_message_part_get_width (part),
+                          sl_message_part_get_height (part));
+  append_box (self, line);
+  append_pointer (self, line, sl_message_part_get_width (part), sl_message_part_get_height (part));
+  gtk_label_set_label (self->status, line->str);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->status), line->str);
+}
+
+static void
+on_pointer (SlPictureViewer *self,
+            double           x,
+            double           y)
+{
+  self->pointer_x = x;
+  self->pointer_y = y;
+  sl_picture_viewer_update_status (self);
+}
+
+SlBoxItem *
+sl_picture_viewer_get_current (SlPictureViewer *self)
+{
+  int selected;
+
+  if (self->boxes == NULL)
+    return NULL;
+  selected = sl_box_model_get_selected (self->boxes);
+  return selected >= 0 ? sl_box_model_get_item (self->boxes, selected)
+                       : sl_box_list_get_current (SL_BOX_LIST (self->list));
+}
+
+static void
+on_boxes (SlPictureViewer *self)
+{
+  sl_picture_viewer_update_status (self);
+  sl_picture_viewer_update_actions (self);
+}
+
+/* --- pictures -------------------------------------------------------------- */
+
 static void
 update_picture (SlPictureViewer *self)
 {
-  SlMessagePart *part = current (self);
+  SlMessagePart *part = sl_picture_viewer_get_part (self);
 
   sl_picture_view_set_picture (SL_PICTURE_VIEW (self->view),
                                part ? sl_message_part_get_picture (part) : NULL);
   update_title (self);
+  sl_picture_viewer_update_status (self);
 }
 
 static void
 set_position (SlPictureViewer *self,
               guint            position)
 {
-  SlMessagePart *part = current (self);
+  SlMessagePart *part = sl_picture_viewer_get_part (self);
 
   if (part != NULL)
     g_signal_handlers_disconnect_by_data (part, self);
   self->position = position;
-  part = current (self);
+  part = sl_picture_viewer_get_part (self);
   if (part != NULL)
     {
       g_signal_connect_object (part, "notify::picture", G_CALLBACK (update_picture), self,
@@ -200,28 +278,19 @@ on_zoom_fit (SlPictureViewer *self)
 /* --- keys ------------------------------------------------------------------ */
 
 static void
-step_box (SlPictureViewer *self,
-          int              step)
-{
-  gsize n_boxes = 0;
-  int selected;
-
-  if (self->boxes == NULL)
-    return;
-  sl_box_model_get_paint_boxes (self->boxes, &n_boxes);
-  if (n_boxes == 0)
-    return;
-  selected = sl_box_model_get_selected (self->boxes);
-  selected = selected < 0 ? (step > 0 ? 0 : (int) n_boxes - 1)
-                          : (selected + step + (int) n_boxes) % (int) n_boxes;
-  sl_box_model_select (self->boxes, selected);
-  sl_picture_view_reveal (SL_PICTURE_VIEW (self->view), selected);
-}
-
-static void
 on_close (SlPictureViewer *self)
 {
-  g_signal_emit (self, close_signal, 0);
+  g_signal_emit (self, signals[CLOSE], 0);
+}
+
+/* Where text is written, or a list is open, keys belong to that. */
+static gboolean
+keys_are_taken (SlPictureViewer *self)
+{
+  GtkWidget *focus = gtk_root_get_focus (gtk_widget_get_root (GTK_WIDGET (self)));
+
+  return focus != NULL && (GTK_IS_EDITABLE (focus) || GTK_IS_TEXT_VIEW (focus) ||
+                           gtk_widget_get_ancestor (focus, GTK_TYPE_POPOVER) != NULL);
 }
 
 static gboolean
@@ -230,16 +299,19 @@ on_key (SlPictureViewer *self,
         guint            keycode,
         GdkModifierType  state)
 {
+  if (keys_are_taken (self))
+    return GDK_EVENT_PROPAGATE;
+  if (sl_picture_viewer_take_key (self, keyval, state))
+    return GDK_EVENT_STOP;
   if (state & (GDK_CONTROL_MASK | GDK_SHIFT_MASK | GDK_ALT_MASK))
     return GDK_EVENT_PROPAGATE;
   switch (keyval)
     {
     case GDK_KEY_Escape:
-      on_close (self);
-      return GDK_EVENT_STOP;
-    case GDK_KEY_Right:
-    case GDK_KEY_Left:
-      step_box (self, keyval == GDK_KEY_Right ? 1 : -1);
+      if (gtk_widget_get_visible (self->hint))
+        sl_picture_viewer_set_drawing (self, FALSE, FALSE);
+      else
+        on_close (self);
       return GDK_EVENT_STOP;
     case GDK_KEY_Page_Down:
       on_next (self);
@@ -263,6 +335,112 @@ on_key_released (SlPictureViewer *self,
     sl_picture_view_set_boxes_visible (SL_PICTURE_VIEW (self->view), TRUE);
 }
 
+static void
+on_menu (SlPictureViewer *self,
+         double           x,
+         double           y)
+{
+  GdkRectangle at = { (int) x, (int) y, 1, 1 };
+
+  if (self->boxes == NULL)
+    return;
+  gtk_popover_set_pointing_to (GTK_POPOVER (self->box_menu), &at);
+  gtk_popover_popup (GTK_POPOVER (self->box_menu));
+}
+
+void
+sl_picture_viewer_set_drawing (SlPictureViewer *self,
+                               gboolean         drawing,
+                               gboolean         asking)
+{
+  self->asking = asking;
+  gtk_label_set_label (self->hint_label, asking ? _("Draw a rectangle around what you ask about")
+                                                : _("Draw a rectangle around the new box"));
+  gtk_widget_set_visible (self->hint, drawing);
+  sl_picture_view_set_drawing (SL_PICTURE_VIEW (self->view), drawing);
+}
+
+/* --- how boxes look -------------------------------------------------------- */
+
+static void
+update_style (SlPictureViewer *self)
+{
+  gboolean contrast = adw_style_manager_get_high_contrast (adw_style_manager_get_default ());
+
+  self->style.opacity = atoi (self->opacity) / 100.0;
+  self->style.fill_opacity = atoi (self->fill) / 100.0;
+  self->style.line_width = contrast ? 3.5 : sl_box_default_style.line_width;
+  sl_picture_view_set_style (SL_PICTURE_VIEW (self->view), &self->style);
+  if (self->boxes != NULL)
+    sl_box_model_set_coloring (self->boxes, g_str_equal (self->coloring, "box")
+                                              ? SL_BOX_COLORING_INSTANCE
+                                              : SL_BOX_COLORING_LABEL);
+}
+
+static void
+sl_picture_viewer_get_property (GObject    *object,
+                                guint       id,
+                                GValue     *value,
+                                GParamSpec *pspec)
+{
+  SlPictureViewer *self = SL_PICTURE_VIEWER (object);
+
+  switch (id)
+    {
+    case PROP_COLORING:
+      g_value_set_string (value, self->coloring);
+      break;
+    case PROP_OPACITY:
+      g_value_set_string (value, self->opacity);
+      break;
+    case PROP_FILL:
+      g_value_set_string (value, self->fill);
+      break;
+    case PROP_LABELS:
+      g_value_set_boolean (value, self->style.show_labels);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+take_string (char        **place,
+             const GValue *value)
+{
+  g_free (*place);
+  *place = g_value_dup_string (value);
+}
+
+static void
+sl_picture_viewer_set_property (GObject      *object,
+                                guint         id,
+                                const GValue *value,
+                                GParamSpec   *pspec)
+{
+  SlPictureViewer *self = SL_PICTURE_VIEWER (object);
+
+  switch (id)
+    {
+    case PROP_COLORING:
+      take_string (&self->coloring, value);
+      break;
+    case PROP_OPACITY:
+      take_string (&self->opacity, value);
+      break;
+    case PROP_FILL:
+      take_string (&self->fill, value);
+      break;
+    case PROP_LABELS:
+      self->style.show_labels = g_value_get_boolean (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      return;
+    }
+  update_style (self);
+}
+
 /* --- object ---------------------------------------------------------------- */
 
 static void
@@ -272,21 +450,42 @@ sl_picture_viewer_dispose (GObject *object)
 
   if (self->box != NULL)
     sl_picture_viewer_clear (self);
+  g_clear_pointer (&self->box_menu, gtk_widget_unparent);
   g_clear_pointer (&self->box, gtk_widget_unparent);
   g_clear_pointer (&self->parts, g_ptr_array_unref);
+  g_clear_pointer (&self->coloring, g_free);
+  g_clear_pointer (&self->opacity, g_free);
+  g_clear_pointer (&self->fill, g_free);
   G_OBJECT_CLASS (sl_picture_viewer_parent_class)->dispose (object);
 }
 
 static void
-sl_picture_viewer_class_init (SlPictureViewerClass *klass)
+install_properties (GObjectClass *klass)
 {
-  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS;
 
-  G_OBJECT_CLASS (klass)->dispose = sl_picture_viewer_dispose;
-  close_signal = g_signal_new ("close", SL_TYPE_PICTURE_VIEWER, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                               NULL, G_TYPE_NONE, 0);
-  gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
-  gtk_widget_class_set_css_name (widget_class, "pictureviewer");
+  properties[PROP_COLORING] = g_param_spec_string ("coloring", NULL, NULL, "label", flags);
+  properties[PROP_OPACITY] = g_param_spec_string ("opacity-percent", NULL, NULL, "100", flags);
+  properties[PROP_FILL] = g_param_spec_string ("fill-percent", NULL, NULL, "0", flags);
+  properties[PROP_LABELS] = g_param_spec_boolean ("labels", NULL, NULL, TRUE, flags);
+  g_object_class_install_properties (klass, N_PROPS, properties);
+}
+
+static void
+install_signals (GType type)
+{
+  signals[CLOSE] = g_signal_new ("close", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[ASK] = g_signal_new ("ask", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
+                               SL_TYPE_PICTURE, G_TYPE_BOOLEAN);
+  signals[EXPORT] = g_signal_new ("export", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 2, SL_TYPE_MESSAGE, SL_TYPE_BOX_ITEM);
+  signals[FAILED] = g_signal_new ("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 1, G_TYPE_STRING);
+}
+
+static void
+bind_template (GtkWidgetClass *widget_class)
+{
   gtk_widget_class_set_template_from_resource (
     widget_class, "/io/github/sightline/Sightline/sl-picture-viewer.ui");
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, box);
@@ -297,6 +496,7 @@ sl_picture_viewer_class_init (SlPictureViewerClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, side);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, belongs);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, belongs_to);
+  gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, box_tools);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, overlay);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, previous);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, next);
@@ -304,6 +504,37 @@ sl_picture_viewer_class_init (SlPictureViewerClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, zoom_in);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, zoom_fit);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, zoom_level);
+  gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, status);
+  gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, hint);
+  gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, hint_label);
+}
+
+static void
+sl_picture_viewer_class_init (SlPictureViewerClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  object_class->dispose = sl_picture_viewer_dispose;
+  object_class->get_property = sl_picture_viewer_get_property;
+  object_class->set_property = sl_picture_viewer_set_property;
+  install_properties (object_class);
+  install_signals (SL_TYPE_PICTURE_VIEWER);
+  gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
+  gtk_widget_class_set_css_name (widget_class, "pictureviewer");
+  bind_template (widget_class);
+  sl_picture_viewer_install_actions (widget_class);
+}
+
+static void
+add_box_menu (SlPictureViewer *self)
+{
+  g_autoptr (GMenuModel) menu = sl_box_row_create_menu ();
+
+  self->box_menu = gtk_popover_menu_new_from_model (menu);
+  gtk_popover_set_has_arrow (GTK_POPOVER (self->box_menu), FALSE);
+  gtk_widget_set_halign (self->box_menu, GTK_ALIGN_START);
+  gtk_widget_set_parent (self->box_menu, self->view);
 }
 
 static void
@@ -313,8 +544,14 @@ sl_picture_viewer_init (SlPictureViewer *self)
 
   gtk_widget_init_template (GTK_WIDGET (self));
   self->parts = g_ptr_array_new_with_free_func (g_object_unref);
+  self->style = sl_box_default_style;
+  self->coloring = g_strdup ("label");
+  self->opacity = g_strdup ("100");
+  self->fill = g_strdup ("0");
+  self->pointer_x = self->pointer_y = NAN;
   self->view = sl_picture_view_new (TRUE);
   gtk_overlay_set_child (self->overlay, self->view);
+  add_box_menu (self);
   self->list = sl_box_list_new ();
   gtk_box_append (self->side, self->list);
 
@@ -327,10 +564,16 @@ sl_picture_viewer_init (SlPictureViewer *self)
   g_signal_connect_swapped (self->zoom_level, "clicked", G_CALLBACK (on_zoom_level), self);
   g_signal_connect_swapped (self->belongs_to, "notify::selected", G_CALLBACK (on_belongs_to), self);
   g_signal_connect_swapped (self->view, "notify::scale", G_CALLBACK (on_scale), self);
+  g_signal_connect_swapped (self->view, "area", G_CALLBACK (sl_picture_viewer_take_area), self);
+  g_signal_connect_swapped (self->view, "pointer", G_CALLBACK (on_pointer), self);
+  g_signal_connect_swapped (self->view, "menu", G_CALLBACK (on_menu), self);
+  g_signal_connect_object (adw_style_manager_get_default (), "notify::high-contrast",
+                           G_CALLBACK (update_style), self, G_CONNECT_SWAPPED);
   gtk_event_controller_set_propagation_phase (keys, GTK_PHASE_CAPTURE);
   g_signal_connect_swapped (keys, "key-pressed", G_CALLBACK (on_key), self);
   g_signal_connect_swapped (keys, "key-released", G_CALLBACK (on_key_released), self);
   gtk_widget_add_controller (GTK_WIDGET (self), keys);
+  update_style (self);
 }
 
 void
@@ -340,12 +583,16 @@ sl_picture_viewer_clear (SlPictureViewer *self)
 
   g_return_if_fail (SL_IS_PICTURE_VIEWER (self));
 
-  part = current (self);
+  part = sl_picture_viewer_get_part (self);
   if (part != NULL)
     g_signal_handlers_disconnect_by_data (part, self);
   sl_picture_view_set_model (SL_PICTURE_VIEW (self->view), NULL);
   sl_picture_view_set_picture (SL_PICTURE_VIEW (self->view), NULL);
-  sl_box_list_set_model (SL_BOX_LIST (self->list), NULL, NULL);
+  sl_box_list_set_model (SL_BOX_LIST (self->list), NULL);
+  sl_picture_viewer_set_drawing (self, FALSE, FALSE);
+  if (self->boxes != NULL)
+    g_signal_handlers_disconnect_by_data (self->boxes, self);
+  g_clear_object (&self->edits);
   g_ptr_array_set_size (self->parts, 0);
   self->position = 0;
   g_clear_object (&self->answer);
@@ -378,12 +625,22 @@ sl_picture_viewer_show_answer (SlPictureViewer *self,
   self->answer = g_object_ref (answer);
   self->boxes = g_object_ref (boxes);
   set_position (self, find_part (self, sl_message_get_box_picture (answer)));
+  self->edits = sl_box_edits_new (conversation, answer);
+  g_signal_connect_object (self->edits, "changed", G_CALLBACK (sl_picture_viewer_update_actions),
+                           self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (boxes, "lit-changed", G_CALLBACK (on_boxes), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (boxes, "shown-changed", G_CALLBACK (on_boxes), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (boxes, "changed", G_CALLBACK (on_boxes), self, G_CONNECT_SWAPPED);
   sl_picture_view_set_model (SL_PICTURE_VIEW (self->view), boxes);
-  sl_box_list_set_model (SL_BOX_LIST (self->list), boxes, sl_message_get_boxes (answer));
+  sl_picture_view_set_editable (SL_PICTURE_VIEW (self->view), TRUE);
+  sl_box_list_set_model (SL_BOX_LIST (self->list), boxes);
+  update_style (self);
   gtk_widget_set_visible (self->list_toggle, TRUE);
+  gtk_widget_set_visible (self->box_tools, TRUE);
   adw_flap_set_locked (self->flap, FALSE);
   adw_flap_set_reveal_flap (self->flap, !adw_flap_get_folded (self->flap));
   fill_belongs_to (self);
+  sl_picture_viewer_update_actions (self);
   gtk_widget_grab_focus (self->view);
 }
 
@@ -400,9 +657,11 @@ sl_picture_viewer_show_parts (SlPictureViewer *self,
   take_parts (self, parts);
   g_ptr_array_find (self->parts, part, &position);
   set_position (self, position);
+  sl_picture_view_set_editable (SL_PICTURE_VIEW (self->view), FALSE);
   gtk_widget_set_visible (self->list_toggle, FALSE);
   adw_flap_set_reveal_flap (self->flap, FALSE);
   adw_flap_set_locked (self->flap, TRUE);
   fill_belongs_to (self);
+  sl_picture_viewer_update_actions (self);
   gtk_widget_grab_focus (self->view);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Pictures of a conversation over the whole window: zoom, pan, next and previous,
- * and for an answer its boxes on the picture and as a list, with the choice which
- * picture they belong to. Owned by SlWindow; UI thread only.
+ * and for an answer its boxes on the picture and as a list, to step through, hide,
+ * correct, copy and ask about, with the choice which picture they belong to. Owned by SlWindow; UI thread only.
  */
 #pragma once
 
@@ -18,7 +18,9 @@ G_BEGIN_DECLS
 
 G_DECLARE_FINAL_TYPE (SlPictureViewer, sl_picture_viewer, SL, PICTURE_VIEWER, GtkWidget)
 
-/* Signal: "close" (). */
+/* Signals: "close" (); "ask" (SlPicture, gboolean marked): a question about a crop, or
+ * about a copy with a red rectangle; "export" (SlMessage answer, SlBoxItem or NULL for all);
+ * "failed" (string sentence). */
 
 /* An answer and the picture that its boxes lie on. */
 void sl_picture_viewer_show_answer (SlPictureViewer *self,

@@ -4,6 +4,7 @@
  */
 #include "ui/sl-window-private.h"
 
+#include "ui/sl-export-dialog.h"
 #include "ui/sl-licence.h"
 #include "ui/sl-preferences.h"
 
@@ -411,6 +412,13 @@ cancel_load (GtkWidget  *widget,
 /* --- the rest -------------------------------------------------------------- */
 
 static void
+on_exported (GtkWindow  *window,
+             const char *sentence)
+{
+  sl_window_toast (SL_WINDOW (window), sentence);
+}
+
+static void
 stop (GtkWidget  *widget,
       const char *name,
       GVariant   *parameter)
@@ -468,6 +476,27 @@ diagnostics (GtkWidget  *widget,
   show_preferences (SL_WINDOW (widget), "diagnostics");
 }
 
+static void
+toggle_fullscreen (GtkWidget  *widget,
+                   const char *name,
+                   GVariant   *parameter)
+{
+  if (gtk_window_is_fullscreen (GTK_WINDOW (widget)))
+    gtk_window_unfullscreen (GTK_WINDOW (widget));
+  else
+    gtk_window_fullscreen (GTK_WINDOW (widget));
+}
+
+static void
+export_conversation (GtkWidget  *widget,
+                     const char *name,
+                     GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+
+  sl_export_dialog_present (GTK_WINDOW (self), self->conversation, NULL, NULL, on_exported);
+}
+
 void
 sl_window_update_actions (SlWindow *self)
 {
@@ -479,6 +508,7 @@ sl_window_update_actions (SlWindow *self)
 
   gtk_widget_action_set_enabled (widget, "win.stop", busy);
   gtk_widget_action_set_enabled (widget, "win.rename", some);
+  gtk_widget_action_set_enabled (widget, "win.export", some);
   gtk_widget_action_set_enabled (widget, "win.delete", some);
   gtk_widget_action_set_enabled (widget, "win.cancel-load", state == SL_ENGINE_LOADING);
   gtk_widget_action_set_enabled (widget, "win.unload-model", state == SL_ENGINE_READY);
@@ -520,6 +550,8 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.unload-model", unload_model, NULL, 0, 0 },
     { "win.cancel-load", cancel_load, NULL, 0, 0 },
     { "win.stop", stop, NULL, GDK_KEY_Escape, 0 },
+    { "win.fullscreen", toggle_fullscreen, NULL, GDK_KEY_F11, 0 },
+    { "win.export", export_conversation, NULL, 0, 0 },
     { "win.menu", open_menu, NULL, GDK_KEY_F10, 0 },
     { "win.dismiss-warning", dismiss_warning, NULL, 0, 0 },
     { "win.load-model", load_model, "ay", 0, 0 },

@@ -4,6 +4,7 @@
  */
 #include "ui/sl-window-private.h"
 
+#include "ui/sl-export-dialog.h"
 #include "app/sl-places.h"
 #include "ui/sl-window-state.h"
 
@@ -187,6 +188,36 @@ on_close_viewer (SlWindow *self)
   gtk_stack_set_visible_child_name (self->pages, "main");
   sl_picture_viewer_clear (self->viewer);
   sl_composer_grab_focus (self->composer);
+}
+
+/* A crop or a marked copy becomes part of the next question. */
+static void
+on_viewer_ask (SlWindow  *self,
+               SlPicture *picture,
+               gboolean   marked)
+{
+  on_close_viewer (self);
+  sl_composer_add_picture (self->composer, picture);
+  if (marked)
+    {
+      sl_composer_set_mode (self->composer, SL_MODE_GROUND);
+      sl_window_toast (self, _("Add the picture to search, then ask for what the rectangle marks"));
+    }
+}
+
+static void
+on_exported (GtkWindow  *window,
+             const char *sentence)
+{
+  sl_window_toast (SL_WINDOW (window), sentence);
+}
+
+static void
+on_viewer_export (SlWindow  *self,
+                  SlMessage *answer,
+                  SlBoxItem *box)
+{
+  sl_export_dialog_present (GTK_WINDOW (self), self->conversation, answer, box, on_exported);
 }
 
 static void
@@ -457,6 +488,9 @@ sl_window_init (SlWindow *self)
   g_signal_connect_swapped (self->chat, "open-part", G_CALLBACK (on_open_part), self);
   g_signal_connect_swapped (self->chat, "failed", G_CALLBACK (sl_window_toast), self);
   g_signal_connect_swapped (self->viewer, "close", G_CALLBACK (on_close_viewer), self);
+  g_signal_connect_swapped (self->viewer, "ask", G_CALLBACK (on_viewer_ask), self);
+  g_signal_connect_swapped (self->viewer, "export", G_CALLBACK (on_viewer_export), self);
+  g_signal_connect_swapped (self->viewer, "failed", G_CALLBACK (sl_window_toast), self);
   g_signal_connect_swapped (self->composer, "open-picture", G_CALLBACK (on_composer_open), self);
   sl_window_connect_composer (self);
 }
