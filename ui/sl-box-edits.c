@@ -314,28 +314,36 @@ sl_box_edits_can_redo (SlBoxEdits *self)
   return self->done < self->steps->len;
 }
 
-void
+static SlBoxItem *
+go_to (SlBoxEdits *self,
+       Slot       *slot,
+       const Look *look)
+{
+  apply (self, slot, look);
+  g_signal_emit (self, changed_signal, 0);
+  return slot->item ? slot->item : slot->origin;
+}
+
+SlBoxItem *
 sl_box_edits_undo (SlBoxEdits *self)
 {
   Step *step;
 
-  g_return_if_fail (SL_IS_BOX_EDITS (self));
+  g_return_val_if_fail (SL_IS_BOX_EDITS (self), NULL);
   if (self->done == 0)
-    return;
+    return NULL;
   step = self->steps->pdata[--self->done];
-  apply (self, step->slot, &step->before);
-  g_signal_emit (self, changed_signal, 0);
+  return go_to (self, step->slot, &step->before);
 }
 
-void
+SlBoxItem *
 sl_box_edits_redo (SlBoxEdits *self)
 {
   Step *step;
 
-  g_return_if_fail (SL_IS_BOX_EDITS (self));
+  g_return_val_if_fail (SL_IS_BOX_EDITS (self), NULL);
   if (self->done >= self->steps->len)
-    return;
+    return NULL;
   step = self->steps->pdata[self->done++];
-  apply (self, step->slot, &step->after);
-  g_signal_emit (self, changed_signal, 0);
+  return go_to (self, step->slot, &step->after);
 }

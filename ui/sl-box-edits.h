@@ -37,9 +37,10 @@ void       sl_box_edits_remove (SlBoxEdits *self,
 void       sl_box_edits_revert (SlBoxEdits *self,
                                 SlBoxItem  *item);
 
-gboolean sl_box_edits_can_undo (SlBoxEdits *self);
-gboolean sl_box_edits_can_redo (SlBoxEdits *self);
-void     sl_box_edits_undo     (SlBoxEdits *self);
-void     sl_box_edits_redo     (SlBoxEdits *self);
+gboolean   sl_box_edits_can_undo (SlBoxEdits *self);
+gboolean   sl_box_edits_can_redo (SlBoxEdits *self);
+/* The box that it was about, NULL if it is gone. */
+SlBoxItem *sl_box_edits_undo     (SlBoxEdits *self);
+SlBoxItem *sl_box_edits_redo     (SlBoxEdits *self);
 
 G_END_DECLS

@@ -7,6 +7,8 @@
  */
 #include "ui/sl-composer.h"
 
+#include "ui/sl-context-meter.h"
+#include "ui/sl-template.h"
 #include "ui/sl-thumbnail.h"
 
 #include <glib/gi18n.h>
@@ -26,6 +28,10 @@ struct _SlComposer
   GtkTextView *text_view;
   GtkToggleButton *modes_buttons[SL_N_MODES];
   GtkLabel *raw_badge;
+  GtkMenuButton *options;
+  GtkBox *meter_box;
+  GtkWidget *meter;  /* SlContextMeter */
+  SlEngine *engine;  /* knows what pictures cost, or NULL */
   GtkSpinner *spinner;
   GtkButton *send;
 
@@ -200,6 +206,12 @@ on_thumbnail_activated (SlComposer  *self,
 }
 
 static void
+on_detail (SlComposer *self)
+{
+  g_signal_emit (self, signals[CHANGED], 0);
+}
+
+static void
 insert_part (SlComposer    *self,
              GtkTextIter   *iter,
              SlMessagePart *part,
@@ -217,6 +229,8 @@ insert_part (SlComposer    *self,
   anchor = gtk_text_buffer_create_child_anchor (self->buffer, iter);
   gtk_text_buffer_end_irreversible_action (self->buffer);
   thumbnail = sl_thumbnail_new (part, THUMBNAIL_SIDE, TRUE);
+  sl_thumbnail_set_engine (SL_THUMBNAIL (thumbnail), self->engine);
+  g_signal_connect_object (part, "notify::detail", G_CALLBACK (on_detail), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (thumbnail, "remove", G_CALLBACK (on_remove), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (thumbnail, "move", G_CALLBACK (on_move), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (thumbnail, "activated", G_CALLBACK (on_thumbnail_activated), self,
@@ -361,6 +375,7 @@ sl_composer_dispose (GObject *object)
   SlComposer *self = SL_COMPOSER (object);
 
   g_clear_pointer (&self->card, gtk_widget_unparent);
+  g_clear_object (&self->engine);
   G_OBJECT_CLASS (sl_composer_parent_class)->dispose (object);
 }
 
@@ -425,6 +440,50 @@ sl_composer_set_property (GObject      *object,
     }
 }
 
+/* --- templates ------------------------------------------------------------- */
+
+/* Pictures stay; the words are the template's, what has to be filled in is selected. */
+static void
+use_template (GtkWidget  *widget,
+              const char *name,
+              GVariant   *parameter)
+{
+  SlComposer *self = SL_COMPOSER (widget);
+  const SlTemplate *template = sl_template_get (g_variant_get_uint32 (parameter));
+  g_autoptr (GPtrArray) parts = sl_composer_dup_parts (self);
+  g_autoptr (GPtrArray) kept = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autofree char *text = NULL;
+  GtkTextIter start, end;
+  guint first, last;
+
+  if (template == NULL)
+    return;
+  for (guint i = 0; i < parts->len; i++)
+    if (sl_message_part_get_kind (parts->pdata[i]) == SL_PART_PICTURE)
+      g_ptr_array_add (kept, g_object_ref (parts->pdata[i]));
+  text = sl_template_dup_text (template, &first, &last);
+  sl_composer_set_parts (self, kept);
+  sl_composer_set_mode (self, template->mode);
+  sl_composer_set_raw (self, template->raw);
+  gtk_text_buffer_get_end_iter (self->buffer, &end);
+  gtk_text_buffer_insert (self->buffer, &end, text, -1);
+  gtk_text_buffer_get_end_iter (self->buffer, &start);
+  end = start;
+  gtk_text_iter_backward_chars (&start, g_utf8_strlen (text, -1) - first);
+  gtk_text_iter_backward_chars (&end, g_utf8_strlen (text, -1) - last);
+  gtk_text_buffer_select_range (self->buffer, &start, &end);
+  sl_composer_grab_focus (self);
+}
+
+static void
+add_templates (SlComposer *self)
+{
+  GMenu *menu = G_MENU (gtk_menu_button_get_menu_model (self->options));
+  g_autoptr (GMenuModel) templates = sl_template_create_menu ("composer.template");
+
+  g_menu_prepend_submenu (menu, _("_Templates"), templates);
+}
+
 static void
 install_signals (GType type)
 {
@@ -463,6 +522,7 @@ sl_composer_class_init (SlComposerClass *klass)
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
   gtk_widget_class_set_css_name (widget_class, "composer");
   gtk_widget_class_install_property_action (widget_class, "composer.raw", "raw");
+  gtk_widget_class_install_action (widget_class, "composer.template", "u", use_template);
   gtk_widget_class_set_template_from_resource (widget_class,
                                                "/io/github/sightline/Sightline/sl-composer.ui");
   gtk_widget_class_bind_template_child (widget_class, SlComposer, card);
@@ -481,6 +541,8 @@ sl_composer_class_init (SlComposerClass *klass)
     widget_class, "mode_ground", FALSE,
     G_STRUCT_OFFSET (SlComposer, modes_buttons) + SL_MODE_GROUND * sizeof (gpointer));
   gtk_widget_class_bind_template_child (widget_class, SlComposer, raw_badge);
+  gtk_widget_class_bind_template_child (widget_class, SlComposer, options);
+  gtk_widget_class_bind_template_child (widget_class, SlComposer, meter_box);
   gtk_widget_class_bind_template_child (widget_class, SlComposer, spinner);
   gtk_widget_class_bind_template_child (widget_class, SlComposer, send);
 }
@@ -513,6 +575,9 @@ sl_composer_init (SlComposer *self)
     g_signal_connect_swapped (self->modes_buttons[i], "toggled", G_CALLBACK (on_mode_toggled), self);
   g_signal_connect_swapped (self->send, "clicked", G_CALLBACK (on_send_clicked), self);
   g_signal_connect_swapped (self->cancel_edit, "clicked", G_CALLBACK (emit_cancel_edit), self);
+  self->meter = sl_context_meter_new ();
+  gtk_box_append (self->meter_box, self->meter);
+  add_templates (self);
   update_placeholder (self);
   update_send (self);
 }
@@ -635,6 +700,22 @@ sl_composer_add_picture (SlComposer *self,
   g_return_if_fail (SL_IS_COMPOSER (self));
   gtk_text_buffer_get_iter_at_mark (self->buffer, &iter, gtk_text_buffer_get_insert (self->buffer));
   insert_part (self, &iter, part, FALSE);
+}
+
+void
+sl_composer_set_plan (SlComposer   *self,
+                      const SlPlan *plan)
+{
+  g_return_if_fail (SL_IS_COMPOSER (self));
+  sl_context_meter_set_plan (SL_CONTEXT_METER (self->meter), plan);
+}
+
+void
+sl_composer_set_engine (SlComposer *self,
+                        SlEngine   *engine)
+{
+  g_return_if_fail (SL_IS_COMPOSER (self));
+  g_set_object (&self->engine, engine);
 }
 
 void

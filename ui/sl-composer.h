@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "app/sl-engine.h"
 #include "app/sl-message-part.h"
 #include "app/sl-mode.h"
 #include "app/sl-picture.h"
@@ -42,6 +43,13 @@ void       sl_composer_clear     (SlComposer *self);
 /* At the cursor. */
 void sl_composer_add_picture (SlComposer *self,
                               SlPicture  *picture);
+
+/* What sending would cost; NULL: not known. */
+void sl_composer_set_plan    (SlComposer   *self,
+                              const SlPlan *plan);
+/* Knows what a picture costs at each detail. */
+void sl_composer_set_engine  (SlComposer *self,
+                              SlEngine   *engine);
 
 /* Shows that the next Send replaces an earlier question. */
 void sl_composer_set_editing (SlComposer *self,

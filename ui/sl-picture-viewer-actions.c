@@ -453,7 +453,7 @@ undo (GtkWidget  *widget,
   SlPictureViewer *self = SL_PICTURE_VIEWER (widget);
 
   if (can_edit (self))
-    sl_box_edits_undo (self->edits);
+    select_item (self, sl_box_edits_undo (self->edits));
 }
 
 static void
@@ -464,7 +464,7 @@ redo (GtkWidget  *widget,
   SlPictureViewer *self = SL_PICTURE_VIEWER (widget);
 
   if (can_edit (self))
-    sl_box_edits_redo (self->edits);
+    select_item (self, sl_box_edits_redo (self->edits));
 }
 
 static void

@@ -21,8 +21,17 @@ struct _SlThumbnail
   gboolean editable;
   guint position, n_pictures;
 
+  SlEngine *engine;  /* knows what the picture costs, or NULL */
+  GtkWidget *menu;   /* GtkPopoverMenu, while it is open */
   GtkWidget *remove;
   GtkWidget *icon; /* spinner or "missing", while there is no picture */
+};
+
+enum
+{
+  PROP_0,
+  PROP_DETAIL,
+  N_PROPS,
 };
 
 enum
@@ -33,6 +42,7 @@ enum
   N_SIGNALS,
 };
 
+static GParamSpec *properties[N_PROPS];
 static guint signals[N_SIGNALS];
 
 G_DEFINE_FINAL_TYPE (SlThumbnail, sl_thumbnail, GTK_TYPE_WIDGET)
@@ -136,6 +146,10 @@ update_name (SlThumbnail *self)
   /* Translators: accessible name of a picture in a message: its place, how many, its file name */
   name = g_strdup_printf (_("Picture %u of %u: %s"), self->position, self->n_pictures,
                           picture_name (self));
+  if (sl_message_part_get_detail (self->part) == SL_DETAIL_LOW)
+    gtk_widget_add_css_class (GTK_WIDGET (self), "low-detail");
+  else
+    gtk_widget_remove_css_class (GTK_WIDGET (self), "low-detail");
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
   /* Translators: tooltip of a picture: file name, width, height */
   tooltip = error ? g_strdup (error)
@@ -202,6 +216,108 @@ emit_remove (SlThumbnail *self)
   g_signal_emit (self, signals[REMOVE], 0);
 }
 
+/* --- detail ---------------------------------------------------------------- */
+
+static char *
+dup_choice (SlThumbnail *self,
+            SlDetail     detail)
+{
+  guint tokens = sl_engine_get_picture_tokens (self->engine, sl_message_part_get_width (self->part),
+                                               sl_message_part_get_height (self->part), detail,
+                                               self->n_pictures);
+
+  if (tokens == 0)
+    return g_strdup (detail == SL_DETAIL_LOW ? _("_Low Detail") : _("_Full Detail"));
+  if (detail == SL_DETAIL_LOW)
+    return g_strdup_printf (ngettext ("_Low Detail: %u Token", "_Low Detail: %u Tokens", tokens), tokens);
+  return g_strdup_printf (ngettext ("_Full Detail: %u Token", "_Full Detail: %u Tokens", tokens), tokens);
+}
+
+static void
+on_menu_closed (SlThumbnail *self)
+{
+  g_clear_pointer (&self->menu, gtk_widget_unparent);
+}
+
+static gboolean
+drop_menu (gpointer data)
+{
+  on_menu_closed (data);
+  return G_SOURCE_REMOVE;
+}
+
+/* The action of the entry that was chosen still has to find the menu's parents. */
+static void
+on_menu_closing (SlThumbnail *self)
+{
+  g_idle_add_full (G_PRIORITY_DEFAULT, drop_menu, g_object_ref (self), g_object_unref);
+}
+
+static void
+open_menu (SlThumbnail *self)
+{
+  g_autoptr (GMenu) menu = g_menu_new ();
+  g_autofree char *full = NULL;
+  g_autofree char *low = NULL;
+
+  if (self->engine == NULL || self->menu != NULL)
+    return;
+  full = dup_choice (self, SL_DETAIL_AUTO);
+  low = dup_choice (self, SL_DETAIL_LOW);
+  g_menu_append (menu, full, "thumbnail.detail::full");
+  g_menu_append (menu, low, "thumbnail.detail::low");
+  self->menu = gtk_popover_menu_new_from_model (G_MENU_MODEL (menu));
+  gtk_widget_set_parent (self->menu, GTK_WIDGET (self));
+  g_signal_connect_swapped (self->menu, "closed", G_CALLBACK (on_menu_closing), self);
+  gtk_popover_popup (GTK_POPOVER (self->menu));
+}
+
+static gboolean
+menu_binding (GtkWidget *widget,
+              GVariant  *args,
+              gpointer   data)
+{
+  open_menu (SL_THUMBNAIL (widget));
+  return TRUE;
+}
+
+static void
+sl_thumbnail_get_property (GObject    *object,
+                           guint       id,
+                           GValue     *value,
+                           GParamSpec *pspec)
+{
+  SlThumbnail *self = SL_THUMBNAIL (object);
+
+  if (id == PROP_DETAIL)
+    g_value_set_string (value, self->part && sl_message_part_get_detail (self->part) == SL_DETAIL_LOW
+                                 ? "low"
+                                 : "full");
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+sl_thumbnail_set_property (GObject      *object,
+                           guint         id,
+                           const GValue *value,
+                           GParamSpec   *pspec)
+{
+  SlThumbnail *self = SL_THUMBNAIL (object);
+
+  if (id != PROP_DETAIL)
+    {
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      return;
+    }
+  sl_message_part_set_detail (self->part, g_strcmp0 (g_value_get_string (value), "low") == 0
+                                            ? SL_DETAIL_LOW
+                                            : SL_DETAIL_AUTO);
+  update_name (self);
+}
+
+/* --- keys ------------------------------------------------------------------ */
+
 static gboolean
 activate_binding (GtkWidget *widget,
                   GVariant  *args,
@@ -254,6 +370,8 @@ sl_thumbnail_dispose (GObject *object)
 {
   SlThumbnail *self = SL_THUMBNAIL (object);
 
+  g_clear_pointer (&self->menu, gtk_widget_unparent);
+  g_clear_object (&self->engine);
   g_clear_pointer (&self->remove, gtk_widget_unparent);
   g_clear_pointer (&self->icon, gtk_widget_unparent);
   g_clear_object (&self->mipmap);
@@ -279,6 +397,14 @@ sl_thumbnail_class_init (SlThumbnailClass *klass)
   signals[MOVE] = g_signal_new ("move", SL_TYPE_THUMBNAIL, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                 G_TYPE_NONE, 1, G_TYPE_INT);
 
+  G_OBJECT_CLASS (klass)->get_property = sl_thumbnail_get_property;
+  G_OBJECT_CLASS (klass)->set_property = sl_thumbnail_set_property;
+  properties[PROP_DETAIL] = g_param_spec_string ("detail", NULL, NULL, "full",
+                                                 G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (G_OBJECT_CLASS (klass), N_PROPS, properties);
+  gtk_widget_class_install_property_action (widget_class, "thumbnail.detail", "detail");
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_Menu, 0, menu_binding, NULL);
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_F10, GDK_SHIFT_MASK, menu_binding, NULL);
   gtk_widget_class_add_binding (widget_class, GDK_KEY_Return, 0, activate_binding, NULL);
   gtk_widget_class_add_binding (widget_class, GDK_KEY_space, 0, activate_binding, NULL);
   gtk_widget_class_add_binding (widget_class, GDK_KEY_Delete, 0, remove_binding, NULL);
@@ -341,6 +467,22 @@ sl_thumbnail_new (SlMessagePart *part,
                            G_CONNECT_SWAPPED);
   update (self);
   return GTK_WIDGET (self);
+}
+
+void
+sl_thumbnail_set_engine (SlThumbnail *self,
+                         SlEngine    *engine)
+{
+  GtkGesture *click;
+
+  g_return_if_fail (SL_IS_THUMBNAIL (self));
+  if (engine == NULL || self->engine != NULL)
+    return;
+  self->engine = g_object_ref (engine);
+  click = gtk_gesture_click_new ();
+  gtk_gesture_single_set_button (GTK_GESTURE_SINGLE (click), GDK_BUTTON_SECONDARY);
+  g_signal_connect_swapped (click, "pressed", G_CALLBACK (open_menu), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (click));
 }
 
 SlMessagePart *

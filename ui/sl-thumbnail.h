@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "app/sl-engine.h"
 #include "app/sl-message-part.h"
 
 #include <gtk/gtk.h>
@@ -24,6 +25,9 @@ GtkWidget *sl_thumbnail_new (SlMessagePart *part,
 
 SlMessagePart *sl_thumbnail_get_part (SlThumbnail *self);
 
+/* With an engine a menu offers full and low detail, and what each costs. */
+void sl_thumbnail_set_engine   (SlThumbnail *self,
+                                SlEngine    *engine);
 /* "Picture 2 of 3" for screen readers, the file name beside it. */
 void sl_thumbnail_set_position (SlThumbnail *self,
                                 guint        position,

@@ -13,23 +13,27 @@
 /* --- asking ---------------------------------------------------------------- */
 
 void
-sl_window_send (SlWindow *self)
+sl_window_send_now (SlWindow   *self,
+                    SlOverflow  overflow)
 {
   g_autoptr (GPtrArray) parts = sl_composer_dup_parts (self->composer);
   SlMode mode = sl_composer_get_mode (self->composer);
   gboolean raw = sl_composer_get_raw (self->composer);
+  SlSettings settings = sl_settings_for_mode (mode);
   g_autoptr (GError) error = NULL;
   SlMessage *answer;
 
+  settings.overflow = overflow;
   if (self->editing != NULL)
-    answer = sl_conversation_edit (self->conversation, self->editing, parts, mode, raw, NULL, &error);
+    answer = sl_conversation_edit (self->conversation, self->editing, parts, mode, raw, &settings, &error);
   else
-    answer = sl_conversation_send (self->conversation, parts, mode, raw, NULL, &error);
+    answer = sl_conversation_send (self->conversation, parts, mode, raw, &settings, &error);
   if (answer == NULL)
     {
       sl_window_toast (self, error->message);
       return;
     }
+  sl_window_cancel_plan (self);
   g_clear_object (&self->editing);
   sl_composer_set_editing (self->composer, FALSE);
   sl_composer_clear (self->composer);
@@ -476,6 +480,35 @@ diagnostics (GtkWidget  *widget,
   show_preferences (SL_WINDOW (widget), "diagnostics");
 }
 
+/* What the model will read, token marks and all. */
+static void
+show_prompt (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+  g_autoptr (GPtrArray) parts = sl_composer_dup_parts (self->composer);
+  g_autoptr (SlPrompt) prompt = sl_conversation_build_prompt (
+    self->conversation, parts, sl_composer_get_mode (self->composer),
+    sl_composer_get_raw (self->composer), NULL);
+  g_autofree char *raw = sl_prompt_dup_raw (prompt);
+  GtkWidget *dialog = adw_message_dialog_new (GTK_WINDOW (self), _("Raw Prompt"), NULL);
+  GtkWidget *scrolled = gtk_scrolled_window_new ();
+  GtkWidget *text = gtk_text_view_new ();
+
+  gtk_text_buffer_set_text (gtk_text_view_get_buffer (GTK_TEXT_VIEW (text)), raw, -1);
+  gtk_text_view_set_editable (GTK_TEXT_VIEW (text), FALSE);
+  gtk_text_view_set_monospace (GTK_TEXT_VIEW (text), TRUE);
+  gtk_text_view_set_wrap_mode (GTK_TEXT_VIEW (text), GTK_WRAP_WORD_CHAR);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (text), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  _("Raw Prompt"), -1);
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scrolled), text);
+  gtk_widget_set_size_request (scrolled, 280, 320);
+  adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), scrolled);
+  adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "close", _("_Close"));
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+
 static void
 toggle_fullscreen (GtkWidget  *widget,
                    const char *name,
@@ -522,6 +555,7 @@ sl_window_connect_composer (SlWindow *self)
   g_signal_connect_swapped (self->composer, "stop", G_CALLBACK (on_stop), self);
   g_signal_connect_swapped (self->composer, "paste", G_CALLBACK (on_paste), self);
   g_signal_connect_swapped (self->composer, "cancel-edit", G_CALLBACK (sl_window_stop_editing), self);
+  g_signal_connect_swapped (self->composer, "changed", G_CALLBACK (sl_window_queue_plan), self);
   g_signal_connect_swapped (self->chat, "edit", G_CALLBACK (on_edit), self);
   g_signal_connect_swapped (self->empty, "sample", G_CALLBACK (on_sample), self);
 }
@@ -552,6 +586,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.stop", stop, NULL, GDK_KEY_Escape, 0 },
     { "win.fullscreen", toggle_fullscreen, NULL, GDK_KEY_F11, 0 },
     { "win.export", export_conversation, NULL, 0, 0 },
+    { "win.show-prompt", show_prompt, NULL, 0, 0 },
     { "win.menu", open_menu, NULL, GDK_KEY_F10, 0 },
     { "win.dismiss-warning", dismiss_warning, NULL, 0, 0 },
     { "win.load-model", load_model, "ay", 0, 0 },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The window's struct and what its parts call of each other: sl-window.c (state),
- * sl-window-actions.c (what a user can do). Nobody else includes this.
+ * sl-window-actions.c (what a user can do), sl-window-plan.c (what asking costs). Nobody else includes this.
  */
 #pragma once
 
@@ -28,6 +28,9 @@ struct _SlWindow
   SlIntake *intake;
   GtkFileChooserNative *chooser;
   GCancellable *opening;   /* of the conversation being opened */
+  GCancellable *planning;  /* of what is being written */
+  guint plan_source;       /* waits for a pause in typing */
+  double fullness;         /* of the context, at the last plan */
 
   /* template */
   AdwToastOverlay *toasts;
@@ -57,4 +60,11 @@ void sl_window_set_conversation (SlWindow       *self,
                                  SlConversation *conversation);
 void sl_window_update_actions   (SlWindow       *self);
 void sl_window_stop_editing     (SlWindow       *self);
+
+/* Sends what is written; where that has consequences, the user is asked first. */
 void sl_window_send             (SlWindow       *self);
+void sl_window_send_now         (SlWindow       *self,
+                                 SlOverflow      overflow);
+/* The meter, after something changed. */
+void sl_window_queue_plan       (SlWindow       *self);
+void sl_window_cancel_plan      (SlWindow       *self);

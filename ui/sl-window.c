@@ -415,6 +415,7 @@ sl_window_dispose (GObject *object)
 {
   SlWindow *self = SL_WINDOW (object);
 
+  sl_window_cancel_plan (self);
   g_cancellable_cancel (self->opening);
   g_clear_object (&self->opening);
   if (self->intake != NULL)
@@ -507,6 +508,7 @@ sl_window_new (GtkApplication *application,
   g_autoptr (GPtrArray) samples = sl_sample_load_all (data_dir);
 
   self->engine = g_object_ref (engine);
+  sl_composer_set_engine (self->composer, engine);
   self->store = g_object_ref (store);
   self->history = g_object_ref (history);
   self->models = g_object_ref (models);
