@@ -171,6 +171,14 @@ sl_box_item_get_reason (SlBoxItem *self)
   return sl_box_reason_get_text (self->record->reason);
 }
 
+const char *
+sl_box_item_get_reason_english (SlBoxItem *self)
+{
+  g_return_val_if_fail (SL_IS_BOX_ITEM (self), NULL);
+
+  return sl_box_reason_get_english (self->record->reason);
+}
+
 int
 sl_box_item_get_label_index (SlBoxItem *self)
 {

@@ -31,6 +31,8 @@ gboolean sl_box_item_get_coords (SlBoxItem *self, int coords[4]);
 SlBoxStatus sl_box_item_get_status (SlBoxItem *self);
 /* A part of a sentence in the user's language, "" where nothing is to be said. */
 const char *sl_box_item_get_reason (SlBoxItem *self);
+/* The same in English, for files. */
+const char *sl_box_item_get_reason_english (SlBoxItem *self);
 /* n-th label of the answer: matches SlSpan.label_index of its chip; -1 for none and for boxes that the user added. */
 int sl_box_item_get_label_index (SlBoxItem *self);
 /* Joint probability of the tokens that its numbers were written with, 0 … 1; negative where unknown, and for edited boxes. */

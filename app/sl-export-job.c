@@ -95,7 +95,7 @@ describe (SlBoxItem  *item,
   gsize start, end;
 
   box->label = g_strdup (sl_box_item_get_label (item));
-  box->reason = g_strdup (sl_box_item_get_reason (item));
+  box->reason = g_strdup (sl_box_item_get_reason_english (item));
   box->status = sl_box_item_get_status (item);
   box->confidence = sl_box_item_get_confidence (item);
   box->edited = sl_box_item_get_kind (item) == SL_BOX_KIND_EDITED;

@@ -388,7 +388,7 @@ make_record (const Batch     *batch,
       g_autofree char *raw = g_strndup (text + boxes[i].start, boxes[i].end - boxes[i].start);
 
       box->label = g_utf8_make_valid (boxes[i].label != NULL ? boxes[i].label : "", -1);
-      box->reason = g_strdup (boxes[i].reason);
+      box->reason = g_strdup (sl_box_reason_get_english (boxes[i].reason));
       box->raw = g_utf8_make_valid (raw, -1);
       box->status = boxes[i].status;
       memcpy (box->coords, boxes[i].coords, sizeof box->coords);
