@@ -177,6 +177,46 @@ append_draft (SlPictureView *self,
   cairo_destroy (cr);
 }
 
+/* The model's squares over the picture and the padding beside it: the picture is scaled to
+ * fit into columns × rows squares and centred there. */
+static void
+append_cut (SlPictureView         *self,
+            GtkSnapshot           *snapshot,
+            const graphene_rect_t *area,
+            const graphene_rect_t *bounds)
+{
+  double side = MAX (area->size.width / self->cut_columns, area->size.height / self->cut_rows);
+  double width = side * self->cut_columns;
+  double height = side * self->cut_rows;
+  double x = area->origin.x - (width - area->size.width) / 2;
+  double y = area->origin.y - (height - area->size.height) / 2;
+  cairo_t *cr = gtk_snapshot_append_cairo (snapshot, bounds);
+
+  /* Padding is grey for the model. */
+  cairo_rectangle (cr, x, y, width, height);
+  cairo_rectangle (cr, area->origin.x, area->origin.y, area->size.width, area->size.height);
+  cairo_set_fill_rule (cr, CAIRO_FILL_RULE_EVEN_ODD);
+  cairo_set_source_rgba (cr, 0.5, 0.5, 0.5, 0.6);
+  cairo_fill (cr);
+  for (int i = 0; i <= self->cut_columns; i++)
+    {
+      cairo_move_to (cr, x + i * side, y);
+      cairo_line_to (cr, x + i * side, y + height);
+    }
+  for (int i = 0; i <= self->cut_rows; i++)
+    {
+      cairo_move_to (cr, x, y + i * side);
+      cairo_line_to (cr, x + width, y + i * side);
+    }
+  cairo_set_line_width (cr, 3);
+  cairo_set_source_rgba (cr, 0, 0, 0, 0.5);
+  cairo_stroke_preserve (cr);
+  cairo_set_line_width (cr, 1);
+  cairo_set_source_rgb (cr, 1, 1, 1);
+  cairo_stroke (cr);
+  cairo_destroy (cr);
+}
+
 /* --- all layers ------------------------------------------------------------ */
 
 static void
@@ -219,6 +259,8 @@ sl_picture_view_draw (GtkWidget   *widget,
                       gtk_widget_get_scale_factor (widget));
   if (self->heat != NULL)
     gtk_snapshot_append_texture (snapshot, self->heat, &area);
+  if (self->cut_columns > 0)
+    append_cut (self, snapshot, &area, &bounds);
   if (self->model != NULL && self->boxes_visible)
     append_boxes (self, snapshot, &bounds);
   append_draft (self, snapshot);

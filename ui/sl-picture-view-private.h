@@ -38,6 +38,7 @@ struct _SlPictureView
   GskRenderNode *boxes_node; /* all boxes as if none was lit; NULL: to be drawn */
   GdkTexture *heat;          /* laid over the picture, or NULL */
   SlBoxStyle style;
+  int cut_columns, cut_rows; /* 0: not shown */
 
   gboolean zoomable;
   gboolean editable;

@@ -558,3 +558,14 @@ sl_picture_view_set_heat (SlPictureView *self,
   if (g_set_object (&self->heat, heat))
     gtk_widget_queue_draw (GTK_WIDGET (self));
 }
+
+void
+sl_picture_view_set_cut (SlPictureView *self,
+                         int            columns,
+                         int            rows)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  self->cut_columns = columns;
+  self->cut_rows = rows;
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+}

@@ -64,4 +64,10 @@ void sl_picture_view_set_drawing       (SlPictureView    *self,
 void sl_picture_view_set_heat          (SlPictureView    *self,
                                         GdkTexture       *heat);
 
+/* Lines where the picture is cut for the model, which sees it padded to @columns × @rows
+ * squares; 0, 0 for none. */
+void sl_picture_view_set_cut           (SlPictureView    *self,
+                                        int               columns,
+                                        int               rows);
+
 G_END_DECLS

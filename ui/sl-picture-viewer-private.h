@@ -20,7 +20,7 @@ struct _SlPictureViewer
   GtkButton *back;
   GtkWidget *list_toggle;
   AdwFlap *flap;
-  GtkBox *side;
+  GtkBox *boxes_pane, *hood_pane;
   GtkWidget *belongs;
   GtkDropDown *belongs_to;
   GtkWidget *box_tools;
@@ -32,6 +32,7 @@ struct _SlPictureViewer
   GtkLabel *hint_label;
   GtkWidget *view;      /* SlPictureView */
   GtkWidget *list;      /* SlBoxList */
+  GtkWidget *hood;      /* SlHoodView */
   GtkWidget *box_menu;  /* GtkPopoverMenu on the picture */
 
   SlConversation *conversation;

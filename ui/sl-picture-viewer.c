@@ -6,6 +6,7 @@
 
 #include "ui/sl-box-list.h"
 #include "ui/sl-box-row.h"
+#include "ui/sl-hood-view.h"
 #include "ui/sl-picture-view.h"
 
 #include <glib/gi18n.h>
@@ -151,6 +152,7 @@ update_picture (SlPictureViewer *self)
 
   sl_picture_view_set_picture (SL_PICTURE_VIEW (self->view),
                                part ? sl_message_part_get_picture (part) : NULL);
+  sl_hood_view_set_picture (SL_HOOD_VIEW (self->hood), self->position);
   update_title (self);
   sl_picture_viewer_update_status (self);
 }
@@ -493,7 +495,8 @@ bind_template (GtkWidgetClass *widget_class)
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, back);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, list_toggle);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, flap);
-  gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, side);
+  gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, boxes_pane);
+  gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, hood_pane);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, belongs);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, belongs_to);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, box_tools);
@@ -553,7 +556,9 @@ sl_picture_viewer_init (SlPictureViewer *self)
   gtk_overlay_set_child (self->overlay, self->view);
   add_box_menu (self);
   self->list = sl_box_list_new ();
-  gtk_box_append (self->side, self->list);
+  gtk_box_append (self->boxes_pane, self->list);
+  self->hood = sl_hood_view_new ();
+  gtk_box_append (self->hood_pane, self->hood);
 
   g_signal_connect_swapped (self->back, "clicked", G_CALLBACK (on_close), self);
   g_signal_connect_swapped (self->previous, "clicked", G_CALLBACK (on_previous), self);
@@ -567,6 +572,8 @@ sl_picture_viewer_init (SlPictureViewer *self)
   g_signal_connect_swapped (self->view, "area", G_CALLBACK (sl_picture_viewer_take_area), self);
   g_signal_connect_swapped (self->view, "pointer", G_CALLBACK (on_pointer), self);
   g_signal_connect_swapped (self->view, "menu", G_CALLBACK (on_menu), self);
+  g_signal_connect_swapped (self->hood, "heat", G_CALLBACK (sl_picture_view_set_heat), self->view);
+  g_signal_connect_swapped (self->hood, "tiles", G_CALLBACK (sl_picture_view_set_cut), self->view);
   g_signal_connect_object (adw_style_manager_get_default (), "notify::high-contrast",
                            G_CALLBACK (update_style), self, G_CONNECT_SWAPPED);
   gtk_event_controller_set_propagation_phase (keys, GTK_PHASE_CAPTURE);
@@ -588,6 +595,7 @@ sl_picture_viewer_clear (SlPictureViewer *self)
     g_signal_handlers_disconnect_by_data (part, self);
   sl_picture_view_set_model (SL_PICTURE_VIEW (self->view), NULL);
   sl_picture_view_set_picture (SL_PICTURE_VIEW (self->view), NULL);
+  sl_hood_view_set_answer (SL_HOOD_VIEW (self->hood), NULL, NULL);
   sl_box_list_set_model (SL_BOX_LIST (self->list), NULL);
   sl_picture_viewer_set_drawing (self, FALSE, FALSE);
   if (self->boxes != NULL)
@@ -634,6 +642,8 @@ sl_picture_viewer_show_answer (SlPictureViewer *self,
   sl_picture_view_set_model (SL_PICTURE_VIEW (self->view), boxes);
   sl_picture_view_set_editable (SL_PICTURE_VIEW (self->view), TRUE);
   sl_box_list_set_model (SL_BOX_LIST (self->list), boxes);
+  sl_hood_view_set_answer (SL_HOOD_VIEW (self->hood), conversation, answer);
+  sl_hood_view_set_picture (SL_HOOD_VIEW (self->hood), self->position);
   update_style (self);
   gtk_widget_set_visible (self->list_toggle, TRUE);
   gtk_widget_set_visible (self->box_tools, TRUE);
