@@ -8,6 +8,7 @@
 
 #include "engine/error.h"
 #include "engine/mapped_file.h"
+#include "engine/noise.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -28,6 +29,7 @@ struct vl2_checkpoint {
     struct vl2_tensor *tensors; /* sorted by name */
     size_t n_tensors, tensor_capacity;
     uint64_t bytes;
+    struct vl2_noise *noise; /* what makes the tensors of a generated checkpoint, NULL otherwise */
 };
 
 struct dtype_info {
@@ -357,9 +359,37 @@ vl2_status vl2_checkpoint_open(const char *dir, vl2_checkpoint **out, vl2_error 
     return VL2_OK;
 }
 
+vl2_status vl2_checkpoint_generate(vl2_format format, size_t most, vl2_checkpoint **out, vl2_error *err) {
+    struct vl2_checkpoint *cp = vlk_alloc(1, sizeof *cp);
+    *out = NULL;
+    if (cp) {
+        cp->tensors = vlk_alloc(most, sizeof *cp->tensors);
+        cp->noise = vl2_noise_new(format, most);
+        cp->tensor_capacity = most;
+    }
+    if (!cp || !cp->tensors || !cp->noise) {
+        vl2_checkpoint_close(cp);
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to generate %zu tensors.", most);
+    }
+    *out = cp;
+    return VL2_OK;
+}
+
+struct vl2_tensor *vl2_checkpoint_make(vl2_checkpoint *cp, const char *name, int32_t n_dims, const int64_t *dims) {
+    if (!cp->noise || cp->n_tensors == cp->tensor_capacity)
+        return NULL;
+    struct vl2_tensor *tensor = &cp->tensors[cp->n_tensors];
+    if (!vl2_noise_tensor(cp->noise, name, n_dims, dims, tensor))
+        return NULL;
+    cp->n_tensors++;
+    cp->bytes += tensor->bytes;
+    return tensor;
+}
+
 void vl2_checkpoint_close(vl2_checkpoint *cp) {
     if (!cp)
         return;
+    vl2_noise_free(cp->noise);
     for (size_t i = 0; i < cp->n_shards; i++) {
         json_decref(cp->shards[i].header);
         vl2_mapped_file_close(&cp->shards[i].file);
@@ -371,7 +401,7 @@ void vl2_checkpoint_close(vl2_checkpoint *cp) {
 }
 
 struct vl2_tensor *vl2_checkpoint_find(vl2_checkpoint *cp, const char *name) {
-    if (cp->n_tensors == 0)
+    if (cp->n_tensors == 0 || cp->noise)
         return NULL;
     struct vl2_tensor key = {.name = name};
     return bsearch(&key, cp->tensors, cp->n_tensors, sizeof key, compare_names);
@@ -379,6 +409,14 @@ struct vl2_tensor *vl2_checkpoint_find(vl2_checkpoint *cp, const char *name) {
 
 size_t vl2_checkpoint_count(const vl2_checkpoint *cp) {
     return cp->n_tensors;
+}
+
+size_t vl2_checkpoint_most(const vl2_checkpoint *cp) {
+    return cp->noise ? cp->tensor_capacity : cp->n_tensors;
+}
+
+bool vl2_checkpoint_generated(const vl2_checkpoint *cp) {
+    return cp->noise != NULL;
 }
 
 struct vl2_tensor *vl2_checkpoint_tensor(vl2_checkpoint *cp, size_t i) {

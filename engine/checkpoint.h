@@ -42,10 +42,18 @@ typedef struct vl2_checkpoint vl2_checkpoint;
 vl2_status vl2_checkpoint_open(const char *dir, vl2_checkpoint **out, vl2_error *err);
 void vl2_checkpoint_close(vl2_checkpoint *checkpoint);
 
+/* A checkpoint without files, of at most `most` tensors, which are made when they are looked for with their shape. For
+ * measuring speed: weights are noise of a size that keeps activations near 1. */
+vl2_status vl2_checkpoint_generate(vl2_format format, size_t most, vl2_checkpoint **out, vl2_error *err);
+bool vl2_checkpoint_generated(const vl2_checkpoint *checkpoint);
+/* A tensor of a generated checkpoint; NULL for others, and when memory is short. */
+struct vl2_tensor *vl2_checkpoint_make(vl2_checkpoint *checkpoint, const char *name, int32_t n_dims, const int64_t *dims);
+
 /* NULL when there is no tensor of that name. */
 struct vl2_tensor *vl2_checkpoint_find(vl2_checkpoint *checkpoint, const char *name);
 
 size_t vl2_checkpoint_count(const vl2_checkpoint *checkpoint);
+size_t vl2_checkpoint_most(const vl2_checkpoint *checkpoint); /* the count, and what may still be made */
 struct vl2_tensor *vl2_checkpoint_tensor(vl2_checkpoint *checkpoint, size_t i); /* sorted by name */
 uint64_t vl2_checkpoint_bytes(const vl2_checkpoint *checkpoint);                /* of all tensors */
 

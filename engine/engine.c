@@ -13,6 +13,7 @@
 #include "engine/error.h"
 #include "engine/memory.h"
 #include "engine/rope.h"
+#include "engine/shape.h"
 #include "engine/tokenizer.h"
 #include "engine/weights.h"
 
@@ -161,7 +162,7 @@ static vl2_status poll_cancel(const struct vl2_engine_options *options, vl2_erro
     return cancelled ? vl2_fail(err, VL2_CANCELLED, "Loading was cancelled.") : VL2_OK;
 }
 
-static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct vl2_engine_options *options, vl2_error *err) {
+static vl2_status open_folder(struct vl2_engine *e, const char *dir, const struct vl2_engine_options *options, vl2_error *err) {
     vl2_status status = vl2_config_load(dir, &e->config, err);
     if (status == VL2_OK)
         status = poll_cancel(options, err);
@@ -171,6 +172,13 @@ static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct
         status = poll_cancel(options, err);
     if (status == VL2_OK)
         status = vl2_checkpoint_open(dir, &e->checkpoint, err);
+    return status;
+}
+
+/* The folder, or a shape where that is not NULL. */
+static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct vl2_shape *shape,
+                             const struct vl2_engine_options *options, vl2_error *err) {
+    vl2_status status = shape ? vl2_shape_open(shape, &e->config, &e->checkpoint, err) : open_folder(e, dir, options, err);
     if (status == VL2_OK)
         status = poll_cancel(options, err);
     if (status == VL2_OK)
@@ -189,7 +197,8 @@ static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct
     return status;
 }
 
-vl2_status vl2_engine_open(const char *dir, const struct vl2_engine_options *options, vl2_engine **out, vl2_error *err) {
+static vl2_status open_engine(const char *dir, const struct vl2_shape *shape, const struct vl2_engine_options *options,
+                              vl2_engine **out, vl2_error *err) {
     static const struct vl2_engine_options defaults = {0};
     *out = NULL;
     size_t length = strlen(dir) + 1;
@@ -204,7 +213,7 @@ vl2_status vl2_engine_open(const char *dir, const struct vl2_engine_options *opt
     e->dir = dir_copy;
     options = options ? options : &defaults;
     e->memory_limit = options->memory_limit;
-    vl2_status status = open_parts(e, dir, options, err);
+    vl2_status status = open_parts(e, dir, shape, options, err);
     if (status != VL2_OK) {
         vl2_engine_close(e);
         return status;
@@ -212,6 +221,17 @@ vl2_status vl2_engine_open(const char *dir, const struct vl2_engine_options *opt
     fill_info(e);
     *out = e;
     return VL2_OK;
+}
+
+vl2_status vl2_engine_open(const char *dir, const struct vl2_engine_options *options, vl2_engine **out, vl2_error *err) {
+    return open_engine(dir, NULL, options, out, err);
+}
+
+vl2_status vl2_engine_open_shape(const struct vl2_shape *shape, const struct vl2_engine_options *options, vl2_engine **out,
+                                 vl2_error *err) {
+    char name[80];
+    snprintf(name, sizeof name, "generated weights of the shape %.20s", shape->name);
+    return open_engine(name, shape, options, out, err);
 }
 
 void vl2_engine_close(vl2_engine *e) {

@@ -53,6 +53,12 @@ static struct vl2_tensor *find_tensor(struct binder *b, const char *name, int32_
         return NULL;
     snprintf(full, sizeof full, "%s%s", b->prefix, name);
     struct vl2_tensor *t = vl2_checkpoint_find(b->checkpoint, full);
+    if (!t)
+        t = vl2_checkpoint_make(b->checkpoint, full, n_dims, dims);
+    if (!t && vl2_checkpoint_generated(b->checkpoint)) {
+        b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory to generate tensor \"%s\".", full);
+        return NULL;
+    }
     if (!t) {
         object(b, VL2_FINDING_MISSING, "The checkpoint has no tensor \"%s\", which its config.json asks for.", full);
         return NULL;
@@ -320,7 +326,7 @@ static void refuse_unknown(struct binder *b) {
 static vl2_status walk(struct binder *b) {
     struct vl2_weights *w = b->weights;
     *w = (struct vl2_weights){0};
-    w->bound = vlk_alloc(vl2_checkpoint_count(b->checkpoint), sizeof *w->bound);
+    w->bound = vlk_alloc(vl2_checkpoint_most(b->checkpoint), sizeof *w->bound);
     w->vision = vlk_alloc((size_t) b->config->vision.layers, sizeof *w->vision);
     w->layers = vlk_alloc((size_t) b->config->lm.layers, sizeof *w->layers);
     if (!w->bound || !w->vision || !w->layers)

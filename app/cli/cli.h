@@ -132,5 +132,6 @@ CliStatus cli_verify     (int argc, char **argv);
 CliStatus cli_eval       (int argc, char **argv);
 CliStatus cli_history    (int argc, char **argv);
 CliStatus cli_quantize   (int argc, char **argv);
+CliStatus cli_bench      (int argc, char **argv);
 
 G_END_DECLS

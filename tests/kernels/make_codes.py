@@ -12,6 +12,7 @@ import json
 import re
 import struct
 import sys
+from statistics import NormalDist
 
 import numpy as np
 
@@ -74,7 +75,8 @@ def with_minimum(groups):
 
 
 def lloyd(groups, rounds=25):
-    codes = np.float32([-127, -104, -83, -65, -50, -36, -23, -10, 2, 14, 26, 38, 52, 68, 88, 112])  # normal quantiles, roughly
+    quantiles = np.array([NormalDist().inv_cdf((i + 0.5) / 16) for i in range(16)])
+    codes = np.float32(quantiles / -quantiles[0] * np.where(quantiles > 0, 112, 127))  # sides that differ, as a signed scale allows
     for _ in range(rounds):
         _, scales = coded(groups, codes, FACTORS)
         scaled = groups / scales[:, None]

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What this machine can do at most, measured: bytes read per second from memory and fused multiply-adds per second from
+ * registers. The bench states its figures as shares of these. Starts its own threads; nothing else should run meanwhile.
+ */
+#include "kernels/ceilings.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernels/vlk.h"
+
+#define MAX_THREADS 256
+#define ROUNDS 4
+#define FMA_STEPS 2000000
+
+struct load {
+    const uint64_t *from; /* NULL: multiply and add */
+    size_t words;
+    const char *isa;
+    double work;   /* done: bytes or floating point operations */
+    uint64_t kept; /* so that nothing is optimised away */
+};
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Eight sums at a time: more loads in flight than one core's memory latency needs. */
+static uint64_t read_all(const uint64_t *p, size_t words)
+{
+    typedef uint64_t v __attribute__((vector_size(16)));
+    v sums[8] = { { 0 } };
+
+    for (size_t i = 0; i + 16 <= words; i += 16) {
+        for (int k = 0; k < 8; k++) {
+            v x;
+
+            memcpy(&x, p + i + 2 * k, sizeof x);
+            sums[k] += x;
+        }
+    }
+    for (int k = 1; k < 8; k++)
+        sums[0] += sums[k];
+    return sums[0][0] + sums[0][1];
+}
+
+/* Twelve independent sums of W lanes: the latency of 4 or 5 cycles times the two units that some machines have. */
+#define FMA_LOOP(name, W, TARGET)                                                                                          \
+    TARGET static double name(float *keep)                                                                                 \
+    {                                                                                                                      \
+        typedef float v __attribute__((vector_size(4 * (W))));                                                             \
+        v sums[12], x = { 0 }, y = { 0 };                                                                                  \
+                                                                                                                           \
+        x = x + 0.999f;                                                                                                    \
+        y = y + 1e-3f;                                                                                                     \
+        for (int k = 0; k < 12; k++)                                                                                       \
+            sums[k] = x + (float)k;                                                                                        \
+        for (int i = 0; i < FMA_STEPS; i++) {                                                                              \
+            _Pragma("GCC unroll 12") for (int k = 0; k < 12; k++) sums[k] = sums[k] * x + y;                               \
+            __asm__ volatile("" : "+m"(*keep));                                                                            \
+        }                                                                                                                  \
+        for (int k = 1; k < 12; k++)                                                                                       \
+            sums[0] += sums[k];                                                                                            \
+        *keep = sums[0][0];                                                                                                \
+        return 2.0 * 12 * (W) * FMA_STEPS;                                                                                 \
+    }
+
+FMA_LOOP(fma_generic, 4, )
+#ifdef VLK_HAVE_X86
+FMA_LOOP(fma_avx2, 8, __attribute__((target("avx2,fma"))))
+FMA_LOOP(fma_avx512, 16, __attribute__((target("avx512f,fma,prefer-vector-width=512"))))
+#endif
+
+static void *run(void *data)
+{
+    struct load *l = data;
+    float keep = 0;
+
+    if (l->from) {
+        l->kept = read_all(l->from, l->words);
+        l->work = (double)l->words * 8;
+        return NULL;
+    }
+#ifdef VLK_HAVE_X86
+    if (strncmp(l->isa, "avx512", 6) == 0)
+        l->work = fma_avx512(&keep);
+    else if (strncmp(l->isa, "avx2", 4) == 0)
+        l->work = fma_avx2(&keep);
+    else
+#endif
+        l->work = fma_generic(&keep);
+    l->kept = (uint64_t)(keep != 0);
+    return NULL;
+}
+
+/* Work per second of all threads together, the best of some rounds. */
+static double measure(struct load *loads, int threads)
+{
+    double best = 0;
+
+    for (int round = 0; round < ROUNDS; round++) {
+        pthread_t ids[MAX_THREADS];
+        bool started[MAX_THREADS] = { false };
+        double start = now(), work = 0;
+
+        for (int i = 1; i < threads; i++)
+            started[i] = pthread_create(&ids[i], NULL, run, &loads[i]) == 0;
+        run(&loads[0]);
+        work = loads[0].work;
+        for (int i = 1; i < threads; i++) {
+            if (started[i]) {
+                pthread_join(ids[i], NULL);
+                work += loads[i].work;
+            }
+        }
+        work /= now() - start;
+        best = work > best ? work : best;
+    }
+    return best;
+}
+
+size_t vlk_cache_bytes(void)
+{
+    long level3 = sysconf(_SC_LEVEL3_CACHE_SIZE), level2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
+
+    return level3 > 0 ? (size_t)level3 : level2 > 0 ? (size_t)level2 : (size_t)32 << 20;
+}
+
+double vlk_measure_read(int threads, size_t bytes)
+{
+    struct load loads[MAX_THREADS] = { { 0 } };
+    uint64_t *data;
+    size_t words;
+    double best;
+
+    threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
+    words = bytes / 8 / (size_t)threads / 16 * 16;
+    data = vlk_alloc((size_t)threads * words, 8);
+    if (!data || !words) {
+        vlk_free(data);
+        return 0;
+    }
+    memset(data, 1, (size_t)threads * words * 8); /* fresh pages are one page of zeros until they are written */
+    for (int i = 0; i < threads; i++)
+        loads[i] = (struct load){ .from = data + (size_t)i * words, .words = words };
+    best = measure(loads, threads);
+    vlk_free(data);
+    return best;
+}
+
+double vlk_measure_fma(const char *isa, int threads)
+{
+    struct load loads[MAX_THREADS] = { { 0 } };
+
+    threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
+    for (int i = 0; i < threads; i++)
+        loads[i].isa = isa;
+    return measure(loads, threads);
+}

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""sightline-cli bench: the shape of --json and --csv, generated weights, wrong usage. Speeds are not judged here.
+
+test_bench.py CLI. Prints TAP.
+"""
+import json
+import math
+import subprocess
+import sys
+
+CLI = sys.argv[1]
+USAGE = 2
+KINDS = [("decode", 1, 0), ("decode", 1, 1024), ("decode", 1, 4095), ("prefill", 128, 0), ("prefill", 512, 0), ("prefill", 2048, 0),
+         ("second_turn", 20, 1024), ("vision", 3, 0)]
+TESTS = []
+
+
+def test(function):
+    TESTS.append(function)
+    return function
+
+
+def run(*args, want=0):
+    done = subprocess.run([CLI, "bench", *args], capture_output=True, text=True, timeout=300)
+    assert done.returncode == want, f"{args}: exit {done.returncode}, wanted {want}: {done.stderr}"
+    return done.stdout
+
+
+def check(report):
+    assert [(row["kind"], row["tokens"], row["context"]) for row in report["rows"]] == KINDS
+    for row in report["rows"]:
+        assert 0 < row["best_ms"] <= row["median_ms"] and row["runs"] >= 1, row
+        assert math.isclose(row["per_second"], row["tokens"] / row["best_ms"] * 1e3, rel_tol=1e-6)
+    machine = report["machine"]
+    assert machine["read_gb_per_s"] > 0 and machine["fma_gflop_per_s"] > 0 and machine["read_bytes"] >= 4 * machine["cache_bytes"]
+    by = {(row["kind"], row["tokens"], row["context"]): row for row in report["rows"]}
+    decode, prefill, vision = by["decode", 1, 0], by["prefill", 512, 0], by["vision", 3, 0]
+    for name, value in (("decode_bandwidth_ratio", decode["gb_per_s"] / machine["read_gb_per_s"]),
+                        ("prefill_fma_ratio", prefill["gflop_per_s"] / machine["fma_gflop_per_s"]),
+                        ("vision_fma_ratio", vision["gflop_per_s"] / machine["fma_gflop_per_s"])):
+        assert math.isclose(report[name], value, rel_tol=1e-6), f"{name} {report[name]} is not {value}"
+    assert report["peak_memory_bytes"] > report["cache_bytes"]
+    assert [picture["type"] for picture in report["pictures"]] == ["jpeg", "png"]
+    for picture in report["pictures"]:
+        assert picture["decode_ms"] > 0 and picture["tiles_ms"] > 0 and picture["tiles"] > 1
+    return by
+
+
+@test
+def the_bundled_model():
+    report = json.loads(run("--json"))
+    by = check(report)
+    assert report["experts_used"] > report["layers"], "the steps all chose the same experts"
+    assert by["decode", 1, 4095]["gb_per_s"] * by["decode", 1, 4095]["best_ms"] > by["decode", 1, 0]["gb_per_s"] * by["decode", 1, 0]["best_ms"], \
+        "a full cache is not counted"
+
+
+@test
+def a_shape_is_its_size():
+    """One layer of tiny in mix: what it holds follows from the published numbers."""
+    report = json.loads(run("--json", "--shape", "tiny", "--layers", "1", "--threads", "1"))
+    check(report)
+    assert report["layers"] == 1 and report["vision_layers"] == 1
+    eight = 17 / 16
+    language = (2 * 129280 * 1280 + 4 * 1280 * 1280 + 3 * 1280 * 6848) * eight
+    vision = 2 * (4 * 1152 * 1152 + 2 * 1152 * 4304 + 3 * 14 * 14 * 1152 + 729 * 1152)
+    projector = 2 * (4608 * 1280 + 1280 * 1280)
+    want = language + vision + projector
+    assert abs(report["weight_bytes"] - want) < 1e-3 * want, f"{report['weight_bytes']} bytes, not about {want}"
+
+
+@test
+def csv():
+    lines = run("--csv", "--threads", "1").splitlines()
+    assert lines[0].startswith("kind,tokens,context,runs,best_ms")
+    assert [tuple(line.split(",")[:3]) for line in lines[1:]] == [(k, str(t), str(c)) for k, t, c in KINDS]
+
+
+@test
+def wrong_usage():
+    for args in (["--shape", "huge"], ["--layers", "2"], ["--shape", "tiny", "--format", "int3"], ["--shape", "tiny", "--layers", "-1"],
+                 ["--csv", "--json"], ["--shape", "tiny", "--model", "x"], ["extra"]):
+        run(*args, want=USAGE)
+
+
+def main():
+    failed = 0
+    print(f"1..{len(TESTS)}")
+    for number, function in enumerate(TESTS, 1):
+        try:
+            function()
+            print(f"ok {number} - {function.__name__}", flush=True)
+        except Exception as error:  # a test's failure must not hide the others
+            failed += 1
+            print(f"not ok {number} - {function.__name__}\n  # {type(error).__name__}: {str(error)[:2000]}", flush=True)
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
