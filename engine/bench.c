@@ -193,7 +193,7 @@ static int32_t warm_up(const struct vl2_bench_row *row) {
 }
 
 static vl2_status measure(struct bench *b, struct vl2_bench_row *row, int32_t least) {
-    double times[MAX_RUNS], total = 0;
+    double times[MAX_RUNS] = {0}, total = 0;
     b->tokens = row->tokens;
     b->context = row->context;
     for (int32_t i = -warm_up(row); i < MAX_RUNS && (i < least || total < enough_ms); i++) {

@@ -325,7 +325,6 @@ static void refuse_unknown(struct binder *b) {
 /* The table itself, line by line. */
 static vl2_status walk(struct binder *b) {
     struct vl2_weights *w = b->weights;
-    *w = (struct vl2_weights){0};
     w->bound = vlk_alloc(vl2_checkpoint_most(b->checkpoint), sizeof *w->bound);
     w->vision = vlk_alloc((size_t) b->config->vision.layers, sizeof *w->vision);
     w->layers = vlk_alloc((size_t) b->config->lm.layers, sizeof *w->layers);
@@ -342,6 +341,7 @@ vl2_status vl2_weights_bind(struct vlk_backend *backend, const struct vl2_config
                             const struct vl2_engine_options *options, struct vl2_weights *out, vl2_error *err) {
     struct binder b = {.backend = backend, .config = config, .checkpoint = checkpoint, .options = options, .weights = out, .err = err,
                        .total = vl2_checkpoint_bytes(checkpoint)};
+    *out = (struct vl2_weights){0};
     return walk(&b);
 }
 
@@ -361,7 +361,7 @@ static void free_tables(const struct vl2_config *config, struct vl2_weights *w) 
 
 vl2_status vl2_weights_survey(const struct vl2_config *config, vl2_checkpoint *checkpoint, vl2_finding_fn finding, void *user,
                               uint64_t *parameters, vl2_error *err) {
-    struct vl2_weights weights;
+    struct vl2_weights weights = {0};
     struct binder b = {.config = config, .checkpoint = checkpoint, .weights = &weights, .finding = finding, .user = user, .err = err};
     vl2_status status = walk(&b);
     *parameters = weights.parameters;

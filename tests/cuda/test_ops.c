@@ -67,11 +67,16 @@ struct both {
     struct vlk_weight device;
 };
 
+/* The CPU rounds the vectors that meet int8 and int4 weights; with the very values of such weights in f32 it does not. */
 static struct both make_both(vlk_dtype dtype, int rows, int cols, double scale)
 {
     struct both b = { .host = make_weight(cpu, dtype, rows, cols, scale) };
 
     b.device = gpu->ops->weight_import(gpu, dtype, rows, cols, b.host.bytes);
+    if (dtype == VLK_I8G || dtype == VLK_I4G) {
+        cpu->ops->weight_release(cpu, &b.host.w);
+        b.host.w = cpu->ops->weight_import(cpu, VLK_F32, rows, cols, b.host.values);
+    }
     return b;
 }
 
