@@ -188,7 +188,8 @@ static void run_block(int threads)
         order[(size_t)i] = i;
     for (int i = 0; i < threads; i++)
         start(fibers[(size_t)i]);
-    memset(here.dynamic, 0xff, here.dynamic_bytes); /* what nobody wrote reads as NaN */
+    if (here.dynamic_bytes)
+        memset(here.dynamic, 0xff, here.dynamic_bytes); /* what nobody wrote reads as NaN */
     for (;;) {
         int done = 0, at_block = 0;
         bool moved = false;
