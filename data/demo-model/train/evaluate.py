@@ -3,6 +3,7 @@
 
 evaluate.py --model DIR [--seed 3] [--count 1000] [--renderer pillow|cairo]          decodes with the training model (batched)
 evaluate.py --model DIR --cli PATH/sightline-cli …                                  asks the application's engine, one process for all
+evaluate.py --model DIR --cli PATH/sightline-cli --pairs …                          two pictures at a time: the in-context form, comparing
 Seed 2 is for validation, seed 3 is the held-out set: look at it, never tune on it.
 """
 import argparse
@@ -25,7 +26,8 @@ from train import Text
 
 
 def slices(scene, x):
-    """Names of the groups in which a result is reported."""
+    """Names of the groups in which a result is reported; of two pictures the second counts, which answers are about."""
+    scene = scene if isinstance(scene, dict) else scene[-1]
     n = len(scene["objects"])
     out = [x["lang"], "objects " + ("1-3" if n <= 3 else "4-6" if n <= 6 else "7+")]
     a = max(scene["width"], scene["height"]) / min(scene["width"], scene["height"])
@@ -48,6 +50,25 @@ def build(seed, count, renderer):
         if renderer == "cairo":
             img = scenes_cairo.draw(scene)
         items.append((scene, img, tasks.exam(scene, R.scene_rng(seed + 1000, index))))
+    return items
+
+
+def build_pairs(seed, count):
+    """Two scenes each, a shape of the first marked in red; the second is the next scene, or one soon after it, that shows the same shape."""
+    items = []
+    for index in range(count):
+        rng = R.scene_rng(seed + 2000, index)
+        first, img, _ = R.make(seed, index, marker_share=1.0)
+        if "marker" not in first:
+            continue
+        shape = first["objects"][first["marker"]]["shape"]
+        for step in range(1, 9):
+            second, other, _ = R.make(seed, index + step, marker_share=0.0)
+            if rng.random() < 0.15 or any(o["kind"] == "shape" and o["shape"] == shape for o in second["objects"]):
+                break
+        lang = tasks.ZH if rng.random() < 0.28 else tasks.EN
+        items.append(((first, second), (img, other), [f(rng, lang) for f in (
+            lambda r, l: tasks.in_context(first, second, r, l), lambda r, l: tasks.compare((first, second), r, l))]))
     return items
 
 
@@ -82,10 +103,12 @@ def by_cli(cli, folder, items):
         where = []
         with open(os.path.join(tmp, "ask.jsonl"), "w", encoding="utf-8") as f:
             for i, (_, img, questions) in enumerate(items):
-                img.save(os.path.join(tmp, f"{i}.png"))
+                names = [f"{i}-{j}.png" for j in range(len(img) if isinstance(img, tuple) else 1)]
+                for name, picture in zip(names, img if isinstance(img, tuple) else [img]):
+                    picture.save(os.path.join(tmp, name))
                 for x in questions:
                     where.append(i)
-                    f.write(json.dumps({"images": [f"{i}.png"], "prompt": x["prompt"], "mode": x["mode"], "max_tokens": 220}) + "\n")
+                    f.write(json.dumps({"images": names, "prompt": x["prompt"], "mode": x["mode"], "max_tokens": 220}) + "\n")
         cmd = [cli, "ask", "--json", "--greedy", "--model", folder, "--batch", os.path.join(tmp, "ask.jsonl")]
         lines = subprocess.run(cmd, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     if len(lines) != len(where):
@@ -115,12 +138,15 @@ def main():
     ap.add_argument("--count", type=int, default=1000)
     ap.add_argument("--renderer", default="pillow")
     ap.add_argument("--tasks", default="", help="comma-separated kinds of question; all when empty")
+    ap.add_argument("--pairs", action="store_true", help="questions about two pictures, through --cli")
     ap.add_argument("--threads", type=int, default=1)
     ap.add_argument("--cli")
     ap.add_argument("--out", help="write the full table as JSON")
     ap.add_argument("--show", type=int, default=0, help="print this many wrong answers")
     a = ap.parse_args()
-    items = build(a.seed, a.count, a.renderer)
+    if a.pairs and not a.cli:
+        ap.error("--pairs needs --cli")
+    items = build_pairs(a.seed, a.count) if a.pairs else build(a.seed, a.count, a.renderer)
     if a.tasks:
         items = [(scene, img, [x for x in questions if x["task"] in a.tasks.split(",")]) for scene, img, questions in items]
         items = [item for item in items if item[2]]

@@ -51,7 +51,7 @@ def score(x, text):
     if task == "locate":
         got = boxes_in(text)
         return (float(bool(got) and iou(got[0], e["boxes"][0]) >= 0.5), 1)
-    if task in ("findall", "ground"):
+    if task in ("findall", "ground", "incontext"):
         got = boxes_in(text)
         return (matched(got, e["boxes"]), (len(got) + len(e["boxes"])) / 2)
     if task == "count":

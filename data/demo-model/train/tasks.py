@@ -184,9 +184,10 @@ def none_of(n, lang):
     return f"图中没有{n}。" if lang == ZH else f"There is no {n} in the picture."
 
 
-def q(task, lang, mode, prompt, user, answer, about=None, **expect):
-    """`about` is the one object that the answer speaks of (training points the attention at it)."""
-    return {"task": task, "lang": lang, "mode": mode, "prompt": prompt, "user": user, "answer": answer, "about": about, "expect": expect}
+def q(task, lang, mode, prompt, user, answer, about=None, counted=None, **expect):
+    """`about` is the one object that the answer speaks of, `counted` those that it counts (training points the attention at them)."""
+    return {"task": task, "lang": lang, "mode": mode, "prompt": prompt, "user": user, "answer": answer, "about": about, "counted": counted,
+            "expect": expect}
 
 
 def found(scene, label, objects, canonical, lang):
@@ -268,7 +269,7 @@ def count(scene, rng, lang):
             label = name(color, noun, lang, len(hits)) if len(hits) > 1 else "1 " + name(color, noun, lang)
             answer = f"There {verb} <|ref|>{label}<|/ref|>{det(scene, hits)}."
         return q("ground", lang, "ground", user, "<|grounding|>" + user, answer, boxes=[box999(scene, o) for o in hits])
-    return q("count", lang, "chat", user, user, many(len(hits), color, noun, lang), n=len(hits))
+    return q("count", lang, "chat", user, user, many(len(hits), color, noun, lang), counted=hits, n=len(hits))
 
 
 def color_of(scene, rng, lang):
@@ -484,7 +485,7 @@ def outside(scene, rng, lang):
     return q("outside", lang, "ground" if ground else "chat", user, ("<|grounding|>" if ground else "") + user, REFUSE[lang])
 
 
-MIX = [(locate, 34), (find_all, 13), (count, 14), (color_of, 7), (shape_of, 7), (read, 15), (yes_no, 4), (where, 4), (describe, 7), (outside, 2)]
+MIX = [(locate, 28), (find_all, 12), (count, 22), (color_of, 8), (shape_of, 6), (read, 26), (yes_no, 4), (where, 4), (describe, 8), (outside, 2)]
 
 
 def ask(scene, rng, only=None, lang=None, mix=MIX):

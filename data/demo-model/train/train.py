@@ -34,6 +34,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROW, ROWS = 176, 1
 TAP = 2
 POINT, POINTERS = 3, (0, 1)
+SINKS = (2, 1), (3, 6)
 
 
 class Text:
@@ -61,7 +62,8 @@ class Text:
 
     def segment(self, turns, lead, scene=None):
         """(ids, supervised flags, coordinate values or -1, anchors) of one or more turns that follow the pictures; `lead` joins them to the
-        text.  A turn is a question of tasks.py.  An anchor is the object (and + 64 * (1 + character)) that a token speaks of, or -1."""
+        text.  A turn is a question of tasks.py.  An anchor is the object (and + 64 * (1 + character)) that a token speaks of, -1, or
+        -2 - m where the token states how many objects the bits of m name."""
         ids, sup, val, anchor = [], [], [], []
         for k, x in enumerate(turns):
             head = self.ids((lead if k == 0 else "<|User|>: ") + x["user"] + "\n\n<|Assistant|>:")
@@ -81,6 +83,10 @@ class Text:
         if scene is None:
             return out
         objects = scene["objects"]
+        if x["counted"] is not None:
+            counted = sum(1 << i for i, o in enumerate(objects) if any(o is c for c in x["counted"]))
+            stated = next((i for i, t in enumerate(body) if t in self.value), 2)
+            out[:stated + 1] = [-2 - counted] * (stated + 1)
         if x["about"] is not None:
             out = [next(i for i, o in enumerate(objects) if o is x["about"])] * len(body)
         at = [i for i, v in enumerate(values) if v >= 0]
@@ -374,9 +380,7 @@ def image_positions(b):
 
 def pointer_loss(kept, batch, pics, heads):
     """How little of the attention of `heads` goes from a token that is about to name something to the image tokens that show it."""
-    q, kp, kr = kept
-    l = ROW
-    anchor = batch.anchor.view(-1, l)
+    anchor = batch.anchor.view(-1, ROW)
     row, col = (anchor[:, 1:] >= 0).nonzero(as_tuple=True)
     if not len(row):
         return torch.zeros(())
@@ -393,22 +397,64 @@ def pointer_loss(kept, batch, pics, heads):
     shown &= (letter == 0)[:, None, None] | (chars[pic] == letter[:, None, None, None]).any(-1)
     shown = shown.any(-1)
     good = shown.any(-1)
-    row, col, pic, shown = row[good], col[good], pic[good], shown[good]
+    row, col, shown = row[good], col[good], shown[good]
     if not len(row):
         return torch.zeros(())
-    p, loss = batch.prefix, 0.0
-    seg = batch.seg.view(-1, l)
-    own = (seg[row] == seg[row, col][:, None]) & (torch.arange(l)[None] <= col[:, None])
-    target = torch.zeros(len(row), p, dtype=torch.bool)
+    target = torch.zeros(len(row), batch.prefix, dtype=torch.bool)
     target[:, torch.tensor(at)] = shown
-    scale = q.shape[-1] ** -0.5
+    loss = 0.0
     for h in heads:
-        qs = q[row, h, col] * scale
-        a = torch.einsum("nd,npd->np", qs, kp[:, h][pic])
-        b = torch.einsum("nd,nld->nl", qs, kr[:, h][row]).masked_fill(~own, -1e9)
-        total = torch.cat([a, b], 1).logsumexp(1)
-        loss = loss + (total - a.masked_fill(~target, -1e9).logsumexp(1)).mean()
+        log_p = attention_of(kept, batch, row, col, h)
+        loss = loss - log_p.masked_fill(~target, -1e9).logsumexp(1).mean()
     return loss / len(heads)
+
+
+def attention_of(kept, batch, row, col, head):
+    """Log of the attention that tokens (row, col) of one head pay to the prefix [n, prefix]."""
+    q, kp, kr = kept
+    seg = batch.seg.view(-1, ROW)
+    own = (seg[row] == seg[row, col][:, None]) & (torch.arange(ROW)[None] <= col[:, None])
+    qs = q[row, head, col] * q.shape[-1] ** -0.5
+    a = torch.einsum("nd,npd->np", qs, kp[:, head][row // ROWS])
+    b = torch.einsum("nd,nld->nl", qs, kr[:, head][row]).masked_fill(~own, -1e9)
+    return a - torch.cat([a, b], 1).logsumexp(1, keepdim=True)
+
+
+def middles(batch, pics):
+    """[pictures, image tokens, 24]: how each object's middle is shared between the tokens that show it (those of the tiles, where any do)."""
+    at, tile, cell = image_positions(batch)
+    out = torch.zeros(batch.size, len(at), 24)
+    for p, (k, tiles) in enumerate(batch.picks):
+        d = pics.shards[k[0]]
+        oid = torch.from_numpy(d["oid"][tiles].astype(np.int64))
+        center = tile_targets(d, tiles)[3] > 0
+        for flags in (oid >= 0, center):
+            seen = F.one_hot((oid + 1) * flags, 25)[..., 1:].float()
+            seen = quads(seen).amax(2)[tile, cell]
+            seen[:25] *= (seen[25:].sum(0) == 0).float()
+            some = seen.sum(0) > 0
+            out[p][:, some] = (seen / seen.sum(0).clamp(min=1))[:, some]
+    return out
+
+
+def counting_loss(kept, batch, pics, sinks):
+    """For tokens that state a number: the divergence of the attention of a head from an even share for each counted object and `sink` shares
+    for the first token, so that what the head gathers tells how many they are.  `sinks` are (head, shares) pairs."""
+    anchor = batch.anchor.view(-1, ROW)
+    row, col = (anchor[:, 1:] < -1).nonzero(as_tuple=True)
+    if not len(row):
+        return torch.zeros(())
+    counted = ((-2 - anchor[row, col + 1])[:, None] >> torch.arange(24)) & 1
+    share = torch.einsum("nk,nak->na", counted.float(), middles(batch, pics)[row // ROWS])
+    loss = 0.0
+    for head, sink in sinks:
+        target = torch.zeros(len(row), batch.prefix)
+        target[:, torch.tensor(image_positions(batch)[0])] = share
+        target[:, 0] = sink
+        target = target / target.sum(1, keepdim=True)
+        log_p = attention_of(kept, batch, row, col, head)
+        loss = loss + (target * ((target + 1e-9).log() - log_p)).sum(1).mean()
+    return loss / len(sinks)
 
 
 class Trainer:
@@ -475,8 +521,9 @@ class Trainer:
         loss, stats = answer_loss(m, hidden, b, self.text, sigma)
         if b.count == 1 and self.a.pointer > 0:
             pointing = pointer_loss(m.language.layers[POINT].kept, b, self.pics, POINTERS)
-            loss = loss + self.a.pointer * pointing
-            stats["point"] = float(pointing)
+            counting = counting_loss(m.language.layers[POINT].kept, b, self.pics, SINKS)
+            loss = loss + self.a.pointer * (pointing + counting)
+            stats.update(point=float(pointing), counting=float(counting))
         if b.count and self.a.dense > 0:
             kind, color, box, center, mark, chars = b.targets(self.pics)
             if not frozen:
