@@ -20,15 +20,15 @@ KINDS = {name: i for i, name in enumerate(R.SHAPES)}
 
 
 def render_range(seed, first, last):
-    parts = {"tiles": [], "oid": [], "chars": [], "mark": [], "maps": []}
+    parts = {"tiles": [], "oid": [], "chars": [], "places": [], "mark": [], "maps": []}
     start, scenes = [0], []
     for index in range(first, last):
         scene, img, ids = R.make(seed, index, wordy=first >= WORDY * SHARD)
         grid = R.grid_of(*img.size)
-        oid, chars, mark, maps = R.dense_labels(scene, ids, grid)
-        for key, value in zip(parts, (R.tiles_of(img, grid), oid, chars, mark, maps)):
+        labels = R.dense_labels(scene, ids, grid)
+        for key, value in zip(parts, (R.tiles_of(img, grid), *labels)):
             parts[key].append(value)
-        start.append(start[-1] + len(oid))
+        start.append(start[-1] + len(labels[0]))
         scene["grid"] = grid
         scenes.append(scene)
     out = {k: np.concatenate(v) for k, v in parts.items()}

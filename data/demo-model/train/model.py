@@ -76,8 +76,9 @@ class Projector(nn.Module):
 
 
 class DenseHead(nn.Module):
-    """Training-only head per patch: kind 10, colour 11, box 4, centre 1, marker 1, characters 2 x 37."""
-    WIDTH = 10 + 11 + 4 + 1 + 1 + 74
+    """Training-only head per patch: kind 10, colour 11, box 4, centre 1, marker 1, characters 2 x 37, their places from either end 2 x 2 x 7."""
+    PARTS = [10, 11, 4, 1, 1, 74, 28]
+    WIDTH = sum(PARTS)
 
     def __init__(self, width, patches=1):
         super().__init__()
@@ -88,9 +89,9 @@ class DenseHead(nn.Module):
         return self.out(x).unflatten(-1, (self.patches, self.WIDTH)) if self.patches > 1 else self.out(x)
 
 
-def dense_loss(o, kind, color, box, center, mark, chars, valid=None):
-    """o [..., 101]; kind/color i64 [...], box f32 [..., 4] as predicted units, center/mark f32 [...], chars i64 [..., 2] (-1 none)."""
-    kl, cl, bl, zl, ml, hl = o.split([10, 11, 4, 1, 1, 74], -1)
+def dense_loss(o, kind, color, box, center, mark, chars, places, valid=None):
+    """o [..., 129]; kind/color i64 [...], box f32 [..., 4] as predicted units, center/mark f32 [...], chars and places i64 [..., 2] (-1 none)."""
+    kl, cl, bl, zl, ml, hl, pl = o.split(DenseHead.PARTS, -1)
     obj = (kind > 0).float()
     if valid is None:
         valid = torch.ones_like(obj)
@@ -106,10 +107,13 @@ def dense_loss(o, kind, color, box, center, mark, chars, valid=None):
     text = (chars >= 0).float() * valid[..., None]
     weight = (0.02 + 0.98 * (chars >= 0).float()) * valid[..., None]
     lh = (F.cross_entropy(hl.reshape(-1, 37), (chars + 1).reshape(-1), reduction="none").view_as(text) * weight).sum() / weight.sum().clamp(min=1)
-    return {"kind": lk, "color": lc, "box": lb, "center": lz, "mark": lm, "char": lh}
+    ends = torch.stack([places // 8, places % 8], -1).add(1) * (places >= 0)[..., None]
+    lp = F.cross_entropy(pl.reshape(-1, 7), ends.reshape(-1), reduction="none").view_as(ends).mean(-1)
+    lp = (lp * weight).sum() / weight.sum().clamp(min=1)
+    return {"kind": lk, "color": lc, "box": lb, "center": lz, "mark": lm, "char": lh, "place": lp}
 
 
-DENSE_WEIGHTS = {"kind": 1.0, "color": 1.0, "box": 0.6, "center": 2.0, "mark": 1.0, "char": 1.5}
+DENSE_WEIGHTS = {"kind": 1.0, "color": 1.0, "box": 0.6, "center": 2.0, "mark": 1.0, "char": 1.5, "place": 1.0}
 
 
 def total_dense(parts):

@@ -391,11 +391,30 @@ def _cells(view):
     return np.where(cover.max(1) >= 20, best, -1).astype(np.int8)
 
 
+def characters(scene, sx, sy, tx, ty):
+    """For the patch halves of one tile the character that they show i8 [81,2], and its place in its word: 8 * (from the left) + (from the
+    right), -1 for none."""
+    ch, place = np.full((GRID, GRID, 2), -1, np.int8), np.full((GRID, GRID, 2), -1, np.int8)
+    for o in scene["objects"]:
+        if o["kind"] != "text":
+            continue
+        y1, y2 = o["box"][1] * sy + ty, o["box"][3] * sy + ty
+        rows = [r for r in range(GRID) if min(y2, r * 10 + 10) - max(y1, r * 10) >= min(3.5, 0.35 * (y2 - y1))]
+        for i, (c, (cl, cr)) in enumerate(zip(o["text"], o["chars"])):
+            a, b = cl * sx + tx, cr * sx + tx
+            for half in range(2 * GRID):
+                if a <= half * 5 + 2.5 < b:
+                    for r in rows:
+                        ch[r, half // 2, half % 2] = CHARS.index(c)
+                        place[r, half // 2, half % 2] = 8 * i + len(o["text"]) - 1 - i
+    return ch.reshape(-1, 2), place.reshape(-1, 2)
+
+
 def dense_labels(scene, ids, grid):
-    """Per tile and patch: object index i8 [n,81], characters in the left and right half i8 [n,81,2] (-1 none), inside-marker u8 [n,81];
-    per tile the affine map of picture pixels to tile pixels f32 [n,4] (sx, sy, ox, oy)."""
+    """Per tile and patch: object index i8 [n,81], characters in the left and right half and their places i8 [n,81,2] (-1 none),
+    inside-marker u8 [n,81]; per tile the affine map of picture pixels to tile pixels f32 [n,4] (sx, sy, ox, oy)."""
     w, h = scene["width"], scene["height"]
-    oid, chars, mark, maps = [], [], [], []
+    oid, chars, places, mark, maps = [], [], [], [], []
     px = (np.arange(GRID) + 0.5) * PATCH
     for level, (gw, gh) in enumerate([(1, 1), grid]):
         if level == 1 and gw * gh == 1:
@@ -409,19 +428,8 @@ def dense_labels(scene, ids, grid):
                 tx, ty = ox - j * TILE, oy - i * TILE
                 maps.append((sx, sy, tx, ty))
                 oid.append(_cells(canvas[i * TILE:(i + 1) * TILE, j * TILE:(j + 1) * TILE]))
-                ch = np.full((GRID, GRID, 2), -1, np.int8)
-                for o in scene["objects"]:
-                    if o["kind"] != "text":
-                        continue
-                    y1, y2 = o["box"][1] * sy + ty, o["box"][3] * sy + ty
-                    rows = [r for r in range(GRID) if min(y2, r * 10 + 10) - max(y1, r * 10) >= min(3.5, 0.35 * (y2 - y1))]
-                    for c, (cl, cr) in zip(o["text"], o["chars"]):
-                        a, b = cl * sx + tx, cr * sx + tx
-                        for half in range(2 * GRID):
-                            if a <= half * 5 + 2.5 < b:
-                                for r in rows:
-                                    ch[r, half // 2, half % 2] = CHARS.index(c)
-                chars.append(ch.reshape(-1, 2))
+                for got, part in zip((chars, places), characters(scene, sx, sy, tx, ty)):
+                    got.append(part)
                 m = np.zeros((GRID, GRID), np.uint8)
                 if "marker" in scene:
                     x1, y1, x2, y2 = marker_box(scene)
@@ -429,7 +437,7 @@ def dense_labels(scene, ids, grid):
                     iny = (px >= y1 * sy + ty) & (px <= y2 * sy + ty)
                     m[np.ix_(iny, inx)] = 1
                 mark.append(m.reshape(-1))
-    return np.stack(oid), np.stack(chars), np.stack(mark), np.array(maps, np.float32)
+    return np.stack(oid), np.stack(chars), np.stack(places), np.stack(mark), np.array(maps, np.float32)
 
 
 def scene_rng(seed, index):

@@ -62,7 +62,7 @@ class Text:
 
     def segment(self, turns, lead, scene=None):
         """(ids, supervised flags, coordinate values or -1, anchors) of one or more turns that follow the pictures; `lead` joins them to the
-        text.  A turn is a question of tasks.py.  An anchor is the object (and + 64 * (1 + character)) that a token speaks of, -1, or
+        text.  A turn is a question of tasks.py.  An anchor is the object (and + 64 * (1 + place of the letter)) that a token speaks of, -1, or
         -2 - m where the token states how many objects the bits of m name."""
         ids, sup, val, anchor = [], [], [], []
         for k, x in enumerate(turns):
@@ -100,12 +100,12 @@ class Text:
             at = 0
             for word in x["expect"]["text"]:
                 who = next(i for i, o in enumerate(objects) if o["kind"] == "text" and o["text"] == word)
-                for c in [word] if word.isdigit() else word:
+                for i, c in enumerate([word] if word.isdigit() else word):
                     token = self.ids(c)[0]
                     while at < len(body) and body[at] != token:
                         at += 1
                     if at < len(body):
-                        out[at] = who if word.isdigit() else who + 64 * (1 + R.CHARS.index(c))
+                        out[at] = who if word.isdigit() else who + 64 * (1 + i)
                         at += 1
         return out
 
@@ -388,13 +388,13 @@ def pointer_loss(kept, batch, pics, heads):
     pic = row // ROWS
     at, tile, cell = image_positions(batch)
     oid = torch.stack([torch.from_numpy(pics.shards[k[0]]["oid"][t[0]:t[-1] + 1]) for k, t in batch.picks])
-    chars = torch.stack([torch.from_numpy(pics.shards[k[0]]["chars"][t[0]:t[-1] + 1]) for k, t in batch.picks])
+    places = torch.stack([torch.from_numpy(pics.shards[k[0]]["places"][t[0]:t[-1] + 1]) for k, t in batch.picks])
     n = oid.shape[1]
     oid = quads((oid + 1).flatten(0, 1)).view(batch.size, n, 25, 4)[:, tile, cell]
-    chars = quads((chars + 1).flatten(0, 1)).view(batch.size, n, 25, 4, 2)[:, tile, cell]
+    places = quads((places.int() // 8 + 1).flatten(0, 1)).view(batch.size, n, 25, 4, 2)[:, tile, cell]
     shown = oid[pic] == (who % 64 + 1)[:, None, None]
     letter = who // 64
-    shown &= (letter == 0)[:, None, None] | (chars[pic] == letter[:, None, None, None]).any(-1)
+    shown &= (letter == 0)[:, None, None] | (places[pic] == letter[:, None, None, None]).any(-1)
     shown = shown.any(-1)
     good = shown.any(-1)
     row, col, shown = row[good], col[good], shown[good]
@@ -525,25 +525,24 @@ class Trainer:
             loss = loss + self.a.pointer * (pointing + counting)
             stats.update(point=float(pointing), counting=float(counting))
         if b.count and self.a.dense > 0:
-            kind, color, box, center, mark, chars = b.targets(self.pics)
+            targets = b.targets(self.pics)
             if not frozen:
-                extra = extra + total_dense(dense_loss(self.heads["vision"](features), kind, color, box, center, mark, chars)) * vision_scale
-            qk, qc, qz, qm, qh = (quads(t) for t in (kind, color, center, mark, chars))
-            v = valid_quads()
-            parts = dense_loss(self.heads["projected"](projected), qk, qc, quads(box), qz, qm, qh, v.expand_as(qz))
+                extra = extra + total_dense(dense_loss(self.heads["vision"](features), *targets)) * vision_scale
+            grouped, v = [quads(t) for t in targets], valid_quads()
+            parts = dense_loss(self.heads["projected"](projected), *grouped, v.expand_as(grouped[0]))
             extra = extra + 0.3 * total_dense(parts)
-            qb, index = quads(absolute_boxes(b, self.pics)), image_positions(b)
+            grouped[2], index = quads(absolute_boxes(b, self.pics)), image_positions(b)
             at, tile, cell = index
             pick = lambda t: t.view(b.size, -1, *t.shape[1:])[:, tile, cell]
             o = self.heads["tap"](tapped.index_select(1, torch.tensor(at)))
-            parts = dense_loss(o, pick(qk), pick(qc), pick(qb), pick(qz), pick(qm), pick(qh), v[cell].expand(b.size, -1, -1))
+            parts = dense_loss(o, *map(pick, grouped), v[cell].expand(b.size, -1, -1))
             extra = extra + total_dense(parts)
             stats.update({"t_" + k: x.item() for k, x in parts.items()})
         if self.a.letters and not frozen:
             tiles, targets = self.pics.letters(self.rng, self.a.letters)
             parts = dense_loss(self.heads["vision"](m.vision(tiles)), *targets)
             extra = extra + total_dense(parts) * vision_scale
-            stats["letters"] = parts["char"].item()
+            stats.update(letters=parts["char"].item(), places=parts["place"].item())
         (loss + self.a.dense * extra).backward()
         return stats
 

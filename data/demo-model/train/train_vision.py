@@ -26,7 +26,7 @@ def tile_targets(d, picks):
     box = torch.stack([c[:, 0] - clipped[..., 0], c[:, 1] - clipped[..., 1], clipped[..., 2] - c[:, 0], clipped[..., 3] - c[:, 1]], -1) / 10
     mid = torch.stack([(raw[..., 0] + raw[..., 2]) / 2, (raw[..., 1] + raw[..., 3]) / 2], -1)
     center = ((mid - c).abs().amax(-1) <= 5).float() * (t("kind") > 0)
-    return t("kind").long(), t("color").long(), box, center, t("mark").float(), t("chars").long()
+    return t("kind").long(), t("color").long(), box, center, t("mark").float(), t("chars").long(), t("places").long()
 
 
 def matrix_groups(modules, lr):
@@ -48,8 +48,8 @@ def accuracy(vision, head, d, limit=600):
     hit = {"kind": [], "color": [], "iou": [], "char": [], "center": []}
     for part in np.array_split(picks, 6):
         o = head(vision(torch.from_numpy(np.ascontiguousarray(d["tiles"][part]))))
-        kind, color, box, center, mark, chars = tile_targets(d, part)
-        kl, cl, bl, zl, ml, hl = o.split([10, 11, 4, 1, 1, 74], -1)
+        kind, color, box, center, mark, chars, _ = tile_targets(d, part)
+        kl, cl, bl, zl, ml, hl, _ = o.split(DenseHead.PARTS, -1)
         on = kind > 0
         hit["kind"].append((kl.argmax(-1) == kind)[on].float())
         hit["color"].append((cl.argmax(-1) == color)[on].float())
