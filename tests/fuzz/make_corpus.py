@@ -161,6 +161,47 @@ def groundings():
     put("grounding", "negative", ref.format("a") + det.format("[[-5, 10, -0, 20.5]]"))
 
 
+def snapshots():
+    """Flags, then what is XORed over counts (or the whole head), span, answer and ids of a good file; see fuzz_snapshot.c."""
+    head, bad_hash, bad_rows_hash, keep_file_bytes, cut, longer = (1 << bit for bit in range(6))
+
+    def changed(flags=0, length=0, spans=0, answers=0, answer_ids=0, rest=b""):
+        return struct.pack("<B4I", flags, length, spans, answers, answer_ids) + rest
+
+    def span(hash_low=0, width=0, grid=0, first=0, count=0):
+        return struct.pack("<QQiiiiQQ", hash_low, 0, width, 0, grid, grid, first, count)
+
+    def answer(length=0, n_ids=0):
+        return struct.pack("<QQQQ", 0, 0, length, n_ids)
+
+    put("snapshot", "good", b"")
+    put("snapshot", "length-other", changed(length=0x7F))
+    put("snapshot", "length-one-off", changed(length=1))
+    put("snapshot", "length-huge", changed(length=1 << 31))
+    put("snapshot", "spans-none", changed(spans=1))
+    put("snapshot", "spans-more", changed(spans=2))
+    put("snapshot", "spans-huge", changed(spans=0xFFFFFFF0))
+    put("snapshot", "answers-none", changed(answers=1))
+    put("snapshot", "answers-more", changed(answers=6))
+    put("snapshot", "answers-huge", changed(answers=1 << 30, answer_ids=1 << 30))
+    put("snapshot", "answer-ids-more", changed(answer_ids=32))
+    put("snapshot", "span-grid-negative", changed(rest=span(grid=-1)))
+    put("snapshot", "span-far", changed(rest=span(first=1 << 63)))
+    put("snapshot", "span-endless", changed(rest=span(count=0x7FFFFF00)))
+    put("snapshot", "span-other-picture", changed(rest=span(hash_low=1, width=4)))
+    put("snapshot", "answer-endless", changed(rest=span() + answer(n_ids=1 << 61)))
+    put("snapshot", "answer-empty", changed(rest=span() + answer(length=0x13)))
+    put("snapshot", "answer-other-ids", changed(rest=span() + answer() + struct.pack("<3i", 3, 0x700, 9)))
+    put("snapshot", "answer-id-negative", changed(rest=span() + answer() + struct.pack("<i", -1)))
+    put("snapshot", "head-of-nobody", bytes([head]) + bytes(range(1, 73)))
+    put("snapshot", "head-other-rows", bytes([head]) + bytes(52) + struct.pack("<I", 4))
+    put("snapshot", "hash-wrong", bytes([bad_hash]))
+    put("snapshot", "hash-of-rows-wrong", bytes([bad_rows_hash]))
+    put("snapshot", "size-of-another", changed(flags=keep_file_bytes, length=1))
+    put("snapshot", "cut", bytes([cut]))
+    put("snapshot", "longer", bytes([longer]))
+
+
 if __name__ == "__main__":
     checkpoints()
     configs()
@@ -168,3 +209,4 @@ if __name__ == "__main__":
     texts()
     prompts()
     groundings()
+    snapshots()
