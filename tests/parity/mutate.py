@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-# What is broken, file, text, replacement, variants of test_parity that are asked ("tiles", "sampling": those tests).
+# What is broken, file, text, replacement, variants of test_parity that are asked ("tiles", "sampling", "cache": those tests).
 MUTATIONS = [
     ("a decoder layer is left out", "engine/decoder.c", "    rmsnorm(be, n, l->input_norm",
      "    if (layer == 1)\n        return;\n    rmsnorm(be, n, l->input_norm", "tiny_style base_style"),
@@ -40,8 +40,10 @@ MUTATIONS = [
     ("the penalty counts the answer alone", "engine/generate.c", "s->seen_host[s->ids[i]] = 1", "s->seen_host[s->ids[i]] = 0", "tiny_style"),
     ("the penalty subtracts instead of dividing", "kernels/cpu_sample.c", "x > 0 ? x / penalty : x * penalty", "x > 0 ? x - penalty : x + penalty", "sampling"),
     ("top-k keeps one id more", "kernels/cpu_sample.c", "kth_largest(values, a->vocab, heap, a->top_k)", "kth_largest(values, a->vocab, heap, a->top_k + 1)", "sampling"),
+    ("the bf16 cache is cut off, not rounded", "kernels/isa_dot.c", "dst[i] = vlk_f32_to_bf16(src[i])", "dst[i] = (uint16_t)(*(const uint32_t *)(src + i) >> 16)", "cache"),
+    ("the bf16 cache is one of f32", "engine/session.c", "traits->half_cache ? VLK_BF16 :", "traits->half_cache && context < 0 ? VLK_BF16 :", "cache"),
 ]
-PROGRAMS = {"tiles": "tests/engine/test_tiles", "sampling": "tests/parity/test-sampling"}
+PROGRAMS = {"tiles": "tests/engine/test_tiles", "sampling": "tests/parity/test-sampling", "cache": "tests/parity/test-cache"}
 
 
 def run(*command, cwd=None):
@@ -61,6 +63,8 @@ def failures(work, asked):
         command = [work / "build" / "tests" / "engine" / "test_tiles", tests / "engine" / "fixtures" / "tiles.txt"]
     elif asked == "sampling":
         command = [parity / "test-sampling", tests / "parity" / "fixtures" / "sampling.json"]
+    elif asked == "cache":
+        command = [parity / "test-cache", parity / "checkpoints", "tiny_style", "base_style", "mha_grouped_bias"]
     else:
         command = [parity / "test-parity", parity / "checkpoints", tests / "parity" / "fixtures", tests / "parity" / "conversations.json", *asked.split()]
     done = run(*command)
