@@ -8,6 +8,9 @@ The second table is about what a conversation pays twice: two questions about a 
 second one alone in a new process that goes on from a snapshot. The bundled model knows no grid that large, so its folder is
 linked with one more resolution, which is a matter of cutting pictures only.
 
+Then cancelling: an interrupt at evenly spaced moments of such a question, from the signal to the end of the process. What is
+computed after the wish is counted by tests/engine/test_cancel.c.
+
 The last lines are about tokenizers of the published size, made up by make_tokenizer.py: how long one takes to load, and how fast it
 encodes mixed English and Chinese text.
 """
@@ -15,15 +18,17 @@ import csv
 import json
 import os
 import pathlib
+import signal
 import statistics
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 import make_tokenizer
 
-WARM_UP, REPEATS = 1, 7
+WARM_UP, REPEATS, INTERRUPTS = 1, 7, 24
 TEXT_MEGABYTES = 4
 COLUMNS = ["load_ms", "vision_ms", "first_token_ms", "prefill_tokens_per_s", "decode_tokens_per_s", "peak_mib"]
 
@@ -89,8 +94,32 @@ def split_model(cli, extra):
     return pathlib.Path(run([cli, "info", "--json"])[0]["model"]), extra
 
 
+def interrupt(command, after):
+    """Seconds from the signal, `after` seconds behind the start, to the end; None where the process had ended before."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        try:
+            child.wait(after)
+            return None
+        except subprocess.TimeoutExpired:
+            sent = time.monotonic()
+            child.send_signal(signal.SIGINT)
+            child.wait()
+            return time.monotonic() - sent
+
+
+def interrupts(command):
+    """Milliseconds that cancelling took, at evenly spaced moments of a run."""
+    lasts = []
+    for _ in range(3):
+        start = time.monotonic()
+        run(command)
+        lasts.append(time.monotonic() - start)
+    taken = [interrupt(command, statistics.median(lasts) * (i + 0.5) / INTERRUPTS) for i in range(INTERRUPTS)]
+    return [1000 * seconds for seconds in taken if seconds is not None]
+
+
 def conversations(cli, extra):
-    """Rows: first and second question, and the second one from a snapshot; then how far the plan's memory is off."""
+    """Rows: first and second question, and the second one from a snapshot; how far the plan's memory is off; what cancelling took."""
     model, extra = split_model(cli, extra)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -111,10 +140,11 @@ def conversations(cli, extra):
             assert both[0]["images"][0]["tiles"] == [3, 3] and both[1]["ids"] == later["ids"]
             for row, result in zip(times, (*both, later)):
                 times[row].append(first_token(result))
+        cancelled = interrupts([*base, "--image", picture, text, "--then", "Where is it?"])
         plan, = run([cli, "info", "--plan", "--json", "--max-tokens", "32", "--model", str(folder / "model"), "--image", picture, text])
     measured = first["timings"]["peak_bytes"]
     medians = {row: statistics.median(values[WARM_UP:]) for row, values in times.items()}
-    return medians, (plan["memory"]["peak"] + plan["process_bytes"]) / measured - 1, measured
+    return medians, (plan["memory"]["peak"] + plan["process_bytes"]) / measured - 1, measured, cancelled
 
 
 def tokenizers(cli):
@@ -147,11 +177,12 @@ def main(cli, picture, *extra):
     print("".join(f"{title:>22}" for title in ["case", *COLUMNS]))
     for row in rows:
         print(f"{row['case']:>22}" + "".join(f"{row[column]:22.1f}" for column in COLUMNS))
-    times, error, peak = conversations(cli, extra)
+    times, error, peak, cancelled = conversations(cli, extra)
     print("\na picture of 3 × 3 tiles: question to first token")
     for name, value in times.items():
         print(f"{name:>24} {value:10.1f} ms {value / times['first question']:8.1%}")
     print(f"planned memory is {error:+.1%} off the measured peak of {peak / 2**20:.1f} MiB")
+    print(f"{'cancelled':>24} {statistics.median(cancelled):10.1f} ms, at most {max(cancelled):.1f} ms, at {len(cancelled)} moments")
     print("\ntokenizers of the published size")
     for family, load, speed in tokenizers(cli):
         print(f"{family:>24} {load:10.1f} ms to load {speed:8.2f} MB/s")
