@@ -33,6 +33,8 @@ MUTATIONS = [
     ("yarn: no ramp between the frequencies", "engine/rope.c", "float keep = 1.0f - ramp", "float keep = 1.0f - ramp * 0", "yarn yarn_defaults"),
     ("linear scaling of positions is left out", "engine/rope.c", "float t = (float) p / divisor", "float t = (float) p", "linear_mla linear_mha"),
     ("the router's bias is left out", "kernels/cpu_moe.c", "job->bias ? scores[e] + job->bias[e] : scores[e]", "scores[e]", "base_style noaux_groups"),
+    ("experts of every group are chosen", "kernels/cpu_moe.c", "a->n_group > 1)", "a->n_group > 99)", "noaux_groups q_lora_bias"),
+    ("three pictures are tiled like two", "engine/prompt.c", "p->crop = b->total_pictures <= VL2_MAX_TILED_PICTURES &&", "p->crop =", "tiny_style"),
     ("routed_scaling_factor is left out", "engine/decoder.c", ".scaling = c->lm.routed_scaling", ".scaling = 1", "base_style norm_one"),
     ("norm_topk_prob is left out", "engine/decoder.c", ".norm_topk = c->lm.norm_topk", ".norm_topk = false", "base_style"),
     ("the shared experts are left out", "engine/decoder.c", ".shared_gate = l->gate,", ".shared_gate = {0},", "small_style"),
