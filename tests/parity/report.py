@@ -128,7 +128,7 @@ SECTIONS = {
     "small": ("The small model at full width", FULL.replace("{key}", "small").replace("{layers}", " --layers 2"), as_is),
     "base": ("The base model at full width", FULL.replace("{key}", "base").replace("{layers}", " --layers 2"), as_is),
     "bf16-cache": ("A cache of bf16", "{build}/tests/parity/test-cache {build}/tests/parity/checkpoints {variants}", cache),
-    "mutations": ("Mutations", "tests/parity/mutate.py .", as_is),
+    "mutations": ("Mutations", "{python} tests/parity/mutate.py .", as_is),
 }
 
 
