@@ -298,3 +298,73 @@ sl_picture_format_get_size (SlPictureFormat  format,
 
   return largest > 0;
 }
+
+/* ------------------------------------------------------------------------------------------------ EXIF */
+
+/* The EXIF chunk of a png or webp file, NULL without one. */
+static const guint8 *
+find_exif (SlPictureFormat  format,
+           const guint8    *data,
+           gsize            size,
+           gsize           *length)
+{
+  gboolean png = format == SL_PICTURE_FORMAT_PNG;
+  gsize at = png ? 8 : 12;
+
+  if (!png && format != SL_PICTURE_FORMAT_WEBP)
+    return NULL;
+
+  while (at < size && size - at >= 12)
+    {
+      gsize n = png ? read_be32 (data + at) : read_le32 (data + at + 4);
+      gsize whole = png ? n + 12 : n + 8 + (n & 1);
+
+      if (whole > size - at)
+        return NULL;
+      if (memcmp (data + at + (png ? 4 : 0), png ? "eXIf" : "EXIF", 4) == 0)
+        {
+          *length = n;
+          return data + at + 8;
+        }
+      at += whole;
+    }
+  return NULL;
+}
+
+guint
+sl_picture_format_get_orientation (SlPictureFormat  format,
+                                   const guint8    *data,
+                                   gsize            size)
+{
+  gsize n = 0, at;
+  const guint8 *exif = find_exif (format, data, size, &n);
+  gboolean big;
+  guint entries;
+
+  if (exif != NULL && n >= 6 && memcmp (exif, "Exif\0\0", 6) == 0)
+    {
+      exif += 6;
+      n -= 6;
+    }
+  if (exif == NULL || n < 14 || (memcmp (exif, "MM\0*", 4) != 0 && memcmp (exif, "II*\0", 4) != 0))
+    return 0;
+
+  /* The first directory of a TIFF: a count, then entries of tag (2), type (2), count (4), value (4). */
+  big = exif[0] == 'M';
+  at = big ? read_be32 (exif + 4) : read_le32 (exif + 4);
+  if (at > n - 2)
+    return 0;
+  entries = big ? exif[at] << 8 | exif[at + 1] : exif[at + 1] << 8 | exif[at];
+  for (at += 2; entries > 0 && n - at >= 12; entries--, at += 12)
+    {
+      const guint8 *entry = exif + at;
+
+      if (memcmp (entry, big ? "\x01\x12\0\x03" : "\x12\x01\x03\0", 4) == 0)
+        {
+          guint value = big ? entry[9] : entry[8];
+
+          return value >= 1 && value <= 8 ? value : 0;
+        }
+    }
+  return 0;
+}

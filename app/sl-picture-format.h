@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a picture's bytes are, before any decoder sees them: the format, whether the file is all there, and the size that a
- * header claims where the decoder would look too late. Only sl-picture.c uses it, on any thread. It must not decode pixels.
+ * header claims where the decoder would look too late. Only sl-picture-decode.c uses it, on any thread. It must not decode pixels.
  */
 #pragma once
 
@@ -41,5 +41,10 @@ gboolean        sl_picture_format_get_size      (SlPictureFormat  format,
                                                  gsize            size,
                                                  guint           *width,
                                                  guint           *height);
+
+/* The EXIF orientation 1 … 8 of a png or webp file, whose loaders do not report it; 0 without one, and for other formats. */
+guint           sl_picture_format_get_orientation (SlPictureFormat  format,
+                                                   const guint8    *data,
+                                                   gsize            size);
 
 G_END_DECLS

@@ -1,36 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The writer thread of the history and the GObject in front of it. Everything under `lock` is shared by the two threads; the
- * database belongs to the writer thread from its start to its end. Reads wait for the writes before them, except while a write
- * cannot be done: then they go first, so that a full disk does not hide the history.
+ * The writer thread of the history, its queue, and the GObject in front of them; what is queued is in sl-store-writes.c and
+ * sl-store-reads.c. Everything under `lock` is shared by the two threads; the database belongs to the writer thread from its start
+ * to its end. Reads wait for the writes before them, except while a write cannot be done: then they go first, so that a full disk
+ * does not hide the history.
  */
-#include "app/sl-store.h"
+#include "app/sl-store-private.h"
 
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
 
-#include "app/sl-database.h"
-
 #define RETRY_US (2 * G_USEC_PER_SEC)
-
-typedef struct _Op Op;
-typedef gboolean (*RunWrite) (SlDatabase *database, Op *op, GError **error);
-typedef void (*RunRead) (SlDatabase *database, Op *op);
-
-struct _Op
-{
-  RunWrite write; /* one of the two */
-  RunRead read;
-  guint64 serial;
-  gint64 id, second; /* rows that it is about */
-  gint64 changes;    /* conversation whose line in the list changes, 0 for none */
-  guint number;
-  gboolean flag;
-  char *text;
-  gpointer record;
-  GDestroyNotify free_record;
-  GTask *task;
-};
 
 struct _SlStore
 {
@@ -69,7 +49,7 @@ G_DEFINE_QUARK (sl-store-error-quark, sl_store_error)
 G_DEFINE_FINAL_TYPE (SlStore, sl_store, G_TYPE_OBJECT)
 
 static void
-op_free (Op *op)
+op_free (SlStoreOp *op)
 {
   g_free (op->text);
   if (op->record != NULL)
@@ -128,11 +108,11 @@ post_news (SlStore *self)
 /* ------------------------------------------------------------------------------------------------ writer thread */
 
 /* With the lock held: the read that may go now, or NULL. */
-static Op *
+static SlStoreOp *
 next_read (SlStore *self)
 {
-  Op *read = g_queue_peek_head (&self->reads);
-  Op *write = g_queue_peek_head (&self->writes);
+  SlStoreOp *read = g_queue_peek_head (&self->reads);
+  SlStoreOp *write = g_queue_peek_head (&self->writes);
 
   if (read == NULL || (write != NULL && write->serial < read->serial && !self->stalled))
     return NULL;
@@ -151,9 +131,9 @@ note_change (SlStore *self,
 
 /* With the lock held: what a finished attempt means for the queue. Takes the error. */
 static void
-settle_write (SlStore *self,
-              Op      *op,
-              GError  *error)
+settle_write (SlStore   *self,
+              SlStoreOp *op,
+              GError    *error)
 {
   gboolean refused = g_error_matches (error, SL_STORE_ERROR, SL_STORE_ERROR_REFUSED);
 
@@ -176,7 +156,7 @@ settle_write (SlStore *self,
 static void
 attempt_write (SlStore *self)
 {
-  Op *op = g_queue_peek_head (&self->writes);
+  SlStoreOp *op = g_queue_peek_head (&self->writes);
   GError *error = NULL;
 
   self->retry_now = FALSE;
@@ -187,8 +167,8 @@ attempt_write (SlStore *self)
 }
 
 static void
-run_read (SlStore *self,
-          Op      *op)
+run_read (SlStore   *self,
+          SlStoreOp *op)
 {
   g_mutex_unlock (&self->lock);
   if (!g_task_return_error_if_cancelled (op->task))
@@ -206,7 +186,7 @@ writer_main (gpointer data)
   g_mutex_lock (&self->lock);
   for (;;)
     {
-      Op *read = next_read (self);
+      SlStoreOp *read = next_read (self);
 
       if (read != NULL)
         run_read (self, read);
@@ -229,9 +209,9 @@ writer_main (gpointer data)
 
 /* ------------------------------------------------------------------------------------------------ queueing */
 
-static void
-push_write (SlStore *self,
-            Op      *op)
+void
+sl_store_push_write (SlStore   *self,
+                     SlStoreOp *op)
 {
   if (self->thread == NULL)
     {
@@ -246,13 +226,35 @@ push_write (SlStore *self,
   g_mutex_unlock (&self->lock);
 }
 
-static void
-push_read (SlStore             *self,
-           Op                  *op,
-           gpointer             tag,
-           GCancellable        *cancellable,
-           GAsyncReadyCallback  callback,
-           gpointer             user_data)
+gboolean
+sl_store_replace_write (SlStore         *self,
+                        SlStoreRunWrite  run,
+                        gint64           id,
+                        const char      *text)
+{
+  SlStoreOp *last;
+  gboolean replaced = FALSE;
+
+  g_mutex_lock (&self->lock);
+  last = g_queue_peek_tail (&self->writes);
+  /* The head may be running. */
+  if (self->writes.length > 1 && last->write == run && last->id == id)
+    {
+      g_free (last->text);
+      last->text = g_strdup (text);
+      replaced = TRUE;
+    }
+  g_mutex_unlock (&self->lock);
+  return replaced;
+}
+
+void
+sl_store_push_read (SlStore             *self,
+                    SlStoreOp           *op,
+                    gpointer             tag,
+                    GCancellable        *cancellable,
+                    GAsyncReadyCallback  callback,
+                    gpointer             user_data)
 {
   op->task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (op->task, tag);
@@ -269,24 +271,35 @@ push_read (SlStore             *self,
   g_mutex_unlock (&self->lock);
 }
 
-static Op *
-write_op (RunWrite run,
-          gint64   id)
+SlStoreOp *
+sl_store_write_op (SlStoreRunWrite run,
+                   gint64          id)
 {
-  Op *op = g_new0 (Op, 1);
+  SlStoreOp *op = g_new0 (SlStoreOp, 1);
 
   op->write = run;
   op->id = id;
   return op;
 }
 
-static Op *
-read_op (RunRead run)
+SlStoreOp *
+sl_store_read_op (SlStoreRunRead run)
 {
-  Op *op = g_new0 (Op, 1);
+  SlStoreOp *op = g_new0 (SlStoreOp, 1);
 
   op->read = run;
   return op;
+}
+
+void
+sl_store_report (SlStore      *self,
+                 const GError *error)
+{
+  g_mutex_lock (&self->lock);
+  g_clear_error (&self->failure);
+  self->failure = g_error_copy (error);
+  post_news (self);
+  g_mutex_unlock (&self->lock);
 }
 
 /* ------------------------------------------------------------------------------------------------ object */
@@ -387,7 +400,7 @@ sl_store_dup_default_dir (void)
 
 static gboolean
 run_sweep (SlDatabase  *database,
-           Op          *op,
+           SlStoreOp   *op,
            GError     **error)
 {
   return sl_database_purge (database, G_MAXINT64, NULL, error) && sl_database_sweep (database, error);
@@ -408,7 +421,7 @@ sl_store_new (const char  *dir,
   self->database = database;
   self->last_id = sl_database_get_last_id (database);
   self->thread = g_thread_new ("sightline-store", writer_main, self);
-  push_write (self, write_op (run_sweep, 0));
+  sl_store_push_write (self, sl_store_write_op (run_sweep, 0));
   return self;
 }
 
@@ -472,497 +485,6 @@ sl_store_new_id (SlStore *self)
 
   self->last_id = MAX (self->last_id + 1, g_get_real_time ());
   return self->last_id;
-}
-
-/* ------------------------------------------------------------------------------------------------ writes */
-
-static gboolean
-run_put_conversation (SlDatabase  *database,
-                      Op          *op,
-                      GError     **error)
-{
-  return sl_database_put_conversation (database, op->record, error);
-}
-
-void
-sl_store_put_conversation (SlStore                    *self,
-                           const SlConversationRecord *record)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = write_op (run_put_conversation, record->id);
-  op->record = sl_conversation_record_copy (record);
-  op->free_record = (GDestroyNotify) sl_conversation_record_free;
-  op->changes = record->id;
-  push_write (self, op);
-}
-
-static gboolean
-run_put_message (SlDatabase  *database,
-                 Op          *op,
-                 GError     **error)
-{
-  return sl_database_put_message (database, op->record, op->flag, error);
-}
-
-void
-sl_store_put_message (SlStore               *self,
-                      const SlMessageRecord *record,
-                      gboolean               leaf)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = write_op (run_put_message, record->id);
-  op->record = sl_message_record_copy (record);
-  op->free_record = (GDestroyNotify) sl_message_record_free;
-  op->flag = leaf;
-  op->changes = record->conversation;
-  push_write (self, op);
-}
-
-static gboolean
-run_put_progress (SlDatabase  *database,
-                  Op          *op,
-                  GError     **error)
-{
-  return sl_database_put_progress (database, op->id, op->text, error);
-}
-
-/* A newer text of the same answer takes the place of one that still waits at the end of the queue. */
-static gboolean
-replace_progress (SlStore    *self,
-                  gint64      message,
-                  const char *text)
-{
-  Op *last;
-  gboolean replaced = FALSE;
-
-  g_mutex_lock (&self->lock);
-  last = g_queue_peek_tail (&self->writes);
-  /* The head may be running. */
-  if (self->writes.length > 1 && last->write == run_put_progress && last->id == message)
-    {
-      g_free (last->text);
-      last->text = g_strdup (text);
-      replaced = TRUE;
-    }
-  g_mutex_unlock (&self->lock);
-  return replaced;
-}
-
-void
-sl_store_put_progress (SlStore    *self,
-                       gint64      message,
-                       const char *text)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  if (replace_progress (self, message, text))
-    return;
-  op = write_op (run_put_progress, message);
-  op->text = g_strdup (text);
-  push_write (self, op);
-}
-
-static gboolean
-run_set_title (SlDatabase  *database,
-               Op          *op,
-               GError     **error)
-{
-  return sl_database_set_title (database, op->id, op->text, error);
-}
-
-void
-sl_store_set_title (SlStore    *self,
-                    gint64      conversation,
-                    const char *title)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = write_op (run_set_title, conversation);
-  op->text = g_strdup (title);
-  op->changes = conversation;
-  push_write (self, op);
-}
-
-static gboolean
-run_set_leaf (SlDatabase  *database,
-              Op          *op,
-              GError     **error)
-{
-  return sl_database_set_leaf (database, op->id, op->second, error);
-}
-
-void
-sl_store_set_leaf (SlStore *self,
-                   gint64   conversation,
-                   gint64   message)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = write_op (run_set_leaf, conversation);
-  op->second = message;
-  push_write (self, op);
-}
-
-static gboolean
-run_set_detail (SlDatabase  *database,
-                Op          *op,
-                GError     **error)
-{
-  return sl_database_set_detail (database, op->id, op->number, op->flag ? SL_DETAIL_LOW : SL_DETAIL_AUTO, error);
-}
-
-void
-sl_store_set_detail (SlStore  *self,
-                     gint64    message,
-                     guint     position,
-                     SlDetail  detail)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = write_op (run_set_detail, message);
-  op->number = position;
-  op->flag = detail == SL_DETAIL_LOW;
-  push_write (self, op);
-}
-
-static gboolean
-run_set_box_picture (SlDatabase  *database,
-                     Op          *op,
-                     GError     **error)
-{
-  return sl_database_set_box_picture (database, op->id, op->text, error);
-}
-
-void
-sl_store_set_box_picture (SlStore    *self,
-                          gint64      message,
-                          const char *sha256)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = write_op (run_set_box_picture, message);
-  op->text = g_strdup (sha256);
-  push_write (self, op);
-}
-
-static gboolean
-run_put_box (SlDatabase  *database,
-             Op          *op,
-             GError     **error)
-{
-  return sl_database_put_box (database, op->id, op->record, error);
-}
-
-void
-sl_store_put_box (SlStore           *self,
-                  gint64             message,
-                  const SlBoxRecord *record)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = write_op (run_put_box, message);
-  op->record = sl_box_record_copy (record);
-  op->free_record = (GDestroyNotify) sl_box_record_free;
-  push_write (self, op);
-}
-
-static gboolean
-run_remove_box (SlDatabase  *database,
-                Op          *op,
-                GError     **error)
-{
-  return sl_database_remove_box (database, op->id, error);
-}
-
-void
-sl_store_remove_box (SlStore *self,
-                     gint64   box)
-{
-  g_return_if_fail (SL_IS_STORE (self));
-
-  push_write (self, write_op (run_remove_box, box));
-}
-
-static gboolean
-run_delete_conversation (SlDatabase  *database,
-                         Op          *op,
-                         GError     **error)
-{
-  return sl_database_delete_conversation (database, op->id, error);
-}
-
-void
-sl_store_delete_conversation (SlStore *self,
-                              gint64   conversation)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = write_op (run_delete_conversation, conversation);
-  op->changes = conversation;
-  push_write (self, op);
-}
-
-static gboolean
-run_undelete_conversation (SlDatabase  *database,
-                           Op          *op,
-                           GError     **error)
-{
-  return sl_database_undelete_conversation (database, op->id, error);
-}
-
-void
-sl_store_undelete_conversation (SlStore *self,
-                                gint64   conversation)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = write_op (run_undelete_conversation, conversation);
-  op->changes = conversation;
-  push_write (self, op);
-}
-
-static gboolean
-run_delete_message (SlDatabase  *database,
-                    Op          *op,
-                    GError     **error)
-{
-  return sl_database_delete_message (database, op->id, error);
-}
-
-void
-sl_store_delete_message (SlStore *self,
-                         gint64   message)
-{
-  g_return_if_fail (SL_IS_STORE (self));
-
-  push_write (self, write_op (run_delete_message, message));
-}
-
-static gboolean
-run_undelete_message (SlDatabase  *database,
-                      Op          *op,
-                      GError     **error)
-{
-  return sl_database_undelete_message (database, op->id, error);
-}
-
-void
-sl_store_undelete_message (SlStore *self,
-                           gint64   message)
-{
-  g_return_if_fail (SL_IS_STORE (self));
-
-  push_write (self, write_op (run_undelete_message, message));
-}
-
-static gboolean
-run_purge (SlDatabase  *database,
-           Op          *op,
-           GError     **error)
-{
-  return sl_database_purge (database, op->second, NULL, error);
-}
-
-void
-sl_store_purge (SlStore *self,
-                guint    seconds)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = write_op (run_purge, 0);
-  op->second = seconds > 0 ? g_get_real_time () - (gint64) seconds * G_USEC_PER_SEC : G_MAXINT64;
-  push_write (self, op);
-}
-
-/* ------------------------------------------------------------------------------------------------ reads */
-
-static void
-return_result (Op             *op,
-               gpointer        result,
-               GDestroyNotify  free_result,
-               GError         *error)
-{
-  if (error != NULL)
-    g_task_return_error (op->task, error);
-  else
-    g_task_return_pointer (op->task, result, free_result);
-}
-
-static void
-run_list (SlDatabase *database,
-          Op         *op)
-{
-  GError *error = NULL;
-  GPtrArray *list = sl_database_list (database, &error);
-  SlStore *self = g_task_get_source_object (op->task);
-
-  /* A history that cannot be listed would look empty: the sentence has to reach the banner. */
-  if (error != NULL)
-    {
-      g_mutex_lock (&self->lock);
-      g_clear_error (&self->failure);
-      self->failure = g_error_copy (error);
-      post_news (self);
-      g_mutex_unlock (&self->lock);
-    }
-  return_result (op, list, (GDestroyNotify) g_ptr_array_unref, error);
-}
-
-void
-sl_store_list_async (SlStore             *self,
-                     GCancellable        *cancellable,
-                     GAsyncReadyCallback  callback,
-                     gpointer             user_data)
-{
-  g_return_if_fail (SL_IS_STORE (self));
-
-  push_read (self, read_op (run_list), sl_store_list_async, cancellable, callback, user_data);
-}
-
-GPtrArray *
-sl_store_list_finish (SlStore       *self,
-                      GAsyncResult  *result,
-                      GError       **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-static void
-run_summary (SlDatabase *database,
-             Op         *op)
-{
-  GError *error = NULL;
-  SlSummaryRecord *record = sl_database_get_summary (database, op->id, &error);
-
-  return_result (op, record, (GDestroyNotify) sl_summary_record_free, error);
-}
-
-void
-sl_store_summary_async (SlStore             *self,
-                        gint64               conversation,
-                        GCancellable        *cancellable,
-                        GAsyncReadyCallback  callback,
-                        gpointer             user_data)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = read_op (run_summary);
-  op->id = conversation;
-  push_read (self, op, sl_store_summary_async, cancellable, callback, user_data);
-}
-
-SlSummaryRecord *
-sl_store_summary_finish (SlStore       *self,
-                         GAsyncResult  *result,
-                         GError       **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-static void
-run_load (SlDatabase *database,
-          Op         *op)
-{
-  GError *error = NULL;
-  SlConversationRecord *record = sl_database_load (database, op->id, &error);
-
-  if (record == NULL && error == NULL)
-    error = g_error_new_literal (SL_STORE_ERROR, SL_STORE_ERROR_IO, _("There is no such conversation any more"));
-  return_result (op, record, (GDestroyNotify) sl_conversation_record_free, error);
-}
-
-void
-sl_store_load_async (SlStore             *self,
-                     gint64               conversation,
-                     GCancellable        *cancellable,
-                     GAsyncReadyCallback  callback,
-                     gpointer             user_data)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = read_op (run_load);
-  op->id = conversation;
-  push_read (self, op, sl_store_load_async, cancellable, callback, user_data);
-}
-
-SlConversationRecord *
-sl_store_load_finish (SlStore       *self,
-                      GAsyncResult  *result,
-                      GError       **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-static void
-run_search (SlDatabase *database,
-            Op         *op)
-{
-  GError *error = NULL;
-  GPtrArray *hits = sl_database_search (database, op->text, op->number, &error);
-
-  return_result (op, hits, (GDestroyNotify) g_ptr_array_unref, error);
-}
-
-void
-sl_store_search_async (SlStore             *self,
-                       const char          *query,
-                       guint                limit,
-                       GCancellable        *cancellable,
-                       GAsyncReadyCallback  callback,
-                       gpointer             user_data)
-{
-  Op *op;
-
-  g_return_if_fail (SL_IS_STORE (self));
-
-  op = read_op (run_search);
-  op->text = g_strdup (query);
-  op->number = limit;
-  push_read (self, op, sl_store_search_async, cancellable, callback, user_data);
-}
-
-GPtrArray *
-sl_store_search_finish (SlStore       *self,
-                        GAsyncResult  *result,
-                        GError       **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
 }
 
 /* ------------------------------------------------------------------------------------------------ flush, close */

@@ -13,6 +13,8 @@
 #include <glib/gstdio.h>
 #include <sys/stat.h>
 
+#include "app/sl-picture-format.h"
+
 #define W 48
 #define H 32
 
@@ -144,26 +146,96 @@ test_wrong_extension (void)
   g_assert_cmpstr (sl_picture_get_mime_type (picture), ==, "image/webp");
 }
 
-/* The fixture with an EXIF segment behind the start mark that says how the camera was held. */
+/* A TIFF directory with one entry: 0x0112, short, the orientation. */
+static GByteArray *
+exif_of (int      orientation,
+         gboolean big)
+{
+  const guint8 mm[] = { 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0 };
+  const guint8 ii[] = { 'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0 };
+  GByteArray *exif = g_byte_array_new ();
+
+  return g_byte_array_append (exif, big ? mm : ii, sizeof mm);
+}
+
+static void
+append_word (GByteArray *array,
+             guint32     word)
+{
+  g_byte_array_append (array, (const guint8 *) &word, sizeof word);
+}
+
+/* CRC-32 of PNG's appendix. */
+static guint32
+crc_of (const guint8 *data,
+        gsize         size)
+{
+  guint32 crc = 0xffffffff;
+
+  for (gsize i = 0; i < size; i++)
+    {
+      crc ^= data[i];
+      for (int k = 0; k < 8; k++)
+        crc = crc & 1 ? 0xedb88320 ^ crc >> 1 : crc >> 1;
+    }
+  return ~crc;
+}
+
+/* A segment behind the start mark. */
 static GBytes *
-with_orientation (int orientation)
+held_jpeg (int orientation)
 {
   g_autoptr(GBytes) plain = fixture_bytes ("quadrants.jpg");
-  guint8 exif[] = {
-    0xff, 0xe1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, /* big-endian, directory at 8 */
-    0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0,                 /* one entry: 0x0112, short */
-    0, 0, 0, 0,
-  };
+  g_autoptr(GByteArray) exif = exif_of (orientation, TRUE);
   GByteArray *jpeg = g_byte_array_new ();
   gsize size;
   const guint8 *data = g_bytes_get_data (plain, &size);
 
-  g_assert_cmpuint (sizeof exif, ==, 36);
   g_byte_array_append (jpeg, data, 2);
-  g_byte_array_append (jpeg, exif, sizeof exif);
+  g_byte_array_append (jpeg, (const guint8[]) { 0xff, 0xe1, 0, 8 + exif->len, 'E', 'x', 'i', 'f', 0, 0 }, 10);
+  g_byte_array_append (jpeg, exif->data, exif->len);
   g_byte_array_append (jpeg, data + 2, size - 2);
-
   return g_byte_array_free_to_bytes (jpeg);
+}
+
+/* A chunk behind the header's. */
+static GBytes *
+held_png (int orientation)
+{
+  g_autoptr(GBytes) plain = fixture_bytes ("quadrants.png");
+  g_autoptr(GByteArray) exif = exif_of (orientation, TRUE);
+  GByteArray *png = g_byte_array_new ();
+  gsize size;
+  const guint8 *data = g_bytes_get_data (plain, &size);
+
+  g_byte_array_prepend (exif, (const guint8 *) "eXIf", 4);
+  g_byte_array_append (png, data, 33);
+  append_word (png, GUINT32_TO_BE (exif->len - 4));
+  g_byte_array_append (png, exif->data, exif->len);
+  append_word (png, GUINT32_TO_BE (crc_of (exif->data, exif->len)));
+  g_byte_array_append (png, data + 33, size - 33);
+  return g_byte_array_free_to_bytes (png);
+}
+
+/* The extended form, with its chunk behind the picture's. */
+static GBytes *
+held_webp (int orientation)
+{
+  g_autoptr(GBytes) plain = fixture_bytes ("quadrants.webp");
+  g_autoptr(GByteArray) exif = exif_of (orientation, FALSE);
+  GByteArray *webp = g_byte_array_new ();
+  gsize size;
+  const guint8 *data = g_bytes_get_data (plain, &size);
+
+  g_byte_array_append (webp, (const guint8 *) "RIFF", 4);
+  append_word (webp, GUINT32_TO_LE ((guint32) (size - 8 + 18 + 8 + exif->len)));
+  g_byte_array_append (webp, (const guint8 *) "WEBPVP8X\x0a\0\0\0\x08\0\0\0", 16);
+  g_byte_array_append (webp, (const guint8[]) { W - 1, 0, 0, H - 1, 0, 0 }, 6);
+  g_byte_array_append (webp, data + 12, size - 12);
+  g_byte_array_append (webp, (const guint8 *) "EXIF", 4);
+  append_word (webp, GUINT32_TO_LE (exif->len));
+  g_byte_array_append (webp, exif->data, exif->len);
+  return g_byte_array_free_to_bytes (webp);
 }
 
 /* EXIF 2.3, table of tag 0x0112: where the first row and column of the stored picture belong. */
@@ -185,21 +257,46 @@ test_orientation (void)
     [8] = { TRUE, { green, yellow, red, blue } },
   };
 
-  for (int i = 1; i <= 8; i++)
-    {
-      g_autoptr(GBytes) bytes = with_orientation (i);
-      g_autoptr(GError) error = NULL;
-      g_autoptr(SlPicture) picture = sl_picture_new_from_bytes (bytes, "held.jpg", NULL, &error);
-      int width = want[i].turned ? H : W;
-      int height = want[i].turned ? W : H;
+  static GBytes *(*const containers[]) (int) = { held_jpeg, held_png, held_webp };
 
-      g_assert_no_error (error);
-      g_assert_cmpint (sl_picture_get_width (picture), ==, width);
-      g_assert_cmpint (sl_picture_get_height (picture), ==, height);
-      assert_pixel (picture, 0, 0, want[i].corners[0], 3);
-      assert_pixel (picture, width - 1, 0, want[i].corners[1], 3);
-      assert_pixel (picture, 0, height - 1, want[i].corners[2], 3);
-      assert_pixel (picture, width - 1, height - 1, want[i].corners[3], 3);
+  for (int i = 1; i <= 8; i++)
+    for (guint c = 0; c < G_N_ELEMENTS (containers); c++)
+      {
+        g_autoptr(GBytes) bytes = containers[c] (i);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(SlPicture) picture = sl_picture_new_from_bytes (bytes, "held", NULL, &error);
+        int width = want[i].turned ? H : W;
+        int height = want[i].turned ? W : H;
+
+        g_assert_no_error (error);
+        g_assert_cmpint (sl_picture_get_width (picture), ==, width);
+        g_assert_cmpint (sl_picture_get_height (picture), ==, height);
+        g_assert_cmpint (sl_picture_get_turned (picture), ==, i != 1);
+        assert_pixel (picture, 0, 0, want[i].corners[0], 3);
+        assert_pixel (picture, width - 1, 0, want[i].corners[1], 3);
+        assert_pixel (picture, 0, height - 1, want[i].corners[2], 3);
+        assert_pixel (picture, width - 1, height - 1, want[i].corners[3], 3);
+      }
+}
+
+/* Every cut of the files: no read beyond the end, and nothing worse than an error. */
+static void
+test_orientation_cut (void)
+{
+  static GBytes *(*const containers[]) (int) = { held_png, held_webp };
+
+  for (guint c = 0; c < G_N_ELEMENTS (containers); c++)
+    {
+      g_autoptr(GBytes) whole = containers[c] (6);
+      gsize size;
+      const guint8 *data = g_bytes_get_data (whole, &size);
+
+      for (gsize n = 0; n < size; n++)
+        {
+          g_autofree guint8 *part = g_memdup2 (data, n);
+
+          g_assert_cmpuint (sl_picture_format_get_orientation (sl_picture_format_sniff (part, n), part, n), <=, 8);
+        }
     }
 }
 
@@ -593,6 +690,7 @@ main (int    argc,
   g_test_add_func ("/picture/formats", test_formats);
   g_test_add_func ("/picture/wrong-extension", test_wrong_extension);
   g_test_add_func ("/picture/orientation", test_orientation);
+  g_test_add_func ("/picture/orientation-cut", test_orientation_cut);
   g_test_add_func ("/picture/alpha-is-dropped", test_alpha_is_dropped);
   g_test_add_func ("/picture/sixteen-bit", test_sixteen_bit);
   g_test_add_func ("/picture/pixel-limit", test_pixel_limit);
