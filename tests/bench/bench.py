@@ -12,7 +12,7 @@ Then cancelling: an interrupt at evenly spaced moments of such a question, from 
 computed after the wish is counted by tests/engine/test_cancel.c.
 
 The last lines are about tokenizers of the published size, made up by make_tokenizer.py: how long one takes to load, and how fast it
-encodes mixed English and Chinese text.
+encodes mixed English and Chinese text (bench-tokenizer.c beside this file).
 """
 import csv
 import json
@@ -41,11 +41,11 @@ def cases(picture):
     }
 
 
-def run(arguments, text=None):
-    """The objects that a run prints, one per answer; text is its standard input."""
-    child = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, encoding="utf-8", input=text, check=False)
+def run(arguments):
+    """The objects that a run prints, one per answer."""
+    child = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=False)
     if child.returncode:
-        sys.exit(f"{' '.join(arguments)} ended with {child.returncode}")
+        sys.exit(f"{' '.join(map(str, arguments))} ended with {child.returncode}")
     return [json.loads(line) for line in child.stdout.splitlines()]
 
 
@@ -147,17 +147,16 @@ def conversations(cli, extra):
     return medians, (plan["memory"]["peak"] + plan["process_bytes"]) / measured - 1, measured, cancelled
 
 
-def tokenizers(cli):
-    """Rows: entries, milliseconds to load, megabytes per second."""
+def tokenizers(program):
+    """Rows: family, then by the clock and by the processor: milliseconds to load, megabytes per second."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         make_tokenizer.write_text(folder / "text", TEXT_MEGABYTES)
-        text = (folder / "text").read_text(encoding="utf-8")
         for family in make_tokenizer.FAMILIES:
             make_tokenizer.write(family, folder / family)
-            command = [cli, "tokenize", "--json", "--model", str(folder / family)]
-            runs = [run(command, text)[0] for _ in range(WARM_UP + REPEATS)][WARM_UP:]
-            yield family, statistics.median(r["load_ms"] for r in runs), len(text.encode()) / 1e3 / statistics.median(r["encode_ms"] for r in runs)
+            runs = [run([program, str(folder / family), str(folder / "text")])[0] for _ in range(WARM_UP + REPEATS)][WARM_UP:]
+            load, encode = ([statistics.median(r[key][which] for r in runs) for which in (0, 1)] for key in ("load_ms", "encode_ms"))
+            yield family, load, [runs[0]["bytes"] / 1e3 / ms for ms in encode]
 
 
 def machine():
@@ -184,8 +183,8 @@ def main(cli, picture, *extra):
     print(f"planned memory is {error:+.1%} off the measured peak of {peak / 2**20:.1f} MiB")
     print(f"{'cancelled':>24} {statistics.median(cancelled):10.1f} ms, at most {max(cancelled):.1f} ms, at {len(cancelled)} moments")
     print("\ntokenizers of the published size")
-    for family, load, speed in tokenizers(cli):
-        print(f"{family:>24} {load:10.1f} ms to load {speed:8.2f} MB/s")
+    for family, load, speed in tokenizers(pathlib.Path(cli).resolve().parents[1] / "tests" / "bench" / "bench-tokenizer"):
+        print(f"{family:>24} {load[0]:10.1f} ms to load {speed[0]:8.2f} MB/s; processor time {load[1]:.1f} ms, {speed[1]:.2f} MB/s")
     path = pathlib.Path(cli).resolve().with_name("bench.csv")
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, ["case", *COLUMNS])
