@@ -20,8 +20,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 enum { TOKENIZER_GROWTH = 4 }; /* tables of a tokenizer over its file, measured on 129,000 entries */
+enum { KEPT_MEMORY = 512 << 10 };
 
 static vl2_status backend_failure(const struct vlk_error *failure, vl2_error *err) {
     return vl2_fail(err, failure->code == VLK_ERR_MEMORY ? VL2_ERR_MEMORY : VL2_ERR_DEVICE, "%s", failure->text);
@@ -172,6 +176,8 @@ static vl2_status open_folder(struct vl2_engine *e, const char *dir, const struc
         status = poll_cancel(options, err);
     if (status == VL2_OK)
         status = vl2_checkpoint_open(dir, &e->checkpoint, err);
+    if (status == VL2_OK)
+        e->config.quantised = vl2_checkpoint_metadata(e->checkpoint, "quantisation") != NULL;
     return status;
 }
 
@@ -197,10 +203,18 @@ static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct
     return status;
 }
 
+/* What glibc keeps of freed memory, per thread, grows to 64 MiB with the blocks that it sees freed, unless told not to. */
+static void bound_kept_memory(void) {
+#ifdef __GLIBC__
+    mallopt(M_TRIM_THRESHOLD, KEPT_MEMORY);
+#endif
+}
+
 static vl2_status open_engine(const char *dir, const struct vl2_shape *shape, const struct vl2_engine_options *options,
                               vl2_engine **out, vl2_error *err) {
     static const struct vl2_engine_options defaults = {0};
     *out = NULL;
+    bound_kept_memory();
     size_t length = strlen(dir) + 1;
     struct vl2_engine *e = vlk_alloc(1, sizeof *e);
     char *dir_copy = vlk_alloc(length, 1);
@@ -234,6 +248,13 @@ vl2_status vl2_engine_open_shape(const struct vl2_shape *shape, const struct vl2
     return open_engine(name, shape, options, out, err);
 }
 
+/* What was freed goes back to the system when a model is closed. */
+static void give_memory_back(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 void vl2_engine_close(vl2_engine *e) {
     if (!e)
         return;
@@ -250,6 +271,7 @@ void vl2_engine_close(vl2_engine *e) {
     vl2_tokenizer_close(e->tokenizer);
     vlk_free(e->dir);
     vlk_free(e);
+    give_memory_back();
 }
 
 int vl2_gpus(struct vl2_gpu *out, int room, vl2_error *err) {

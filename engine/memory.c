@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEFAULT_CHUNK = 256, CANCEL_TOKENS = 64, F32_CACHE_LIMIT = 512 << 20, BRANCH_LIMIT = 256 << 20 };
+enum { DEFAULT_CHUNK = 256, CANCEL_TOKENS = 64, F32_CACHE_LIMIT = 512 << 20, BRANCH_LIMIT = 128 << 20 };
 
 static const uint64_t unknown = UINT64_MAX;
 
@@ -117,9 +117,10 @@ int32_t vl2_chunk_size(const struct vl2_config *c, int32_t context, int32_t want
     return chunk < context ? chunk : context;
 }
 
-/* Halving the cache is worth a rounding of 2^-9 only where it is large. */
+/* Halving the cache is worth a rounding of 2^-9 where it is large, and where the weights were rounded more than that: reading it is
+ * up to half of a decode step of the tiny model. */
 vlk_dtype vl2_cache_dtype(const struct vl2_config *c, int32_t context) {
-    return vl2_kv_bytes(c, context, VLK_F32) <= F32_CACHE_LIMIT ? VLK_F32 : VLK_BF16;
+    return !c->quantised && vl2_kv_bytes(c, context, VLK_F32) <= F32_CACHE_LIMIT ? VLK_F32 : VLK_BF16;
 }
 
 size_t vl2_branch_budget(const struct vl2_config *c, int32_t context) {

@@ -19,7 +19,7 @@ uint64_t vl2_memory_available_in(const char *root);
  * work than 64 tokens through all layers: that is how far away a cancel may be. */
 int32_t vl2_chunk_size(const struct vl2_config *config, int32_t context, int32_t wanted);
 
-/* Keys and values are kept in f32 where that is cheap. */
+/* Keys and values are kept in f32 where that is cheap and tells: bf16 beside quantised weights. */
 vlk_dtype vl2_cache_dtype(const struct vl2_config *config, int32_t context);
 
 /* What left branches of a session may take: as much as its cache, within limits. */

@@ -55,6 +55,7 @@ struct vl2_config {
     } lm;
     struct vl2_tile_rule tiles; /* from processor_config.json */
     int32_t candidates[VL2_MAX_CANDIDATES][2];
+    bool quantised; /* the language model's weights; from the checkpoint */
 };
 
 /* A layer is MoE iff experts > 0, i >= first_dense and i % moe_freq == 0. */

@@ -93,6 +93,7 @@ vl2_status vl2_shape_open(const struct vl2_shape *shape, struct vl2_config *conf
         fill_vision(config, shape->layers);
         fill_language(config, i, shape->layers);
         fill_candidates(config);
+        config->quantised = shape->format != VL2_FORMAT_BF16;
         return vl2_checkpoint_generate((vl2_format) shape->format,
                                        64 + 12 * (size_t) config->vision.layers +
                                            (size_t) config->lm.layers * (32 + 3 * (size_t) config->lm.experts),

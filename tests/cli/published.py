@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The three published checkpoints as files without data: their config.json as published (most keys left to the class defaults), and
 safetensors headers over holes, which take no room on the disk. Written from the architecture, not from the engine's table.
-Used by test_check.py.
+Used by test_check.py and the scripts in tests/parity and tests/peers.
 """
 import json
+import math
 import os
 import pathlib
 import struct
@@ -121,6 +122,38 @@ def write_tensors(path, shapes, dtypes):
         header[name] = {"dtype": dtypes.get(name, "BF16"), "shape": shape, "data_offsets": [at, at + size]}
         at += size
     text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + at)
+
+
+def mix_entry(name, shape):
+    """Element type, shape and bytes of a tensor in a file of the format mix; docs/quantisation.md."""
+    kind, count = "BF16", math.prod(shape)
+    if ".mlp.experts." in name:
+        kind = "I4G"
+    elif name.startswith("language."):
+        kind = "I8G" if len(shape) == 2 and ".mlp.gate." not in name else "F32"
+    if kind in ("I4G", "I8G"):
+        row = -(-shape[1] // 32) * (18 if kind == "I4G" else 34)
+        return kind, [shape[0], row], shape[0] * row
+    return kind, shape, count * (4 if kind == "F32" else 2)
+
+
+def write_mix(path, shapes):
+    """What `quantize` would write, without the data."""
+    header, at, about = {}, 0, {"format": "sightline", "version": "1", "layout": "rows", "quantisation": "mix"}
+    for name, shape in shapes.items():
+        kind, sides, size = mix_entry(name, shape)
+        if at % 64:
+            header[f"padding.{at}"] = {"dtype": "U8", "shape": [-at % 64], "data_offsets": [at, at + -at % 64]}
+            at += -at % 64
+        if kind in ("I4G", "I8G"):
+            about[name], kind = f"{kind} {shape[1]}", "U8"
+        header[name] = {"dtype": kind, "shape": sides, "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps({"__metadata__": about, **header}).encode()
+    text += b" " * (-(8 + len(text)) % 64)
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         file.truncate(8 + len(text) + at)

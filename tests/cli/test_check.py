@@ -130,6 +130,20 @@ def a_large_model_is_mapped_not_copied():
     assert usage.ru_maxrss * 1024 < facts["weight_bytes"] / 4, f"{usage.ru_maxrss / 1024:.0f} MiB resident"
 
 
+@test
+def published_models_fit_where_they_should():
+    """A session that fills 4,096 tokens and has seen two pictures of ten tiles, beside the weights in mix and the program itself."""
+    for key, most in (("tiny", 3.4e9), ("small", 11.5e9), ("base", 19e9)):
+        folder = published.write(TMP / "mix", key, tokenizer("llm" if key == "small" else "v3"))
+        published.write_mix(folder / "model.safetensors", published.tensors(key))
+        plan = json.loads(run("info", "--plan", "--json", "--model", folder, "What is in the picture?"))
+        shutil.rmtree(folder)
+        full = plan["memory_full"]
+        taken = full["peak"] - full["branches"] + plan["process_bytes"]
+        assert plan["context"] == 4096 and taken <= most, f"{key} takes {taken / 1e9:.2f} GB: {full}"
+        assert full["weights"] > 0.75 * most, f"{key}: the weights are not all counted: {full}"
+
+
 # ---------------------------------------------------------------------------------------------- eval
 
 def question_file(name, count, extra=()):
