@@ -142,9 +142,9 @@ INLINE __m512i load_weights(vlk_dtype dtype, const uint8_t *codes, int groups)
     return _mm512_shuffle_epi8(table, _mm512_and_si512(v, _mm512_set1_epi8(15)));
 }
 
-/* The run of groups from g0 on: two groups at a time, their scales spread over eight lanes each. */
-INLINE void dot_run(vlk_dtype dtype, const char *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
-                    const float (*scales)[RUN], sums_t *acc)
+/* The run of groups from g0 on of int8: two groups at a time, their scales spread over eight lanes each. */
+INLINE void dot_run_of_bytes(const char *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
+                             const float (*scales)[RUN], sums_t *acc)
 {
     const __m512i pair = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
 
@@ -158,13 +158,59 @@ INLINE void dot_run(vlk_dtype dtype, const char *w, size_t stride, const int R, 
         sums = _mm512_loadu_si512(x->sums + (g0 + g) * (GROUP / 4));
 #pragma GCC unroll 4
         for (int r = 0; r < R; r++) {
-            const uint8_t *from = (const uint8_t *)w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
-            __m512i sum = dot_bytes(sums, load_weights(dtype, from, n - g), codes);
+            const uint8_t *from = (const uint8_t *)w + r * stride + (size_t)(g0 + g) * GROUP;
+            __m512i sum = dot_bytes(sums, load_weights(VLK_I8G, from, n - g), codes);
 
             __builtin_prefetch((const void *)((uintptr_t)from + R * stride), 0, 3);
             acc[r] = _mm512_fmadd_ps(_mm512_permutexvar_ps(at, _mm512_loadu_ps(scales[r])), _mm512_cvtepi32_ps(sum), acc[r]);
         }
     }
+}
+
+/* The same of int4: four groups at a time, a group in each quarter of the vector, columns 0 … 15 of all four from the low
+ * nibbles, then 16 … 31 from the high ones. The activations are brought into that order, once for R rows. */
+INLINE void dot_run_of_nibbles(const char *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
+                               const float (*scales)[RUN], sums_t *acc)
+{
+    const __m512i table = _mm512_broadcast_i32x4(_mm_xor_si128(_mm_setr_epi8(VLK_I4_CODES), _mm_set1_epi8(-128)));
+    const __m512i nibble = _mm512_set1_epi8(15);
+    const __m512i low = _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13), high = _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15);
+    const __m512i four = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+
+#pragma GCC unroll 4
+    for (int g = 0; g < RUN; g += 4) {
+        const int left = n - g;
+        __m512i a, b, codes_low, codes_high, sums, at = _mm512_add_epi32(four, _mm512_set1_epi32(g));
+
+        if (left <= 0)
+            break;
+        a = _mm512_loadu_si512(x->sums + (g0 + g) * (GROUP / 4));
+        b = _mm512_loadu_si512(x->sums + (g0 + g + 2) * (GROUP / 4));
+        sums = _mm512_add_epi32(_mm512_permutex2var_epi64(a, low, b), _mm512_permutex2var_epi64(a, high, b));
+        a = _mm512_loadu_si512(x->codes + (g0 + g) * GROUP);
+        b = _mm512_loadu_si512(x->codes + (g0 + g + 2) * GROUP);
+        codes_low = _mm512_permutex2var_epi64(a, low, b);
+        codes_high = _mm512_permutex2var_epi64(a, high, b);
+#pragma GCC unroll 4
+        for (int r = 0; r < R; r++) {
+            const uint8_t *from = (const uint8_t *)w + r * stride + (size_t)(g0 + g) * (GROUP / 2);
+            __m512i v = left >= 4 ? _mm512_loadu_si512(from) : _mm512_maskz_loadu_epi64((__mmask8)((1 << 2 * left) - 1), from);
+            __m512i sum = dot_bytes(sums, _mm512_shuffle_epi8(table, _mm512_and_si512(v, nibble)), codes_low);
+
+            sum = dot_bytes(sum, _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble)), codes_high);
+            __builtin_prefetch((const void *)((uintptr_t)from + R * stride), 0, 3);
+            acc[r] = _mm512_fmadd_ps(_mm512_permutexvar_ps(at, _mm512_loadu_ps(scales[r])), _mm512_cvtepi32_ps(sum), acc[r]);
+        }
+    }
+}
+
+INLINE void dot_run(vlk_dtype dtype, const char *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
+                    const float (*scales)[RUN], sums_t *acc)
+{
+    if (dtype == VLK_I8G)
+        dot_run_of_bytes(w, stride, R, x, g0, n, scales, acc);
+    else
+        dot_run_of_nibbles(w, stride, R, x, g0, n, scales, acc);
 }
 
 INLINE float total_of(sums_t v)
@@ -259,8 +305,10 @@ INLINE void dot_some(vlk_dtype dtype, const char *w, size_t stride, const int R,
     for (int g0 = 0; g0 < groups; g0 += RUN) {
         int n = groups - g0 < RUN ? groups - g0 : RUN;
 
-        for (int r = 0; r < R; r++)
+        for (int r = 0; r < R; r++) {
             multiply_scales(scales_at + r * stride + 2 * (size_t)g0, x->scales + g0, n, scales[r]);
+            __builtin_prefetch((const void *)((uintptr_t)scales_at + (size_t)(R + r) * stride + 2 * (size_t)g0), 0, 3);
+        }
         dot_run(dtype, w, stride, R, x, g0, n, scales, acc);
     }
     for (int r = 0; r < R; r++)
