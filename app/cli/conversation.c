@@ -191,6 +191,30 @@ cli_conversation_add_prompt (CliConversation    *self,
   return TRUE;
 }
 
+CliConversation *
+cli_conversation_build (const char         *path,
+                        const char *const  *pictures,
+                        const char         *text,
+                        const char         *mode,
+                        gboolean            raw,
+                        GError            **error)
+{
+  g_autoptr(CliConversation) self = cli_conversation_new ();
+  SlMode parsed = SL_MODE_CHAT;
+
+  if (mode != NULL && !sl_mode_from_nick (mode, &parsed))
+    {
+      cli_set_error (error, CLI_USAGE, "%s", _("--mode has to be chat, find or ground."));
+      return NULL;
+    }
+  if (path != NULL && !cli_conversation_load (self, path, error))
+    return NULL;
+  if (text != NULL && !cli_conversation_add_prompt (self, pictures, text, parsed, raw, error))
+    return NULL;
+
+  return g_steal_pointer (&self);
+}
+
 void
 cli_conversation_add_answer (CliConversation *self,
                              const char      *text)

@@ -31,6 +31,14 @@ gboolean   cli_conversation_add_prompt (CliConversation    *self,
                                         gboolean            raw,
                                         GError            **error);
 
+/* Earlier turns from a file, then a prompt; each part where it is given. mode: as the option has it, NULL = chat. */
+CliConversation *cli_conversation_build (const char         *path,
+                                         const char *const  *pictures,
+                                         const char         *text,
+                                         const char         *mode,
+                                         gboolean            raw,
+                                         GError            **error);
+
 /* An answer of the model, as raw text, before the next prompt. */
 void       cli_conversation_add_answer (CliConversation  *self,
                                         const char       *text);

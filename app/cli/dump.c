@@ -125,35 +125,13 @@ dump (const Options    *options,
   return dumped;
 }
 
-static CliConversation *
-build_conversation (const Options  *options,
-                    GError        **error)
-{
-  g_autoptr(CliConversation) conversation = cli_conversation_new ();
-  SlMode mode = SL_MODE_CHAT;
-
-  if (options->mode != NULL && !sl_mode_from_nick (options->mode, &mode))
-    {
-      cli_set_error (error, CLI_USAGE, "%s", _("--mode has to be chat, find or ground."));
-      return NULL;
-    }
-
-  if (options->conversation != NULL && !cli_conversation_load (conversation, options->conversation, error))
-    return NULL;
-
-  if (options->words != NULL &&
-      !cli_conversation_add_prompt (conversation, (const char *const *) options->images, options->words[0], mode,
-                                    options->raw, error))
-    return NULL;
-
-  return g_steal_pointer (&conversation);
-}
-
 static CliStatus
 run (const Options *options)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(CliConversation) conversation = build_conversation (options, &error);
+  const char *text = options->words != NULL ? options->words[0] : NULL;
+  g_autoptr(CliConversation) conversation =
+    cli_conversation_build (options->conversation, (const char *const *) options->images, text, options->mode, options->raw, &error);
   g_autoptr(vl2_engine) engine = NULL;
 
   if (conversation != NULL)

@@ -147,21 +147,12 @@ static CliConversation *
 build_conversation (const Options  *options,
                     GError        **error)
 {
-  g_autoptr(CliConversation) conversation = cli_conversation_new ();
-  SlMode mode = SL_MODE_CHAT;
+  const char *usual = options->conversation == NULL ? "?" : NULL;
+  const char *text = options->words != NULL ? options->words[0] : usual;
+  g_autoptr(CliConversation) conversation =
+    cli_conversation_build (options->conversation, (const char *const *) options->images, text, options->mode, FALSE, error);
 
-  if (options->mode != NULL && !sl_mode_from_nick (options->mode, &mode))
-    {
-      cli_set_error (error, CLI_USAGE, "%s", _("--mode has to be chat, find or ground."));
-      return NULL;
-    }
-  if (options->conversation != NULL && !cli_conversation_load (conversation, options->conversation, error))
-    return NULL;
-  if ((options->words != NULL || options->conversation == NULL) &&
-      !cli_conversation_add_prompt (conversation, (const char *const *) options->images,
-                                    options->words != NULL ? options->words[0] : "?", mode, FALSE, error))
-    return NULL;
-  if (options->low)
+  if (conversation != NULL && options->low)
     cli_conversation_lower_detail (conversation);
 
   return g_steal_pointer (&conversation);
