@@ -192,6 +192,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (status == VL2_CANCELLED)
         CHECK(report.reused_tokens < report.prompt_tokens && vl2_session_length(session) == report.reused_tokens);
     CHECK(!untouched || report.reused_tokens == good_length);
+    for (size_t i = 0; status == VL2_CANCELLED && i < report.prompt_tokens; i++) /* answers of the file may stand in it */
+        CHECK(session->ids[i] >= 0 && session->ids[i] < engine->config.lm.vocab);
     vl2_session_close(session);
     return 0;
 }
