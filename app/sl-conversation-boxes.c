@@ -133,6 +133,60 @@ sl_conversation_remove_box (SlConversation *self,
   sl_message_remove_box (answer, edited);
 }
 
+static gboolean
+has_place (SlMessage *answer)
+{
+  GListModel *boxes = sl_message_get_boxes (answer);
+  int coords[4];
+
+  for (guint i = 0; i < g_list_model_get_n_items (boxes); i++)
+    {
+      g_autoptr (SlBoxItem) box = g_list_model_get_item (boxes, i);
+
+      if (sl_box_item_get_coords (box, coords))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static int
+compare_ids (gconstpointer a,
+             gconstpointer b)
+{
+  gint64 x = sl_message_get_id (*(SlMessage *const *) a), y = sl_message_get_id (*(SlMessage *const *) b);
+
+  return (x > y) - (x < y);
+}
+
+GPtrArray *
+sl_conversation_list_located (SlConversation *self,
+                              const char     *sha256)
+{
+  GPtrArray *answers = g_ptr_array_new ();
+  GHashTableIter iter;
+  gpointer message;
+
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), answers);
+
+  g_hash_table_iter_init (&iter, self->messages);
+  while (g_hash_table_iter_next (&iter, NULL, &message))
+    if (sl_message_get_role (message) == SL_ROLE_ASSISTANT && message != self->answering && sha256 != NULL &&
+        g_strcmp0 (sl_message_get_box_picture (message), sha256) == 0 && has_place (message))
+      g_ptr_array_add (answers, message);
+  g_ptr_array_sort (answers, compare_ids);
+  return answers;
+}
+
+SlMessage *
+sl_conversation_get_question (SlConversation *self,
+                              SlMessage      *answer)
+{
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+  g_return_val_if_fail (SL_IS_MESSAGE (answer), NULL);
+
+  return sl_message_get_role (answer) == SL_ROLE_ASSISTANT ? sl_message_get_parent (answer) : NULL;
+}
+
 void
 sl_conversation_set_detail (SlConversation *self,
                             SlMessagePart  *part,

@@ -82,6 +82,10 @@ void sl_conversation_change_box (SlConversation *self, SlMessage *answer, SlBoxI
                                  const int coords[4]);
 /* Removes an edited box (a model's box stays what it is: hide it). */
 void sl_conversation_remove_box (SlConversation *self, SlMessage *answer, SlBoxItem *edited);
+/* Finished answers with boxes on that picture, from every branch, oldest first: (transfer container) array of SlMessage. */
+GPtrArray *sl_conversation_list_located (SlConversation *self, const char *sha256);
+/* What an answer answers; NULL for anything else. */
+SlMessage *sl_conversation_get_question (SlConversation *self, SlMessage *answer);
 /* Changes a stored picture's detail for the turns to come. */
 void sl_conversation_set_detail (SlConversation *self, SlMessagePart *part, SlDetail detail);
 

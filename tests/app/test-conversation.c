@@ -333,6 +333,45 @@ test_branches (void)
   app_deinit (&app);
 }
 
+/* What can be compared: finished answers with boxes on one picture, from every branch. */
+static void
+test_located (void)
+{
+  App app;
+  g_autoptr (SlConversation) conversation = NULL;
+  g_autoptr (SlPicture) picture = app_test_make_picture (40, 30, 0x336699);
+  g_autoptr (GPtrArray) one = NULL, three = NULL, none = NULL;
+  SlMessage *first, *second, *third;
+  const char *sha256;
+
+  app_init (&app);
+  fake_set_answer (BOXED, 3);
+  conversation = sl_history_create (app.history);
+  first = send (conversation, "circle", picture, SL_MODE_FIND);
+  sha256 = sl_message_get_box_picture (first);
+  none = sl_conversation_list_located (conversation, sha256);
+  g_assert_cmpuint (none->len, ==, 0); /* it is being written */
+  app_test_wait (is_idle, conversation);
+  one = sl_conversation_list_located (conversation, sha256);
+  g_assert_cmpuint (one->len, ==, 1);
+
+  second = sl_conversation_regenerate (conversation, first, NULL, NULL);
+  app_test_wait (is_idle, conversation);
+  third = send (conversation, "again", NULL, SL_MODE_FIND);
+  app_test_wait (is_idle, conversation);
+  fake_set_answer ("no box", 1);
+  send (conversation, "why", NULL, SL_MODE_CHAT);
+  app_test_wait (is_idle, conversation);
+  three = sl_conversation_list_located (conversation, sha256);
+  g_assert_cmpuint (three->len, ==, 3);
+  g_assert_true (three->pdata[0] == first && three->pdata[1] == second && three->pdata[2] == third);
+  g_assert_true (sl_conversation_get_question (conversation, first) == message_at (conversation, 0));
+  g_assert_true (sl_conversation_get_question (conversation, second) == message_at (conversation, 0));
+  g_assert_null (sl_conversation_get_question (conversation, message_at (conversation, 0)));
+  g_clear_object (&conversation);
+  app_deinit (&app);
+}
+
 static void
 test_stop_and_continue (void)
 {
@@ -515,6 +554,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/conversation/ask-and-reopen", test_ask_and_reopen);
   g_test_add_func ("/conversation/branches", test_branches);
+  g_test_add_func ("/conversation/located", test_located);
   g_test_add_func ("/conversation/stop-and-continue", test_stop_and_continue);
   g_test_add_func ("/conversation/close-while-answering", test_close_while_answering);
   g_test_add_func ("/conversation/delete", test_delete);
