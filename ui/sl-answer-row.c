@@ -55,6 +55,9 @@ enum
   STOP,
   SIBLING,
   OPEN_VIEWER,
+  COMPARE,
+  FIND_AGAIN,
+  VARY,
   N_SIGNALS,
 };
 
@@ -101,8 +104,12 @@ static void
 on_chip_clicked (SlAnswerRow *self,
                  SlChip      *chip)
 {
-  int first = sl_box_model_get_label_first (self->boxes, sl_chip_get_label_index (chip));
+  int label = sl_chip_get_label_index (chip);
+  int first = sl_box_model_get_label_first (self->boxes, label);
 
+  if (sl_chip_offers_again (chip))
+    g_signal_emit (self, signals[FIND_AGAIN], 0,
+                   sl_grounding_get_label (sl_box_model_get_grounding (self->boxes), label));
   if (first < 0)
     return;
   sl_box_model_select (self->boxes, first);
@@ -127,7 +134,8 @@ update_chips (SlAnswerRow *self)
   for (guint i = 0; i < self->chips->len; i++)
     {
       GtkWidget *parent = gtk_widget_get_parent (self->chips->pdata[i]);
-      sl_chip_update (self->chips->pdata[i]);
+      sl_chip_update (self->chips->pdata[i],
+                      sl_message_get_status (self->message) != SL_MESSAGE_STREAMING);
       if (SL_IS_FLOW_LABEL (parent))
         sl_flow_label_update_children (SL_FLOW_LABEL (parent));
     }
@@ -300,6 +308,22 @@ on_again (SlAnswerRow *self)
 }
 
 static void
+compare (GtkWidget  *widget,
+         const char *name,
+         GVariant   *parameter)
+{
+  g_signal_emit (widget, signals[COMPARE], 0);
+}
+
+static void
+vary (GtkWidget  *widget,
+      const char *name,
+      GVariant   *parameter)
+{
+  g_signal_emit (widget, signals[VARY], 0);
+}
+
+static void
 on_stop (SlAnswerRow *self)
 {
   g_signal_emit (self, signals[STOP], 0);
@@ -372,6 +396,14 @@ sl_answer_row_class_init (SlAnswerRowClass *klass)
                                    NULL, G_TYPE_NONE, 1, G_TYPE_UINT);
   signals[OPEN_VIEWER] = g_signal_new ("open-viewer", SL_TYPE_ANSWER_ROW, G_SIGNAL_RUN_LAST, 0,
                                        NULL, NULL, NULL, G_TYPE_NONE, 1, SL_TYPE_BOX_MODEL);
+  signals[COMPARE] = g_signal_new ("compare", SL_TYPE_ANSWER_ROW, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                   NULL, G_TYPE_NONE, 0);
+  signals[FIND_AGAIN] = g_signal_new ("find-again", SL_TYPE_ANSWER_ROW, G_SIGNAL_RUN_LAST, 0, NULL,
+                                      NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[VARY] = g_signal_new ("vary", SL_TYPE_ANSWER_ROW, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                G_TYPE_NONE, 0);
+  gtk_widget_class_install_action (widget_class, "answer.compare", NULL, compare);
+  gtk_widget_class_install_action (widget_class, "answer.vary", NULL, vary);
 }
 
 static GtkWidget *
@@ -514,5 +546,6 @@ sl_answer_row_set_busy (SlAnswerRow *self,
                         gboolean     busy)
 {
   g_return_if_fail (SL_IS_ANSWER_ROW (self));
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "answer.vary", !busy);
   sl_message_bar_set_busy (SL_MESSAGE_BAR (self->bar), busy);
 }

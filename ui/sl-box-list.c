@@ -95,8 +95,15 @@ static void
 on_row_selected (SlBoxList     *self,
                  GtkListBoxRow *row)
 {
-  if (row != NULL && self->model != NULL)
-    sl_box_model_select (self->model, get_paint_box (self, SL_BOX_ROW (row)));
+  int paint_box;
+
+  if (row == NULL || self->model == NULL)
+    return;
+  paint_box = get_paint_box (self, SL_BOX_ROW (row));
+  sl_box_model_select (self->model, paint_box);
+  /* A box without a place lights nothing, but what can be done is about it now. */
+  if (paint_box < 0)
+    g_signal_emit_by_name (self->model, "lit-changed");
 }
 
 static GtkWidget *

@@ -304,6 +304,26 @@ sl_box_model_set_coloring (SlBoxModel    *self,
 }
 
 void
+sl_box_model_set_numbers (SlBoxModel *self,
+                          const int  *numbers,
+                          gsize       n_numbers,
+                          gsize       first_dashed)
+{
+  g_return_if_fail (SL_IS_BOX_MODEL (self));
+  g_return_if_fail (n_numbers == self->paint_boxes->len);
+
+  for (gsize i = 0; i < n_numbers; i++)
+    {
+      SlPaintBox *box = &g_array_index (self->paint_boxes, SlPaintBox, i);
+
+      box->number = numbers[i];
+      box->color = (numbers[i] - 1) % SL_BOX_N_COLORS;
+      box->uncertain = i >= first_dashed;
+    }
+  g_signal_emit (self, signals[SHOWN_CHANGED], 0);
+}
+
+void
 sl_box_model_set_all_visible (SlBoxModel *self,
                               const char *label,
                               gboolean    visible)
@@ -407,6 +427,27 @@ sl_box_model_get_label_color (SlBoxModel *self,
     return FALSE;
   *color = sl_box_palette_get (g_array_index (self->paint_boxes, SlPaintBox, first).color);
   return TRUE;
+}
+
+gboolean
+sl_box_model_is_label_broken (SlBoxModel *self,
+                              int         label_index)
+{
+  gboolean broken = FALSE;
+
+  g_return_val_if_fail (SL_IS_BOX_MODEL (self), FALSE);
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->shown)); i++)
+    {
+      SlBoxItem *item = peek (self, i);
+      int coords[4];
+
+      if (sl_box_item_get_label_index (item) != label_index)
+        continue;
+      if (sl_box_item_get_kind (item) == SL_BOX_KIND_EDITED || sl_box_item_get_coords (item, coords))
+        return FALSE;
+      broken = TRUE;
+    }
+  return broken;
 }
 
 static void

@@ -42,6 +42,12 @@ GListModel  *sl_box_model_get_shown     (SlBoxModel *self);
 /* By label at first. */
 void sl_box_model_set_coloring    (SlBoxModel    *self,
                                    SlBoxColoring  coloring);
+/* For a comparison: @numbers are those on the badges, one for each paint box, and the colours as well; boxes from
+ * @first_dashed on are dashed. Holds until the boxes change. */
+void sl_box_model_set_numbers     (SlBoxModel    *self,
+                                   const int     *numbers,
+                                   gsize          n_numbers,
+                                   gsize          first_dashed);
 /* @label NULL: all boxes. */
 void sl_box_model_set_all_visible (SlBoxModel    *self,
                                    const char    *label,
@@ -66,6 +72,10 @@ gboolean  sl_box_model_get_label_color   (SlBoxModel *self,
                                           SlBoxColor *color);
 int       sl_box_model_get_label_first   (SlBoxModel *self,
                                           int         label_index);
+
+/* All that the model wrote of this label's boxes is incomplete or unusable. */
+gboolean  sl_box_model_is_label_broken (SlBoxModel *self,
+                                        int         label_index);
 
 /* Light: by label (a chip) or by box (picture, list); -1 puts it out. */
 void     sl_box_model_light_label  (SlBoxModel *self,

@@ -95,29 +95,33 @@ dup_details (SlBoxRow *self,
 
 /* --- update ---------------------------------------------------------------- */
 
+char *
+sl_box_row_dup_badge (const SlPaintBox *box)
+{
+  SlBoxColor color = sl_box_palette_get (box->color);
+
+  return g_strdup_printf ("<span background=\"#%02x%02x%02x\" foreground=\"%s\"> %d </span>",
+                          (int) (color.red * 255), (int) (color.green * 255),
+                          (int) (color.blue * 255),
+                          0.299 * color.red + 0.587 * color.green + 0.114 * color.blue > 0.55
+                            ? "#000000"
+                            : "#ffffff",
+                          box->number);
+}
+
 static void
 update_badge (SlBoxRow *self,
               int       paint_box)
 {
   g_autofree char *markup = NULL;
-  const SlPaintBox *boxes;
   gsize n_boxes;
-  SlBoxColor color;
 
   if (paint_box < 0)
     {
       gtk_label_set_label (self->badge, "–");
       return;
     }
-  boxes = sl_box_model_get_paint_boxes (self->model, &n_boxes);
-  color = sl_box_palette_get (boxes[paint_box].color);
-  markup = g_strdup_printf ("<span background=\"#%02x%02x%02x\" foreground=\"%s\"> %d </span>",
-                            (int) (color.red * 255), (int) (color.green * 255),
-                            (int) (color.blue * 255),
-                            0.299 * color.red + 0.587 * color.green + 0.114 * color.blue > 0.55
-                              ? "#000000"
-                              : "#ffffff",
-                            boxes[paint_box].number);
+  markup = sl_box_row_dup_badge (&sl_box_model_get_paint_boxes (self->model, &n_boxes)[paint_box]);
   gtk_label_set_markup (self->badge, markup);
 }
 
@@ -200,7 +204,8 @@ on_eye (SlBoxRow *self)
 
 typedef struct
 {
-  SlPicture *crop;
+  SlPicture *picture;
+  cairo_rectangle_t area;
   char *path;
 } CropFile;
 
@@ -209,7 +214,7 @@ crop_file_free (gpointer data)
 {
   CropFile *file = data;
 
-  g_object_unref (file->crop);
+  g_object_unref (file->picture);
   g_free (file->path);
   g_free (file);
 }
@@ -221,32 +226,56 @@ write_crop (GTask        *task,
             GCancellable *cancellable)
 {
   CropFile *file = data;
+  g_autofree char *name = g_path_get_basename (file->path);
+  g_autoptr (SlPicture) crop = sl_box_picture_crop (file->picture, &file->area, name, NULL);
+  const void *bytes;
   gsize size;
-  const void *bytes = g_bytes_get_data (sl_picture_get_bytes (file->crop), &size);
 
-  g_file_set_contents (file->path, bytes, size, NULL);
+  if (crop != NULL)
+    {
+      bytes = g_bytes_get_data (sl_picture_get_bytes (crop), &size);
+      g_file_set_contents (file->path, bytes, size, NULL);
+    }
   g_task_return_boolean (task, TRUE);
 }
 
 /* A file that other programs copy: it is written while the drag is on its way. */
 static char *
-start_crop_file (SlBoxRow  *self,
-                 SlPicture *crop)
+start_crop_file (SlBoxRow                *self,
+                 const SlPaintBox        *box,
+                 const cairo_rectangle_t *area)
 {
   g_autofree char *dir = g_build_filename (g_get_user_cache_dir (), "sightline", "crops", NULL);
-  g_autofree char *name = g_strdelimit (g_strdup (sl_picture_get_name (crop)), "/", '_');
+  const char *label = sl_box_item_get_label (self->item);
+  g_autofree char *name = g_strdup_printf ("%s %d.png", *label ? label : _("Region"), box->number);
   g_autoptr (GTask) task = NULL;
   CropFile *file;
 
   if (g_mkdir_with_parents (dir, 0700) != 0)
     return NULL;
   file = g_new0 (CropFile, 1);
-  file->crop = g_object_ref (crop);
-  file->path = g_build_filename (dir, name, NULL);
+  file->picture = g_object_ref (sl_box_model_get_picture (self->model));
+  file->area = *area;
+  file->path = g_build_filename (dir, g_strdelimit (name, "/", '_'), NULL);
   task = g_task_new (self, NULL, NULL, NULL);
   g_task_set_task_data (task, file, crop_file_free);
   g_task_run_in_thread (task, write_crop);
   return g_strdup (file->path);
+}
+
+/* The part of the picture, without a copy. */
+static GdkContentProvider *
+make_texture_provider (SlPicture               *picture,
+                       const cairo_rectangle_t *area)
+{
+  gsize stride = sl_picture_get_stride (picture);
+  gsize start = (gsize) area->y * stride + (gsize) area->x * 3;
+  gsize length = ((gsize) area->height - 1) * stride + (gsize) area->width * 3;
+  g_autoptr (GBytes) part = g_bytes_new_from_bytes (sl_picture_get_rgb_bytes (picture), start, length);
+  g_autoptr (GdkTexture) texture = gdk_memory_texture_new (area->width, area->height,
+                                                           GDK_MEMORY_R8G8B8, part, stride);
+
+  return gdk_content_provider_new_typed (GDK_TYPE_TEXTURE, texture);
 }
 
 static GdkContentProvider *
@@ -257,33 +286,29 @@ on_drag_prepare (SlBoxRow *self,
   int paint_box = sl_box_model_find_paint_box (self->model, self->item);
   SlPicture *picture = sl_box_model_get_picture (self->model);
   const SlPaintBox *box;
+  cairo_rectangle_t area;
   gsize n_boxes;
-  g_autofree char *name = NULL;
   g_autofree char *path = NULL;
-  g_autoptr (SlPicture) crop = NULL;
-  g_autoptr (GdkTexture) texture = NULL;
   g_autoptr (GFile) file = NULL;
+  GdkFileList *files;
   GdkContentProvider *providers[2];
 
   if (paint_box < 0)
     return NULL;
   box = &sl_box_model_get_paint_boxes (self->model, &n_boxes)[paint_box];
-  name = g_strdup_printf ("%s %d.png", sl_box_item_get_label (self->item), box->number);
-  crop = sl_box_picture_crop (picture, &(cairo_rectangle_t) { box->x1, box->y1, box->x2 - box->x1,
-                                                              box->y2 - box->y1 }, name, NULL);
-  if (crop == NULL)
-    return NULL;
-  texture = gdk_memory_texture_new (sl_picture_get_width (crop), sl_picture_get_height (crop),
-                                    GDK_MEMORY_R8G8B8, sl_picture_get_rgb_bytes (crop),
-                                    sl_picture_get_stride (crop));
-  providers[0] = gdk_content_provider_new_typed (GDK_TYPE_TEXTURE, texture);
-  path = start_crop_file (self, crop);
+  /* At least one pixel, and inside. */
+  area.x = MIN (box->x1, sl_picture_get_width (picture) - 1);
+  area.y = MIN (box->y1, sl_picture_get_height (picture) - 1);
+  area.width = CLAMP (box->x2 - area.x, 1, sl_picture_get_width (picture) - area.x);
+  area.height = CLAMP (box->y2 - area.y, 1, sl_picture_get_height (picture) - area.y);
+  providers[1] = make_texture_provider (picture, &area);
+  path = start_crop_file (self, box, &area);
   if (path == NULL)
-    return providers[0];
+    return providers[1];
   file = g_file_new_for_path (path);
-  providers[1] = providers[0];
-  providers[0] = gdk_content_provider_new_typed (
-    GDK_TYPE_FILE_LIST, gdk_file_list_new_from_array (&file, 1));
+  files = gdk_file_list_new_from_array (&file, 1);
+  providers[0] = gdk_content_provider_new_typed (GDK_TYPE_FILE_LIST, files);
+  g_boxed_free (GDK_TYPE_FILE_LIST, files);
   return gdk_content_provider_new_union (providers, 2);
 }
 
@@ -434,7 +459,8 @@ sl_box_row_create_menu (void)
 {
   const char *look[][2] = { { N_("_Zoom to Box"), "viewer.zoom-box" },
                             { N_("Hide All of This _Label"), "viewer.hide-label" } };
-  const char *ask[][2] = { { N_("_Ask About This Region"), "viewer.ask::crop" },
+  const char *ask[][2] = { { N_("_Find This Label Again"), "viewer.find-again" },
+                           { N_("_Ask About This Region"), "viewer.ask::crop" },
                            { N_("Ask With a Red _Rectangle"), "viewer.ask::mark" } };
   const char *copy[][2] = { { N_("Copy _Pixels"), "viewer.copy::px" },
                             { N_("Copy _0–999"), "viewer.copy::norm" },

@@ -23,6 +23,9 @@ SlBoxItem *sl_box_row_get_item (SlBoxRow   *self);
 /* After a change of the model: numbers and places depend on each other. */
 void       sl_box_row_update   (SlBoxRow   *self);
 
+/* A box's number on its colour, as Pango markup: (transfer full). */
+char      *sl_box_row_dup_badge (const SlPaintBox *box);
+
 /* The menu of a box, also for the picture: (transfer full). */
 GMenuModel *sl_box_row_create_menu (void);
 

@@ -15,6 +15,9 @@
 #define WINDOW 100 /* messages, about 50 turns */
 #define STEP 50
 #define END_SLACK 12
+/* As the official inference script samples. */
+#define VARIED_TEMPERATURE 0.4
+#define VARIED_TOP_P 0.9
 
 struct _SlChatView
 {
@@ -42,6 +45,8 @@ enum
   EDIT,
   OPEN_ANSWER,
   OPEN_PART,
+  COMPARE,
+  FIND_AGAIN,
   FAILED,
   N_SIGNALS,
 };
@@ -209,6 +214,37 @@ on_regenerate (SlChatView *self,
     fail (self, error);
 }
 
+/* Where the mode takes the most likely words, a seed would change nothing. */
+static void
+on_vary (SlChatView *self,
+         GtkWidget  *row)
+{
+  SlMessage *answer = message_of (self, row);
+  SlSettings settings = sl_settings_for_mode (sl_message_get_mode (answer));
+  g_autoptr (GError) error = NULL;
+
+  settings.sampling.temperature = MAX (settings.sampling.temperature, VARIED_TEMPERATURE);
+  settings.sampling.top_p = MIN (settings.sampling.top_p, VARIED_TOP_P);
+  self->stuck = TRUE;
+  if (sl_conversation_regenerate (self->conversation, answer, &settings, &error) == NULL)
+    fail (self, error);
+}
+
+static void
+on_find_again (SlChatView *self,
+               const char *label,
+               GtkWidget  *row)
+{
+  g_signal_emit (self, signals[FIND_AGAIN], 0, message_of (self, row), label);
+}
+
+static void
+on_compare (SlChatView *self,
+            GtkWidget  *row)
+{
+  g_signal_emit (self, signals[COMPARE], 0, message_of (self, row));
+}
+
 static void
 on_stop (SlChatView *self)
 {
@@ -259,6 +295,10 @@ make_row (SlChatView *self,
     {
       row = sl_answer_row_new (self->conversation, message);
       g_signal_connect_object (row, "regenerate", G_CALLBACK (on_regenerate), self, G_CONNECT_SWAPPED);
+      g_signal_connect_object (row, "vary", G_CALLBACK (on_vary), self, G_CONNECT_SWAPPED);
+      g_signal_connect_object (row, "compare", G_CALLBACK (on_compare), self, G_CONNECT_SWAPPED);
+      g_signal_connect_object (row, "find-again", G_CALLBACK (on_find_again), self,
+                               G_CONNECT_SWAPPED);
       g_signal_connect_object (row, "stop", G_CALLBACK (on_stop), self, G_CONNECT_SWAPPED);
       g_signal_connect_object (row, "open-viewer", G_CALLBACK (on_open_viewer), self,
                                G_CONNECT_SWAPPED);
@@ -426,6 +466,10 @@ sl_chat_view_class_init (SlChatViewClass *klass)
   signals[OPEN_PART] = g_signal_new ("open-part", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL,
                                      NULL, NULL, G_TYPE_NONE, 2, SL_TYPE_MESSAGE,
                                      SL_TYPE_MESSAGE_PART);
+  signals[COMPARE] = g_signal_new ("compare", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                   NULL, G_TYPE_NONE, 1, SL_TYPE_MESSAGE);
+  signals[FIND_AGAIN] = g_signal_new ("find-again", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL,
+                                      NULL, NULL, G_TYPE_NONE, 2, SL_TYPE_MESSAGE, G_TYPE_STRING);
   signals[FAILED] = g_signal_new ("failed", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                   NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }

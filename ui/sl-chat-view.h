@@ -20,7 +20,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SlChatView, sl_chat_view, SL, CHAT_VIEW, GtkWidget)
 
 /* Signals: "edit" (SlMessage question), "open-answer" (SlMessage, SlBoxModel),
- * "open-part" (SlMessage, SlMessagePart), "failed" (const char *sentence). */
+ * "open-part" (SlMessage, SlMessagePart), "compare" (SlMessage), "find-again" (SlMessage,
+ * string label), "failed" (const char *sentence). */
 
 void            sl_chat_view_set_conversation (SlChatView     *self,
                                                SlConversation *conversation);

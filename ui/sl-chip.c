@@ -16,6 +16,7 @@ struct _SlChip
   gboolean colored;
   SlBoxColor color;
 
+  GtkWidget *again; /* an icon: a click finds the label again */
   GtkLabel *number;
   GtkLabel *label;
 };
@@ -94,6 +95,10 @@ sl_chip_init (SlChip *self)
   GtkEventController *motion = gtk_event_controller_motion_new ();
   GtkEventController *focus = gtk_event_controller_focus_new ();
 
+  self->again = gtk_image_new_from_icon_name ("view-refresh-symbolic");
+  gtk_widget_set_margin_start (self->again, 4);
+  gtk_widget_set_visible (self->again, FALSE);
+  gtk_box_append (GTK_BOX (box), self->again);
   self->number = GTK_LABEL (gtk_label_new (NULL));
   gtk_widget_add_css_class (GTK_WIDGET (self->number), "chip-number");
   gtk_widget_set_valign (GTK_WIDGET (self->number), GTK_ALIGN_CENTER);
@@ -114,8 +119,31 @@ sl_chip_init (SlChip *self)
   gtk_widget_add_controller (GTK_WIDGET (self), focus);
 }
 
+/* Accessible name and tooltip: box number, label; or what a click does. */
+static char *
+dup_name (SlChip     *self,
+          const char *numbers,
+          const char *words)
+{
+  if (self->colored)
+    /* Translators: accessible name of a label in an answer: box number, label */
+    return g_strdup_printf (_("Box %s: %s"), numbers, words);
+  if (sl_chip_offers_again (self))
+    /* Translators: a label whose boxes came out incomplete */
+    return g_strdup_printf (_("Incomplete: find “%s” again"), words);
+  return g_strdup (words);
+}
+
+gboolean
+sl_chip_offers_again (SlChip *self)
+{
+  g_return_val_if_fail (SL_IS_CHIP (self), FALSE);
+  return gtk_widget_get_visible (self->again);
+}
+
 void
-sl_chip_update (SlChip *self)
+sl_chip_update (SlChip  *self,
+                gboolean finished)
 {
   g_autofree char *numbers = NULL;
   g_autofree char *name = NULL;
@@ -132,15 +160,13 @@ sl_chip_update (SlChip *self)
   else
     gtk_widget_remove_css_class (GTK_WIDGET (self), "light-badge");
 
-  gtk_label_set_label (self->label, words ? words : "");
+  words = words ? words : "";
+  gtk_label_set_label (self->label, words);
   gtk_label_set_label (self->number, numbers);
   gtk_widget_set_visible (GTK_WIDGET (self->number), *numbers != '\0');
-
-  if (self->colored)
-    /* Translators: accessible name of a label in an answer: box number, label */
-    name = g_strdup_printf (_("Box %s: %s"), numbers, words ? words : "");
-  else
-    name = g_strdup (words ? words : "");
+  gtk_widget_set_visible (self->again, finished && *words != '\0' &&
+                                         sl_box_model_is_label_broken (self->model, self->label_index));
+  name = dup_name (self, numbers, words);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
   gtk_widget_set_tooltip_text (GTK_WIDGET (self), name);
   gtk_widget_queue_draw (GTK_WIDGET (self));
@@ -158,7 +184,7 @@ sl_chip_new (SlBoxModel *model,
   self->label_index = label_index;
   g_signal_connect_object (model, "lit-changed", G_CALLBACK (gtk_widget_queue_draw), self,
                            G_CONNECT_SWAPPED);
-  sl_chip_update (self);
+  sl_chip_update (self, FALSE);
   return GTK_WIDGET (self);
 }
 

@@ -23,7 +23,10 @@ GtkWidget *sl_chip_new (SlBoxModel *model,
 
 int sl_chip_get_label_index (SlChip *self);
 
-/* Reads words, numbers and colour from the model again. */
-void sl_chip_update (SlChip *self);
+/* Reads words, numbers and colour from the model again. @finished: the answer will not change any more, so that a label
+ * whose boxes came out broken offers to be found again. */
+void     sl_chip_update       (SlChip  *self,
+                               gboolean finished);
+gboolean sl_chip_offers_again (SlChip  *self);
 
 G_END_DECLS

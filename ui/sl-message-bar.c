@@ -139,6 +139,21 @@ sl_message_bar_init (SlMessageBar *self)
   gtk_widget_set_parent (self->box, GTK_WIDGET (self));
 }
 
+/* The row around it has the actions. */
+static void
+add_menu (SlMessageBar *self)
+{
+  g_autoptr (GMenu) menu = g_menu_new ();
+  GtkWidget *button = gtk_menu_button_new ();
+
+  g_menu_append (menu, _("_Compare With Another Answer"), "answer.compare");
+  g_menu_append (menu, _("Answer Again With Another _Seed"), "answer.vary");
+  gtk_menu_button_set_icon_name (GTK_MENU_BUTTON (button), "view-more-symbolic");
+  gtk_menu_button_set_menu_model (GTK_MENU_BUTTON (button), G_MENU_MODEL (menu));
+  name_button (button, _("More Actions"));
+  gtk_box_append (GTK_BOX (self->box), button);
+}
+
 static void
 add_branches (SlMessageBar *self)
 {
@@ -176,6 +191,7 @@ sl_message_bar_new (SlMessage *message)
       name_button (raw, _("Show Raw Text"));
       g_signal_connect_swapped (raw, "toggled", G_CALLBACK (emit_raw), self);
       gtk_box_append (GTK_BOX (self->box), raw);
+      add_menu (self);
     }
   add_branches (self);
   g_signal_connect_object (message, "notify::n-siblings", G_CALLBACK (update_branches), self,

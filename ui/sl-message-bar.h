@@ -16,7 +16,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SlMessageBar, sl_message_bar, SL, MESSAGE_BAR, GtkWidget)
 
 /* Signals: "copy" (), "again" () (regenerate an answer, edit a question),
- * "raw" (gboolean), "sibling" (guint position). */
+ * "raw" (gboolean), "sibling" (guint position). An answer's menu calls "answer.compare"
+ * and "answer.vary". */
 GtkWidget *sl_message_bar_new (SlMessage *message);
 
 /* Hides what makes no sense while the answer is under way. */

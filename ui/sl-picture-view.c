@@ -30,6 +30,7 @@ enum
   AREA,
   POINTER,
   MENU,
+  MOVED,
   N_SIGNALS,
 };
 
@@ -97,6 +98,7 @@ set_view (SlPictureView *self,
   apply_view (self);
   if (rescaled)
     g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SCALE]);
+  g_signal_emit (self, signals[MOVED], 0);
 }
 
 void
@@ -209,7 +211,10 @@ sl_picture_view_follow (SlPictureView *self,
                                 self->y == other->y))
     return;
   self->fitted = other->fitted;
-  set_view (self, other->scale, other->x, other->y);
+  if (self->fitted)
+    sl_picture_view_fit (self);
+  else
+    set_view (self, other->scale, other->x, other->y);
 }
 
 /* --- boxes ----------------------------------------------------------------- */
@@ -355,6 +360,7 @@ install_signals (GType type)
                                    G_TYPE_NONE, 2, G_TYPE_DOUBLE, G_TYPE_DOUBLE);
   signals[MENU] = g_signal_new ("menu", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
                                 2, G_TYPE_DOUBLE, G_TYPE_DOUBLE);
+  signals[MOVED] = g_signal_new ("moved", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 void

@@ -23,7 +23,8 @@ G_DECLARE_FINAL_TYPE (SlPictureView, sl_picture_view, SL, PICTURE_VIEW, GtkWidge
  * "area" (int paint_box, double x1, y1, x2, y2): the box was dragged to this
  * place, or with -1 a rectangle was drawn, picture pixels; "pointer" (double x,
  * y): where the pointer is, picture pixels, NAN outside; "menu" (double x, y):
- * the secondary button, widget units, on the selected box. */
+ * the secondary button, widget units, on the selected box; "moved" (): another
+ * part of the picture is shown. */
 
 /* @zoomable: fills its space, zooms and pans; otherwise sized by the picture. */
 GtkWidget *sl_picture_view_new (gboolean zoomable);
@@ -46,7 +47,7 @@ void   sl_picture_view_reveal    (SlPictureView *self,
 /* The box in the middle, with some of what is around it. */
 void   sl_picture_view_zoom_to   (SlPictureView *self,
                                   int            paint_box);
-/* What is shown of the picture, picture pixels: to follow it in another view. */
+/* Shows what the other view shows; where that is fitted, the whole picture. */
 void   sl_picture_view_follow    (SlPictureView *self,
                                   SlPictureView *other);
 

@@ -354,6 +354,39 @@ export_all (GtkWidget  *widget,
     g_signal_emit_by_name (self, "export", self->answer, NULL);
 }
 
+static void
+compare (GtkWidget  *widget,
+         const char *name,
+         GVariant   *parameter)
+{
+  SlPictureViewer *self = SL_PICTURE_VIEWER (widget);
+
+  if (self->answer != NULL)
+    g_signal_emit_by_name (self, "compare", self->answer);
+}
+
+/* Only the model's own boxes: what the user took away is not asked for. */
+static gboolean
+can_find_again (SlBoxItem *item)
+{
+  SlBoxStatus status = item ? sl_box_item_get_status (item) : SL_BOX_OK;
+
+  return (status == SL_BOX_INCOMPLETE || status == SL_BOX_REJECTED) &&
+         sl_box_item_get_kind (item) == SL_BOX_KIND_MODEL && *sl_box_item_get_label (item) != '\0';
+}
+
+static void
+find_again (GtkWidget  *widget,
+            const char *name,
+            GVariant   *parameter)
+{
+  SlPictureViewer *self = SL_PICTURE_VIEWER (widget);
+  SlBoxItem *item = sl_picture_viewer_get_current (self);
+
+  if (can_find_again (item))
+    g_signal_emit_by_name (self, "find-again", self->answer, sl_box_item_get_label (item));
+}
+
 /* --- correcting ------------------------------------------------------------ */
 
 static void
@@ -573,6 +606,7 @@ sl_picture_viewer_take_key (SlPictureViewer *self,
     { GDK_KEY_r, 0, "viewer.ask-region", NULL },
     { GDK_KEY_z, 0, "viewer.zoom-box", NULL },
     { GDK_KEY_l, 0, "viewer.labels", NULL },
+    { GDK_KEY_c, 0, "viewer.compare", NULL },
     { GDK_KEY_z, GDK_CONTROL_MASK, "viewer.undo", NULL },
     { GDK_KEY_z, GDK_CONTROL_MASK | GDK_SHIFT_MASK, "viewer.redo", NULL },
     { GDK_KEY_y, GDK_CONTROL_MASK, "viewer.redo", NULL },
@@ -609,6 +643,7 @@ sl_picture_viewer_update_actions (SlPictureViewer *self)
 
   for (guint i = 0; i < G_N_ELEMENTS (of_box); i++)
     gtk_widget_action_set_enabled (widget, of_box[i], placed);
+  gtk_widget_action_set_enabled (widget, "viewer.find-again", can_find_again (item));
   gtk_widget_action_set_enabled (widget, "viewer.copy", item != NULL);
   gtk_widget_action_set_enabled (widget, "viewer.rename", placed && edit);
   gtk_widget_action_set_enabled (widget, "viewer.remove", placed && edit);
@@ -617,6 +652,7 @@ sl_picture_viewer_update_actions (SlPictureViewer *self)
   gtk_widget_action_set_enabled (widget, "viewer.add", edit);
   gtk_widget_action_set_enabled (widget, "viewer.toggle-all", self->boxes != NULL);
   gtk_widget_action_set_enabled (widget, "viewer.export", self->answer != NULL);
+  gtk_widget_action_set_enabled (widget, "viewer.compare", self->answer != NULL);
   gtk_widget_action_set_enabled (widget, "viewer.undo", edit && sl_box_edits_can_undo (self->edits));
   gtk_widget_action_set_enabled (widget, "viewer.redo", edit && sl_box_edits_can_redo (self->edits));
 }
@@ -637,7 +673,8 @@ sl_picture_viewer_install_actions (GtkWidgetClass *klass)
     { "viewer.ask-region", ask_region, NULL }, { "viewer.add", add_box, NULL },
     { "viewer.remove", remove_box, NULL },     { "viewer.revert", revert_box, NULL },
     { "viewer.rename", rename_box, NULL },     { "viewer.undo", undo, NULL },
-    { "viewer.redo", redo, NULL },
+    { "viewer.redo", redo, NULL },             { "viewer.compare", compare, NULL },
+    { "viewer.find-again", find_again, NULL },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)

@@ -27,6 +27,8 @@ enum
   CLOSE,
   ASK,
   EXPORT,
+  COMPARE,
+  FIND_AGAIN,
   FAILED,
   N_SIGNALS,
 };
@@ -481,6 +483,10 @@ install_signals (GType type)
                                SL_TYPE_PICTURE, G_TYPE_BOOLEAN);
   signals[EXPORT] = g_signal_new ("export", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                   G_TYPE_NONE, 2, SL_TYPE_MESSAGE, SL_TYPE_BOX_ITEM);
+  signals[COMPARE] = g_signal_new ("compare", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                   G_TYPE_NONE, 1, SL_TYPE_MESSAGE);
+  signals[FIND_AGAIN] = g_signal_new ("find-again", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                      G_TYPE_NONE, 2, SL_TYPE_MESSAGE, G_TYPE_STRING);
   signals[FAILED] = g_signal_new ("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                   G_TYPE_NONE, 1, G_TYPE_STRING);
 }

@@ -20,7 +20,8 @@ G_DECLARE_FINAL_TYPE (SlPictureViewer, sl_picture_viewer, SL, PICTURE_VIEWER, Gt
 
 /* Signals: "close" (); "ask" (SlPicture, gboolean marked): a question about a crop, or
  * about a copy with a red rectangle; "export" (SlMessage answer, SlBoxItem or NULL for all);
- * "failed" (string sentence). */
+ * "compare" (SlMessage answer); "find-again" (SlMessage answer, string label); "failed"
+ * (string sentence). */
 
 /* An answer and the picture that its boxes lie on. */
 void sl_picture_viewer_show_answer (SlPictureViewer *self,

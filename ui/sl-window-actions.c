@@ -530,6 +530,26 @@ export_conversation (GtkWidget  *widget,
   sl_export_dialog_present (GTK_WINDOW (self), self->conversation, NULL, NULL, on_exported);
 }
 
+/* The last answer that has something to compare. */
+static void
+compare (GtkWidget  *widget,
+         const char *name,
+         GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+
+  for (guint i = g_list_model_get_n_items (G_LIST_MODEL (self->conversation)); i > 0; i--)
+    {
+      g_autoptr (SlMessage) message = g_list_model_get_item (G_LIST_MODEL (self->conversation), i - 1);
+
+      if (g_list_model_get_n_items (sl_message_get_boxes (message)) > 0)
+        {
+          sl_window_compare (self, message);
+          return;
+        }
+    }
+}
+
 void
 sl_window_update_actions (SlWindow *self)
 {
@@ -542,6 +562,7 @@ sl_window_update_actions (SlWindow *self)
   gtk_widget_action_set_enabled (widget, "win.stop", busy);
   gtk_widget_action_set_enabled (widget, "win.rename", some);
   gtk_widget_action_set_enabled (widget, "win.export", some);
+  gtk_widget_action_set_enabled (widget, "win.compare", some);
   gtk_widget_action_set_enabled (widget, "win.delete", some);
   gtk_widget_action_set_enabled (widget, "win.cancel-load", state == SL_ENGINE_LOADING);
   gtk_widget_action_set_enabled (widget, "win.unload-model", state == SL_ENGINE_READY);
@@ -586,6 +607,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.stop", stop, NULL, GDK_KEY_Escape, 0 },
     { "win.fullscreen", toggle_fullscreen, NULL, GDK_KEY_F11, 0 },
     { "win.export", export_conversation, NULL, 0, 0 },
+    { "win.compare", compare, NULL, GDK_KEY_d, GDK_CONTROL_MASK },
     { "win.show-prompt", show_prompt, NULL, 0, 0 },
     { "win.menu", open_menu, NULL, GDK_KEY_F10, 0 },
     { "win.dismiss-warning", dismiss_warning, NULL, 0, 0 },

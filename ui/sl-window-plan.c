@@ -201,3 +201,56 @@ sl_window_send (SlWindow *self)
   else
     sl_window_send_now (self, SL_OVERFLOW_REFUSE);
 }
+
+/* --- again ----------------------------------------------------------------- */
+
+/* The picture, unless it is the last one anyway, which is where the model looks. */
+static void
+add_picture_again (SlWindow  *self,
+                   SlMessage *answer,
+                   GPtrArray *parts)
+{
+  g_autoptr (GPtrArray) pictures = sl_conversation_list_pictures (self->conversation, NULL);
+  const char *sha256 = sl_message_get_box_picture (answer);
+
+  for (guint i = pictures->len; i > 0; i--)
+    {
+      SlMessagePart *part = pictures->pdata[i - 1];
+
+      if (g_strcmp0 (sl_message_part_get_sha256 (part), sha256) != 0)
+        continue;
+      if (i < pictures->len && sl_message_part_get_picture (part) != NULL)
+        g_ptr_array_add (parts, sl_message_part_new_picture (sl_message_part_get_picture (part),
+                                                             sl_message_part_get_detail (part)));
+      return;
+    }
+}
+
+/* What is being written stays, so a question with a picture, which may have consequences to
+ * choose between, waits until the composer is free. */
+void
+sl_window_find_again (SlWindow   *self,
+                      SlMessage  *answer,
+                      const char *label)
+{
+  g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GError) error = NULL;
+
+  add_picture_again (self, answer, parts);
+  g_ptr_array_add (parts, sl_message_part_new_text (label));
+  if (parts->len == 1)
+    {
+      if (sl_conversation_send (self->conversation, parts, SL_MODE_FIND, FALSE, NULL, &error) == NULL)
+        sl_window_toast (self, error->message);
+      sl_chat_view_scroll_to_end (self->chat);
+    }
+  else if (sl_composer_is_empty (self->composer))
+    {
+      sl_composer_set_mode (self->composer, SL_MODE_FIND);
+      sl_composer_set_raw (self->composer, FALSE);
+      sl_composer_set_parts (self->composer, parts);
+      sl_window_send (self);
+    }
+  else
+    sl_window_toast (self, _("Send or clear what you are writing first"));
+}

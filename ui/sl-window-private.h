@@ -6,6 +6,7 @@
 #pragma once
 
 #include "ui/sl-chat-view.h"
+#include "ui/sl-compare-view.h"
 #include "ui/sl-composer.h"
 #include "ui/sl-empty-state.h"
 #include "ui/sl-intake.h"
@@ -47,8 +48,10 @@ struct _SlWindow
   GtkLabel *warning_label;
   SlComposer *composer;
   SlPictureViewer *viewer;
+  SlCompareView *compare;
   GtkRevealer *drop_highlight;
 
+  char *compared_from;     /* the page that the comparison goes back to */
   char *store_warning;     /* what of the warning came from the store */
 };
 
@@ -60,11 +63,17 @@ void sl_window_set_conversation (SlWindow       *self,
                                  SlConversation *conversation);
 void sl_window_update_actions   (SlWindow       *self);
 void sl_window_stop_editing     (SlWindow       *self);
+void sl_window_compare          (SlWindow       *self,
+                                 SlMessage      *answer);
 
 /* Sends what is written; where that has consequences, the user is asked first. */
 void sl_window_send             (SlWindow       *self);
 void sl_window_send_now         (SlWindow       *self,
                                  SlOverflow      overflow);
+/* Asks where the label is, on the picture of that answer's boxes. */
+void sl_window_find_again       (SlWindow       *self,
+                                 SlMessage      *answer,
+                                 const char     *label);
 /* The meter, after something changed. */
 void sl_window_queue_plan       (SlWindow       *self);
 void sl_window_cancel_plan      (SlWindow       *self);

@@ -205,6 +205,42 @@ on_viewer_ask (SlWindow  *self,
     }
 }
 
+void
+sl_window_compare (SlWindow  *self,
+                   SlMessage *answer)
+{
+  const char *page = gtk_stack_get_visible_child_name (self->pages);
+
+  if (!sl_compare_view_show (self->compare, self->conversation, answer))
+    {
+      sl_window_toast (self, _("No other answer has boxes on this picture yet"));
+      return;
+    }
+  g_free (self->compared_from);
+  self->compared_from = g_strdup (page);
+  gtk_stack_set_visible_child_name (self->pages, "compare");
+}
+
+static void
+on_close_compare (SlWindow *self)
+{
+  gtk_stack_set_visible_child_name (self->pages, self->compared_from);
+  sl_compare_view_clear (self->compare);
+  gtk_widget_child_focus (gtk_stack_get_visible_child (self->pages), GTK_DIR_TAB_FORWARD);
+}
+
+static void
+on_viewer_find_again (SlWindow   *self,
+                      SlMessage  *answer,
+                      const char *label)
+{
+  g_autoptr (SlMessage) kept = g_object_ref (answer);
+  g_autofree char *words = g_strdup (label);
+
+  on_close_viewer (self);
+  sl_window_find_again (self, kept, words);
+}
+
 static void
 on_exported (GtkWindow  *window,
              const char *sentence)
@@ -428,6 +464,7 @@ sl_window_dispose (GObject *object)
   g_clear_object (&self->store);
   g_clear_object (&self->history);
   g_clear_object (&self->models);
+  g_clear_pointer (&self->compared_from, g_free);
   g_clear_pointer (&self->store_warning, g_free);
   self->toasts = NULL;
   G_OBJECT_CLASS (sl_window_parent_class)->dispose (object);
@@ -451,6 +488,7 @@ bind_template (GtkWidgetClass *klass)
   gtk_widget_class_bind_template_child (klass, SlWindow, warning_label);
   gtk_widget_class_bind_template_child (klass, SlWindow, composer);
   gtk_widget_class_bind_template_child (klass, SlWindow, viewer);
+  gtk_widget_class_bind_template_child (klass, SlWindow, compare);
   gtk_widget_class_bind_template_child (klass, SlWindow, drop_highlight);
 }
 
@@ -463,6 +501,7 @@ sl_window_class_init (SlWindowClass *klass)
   widget_class->realize = sl_window_realize;
   GTK_WINDOW_CLASS (klass)->close_request = sl_window_close_request;
   g_type_ensure (SL_TYPE_CHAT_VIEW);
+  g_type_ensure (SL_TYPE_COMPARE_VIEW);
   g_type_ensure (SL_TYPE_COMPOSER);
   g_type_ensure (SL_TYPE_EMPTY_STATE);
   g_type_ensure (SL_TYPE_MODEL_BAR);
@@ -487,11 +526,16 @@ sl_window_init (SlWindow *self)
   g_signal_connect_swapped (self->sidebar, "open", G_CALLBACK (on_sidebar_open), self);
   g_signal_connect_swapped (self->chat, "open-answer", G_CALLBACK (on_open_answer), self);
   g_signal_connect_swapped (self->chat, "open-part", G_CALLBACK (on_open_part), self);
+  g_signal_connect_swapped (self->chat, "compare", G_CALLBACK (sl_window_compare), self);
+  g_signal_connect_swapped (self->chat, "find-again", G_CALLBACK (sl_window_find_again), self);
   g_signal_connect_swapped (self->chat, "failed", G_CALLBACK (sl_window_toast), self);
   g_signal_connect_swapped (self->viewer, "close", G_CALLBACK (on_close_viewer), self);
   g_signal_connect_swapped (self->viewer, "ask", G_CALLBACK (on_viewer_ask), self);
   g_signal_connect_swapped (self->viewer, "export", G_CALLBACK (on_viewer_export), self);
+  g_signal_connect_swapped (self->viewer, "compare", G_CALLBACK (sl_window_compare), self);
+  g_signal_connect_swapped (self->viewer, "find-again", G_CALLBACK (on_viewer_find_again), self);
   g_signal_connect_swapped (self->viewer, "failed", G_CALLBACK (sl_window_toast), self);
+  g_signal_connect_swapped (self->compare, "close", G_CALLBACK (on_close_compare), self);
   g_signal_connect_swapped (self->composer, "open-picture", G_CALLBACK (on_composer_open), self);
   sl_window_connect_composer (self);
 }

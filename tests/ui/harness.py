@@ -381,8 +381,8 @@ class App:
                 if re.search(r"-(WARNING|CRITICAL) \*\*|ERROR: AddressSanitizer|runtime error:", line)]
 
 
-def rewrite_answer(session, text, boxes):
-    """Puts another answer in the place of the last one, while the program is not running.
+def rewrite_answer(session, text, boxes, back=0):
+    """Puts another answer in the place of the last one, or one `back` before it, while the program is not running.
 
     boxes: (label, label_index, (x1, y1, x2, y2) in 0…999, status). So a test decides where
     the boxes are, whatever the model knows.
@@ -391,7 +391,8 @@ def rewrite_answer(session, text, boxes):
     names = [name for name in os.listdir(folder) if name.endswith((".db", ".sqlite", ".sqlite3"))]
     check(len(names) == 1, f"one database is expected, there are {names}")
     with contextlib.closing(sqlite3.connect(os.path.join(folder, names[0]))) as database, database:
-        (message,) = database.execute("SELECT max(id) FROM message WHERE role = 2").fetchone()
+        (message,) = database.execute("SELECT id FROM message WHERE role = 2 ORDER BY id DESC LIMIT 1 OFFSET ?",
+                                      (back,)).fetchone()
         (picture,) = database.execute("SELECT box_picture FROM message WHERE id = ?",
                                       (message,)).fetchone()
         database.execute("UPDATE message SET status = 0 WHERE id = ?", (message,))

@@ -227,5 +227,74 @@ def test_inspector():
         quiet(app)
 
 
+OTHER_TEXT = ("<|ref|>a strip<|/ref|><|det|>[[100, 880, 900, 960]]<|/det|> and "
+              "<|ref|>thing<|/ref|><|det|>[[490, 85, 755, 400]]<|/det|> and "
+              "<|ref|>moon<|/ref|><|det|>[[400, 500, 450, 560]]<|/det|>")
+OTHER_BOXES = [("a strip", 0, (100, 880, 900, 960), "ok"), ("thing", 1, (490, 85, 755, 400), "ok"),
+               ("moon", 2, (400, 500, 450, 560), "ok")]
+
+
+def choose(app, button, item):
+    """An entry of the menu behind a button."""
+    app.session.click(*app.place("push button", button))
+    app.find("menu item", item).queryAction().doAction(0)
+
+
+def check_compare(app):
+    """The newest answer beside the other one to the same question: pairs with IoU, what only one has, both layouts."""
+    session = app.session
+    session.key("ctrl+d")
+    app.find("list item", r"Pair 1: a strip, IoU 1\.00")
+    app.find("list item", r"Pair 2: thing / things, IoU 0\.90")
+    app.find("list item", r"Pair 3: moon, only in A")
+    app.find("list item", r"Pair 4: things, only in B")
+    app.find("label", r"2 pairs · mean IoU 0\.95 · 1 only in A · 1 only in B")
+    shown = [r"Picture shapes-1\.png, 3 boxes", r"Picture shapes-1\.png, 6 boxes"]
+    wait_for("two pictures side by side", lambda: len(app.all("image", shown[0])) >= 2)
+    check(not app.has("image", shown[1]), "the overlay is there as well")
+    session.key("Right", "Right")
+    wait_for("the second pair, chosen", lambda: app.find("list item", "Pair 2: .*").getState().contains(
+        app.pyatspi.STATE_SELECTED))
+    session.key("o")
+    app.find("image", shown[1])
+    app.find("label", "B, dashed")
+    session.key("Escape")
+    app.find("text", "Message")
+
+
+def check_find_again(app):
+    """A label without a whole box is asked for again, from its chip and from its row."""
+    session = app.session
+    app.press("Previous Version")
+    app.press("Incomplete: find “a star” again")
+    wait_for("a question", lambda: len(app.all("panel", "Question")) == 2)
+    app.wait_idle()
+    app.find("label", "a star")
+    app.press("Box 1: a strip")
+    choose(app, "Actions for a star", "Find This Label Again")
+    wait_for("another question", lambda: len(app.all("panel", "Question")) == 3)
+    app.wait_idle()
+    session.key("ctrl+n")
+
+
+def test_compare_and_find_again():
+    with Session() as session:
+        app = App(session, sample("shapes-1.png"))
+        app.find("image", thumbnail("shapes-1.png"))
+        ask(app, "Where?")
+        choose(app, "More Actions", "Answer Again With Another Seed")
+        app.find("push button", "Previous Version")
+        app.wait_idle()
+        app.close()
+        rewrite_answer(session, TEXT, BOXES, back=1)
+        rewrite_answer(session, OTHER_TEXT, OTHER_BOXES)
+        app = App(session)
+        app.find("push button", "Box 1: a strip")
+        check_compare(app)
+        check_find_again(app)
+        app.close()
+        quiet(app)
+
+
 if __name__ == "__main__":
-    run([test_inspector])
+    run([test_inspector, test_compare_and_find_again])
