@@ -32,8 +32,7 @@ build_depends=$(sed -n '/^Build-Depends:/,/^[A-Z]/p' "$root/debian/control" | se
 if [[ ! -f $work/chroot.packages || $(<"$work/chroot.packages") != "$build_depends" ]]; then
     step "Making a clean chroot"
     rm -rf "$chroot"
-    quiet chroot mmdebstrap --mode=root --variant=buildd --aptopt='Acquire::Languages "none"' --dpkgopt='path-exclude=/usr/share/doc/*' \
-        --include="$build_depends" "$suite" "$chroot"
+    quiet chroot mmdebstrap --mode=root --variant=buildd --aptopt='Acquire::Languages "none"' --include="$build_depends" "$suite" "$chroot"
     echo "$build_depends" >"$work/chroot.packages"
 fi
 

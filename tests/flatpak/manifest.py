@@ -4,6 +4,7 @@
 
 manifest.py check MANIFEST                  fails on a permission, source or module that must not be there
 manifest.py sources MANIFEST FOLDER         lists every source: verified (it is in FOLDER and has its hash) or not
+manifest.py debian MANIFEST                 lists the sources that Debian has under the same hash: path in a mirror, file, hash
 manifest.py local MANIFEST FOLDER OUT       writes OUT for the runtime made of Debian packages: modules whose sources are all in
                                             FOLDER are built, the others are left out, each named on stdout
 """
@@ -16,6 +17,8 @@ import sys
 ALLOWED = {"--share=ipc", "--socket=wayland", "--socket=fallback-x11", "--device=dri"}
 # What Debian's packages in the local runtime stand for.
 FROM_DEBIAN = {"jansson", "md4c", "xxhash"}
+# Where a Debian mirror keeps the archive of a module, byte for byte.
+DEBIAN_ARCHIVES = {"md4c": "pool/main/m/md4c/md4c_0.5.2.orig.tar.gz", "xxhash": "pool/main/x/xxhash/xxhash_0.8.3.orig.tar.gz"}
 # What the engine does without: the build finds no nvcc, and the CUDA engine opens cuBLAS only where it is.
 OPTIONAL = {"cuda-toolkit", "cublas"}
 
@@ -27,8 +30,12 @@ def sources(manifest):
                 yield module["name"], source
 
 
+def file_name(source):
+    return source["url"].rsplit("/", 1)[1]
+
+
 def is_verified(source, folder):
-    path = folder / source["url"].rsplit("/", 1)[1]
+    path = folder / file_name(source)
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == source["sha256"]
 
 
@@ -56,13 +63,21 @@ def report(manifest, folder):
         print(f"{state}  {name:14} {source['url']}")
 
 
+def list_debian(manifest):
+    for name, source in sources(manifest):
+        if name in DEBIAN_ARCHIVES:
+            print(DEBIAN_ARCHIVES[name], file_name(source), source["sha256"])
+
+
 def make_local(manifest, folder, out):
     modules = []
     for module in manifest["modules"]:
         pinned = [source for source in module["sources"] if source["type"] != "dir"]
         if all(is_verified(source, folder) for source in pinned):
             for source in pinned:
-                source["path"] = str(folder / source.pop("url").rsplit("/", 1)[1])
+                path = folder / file_name(source)
+                del source["url"]
+                source["path"] = str(path)
             modules.append(module)
         elif module["name"] in FROM_DEBIAN:
             print(f"not built: {module['name']} (Debian's library takes its place)")
@@ -84,6 +99,8 @@ def main(command, path, *rest):
         check(manifest)
     elif command == "sources":
         report(manifest, pathlib.Path(rest[0]))
+    elif command == "debian":
+        list_debian(manifest)
     elif command == "local":
         make_local(manifest, pathlib.Path(rest[0]).resolve(), pathlib.Path(rest[1]))
     else:

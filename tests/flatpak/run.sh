@@ -35,33 +35,52 @@ mkdir -p "$HOME"
 
 step "Checking the manifest"
 python3 "$root/tests/flatpak/manifest.py" check "$manifest"
+# Debian keeps the identical archive of some sources. What comes from there counts only if it has the manifest's hash.
+mirror=$(apt-get download --print-uris base-files 2>/dev/null | sed -n "s|^'\(.*\)/pool/.*|\1|p" | head -n 1)
+python3 "$root/tests/flatpak/manifest.py" debian "$manifest" | while read -r path file hash; do
+    [[ -f sources/$file ]] || /usr/lib/apt/apt-helper download-file "$mirror/$path" "sources/$file" "SHA256:$hash" >>sources.log 2>&1 ||
+        rm -f "sources/$file"
+done
 python3 "$root/tests/flatpak/manifest.py" sources "$manifest" "$work/sources"
 
 # ---------------------------------------------------------------------------------------- runtimes of Debian packages
-# make_runtime NAME PACKAGE…: org.sightline.NAME//12 in the repository "base".
-make_runtime() {
-    local name=$1 packages
+# The Sdk is the Platform with more packages. The trees become org.sightline.NAME//12 in the repository "base".
+# chroot_of NAME COMMAND…: with a /proc that goes when the command ends.
+chroot_of() {
+    local name=$1
     shift
-    packages=$(IFS=,; echo "$*")
-    [[ -f $name.packages && $(<"$name.packages") == "$packages" ]] && return
-    step "Making the runtime org.sightline.$name"
-    rm -rf "tree-$name" "runtime-$name"
-    quiet "mmdebstrap-$name" mmdebstrap --mode=root --variant=essential --aptopt='Acquire::Languages "none"' \
-        --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --dpkgopt='path-exclude=/usr/share/doc/*' \
-        --dpkgopt='path-exclude=/usr/share/man/*' --include="$packages" "$suite" "tree-$name"
+    unshare --mount --fork sh -c 'mount -t proc proc "$0/proc" && exec chroot "$@"' "tree-$name" "tree-$name" \
+        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/nonexistent LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+}
+make_trees() {
+    rm -rf tree-Platform tree-Sdk
+    quiet mmdebstrap mmdebstrap --mode=root --variant=apt --aptopt='Acquire::Languages "none"' \
+        --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --include="$(IFS=,; echo "${platform[*]}")" "$suite" tree-Platform
+    cp -a tree-Platform tree-Sdk
+    cp /etc/resolv.conf tree-Sdk/etc/
+    quiet sdk chroot_of Sdk sh -c 'apt-get update && apt-get install -y --no-install-recommends "$@" && apt-get clean' sh "$@"
+}
+export_tree() {
+    local name=$1
+    rm -rf "runtime-$name"
     mkdir -p "runtime-$name/files/app"
     cp -al "tree-$name/usr/." "runtime-$name/files/"
     cp -a "tree-$name/etc" "runtime-$name/files/etc"
-    rm -rf "tree-$name"
+    rm -rf "runtime-$name/files/share/doc" "runtime-$name/files/share/man"
     printf '[Runtime]\nname=org.sightline.%s\nruntime=org.sightline.Platform/x86_64/12\nsdk=org.sightline.Sdk/x86_64/12\n' \
         "$name" >"runtime-$name/metadata"
     [[ -d base ]] || ostree init --mode=bare-user --repo=base
     quiet "export-$name" flatpak build-export --runtime --disable-sandbox --files=files base "runtime-$name" 12
-    rm -rf "runtime-$name"
-    echo "$packages" >"$name.packages"
+    rm -rf "runtime-$name" "tree-$name"
 }
-make_runtime Platform "${platform[@]}"
-make_runtime Sdk "${platform[@]}" "$@"
+packages="${platform[*]} / $*"
+if [[ ! -f runtimes.packages || $(<runtimes.packages) != "$packages" ]]; then
+    step "Making the runtimes"
+    make_trees "$@"
+    export_tree Platform
+    export_tree Sdk
+    echo "$packages" >runtimes.packages
+fi
 flatpak build-update-repo base >/dev/null
 flatpak --user remote-add --if-not-exists --no-gpg-verify base base
 for name in Platform Sdk; do
