@@ -198,10 +198,10 @@ static void test_formats(void)
     float x[2048];
     double worst, peak = 0;
 
-    for (int i = 0; i < 2048; i++)
+    for (int i = 0; i < 2048; i++) {
         x[i] = normal();
-    for (int i = 0; i < 2048; i++)
         peak = fmax(peak, fabs((double)x[i]));
+    }
     /* half a step of peak/127, and up to 127 times the scale's bf16 rounding of 2^-9 */
     round_trip(VLK_I8G, x, 2048, &worst);
     ok(worst <= peak * (0.5 / 127 + 0x1p-9), "int8: half a step of the scale at most (%.3g)", worst);
