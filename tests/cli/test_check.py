@@ -132,14 +132,15 @@ def a_large_model_is_mapped_not_copied():
 
 @test
 def published_models_fit_where_they_should():
-    """A session that fills 4,096 tokens and has seen two pictures of ten tiles, beside the weights in mix and the program itself."""
+    """A session that fills 4,096 tokens, two pictures of ten tiles, and what was left of other branches, beside the weights in mix."""
+    program = 50e6  # resident before it loads anything, measured; several times that under the sanitizers, which is not the point
     for key, most in (("tiny", 3.4e9), ("small", 11.5e9), ("base", 19e9)):
         folder = published.write(TMP / "mix", key, tokenizer("llm" if key == "small" else "v3"))
         published.write_mix(folder / "model.safetensors", published.tensors(key))
         plan = json.loads(run("info", "--plan", "--json", "--model", folder, "What is in the picture?"))
         shutil.rmtree(folder)
         full = plan["memory_full"]
-        taken = full["peak"] - full["branches"] + plan["process_bytes"]
+        taken = full["peak"] + program
         assert plan["context"] == 4096 and taken <= most, f"{key} takes {taken / 1e9:.2f} GB: {full}"
         assert full["weights"] > 0.75 * most, f"{key}: the weights are not all counted: {full}"
 
