@@ -99,7 +99,8 @@ def cache(output, _args):
     return "\n".join(rows) + (
         "\n\nAgainst the f32 cache, which is compared with the official code above. Rounding to bf16 moves a number by at most 2⁻⁸ of itself, by 0.4 of that in "
         "the root mean square, and each layer rounds keys and values: allowed are 2 · layers · 2⁻⁸ for every token and 0.4 · √(2 · layers) · 2⁻⁸ for half of them, "
-        "up to the first token whose router chooses other experts. A GPU keeps its cache in bf16, and so does the CPU beside quantised weights and where one of f32 would take more than 512 MiB.")
+        "up to the first token whose router chooses other experts. A GPU keeps its cache in bf16, and so does the "
+        "CPU beside quantised weights and where one of f32 would take more than 512 MiB.")
 
 
 def tail(pattern):
