@@ -76,21 +76,29 @@ def compare(questions):
     return 0
 
 
-def checks(questions):
+def spread_and_error(asked):
+    """Median distance to the nearest true box of the half of all coordinates that spread less, and of the other half."""
+    coordinates = []
+    for x, answer in asked:
+        for box in answer["boxes"]:
+            expected = [c["expected"] for c in box["coordinates"] or []]
+            if expected:
+                true = min(x["expect"]["boxes"], key=lambda b: sum(abs(e - v) for e, v in zip(expected, b)))
+                coordinates += [(c["deviation"], abs(c["expected"] - v)) for c, v in zip(box["coordinates"], true)]
+    coordinates.sort()
+    half = len(coordinates) // 2
+    return median(gap for _, gap in coordinates[:half]), median(gap for _, gap in coordinates[half:])
+
+
+def checks(questions, others):
+    """`questions` have one box for an answer, `others` several."""
     answers = ask(questions, "--logprobs=3", "--attention")
     free = ask(questions, "--no-constrain")
     found = [(x, a) for x, a in zip(questions, answers) if a["boxes"]]
     right = [(x, a) for x, a in found if scoring.score(x, a["text"])[0] > 0]
     wrong = [(x, a) for x, a in found if scoring.score(x, a["text"])[0] == 0]
     ratios = [focus(x, a) for x, a in right]
-    gaps, spreads = [], []
-    for x, a in found:
-        for i, c in enumerate(a["boxes"][0]["coordinates"]):
-            gaps.append(abs(c["expected"] - x["expect"]["boxes"][0][i]))
-            spreads.append(c["deviation"])
-    order = sorted(range(len(gaps)), key=spreads.__getitem__)
-    half = len(order) // 2
-    sure, unsure = median(gaps[i] for i in order[:half]), median(gaps[i] for i in order[half:])
+    sure, unsure = spread_and_error(list(zip(questions, answers)) + list(zip(others, ask(others, "--logprobs=1"))))
     product = max(abs(math.log(a["boxes"][0]["confidence"]) - sum(t["logprob"] for t in numbers_of(a))) for _, a in found)
     held_hits = sum(h for h, _ in accuracy(questions, answers).values())
     free_hits = sum(h for h, _ in accuracy(questions, free).values())
@@ -122,7 +130,7 @@ def main():
         questions = [json.loads(line) for line in file]
     if "--compare" in sys.argv:
         return compare(questions)
-    results = list(checks([x for x in questions if x["task"] == "locate"]))
+    results = list(checks([x for x in questions if x["task"] == "locate"], [x for x in questions if x["task"] in ("findall", "ground")]))
     print(f"1..{len(results)}")
     for i, (name, good) in enumerate(results, 1):
         print(f'{"ok" if good else "not ok"} {i} - {name}')
