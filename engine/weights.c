@@ -6,6 +6,7 @@
 #include "engine/weights.h"
 
 #include "engine/error.h"
+#include "kernels/quant.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -115,22 +116,14 @@ static void vector(struct binder *b, struct vlk_weight *out, const char *name, i
 }
 
 static float float_at(const struct vl2_tensor *t, size_t i) {
-    uint32_t bits = 0;
     float value;
+    uint16_t half;
     if (t->dtype == VLK_F32) {
-        memcpy(&bits, t->data + 4 * i, 4);
-    } else {
-        uint16_t half;
-        memcpy(&half, t->data + 2 * i, 2);
-        if (t->dtype == VLK_F16) {
-            _Float16 h;
-            memcpy(&h, &half, 2);
-            return (float) h;
-        }
-        bits = (uint32_t) half << 16;
+        memcpy(&value, t->data + 4 * i, 4);
+        return value;
     }
-    memcpy(&value, &bits, 4);
-    return value;
+    memcpy(&half, t->data + 2 * i, 2);
+    return t->dtype == VLK_F16 ? vlk_f16_to_f32(half) : vlk_bf16_to_f32(half);
 }
 
 /* A row that the engine itself places among picture rows: kept on the host as f32. */

@@ -90,7 +90,7 @@ def take_window():
                                                 default=0) > 100)
             shoot(session, "window" + suffix)
             chip.queryAction().doAction(0)
-            app.find("label", r"480 × 360 px.*")
+            app.find("label", r"480 × 360 .*")
             shoot(session, "inspector" + suffix)
             session.key("Escape")
             app.find("push button", r".* 1.*" + re.escape(words))
