@@ -242,7 +242,7 @@ static void measure_machine(struct bench *b) {
         return;
     m->cache_bytes = vlk_cache_bytes();
     m->read_bytes = 4 * m->cache_bytes > 256u << 20 ? 4 * m->cache_bytes : 256u << 20;
-    m->read_per_s = fmax(m->read_per_s, vlk_measure_read(info->threads, (size_t) m->read_bytes));
+    m->read_per_s = fmax(m->read_per_s, vlk_measure_read(info->isa, info->threads, (size_t) m->read_bytes));
     m->flops_per_s = fmax(m->flops_per_s, vlk_measure_fma(info->isa, info->threads));
 }
 

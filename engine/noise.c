@@ -17,6 +17,8 @@
 #define BLOCK_ROWS 127 /* prime, so that the rows of a matrix of 2^n rows do not line up with it */
 #define MAX_BLOCKS 48
 #define RESERVE ((uint64_t) 512 << 20)
+#define SHARD ((size_t) 64 << 20) /* tensors lie behind each other, as in a file */
+#define ALIGNMENT 64
 
 struct block {
     vlk_dtype dtype;
@@ -30,8 +32,10 @@ struct vl2_noise {
     uint64_t state;
     struct block blocks[MAX_BLOCKS];
     size_t n_blocks;
-    void **owned; /* names and data */
+    void **owned; /* names and shards */
     size_t n_owned, most;
+    uint8_t *shard; /* the last one */
+    size_t shard_used, shard_bytes;
 };
 
 struct vl2_noise *vl2_noise_new(vl2_format format, size_t most) {
@@ -64,6 +68,22 @@ static void *own(struct vl2_noise *noise, uint64_t bytes) {
     if (p)
         noise->owned[noise->n_owned++] = p;
     return p;
+}
+
+static uint8_t *own_data(struct vl2_noise *noise, size_t bytes) {
+    if (bytes > SIZE_MAX - ALIGNMENT)
+        return NULL;
+    bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (!noise->shard || bytes > noise->shard_bytes - noise->shard_used) {
+        size_t size = bytes > SHARD ? bytes : SHARD;
+        noise->shard = own(noise, size);
+        noise->shard_used = 0;
+        noise->shard_bytes = noise->shard ? size : 0;
+        if (!noise->shard)
+            return NULL;
+    }
+    noise->shard_used += bytes;
+    return noise->shard + noise->shard_used - bytes;
 }
 
 /* -1 … 1, from an xorshift generator */
@@ -137,7 +157,7 @@ bool vl2_noise_tensor(struct vl2_noise *noise, const char *name, int32_t n_dims,
     }
     out->bytes = (size_t) rows * vlk_row_bytes(out->dtype, cols);
     char *text = own(noise, strlen(name) + 1);
-    uint8_t *data = text ? own(noise, out->bytes) : NULL;
+    uint8_t *data = text ? own_data(noise, out->bytes) : NULL;
     const struct block *block = data && n_dims > 1 ? find_block(noise, out->dtype, cols) : NULL;
     if (!data || (n_dims > 1 && !block))
         return false;

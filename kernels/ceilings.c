@@ -33,50 +33,65 @@ static double now(int threads)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Eight sums at a time: more loads in flight than one core's memory latency needs. */
-static uint64_t read_all(const uint64_t *p, size_t words)
-{
-    typedef uint64_t v __attribute__((vector_size(16)));
-    v sums[8] = { { 0 } };
+/* Sums that stay in registers, by name: an array of them lives on the stack unless every loop over it is unrolled in time. */
+#define EIGHT(do) do(0) do(1) do(2) do(3) do(4) do(5) do(6) do(7)
+#define TWELVE(do) EIGHT(do) do(8) do(9) do(10) do(11)
 
-    for (size_t i = 0; i + 16 <= words; i += 16) {
-        for (int k = 0; k < 8; k++) {
-            v x;
-
-            memcpy(&x, p + i + 2 * k, sizeof x);
-            sums[k] += x;
-        }
+/* Eight lines at a time, asked for well before they are needed, as the matrix-vector products do. */
+#define READ_AHEAD 2048
+#define READ_START(k) v s##k = { 0 };
+#define READ_STEP(k)                                                                                                       \
+    __builtin_prefetch(p + i + 8 * (k) + READ_AHEAD / 8);                                                                  \
+    for (size_t j = 0; j < 64 / sizeof(v); j++) {                                                                          \
+        v x;                                                                                                               \
+                                                                                                                           \
+        memcpy(&x, p + i + 8 * (k) + j * sizeof(v) / 8, sizeof x);                                                         \
+        s##k += x;                                                                                                         \
     }
-    for (int k = 1; k < 8; k++)
-        sums[0] += sums[k];
-    return sums[0][0] + sums[0][1];
-}
+#define READ_END(k) total += s##k[0] + s##k[1];
+#define READ_LOOP(name, W, TARGET)                                                                                         \
+    TARGET static uint64_t name(const uint64_t *p, size_t words)                                                           \
+    {                                                                                                                      \
+        typedef uint64_t v __attribute__((vector_size(4 * (W))));                                                          \
+        uint64_t total = 0;                                                                                                \
+        EIGHT(READ_START)                                                                                                  \
+                                                                                                                           \
+        for (size_t i = 0; i + 64 <= words; i += 64) {                                                                     \
+            EIGHT(READ_STEP)                                                                                               \
+        }                                                                                                                  \
+        EIGHT(READ_END)                                                                                                    \
+        return total;                                                                                                      \
+    }
 
 /* Twelve independent sums of W lanes: the latency of 4 or 5 cycles times the two units that some machines have. */
+#define FMA_START(k) v s##k = x + (float)(k);
+#define FMA_STEP(k) s##k = s##k * x + y;
+#define FMA_END(k) total += s##k;
 #define FMA_LOOP(name, W, TARGET)                                                                                          \
     TARGET static double name(float *keep)                                                                                 \
     {                                                                                                                      \
         typedef float v __attribute__((vector_size(4 * (W))));                                                             \
-        v sums[12], x = { 0 }, y = { 0 };                                                                                  \
+        v x = { 0 }, y = { 0 }, total = { 0 };                                                                             \
                                                                                                                            \
         x = x + 0.999f;                                                                                                    \
         y = y + 1e-3f;                                                                                                     \
-        for (int k = 0; k < 12; k++)                                                                                       \
-            sums[k] = x + (float)k;                                                                                        \
+        TWELVE(FMA_START)                                                                                                  \
         for (int i = 0; i < FMA_STEPS; i++) {                                                                              \
-            _Pragma("GCC unroll 12") for (int k = 0; k < 12; k++) sums[k] = sums[k] * x + y;                               \
-            __asm__ volatile("" : "+m"(*keep));                                                                            \
+            TWELVE(FMA_STEP)                                                                                               \
         }                                                                                                                  \
-        for (int k = 1; k < 12; k++)                                                                                       \
-            sums[0] += sums[k];                                                                                            \
-        *keep = sums[0][0];                                                                                                \
+        TWELVE(FMA_END)                                                                                                    \
+        *keep = total[0];                                                                                                  \
         return 2.0 * 12 * (W) * FMA_STEPS;                                                                                 \
     }
 
-FMA_LOOP(fma_generic, 4, )
+#define LOOPS(level, W, TARGET)                                                                                            \
+    READ_LOOP(read_##level, W, TARGET)                                                                                     \
+    FMA_LOOP(fma_##level, W, TARGET)
+
+LOOPS(generic, 4, )
 #ifdef VLK_HAVE_X86
-FMA_LOOP(fma_avx2, 8, __attribute__((target("avx2,fma"))))
-FMA_LOOP(fma_avx512, 16, __attribute__((target("avx512f,fma,prefer-vector-width=512"))))
+LOOPS(avx2, 8, __attribute__((target("avx2,fma"))))
+LOOPS(avx512, 16, __attribute__((target("avx512f,fma,prefer-vector-width=512"))))
 #endif
 
 static void *run(void *data)
@@ -84,20 +99,25 @@ static void *run(void *data)
     struct load *l = data;
     float keep = 0;
 
-    if (l->from) {
-        l->kept = read_all(l->from, l->words);
-        l->work = (double)l->words * 8;
-        return NULL;
-    }
+    uint64_t (*read)(const uint64_t *, size_t) = read_generic;
+    double (*multiply)(float *) = fma_generic;
+
 #ifdef VLK_HAVE_X86
-    if (strncmp(l->isa, "avx512", 6) == 0)
-        l->work = fma_avx512(&keep);
-    else if (strncmp(l->isa, "avx2", 4) == 0)
-        l->work = fma_avx2(&keep);
-    else
+    if (strncmp(l->isa, "avx512", 6) == 0) {
+        read = read_avx512;
+        multiply = fma_avx512;
+    } else if (strncmp(l->isa, "avx2", 4) == 0) {
+        read = read_avx2;
+        multiply = fma_avx2;
+    }
 #endif
-        l->work = fma_generic(&keep);
-    l->kept = (uint64_t)(keep != 0);
+    if (l->from) {
+        l->kept = read(l->from, l->words);
+        l->work = (double)l->words * 8;
+    } else {
+        l->work = multiply(&keep);
+        l->kept = (uint64_t)(keep != 0);
+    }
     return NULL;
 }
 
@@ -134,7 +154,7 @@ size_t vlk_cache_bytes(void)
     return level3 > 0 ? (size_t)level3 : level2 > 0 ? (size_t)level2 : (size_t)32 << 20;
 }
 
-double vlk_measure_read(int threads, size_t bytes)
+double vlk_measure_read(const char *isa, int threads, size_t bytes)
 {
     struct load loads[MAX_THREADS] = { { 0 } };
     uint64_t *data;
@@ -142,7 +162,7 @@ double vlk_measure_read(int threads, size_t bytes)
     double best;
 
     threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
-    words = bytes / 8 / (size_t)threads / 16 * 16;
+    words = bytes / 8 / (size_t)threads / 64 * 64;
     data = vlk_alloc((size_t)threads * words, 8);
     if (!data || !words) {
         vlk_free(data);
@@ -150,7 +170,7 @@ double vlk_measure_read(int threads, size_t bytes)
     }
     memset(data, 1, (size_t)threads * words * 8); /* fresh pages are one page of zeros until they are written */
     for (int i = 0; i < threads; i++)
-        loads[i] = (struct load){ .from = data + (size_t)i * words, .words = words };
+        loads[i] = (struct load){ .from = data + (size_t)i * words, .words = words, .isa = isa };
     best = measure(loads, threads);
     vlk_free(data);
     return best;

@@ -110,6 +110,8 @@ void *vlk_scratch(struct vlk_cpu *cpu, enum vlk_slot slot, size_t bytes)
 {
     size_t grown = bytes + bytes / 4;
 
+    if (grown > VLK_HUGE_PAGE / 8)
+        grown = (grown + VLK_HUGE_PAGE - 1) / VLK_HUGE_PAGE * VLK_HUGE_PAGE;
     if (cpu->slots[slot].bytes >= bytes && cpu->slots[slot].data)
         return cpu->slots[slot].data;
     vlk_free(cpu->slots[slot].data);

@@ -99,6 +99,7 @@ struct vlk_pack_group {
     int cols;
     bool few;   /* row by row: what products of up to VLK_FEW_ROWS read */
     bool coded; /* for weights that take codes */
+    vlk_dtype dtype; /* of those weights */
     float *dst;
     int64_t first_item;
 };

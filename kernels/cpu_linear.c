@@ -80,7 +80,7 @@ static void pack_few(const struct vlk_isa *isa, const struct vlk_pack_group *g, 
         float *dst = g->dst + (size_t)(from + i) * ld;
 
         if (g->coded)
-            isa->code_row(rows[i], g->cols, dst);
+            isa->code_row(g->dtype, rows[i], g->cols, dst);
         else
             memcpy(dst, rows[i], (size_t)g->cols * sizeof *dst);
     }
@@ -358,8 +358,8 @@ void vlk_products_run(struct vlk_cpu *cpu, struct vlk_product *products, int cou
     for (int i = 0; i < count; i++) {
         struct vlk_product *p = &products[i];
 
-        if (p->gate.rows && vlk_takes_codes(&p->gate) != vlk_takes_codes(&p->w)) {
-            vlk_cpu_poison(cpu, VLK_ERR_UNSUPPORTED, "Gate and up projection must both be quantised or neither.");
+        if (p->gate.rows && p->gate.dtype != p->w.dtype && (vlk_takes_codes(&p->gate) || vlk_takes_codes(&p->w))) {
+            vlk_cpu_poison(cpu, VLK_ERR_UNSUPPORTED, "Gate and up projection must be quantised alike.");
             return;
         }
         plan_product(cpu, p, count);
@@ -375,7 +375,7 @@ void vlk_products_run(struct vlk_cpu *cpu, struct vlk_product *products, int cou
 static bool set_rows(struct vlk_cpu *cpu, struct vlk_product *p, const float *x)
 {
     struct vlk_pack_group group = { .m = p->m, .x = x, .ldx = (size_t)p->w.cols, .cols = p->w.cols,
-                                    .few = p->m <= VLK_FEW_ROWS, .coded = vlk_takes_codes(&p->w) };
+                                    .few = p->m <= VLK_FEW_ROWS, .coded = vlk_takes_codes(&p->w), .dtype = p->w.dtype };
 
     p->rows = x;
     p->ld = vlk_few_floats(&p->w);

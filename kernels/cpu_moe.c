@@ -207,7 +207,8 @@ static size_t add_rows(const struct vlk_cpu *cpu, struct moe_pass *p, struct vlk
         return 0;
     }
     p->groups[p->group_count++] = (struct vlk_pack_group){ .m = product->m, .index = index, .x = x, .ldx = ldx,
-                                                           .cols = product->w.cols, .few = few, .coded = coded, .dst = dst };
+                                                           .cols = product->w.cols, .few = few, .coded = coded,
+                                                           .dtype = product->w.dtype, .dst = dst };
     product->rows = product->packed = dst;
     product->ld = vlk_few_floats(&product->w);
     return few ? (size_t)product->m * product->ld : vlk_packed_floats(cpu, product->m, &product->w);

@@ -85,8 +85,9 @@ struct vlk_isa {
     void (*pack_left)(const float *const *rows, int m, int k, float *dst);
     void (*gemm)(int m, int n, int k, const struct vlk_tile *t);
 
-    /* Products of quantised weights with rounded activations. dot_codes: y[r] = w[r] · row */
-    void (*code_row)(const float *x, int cols, float *row);
+    /* Products of quantised weights with rounded activations. dot_codes: y[r] = w[r] · row, which was coded for this dtype (the
+     * order of the codes is the level's own) */
+    void (*code_row)(vlk_dtype dtype, const float *x, int cols, float *row);
     void (*dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *row, float *y);
     /* What code_row rounds to, as floats, for levels without the following three (NULL there); rounded may be x */
     void (*round_row)(const float *x, int cols, float *rounded);

@@ -61,7 +61,30 @@ INLINE void store_codes(const float q[GROUP], int8_t *codes, int32_t *sums)
 }
 #endif
 
-void ISA_CODES(code_row)(const float *x, int cols, float *row)
+#if defined(__AVX512VNNI__)
+
+/* The order in which a row of int4 meets its activations: of four groups each, columns 0 … 15 of all four, which are the low nibbles
+ * of 64 bytes, then 16 … 31 of all four. Their sums are those of the lanes that add up both. */
+static void order_for_nibbles(const struct vlk_codes *c, int groups)
+{
+    const __m512i low = _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13), high = _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15);
+
+    for (int g = 0; g < groups; g += 4) {
+        int8_t *codes = c->codes + g * GROUP;
+        int32_t *sums = c->sums + g * (GROUP / 4);
+        __m512i a = _mm512_loadu_si512(codes), b = _mm512_loadu_si512(codes + 64);
+
+        _mm512_storeu_si512(codes, _mm512_permutex2var_epi64(a, low, b));
+        _mm512_storeu_si512(codes + 64, _mm512_permutex2var_epi64(a, high, b));
+        a = _mm512_loadu_si512(sums);
+        b = _mm512_loadu_si512(sums + 16);
+        _mm512_storeu_si512(sums, _mm512_add_epi32(_mm512_permutex2var_epi64(a, low, b), _mm512_permutex2var_epi64(a, high, b)));
+    }
+}
+
+#endif
+
+void ISA_CODES(code_row)(vlk_dtype dtype, const float *x, int cols, float *row)
 {
     struct vlk_codes c = vlk_codes_of(row, cols);
     const int groups = (int)vlk_quant_groups(cols), padded = vlk_padded_groups(cols);
@@ -76,6 +99,10 @@ void ISA_CODES(code_row)(const float *x, int cols, float *row)
     memset(c.codes + groups * GROUP, 0, (size_t)(padded - groups) * GROUP);
     memset(c.sums + groups * (GROUP / 4), 0, (size_t)(padded - groups) * GROUP);
     memset(c.scales + groups, 0, (size_t)(padded - groups) * sizeof *c.scales);
+#if defined(__AVX512VNNI__)
+    if (dtype == VLK_I4G)
+        order_for_nibbles(&c, padded);
+#endif
 }
 
 void ISA_CODES(round_row)(const float *x, int cols, float *rounded)
@@ -98,24 +125,7 @@ INLINE int group_bytes(vlk_dtype dtype)
     return dtype == VLK_I8G ? GROUP : GROUP / 2;
 }
 
-/* Scales of n groups of a weight row times those of the vector; 0 from n on. */
-INLINE void multiply_scales(const uint8_t *scales, const float *x, int n, float out[RUN])
-{
-    for (int i = 0; i < RUN; i += W) {
-        int left = n - i;
-        vf s = vf_set1(0);
-
-        if (left >= W)
-            s = vf_from_bf16(scales + 2 * i);
-        else if (left > 0)
-            s = vf_load_as_part(VLK_BF16, scales, i, left);
-        vf_store(out + i, s * vf_load(x + i));
-    }
-}
-
 #if defined(__AVX512VNNI__)
-
-typedef __m512 sums_t;
 
 /* Written out, for compilers copy the accumulators of the intrinsic. */
 INLINE __m512i dot_bytes(__m512i sum, __m512i u8, __m512i s8)
@@ -142,83 +152,118 @@ INLINE __m512i load_weights(vlk_dtype dtype, const uint8_t *codes, int groups)
     return _mm512_shuffle_epi8(table, _mm512_and_si512(v, _mm512_set1_epi8(15)));
 }
 
-/* The run of groups from g0 on of int8: two groups at a time, their scales spread over eight lanes each. */
-INLINE void dot_run_of_bytes(const char *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
-                             const float (*scales)[RUN], sums_t *acc)
+/* A line of the rows behind these R, which is one stretch of memory: in the order in which memory likes to be read. */
+INLINE void prefetch_line(const uint8_t *w, size_t stride, const int R, int line)
+{
+    __builtin_prefetch((const void *)((uintptr_t)w + (size_t)R * stride + (size_t)line * 64), 0, 3);
+}
+
+/* Two groups of int8: their sums times a scale each, spread over eight lanes. */
+INLINE void dot_two_of_bytes(const uint8_t *w, size_t stride, const int R, int left, const struct vlk_codes *x, int g,
+                             const vf *scales, int at, vf *acc)
 {
     const __m512i pair = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+    const __m512i codes = _mm512_loadu_si512(x->codes + g * GROUP), sums = _mm512_loadu_si512(x->sums + g * (GROUP / 4));
 
-#pragma GCC unroll 8
-    for (int g = 0; g < RUN; g += 2) {
-        __m512i codes, sums, at = _mm512_add_epi32(pair, _mm512_set1_epi32(g));
-
-        if (g >= n)
-            break;
-        codes = _mm512_loadu_si512(x->codes + (g0 + g) * GROUP);
-        sums = _mm512_loadu_si512(x->sums + (g0 + g) * (GROUP / 4));
 #pragma GCC unroll 4
-        for (int r = 0; r < R; r++) {
-            const uint8_t *from = (const uint8_t *)w + r * stride + (size_t)(g0 + g) * GROUP;
-            __m512i sum = dot_bytes(sums, load_weights(VLK_I8G, from, n - g), codes);
+    for (int r = 0; r < R; r++) {
+        __m512i sum = dot_bytes(sums, load_weights(VLK_I8G, w + r * stride + g * GROUP, left), codes);
 
-            __builtin_prefetch((const void *)((uintptr_t)from + R * stride), 0, 3);
-            acc[r] = _mm512_fmadd_ps(_mm512_permutexvar_ps(at, _mm512_loadu_ps(scales[r])), _mm512_cvtepi32_ps(sum), acc[r]);
-        }
+        prefetch_line(w, stride, R, g / 2 * R + r);
+        acc[r] = vf_fma(_mm512_permutexvar_ps(_mm512_add_epi32(pair, _mm512_set1_epi32(at)), scales[r]), _mm512_cvtepi32_ps(sum),
+                        acc[r]);
     }
 }
 
-/* The same of int4: four groups at a time, a group in each quarter of the vector, columns 0 … 15 of all four from the low
- * nibbles, then 16 … 31 from the high ones. The activations are brought into that order, once for R rows. */
-INLINE void dot_run_of_nibbles(const char *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
-                               const float (*scales)[RUN], sums_t *acc)
+/* Four groups of int4, a group in each quarter of the vector: columns 0 … 15 of all four from the low nibbles, 16 … 31 from the high. */
+INLINE void dot_four_of_nibbles(const uint8_t *w, size_t stride, const int R, int left, const struct vlk_codes *x, int g,
+                                const vf *scales, int at, vf *acc)
 {
     const __m512i table = _mm512_broadcast_i32x4(_mm_xor_si128(_mm_setr_epi8(VLK_I4_CODES), _mm_set1_epi8(-128)));
-    const __m512i nibble = _mm512_set1_epi8(15);
-    const __m512i low = _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13), high = _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15);
-    const __m512i four = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    const __m512i four = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3), nibble = _mm512_set1_epi8(15);
+    const __m512i sums = _mm512_loadu_si512(x->sums + g * (GROUP / 4));
+    const __m512i low = _mm512_loadu_si512(x->codes + g * GROUP), high = _mm512_loadu_si512(x->codes + g * GROUP + 64);
 
 #pragma GCC unroll 4
-    for (int g = 0; g < RUN; g += 4) {
-        const int left = n - g;
-        __m512i a, b, codes_low, codes_high, sums, at = _mm512_add_epi32(four, _mm512_set1_epi32(g));
+    for (int r = 0; r < R; r++) {
+        const uint8_t *from = w + r * stride + g * (GROUP / 2);
+        __m512i v = left >= 4 ? _mm512_loadu_si512(from) : _mm512_maskz_loadu_epi64((__mmask8)((1 << 2 * left) - 1), from);
+        __m512i sum = dot_bytes(sums, _mm512_shuffle_epi8(table, _mm512_and_si512(v, nibble)), low);
 
-        if (left <= 0)
-            break;
-        a = _mm512_loadu_si512(x->sums + (g0 + g) * (GROUP / 4));
-        b = _mm512_loadu_si512(x->sums + (g0 + g + 2) * (GROUP / 4));
-        sums = _mm512_add_epi32(_mm512_permutex2var_epi64(a, low, b), _mm512_permutex2var_epi64(a, high, b));
-        a = _mm512_loadu_si512(x->codes + (g0 + g) * GROUP);
-        b = _mm512_loadu_si512(x->codes + (g0 + g + 2) * GROUP);
-        codes_low = _mm512_permutex2var_epi64(a, low, b);
-        codes_high = _mm512_permutex2var_epi64(a, high, b);
-#pragma GCC unroll 4
-        for (int r = 0; r < R; r++) {
-            const uint8_t *from = (const uint8_t *)w + r * stride + (size_t)(g0 + g) * (GROUP / 2);
-            __m512i v = left >= 4 ? _mm512_loadu_si512(from) : _mm512_maskz_loadu_epi64((__mmask8)((1 << 2 * left) - 1), from);
-            __m512i sum = dot_bytes(sums, _mm512_shuffle_epi8(table, _mm512_and_si512(v, nibble)), codes_low);
-
-            sum = dot_bytes(sum, _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble)), codes_high);
-            __builtin_prefetch((const void *)((uintptr_t)from + R * stride), 0, 3);
-            acc[r] = _mm512_fmadd_ps(_mm512_permutexvar_ps(at, _mm512_loadu_ps(scales[r])), _mm512_cvtepi32_ps(sum), acc[r]);
-        }
+        sum = dot_bytes(sum, _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble)), high);
+        prefetch_line(w, stride, R, g / 4 * R + r);
+        acc[r] = vf_fma(_mm512_permutexvar_ps(_mm512_add_epi32(four, _mm512_set1_epi32(at)), scales[r]), _mm512_cvtepi32_ps(sum),
+                        acc[r]);
     }
 }
 
-INLINE void dot_run(vlk_dtype dtype, const char *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
-                    const float (*scales)[RUN], sums_t *acc)
+/* The sums of four vectors. */
+INLINE void store_totals(const vf *v, float *y)
 {
-    if (dtype == VLK_I8G)
-        dot_run_of_bytes(w, stride, R, x, g0, n, scales, acc);
+    __m512 a = _mm512_unpacklo_ps(v[0], v[1]) + _mm512_unpackhi_ps(v[0], v[1]);
+    __m512 b = _mm512_unpacklo_ps(v[2], v[3]) + _mm512_unpackhi_ps(v[2], v[3]);
+    __m512d c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);
+    __m512 all = _mm512_castpd_ps(_mm512_unpacklo_pd(c, d)) + _mm512_castpd_ps(_mm512_unpackhi_pd(c, d));
+    __m256 half = _mm512_castps512_ps256(all) + _mm512_extractf32x8_ps(all, 1);
+
+    _mm_storeu_ps(y, _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1));
+}
+
+/* R rows side by side, so that their sums do not wait for each other. */
+INLINE void dot_some(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, int cols, const struct vlk_codes *x, float *y)
+{
+    const uint8_t *scales_at = w + vlk_quant_code_bytes(dtype, cols);
+    const int groups = (int)vlk_quant_groups(cols), step = dtype == VLK_I8G ? 2 : 4;
+    vf acc[4] = { vf_set1(0), vf_set1(0), vf_set1(0), vf_set1(0) }, scales[4];
+
+#define DOT(left, g, at) (dtype == VLK_I8G ? dot_two_of_bytes(w, stride, R, left, x, g, scales, at, acc)                         \
+                                           : dot_four_of_nibbles(w, stride, R, left, x, g, scales, at, acc))
+    for (int g0 = 0; g0 < groups; g0 += RUN) {
+        const int n = groups - g0 < RUN ? groups - g0 : RUN;
+
+#pragma GCC unroll 4
+        for (int r = 0; r < R; r++) {
+            const uint8_t *from = scales_at + r * stride;
+
+            scales[r] = (n == RUN ? vf_from_bf16(from + 2 * g0) : vf_load_as_part(VLK_BF16, from, g0, n)) * vf_load(x->scales + g0);
+            prefetch_line(w, stride, R, groups / step * R + (g0 / RUN * R + r) / 2);
+        }
+        if (n == RUN) {
+#pragma GCC unroll 8
+            for (int g = 0; g < RUN; g += step)
+                DOT(step, g0 + g, g);
+        } else {
+#pragma GCC unroll 8
+            for (int g = 0; g < RUN; g += step)
+                if (g < n)
+                    DOT(n - g, g0 + g, g);
+        }
+    }
+#undef DOT
+    if (R == 4)
+        store_totals(acc, y);
     else
-        dot_run_of_nibbles(w, stride, R, x, g0, n, scales, acc);
+        *y = vf_sum(acc[0]);
 }
 
-INLINE float total_of(sums_t v)
+#else
+
+/* Scales of n groups of a weight row times those of the vector; 0 from n on. */
+INLINE void multiply_scales(const uint8_t *scales, const float *x, int n, float out[RUN])
 {
-    return _mm512_reduce_add_ps(v);
+    for (int i = 0; i < RUN; i += W) {
+        int left = n - i;
+        vf s = vf_set1(0);
+
+        if (left >= W)
+            s = vf_from_bf16(scales + 2 * i);
+        else if (left > 0)
+            s = vf_load_as_part(VLK_BF16, scales, i, left);
+        vf_store(out + i, s * vf_load(x + i));
+    }
 }
 
-#elif defined(__AVX2__)
+#if defined(__AVX2__)
 
 typedef __m256 sums_t;
 
@@ -236,7 +281,7 @@ INLINE __m256i load_weights(vlk_dtype dtype, const uint8_t *codes)
 }
 
 /* The run of groups from g0 on. Signs move to the activations; two products of 127 · 127 still fit 16 bits. */
-INLINE void dot_run(vlk_dtype dtype, const char *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
+INLINE void dot_run(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
                     const float (*scales)[RUN], sums_t *acc)
 {
     for (int g = 0; g < n; g++) {
@@ -244,7 +289,7 @@ INLINE void dot_run(vlk_dtype dtype, const char *w, size_t stride, const int R, 
 
 #pragma GCC unroll 4
         for (int r = 0; r < R; r++) {
-            const uint8_t *from = (const uint8_t *)w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
+            const uint8_t *from = w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
             __m256i v = load_weights(dtype, from);
             __m256i twos = _mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(codes, v));
             __m256 sum = _mm256_cvtepi32_ps(_mm256_madd_epi16(twos, _mm256_set1_epi16(1)));
@@ -267,14 +312,14 @@ INLINE float total_of(sums_t v)
 
 typedef float sums_t;
 
-INLINE void dot_run(vlk_dtype dtype, const char *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
+INLINE void dot_run(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
                     const float (*scales)[RUN], sums_t *acc)
 {
     for (int g = 0; g < n; g++) {
         const int8_t *codes = x->codes + (g0 + g) * GROUP;
 
         for (int r = 0; r < R; r++) {
-            const uint8_t *from = (const uint8_t *)w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
+            const uint8_t *from = w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
             int32_t sum = 0;
 
             for (int i = 0; i < GROUP / 2; i++) {
@@ -295,9 +340,9 @@ INLINE float total_of(sums_t v)
 
 #endif
 
-INLINE void dot_some(vlk_dtype dtype, const char *w, size_t stride, const int R, int cols, const struct vlk_codes *x, float *y)
+INLINE void dot_some(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, int cols, const struct vlk_codes *x, float *y)
 {
-    const uint8_t *scales_at = (const uint8_t *)w + vlk_quant_code_bytes(dtype, cols);
+    const uint8_t *scales_at = w + vlk_quant_code_bytes(dtype, cols);
     const int groups = (int)vlk_quant_groups(cols);
     float scales[4][RUN];
     sums_t acc[4] = { 0 };
@@ -315,7 +360,9 @@ INLINE void dot_some(vlk_dtype dtype, const char *w, size_t stride, const int R,
         y[r] = total_of(acc[r]);
 }
 
-INLINE void dot_all(vlk_dtype dtype, const char *w, size_t stride, int rows, int cols, const struct vlk_codes *x, float *y)
+#endif
+
+INLINE void dot_all(vlk_dtype dtype, const uint8_t *w, size_t stride, int rows, int cols, const struct vlk_codes *x, float *y)
 {
     int r = 0;
 

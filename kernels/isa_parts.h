@@ -25,7 +25,7 @@ void ISA(pack_left)(const float *const *rows, int m, int k, float *dst);
 void ISA(gemm)(int m, int n, int k, const struct vlk_tile *t);
 
 /* isa_codes.c */
-void ISA_CODES(code_row)(const float *x, int cols, float *row);
+void ISA_CODES(code_row)(vlk_dtype dtype, const float *x, int cols, float *row);
 void ISA_CODES(round_row)(const float *x, int cols, float *rounded);
 void ISA_CODES(dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *row, float *y);
 #if defined(__AVX512VNNI__)

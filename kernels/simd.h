@@ -327,12 +327,18 @@ INLINE vf vf_load_as(vlk_dtype dtype, const void *row, int64_t i)
 
 INLINE vf vf_load_as_part(vlk_dtype dtype, const void *row, int64_t i, int n)
 {
-    uint16_t h[W] = { 0 };
-
     if (dtype == VLK_F32)
         return vf_load_part((const float *)row + i, n);
+#if defined(__AVX512F__)
+    __m256i h = _mm256_maskz_loadu_epi16(vf_first(n), (const uint16_t *)row + i);
+
+    return vf_load_as(dtype, &h, 0);
+#else
+    uint16_t h[W] = { 0 };
+
     memcpy(h, (const uint16_t *)row + i, (size_t)n * sizeof *h);
     return vf_load_as(dtype, h, 0);
+#endif
 }
 
 /* exp(x), relative error about 1e-7; exactly 0 below -87.3, about 2.3e38 from 88.3 on; NaN stays NaN.
@@ -355,8 +361,10 @@ INLINE vf vf_exp(vf x)
     return vf_zero_below(vf_ldexp(p, n), x, -87.3f);
 }
 
-/* 2^x for x <= 0, relative error 2e-7; exactly 0 far below, NaN stays NaN. 2^(x - n) by the polynomial of degree 5 whose largest
- * relative error on [-1/2, 1/2] is least (Remez). */
+/* 2^x for x <= 0, relative error 2e-7; exactly 0 below -100, NaN stays NaN. 2^(x - n) by the polynomial of degree 5 whose largest
+ * relative error on [-1/2, 1/2] is least (Remez). Softmax has no use for less than 1e-30, and what is multiplied with a number
+ * below 2^-126 takes the processor a hundred times as long. */
+#define VF_EXP2_LEAST -100.0f
 INLINE vf vf_exp2_below(vf x)
 {
 #if defined(__AVX512F__)
@@ -372,9 +380,9 @@ INLINE vf vf_exp2_below(vf x)
     p = vf_fma(p, f, vf_set1(0.6931469440460205f));
     p = vf_fma(p, f, vf_set1(1));
 #if defined(__AVX512F__)
-    return vf_ldexp(p, n);
+    return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x, vf_set1(VF_EXP2_LEAST), _CMP_NLT_UQ), p, n);
 #else
-    return vf_zero_below(vf_ldexp(p, n), x, -126);
+    return vf_zero_below(vf_ldexp(p, n), x, VF_EXP2_LEAST);
 #endif
 }
 

@@ -380,6 +380,8 @@ struct vlk_backend *vlk_cuda_open(const struct vlk_cuda_options *options, struct
 
 /* ------------------------------------------------------------------------------------------------ allocation */
 
+#define VLK_HUGE_PAGE ((size_t)2 << 20) /* blocks from this size on are mapped by themselves, on huge pages where there are any */
+
 /* Every heap allocation of kernels/ and engine/ goes through these (64-byte aligned, zeroed), so that a test can make the
  * N-th one fail. vlk_alloc(0) returns a unique non-NULL pointer; count * size overflow returns NULL. Thread-safe. */
 void *vlk_alloc(size_t count, size_t size);

@@ -5,6 +5,7 @@
  *   bench_ops [isa] [threads] [part of a name]
  * With one thread the clock is the thread's own CPU time, so that a busy machine can still be measured on.
  */
+#include "kernels/ceilings.h"
 #include "kernels/cpu.h"
 
 #include <stdio.h>
@@ -30,57 +31,14 @@ static double read_ceiling, fma_ceiling;
 /* ------------------------------------------------------------------------------------------------ ceilings */
 
 #define STREAM_BYTES ((size_t)768 << 20)
-#define STREAM_ITEM ((size_t)1 << 18)
 
 static char *stream;
-static double sink[256];
-
-/* Sums 64-bit words in eight chains: the loads are all that costs. */
-static void read_item(void *ctx, int64_t item, int worker)
-{
-    const uint64_t *p = (const uint64_t *)(stream + (size_t)item * STREAM_ITEM);
-    uint64_t sum[8] = { 0 };
-
-    for (size_t i = 0; i < STREAM_ITEM / 8; i += 8) {
-        __builtin_prefetch(p + i + 1024);
-        for (int j = 0; j < 8; j++)
-            sum[j] += p[i + (size_t)j];
-    }
-    for (int j = 0; j < 8; j++)
-        sink[worker] += (double)sum[j];
-}
-
-#define FMA_K 256
-#define FMA_ROUNDS 400
-
-/* The micro-kernel on one block that stays in the first cache: what a GEMM could reach if memory were free. */
-static void fma_item(void *ctx, int64_t item, int worker)
-{
-    float *a = (float *)ctx + (size_t)worker * 65536, *b = a + 16 * (FMA_K + 16), *c = b + 32 * FMA_K;
-
-    const struct vlk_tile t = { .a = a, .lda = (size_t)cpu->isa->mr, .b = b, .c = c, .ldc = 64 };
-
-    for (int i = 0; i < FMA_ROUNDS; i++)
-        cpu->isa->gemm(cpu->isa->mr, cpu->isa->nr, FMA_K, &t);
-}
 
 static void measure_ceilings(void)
 {
-    float *tiles = vlk_alloc((size_t)cpu->threads * 65536, sizeof *tiles);
-
-    for (int i = 0; i < 9; i++) {
-        double t = now();
-
-        vlk_pool_run(cpu->pool, (int64_t)(STREAM_BYTES / STREAM_ITEM), read_item, NULL);
-        t = (double)STREAM_BYTES / (now() - t) * 1e-9;
-        read_ceiling = t > read_ceiling ? t : read_ceiling;
-        t = now();
-        vlk_pool_run(cpu->pool, 8 * cpu->threads, fma_item, tiles);
-        t = 2.0 * cpu->isa->mr * cpu->isa->nr * FMA_K * FMA_ROUNDS * 8 * cpu->threads / (now() - t) * 1e-9;
-        fma_ceiling = t > fma_ceiling ? t : fma_ceiling;
-    }
+    read_ceiling = vlk_measure_read(cpu->isa->name, cpu->threads, STREAM_BYTES) * 1e-9;
+    fma_ceiling = vlk_measure_fma(cpu->isa->name, cpu->threads) * 1e-9;
     printf("ceilings: read %.1f GB/s, fma %.1f GFLOP/s\n", read_ceiling, fma_ceiling);
-    vlk_free(tiles);
 }
 
 /* ------------------------------------------------------------------------------------------------ ops */
