@@ -14,6 +14,7 @@
 #include "kernels/ceilings.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -246,6 +247,20 @@ static void measure_machine(struct bench *b) {
     m->flops_per_s = fmax(m->flops_per_s, vlk_measure_fma(info->isa, info->threads));
 }
 
+/* Ticks that all processors were busy since the system started, and those among them that the host gave to others. */
+static bool read_ticks(double *busy, double *stolen) {
+    double t[8];
+    FILE *f = fopen("/proc/stat", "re");
+    bool known = f && fscanf(f, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", t, t + 1, t + 2, t + 3, t + 4, t + 5, t + 6, t + 7) == 8;
+    if (f)
+        fclose(f);
+    if (known) {
+        *stolen = t[7];
+        *busy = t[0] + t[1] + t[2] + t[5] + t[6] + t[7]; /* not idle, not waiting for a disk */
+    }
+    return known;
+}
+
 static vl2_status measure_vision(struct bench *b) {
     const struct vl2_config *c = &b->engine->config;
     struct vl2_bench_row row = {.kind = VL2_BENCH_VISION, .tokens = BENCH_TILES};
@@ -257,7 +272,7 @@ static vl2_status measure_vision(struct bench *b) {
     for (size_t i = 0; i < bytes; i++)
         b->tiles.data[i] = (uint8_t) next_random(b);
     row.flops = BENCH_TILES * count_tile(b->engine);
-    vl2_status status = measure(b, &row, 1);
+    vl2_status status = measure(b, &row, 2);
     b->report->vision_fma_ratio = row.flops / (row.best_ms / 1e3) / b->report->machine.flops_per_s;
     return status;
 }
@@ -287,7 +302,7 @@ static vl2_status measure_prefill(struct bench *b) {
         if (row.tokens > b->kv.capacity)
             continue;
         row.flops = count_tokens(b, row.tokens, 0).flops;
-        status = measure(b, &row, 1);
+        status = measure(b, &row, row.tokens == 512 ? 2 : 1);
         if (status == VL2_OK && row.tokens == 512)
             b->report->prefill_fma_ratio = row.flops / (row.best_ms / 1e3) / b->report->machine.flops_per_s;
     }
@@ -364,6 +379,8 @@ vl2_status vl2_bench(vl2_engine *engine, const vl2_cancel *cancel, vl2_bench_fn 
     *out = (struct vl2_bench_report){.decode_bandwidth_ratio = NAN, .prefill_fma_ratio = NAN, .vision_fma_ratio = NAN};
     if (!engine->backend)
         return vl2_fail(err, VL2_ERR_USAGE, "An engine that read headers only cannot be measured.");
+    double busy = 0, stolen = 0, busy_before = 0, stolen_before = 0;
+    bool known = read_ticks(&busy_before, &stolen_before);
     vl2_status status = open_bench(&b);
     if (status == VL2_OK) {
         measure_machine(&b);
@@ -380,6 +397,8 @@ vl2_status vl2_bench(vl2_engine *engine, const vl2_cancel *cancel, vl2_bench_fn 
         out->decode_bandwidth_ratio *= read;
         out->prefill_fma_ratio *= fma;
         out->vision_fma_ratio *= fma;
+        out->machine.stolen_share = known && read_ticks(&busy, &stolen) && busy > busy_before
+                                        ? (stolen - stolen_before) / (busy - busy_before) : NAN;
         for (int32_t i = 0; i < engine->config.lm.layers; i++) {
             for (int32_t e = 0; vl2_config_is_moe(&engine->config, i) && e < engine->config.lm.experts; e++, out->experts++)
                 out->experts_used += b.experts[(size_t) i * (size_t) engine->config.lm.experts + (size_t) e];

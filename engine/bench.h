@@ -33,6 +33,7 @@ struct vl2_bench_row {
 struct vl2_bench_machine { /* measured before and after the rows, the better of both; 0 where there is no way to know (CUDA) */
     uint64_t cache_bytes, read_bytes; /* last-level cache, and the buffer that was read */
     double read_per_s, flops_per_s;   /* all threads of the engine together */
+    double stolen_share; /* of the processors' busy time meanwhile, what the host gave to other virtual machines; NAN where unknown */
 };
 
 struct vl2_bench_report {

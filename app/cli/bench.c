@@ -282,6 +282,7 @@ report_to_json (const Run                     *run,
                                   "fma_gflop_per_s", report->machine.flops_per_s / 1e9,
                                   "cache_bytes", (json_int_t) report->machine.cache_bytes,
                                   "read_bytes", (json_int_t) report->machine.read_bytes));
+  json_object_set_new (json_object_get (object, "machine"), "stolen_share", number_or_null (report->machine.stolen_share));
   json_object_set_new (object, "decode_bandwidth_ratio", number_or_null (report->decode_bandwidth_ratio));
   json_object_set_new (object, "prefill_fma_ratio", number_or_null (report->prefill_fma_ratio));
   json_object_set_new (object, "vision_fma_ratio", number_or_null (report->vision_fma_ratio));
@@ -320,6 +321,9 @@ print_summary (const struct vl2_bench_report *report,
               "reached       %.0f %% of the read rate in decode, %.0f %% of the multiply-adds in prefill 512, %.0f %% in vision\n"),
             report->machine.read_per_s / 1e9, report->machine.flops_per_s / 1e9, 100 * report->decode_bandwidth_ratio,
             100 * report->prefill_fma_ratio, 100 * report->vision_fma_ratio);
+  if (report->machine.stolen_share > 0.01)
+    printf (_("disturbed     %.0f %% of the processor time went to other virtual machines; the ratios are off by as much\n"),
+            100 * report->machine.stolen_share);
 }
 
 static CliStatus

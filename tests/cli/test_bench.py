@@ -34,6 +34,7 @@ def check(report):
         assert math.isclose(row["per_second"], row["tokens"] / row["best_ms"] * 1e3, rel_tol=1e-6)
     machine = report["machine"]
     assert machine["read_gb_per_s"] > 0 and machine["fma_gflop_per_s"] > 0 and machine["read_bytes"] >= 4 * machine["cache_bytes"]
+    assert machine["stolen_share"] is None or 0 <= machine["stolen_share"] < 1
     by = {(row["kind"], row["tokens"], row["context"]): row for row in report["rows"]}
     decode, prefill, vision = by["decode", 1, 0], by["prefill", 512, 0], by["vision", 3, 0]
     for name, value in (("decode_bandwidth_ratio", decode["gb_per_s"] / machine["read_gb_per_s"]),

@@ -68,7 +68,7 @@ def official(options):
     from PIL import Image
     dtype = {"bf16": torch.bfloat16, "f32": torch.float32}[options.official]
     processor = DeepseekVLV2Processor.from_pretrained(str(options.folder))
-    model = DeepseekVLV2ForCausalLM.from_pretrained(str(options.folder), torch_dtype=dtype, low_cpu_mem_usage=True).eval()
+    model = DeepseekVLV2ForCausalLM.from_pretrained(str(options.folder), torch_dtype=dtype).eval()
     picture = Image.open(options.folder / "picture.png").convert("RGB")
     talk = [{"role": "<|User|>", "content": "<image>\n" + TEXT, "images": []}, {"role": "<|Assistant|>", "content": ""}]
 
