@@ -18,7 +18,7 @@ WHAT, ROOT = sys.argv[1:3]
 sys.path.insert(0, os.path.join(ROOT, "tests", "ui"))
 import harness  # noqa: E402
 from harness import App, Session, check, wait_for  # noqa: E402
-from test_window import line_near  # noqa: E402
+from test_window import wait_for_box_lines  # noqa: E402
 
 APP_ID = "io.github.sightline.Sightline"
 QUESTION = "the red circle"
@@ -105,20 +105,10 @@ def stored_boxes():
         return connection.execute("SELECT x1, y1, x2, y2 FROM box").fetchall()
 
 
-def boxes_are_drawn(app, session):
+def boxes_are_drawn(app):
     (coords,) = stored_boxes()[:1]
     picture = app.find("image", r"Picture shapes-1\.png, \d+ box(es)?")
-    wait_for("its place", lambda: app.extents(picture)[2] > 100)
-    session.move(2, 2)
-
-    def errors():
-        left, top, width, height = app.extents(picture)
-        pixels = session.pixels()
-        x1, y1, x2, y2 = (c / 999 * shown for c, shown in zip(coords, (width, height) * 2))
-        middle = int(left + (x1 + x2) / 2), int(top + (y1 + y2) / 2)
-        return [line_near(pixels, int(left + x1), middle[1], False), line_near(pixels, int(left + x2), middle[1], False),
-                line_near(pixels, middle[0], int(top + y1), True), line_near(pixels, middle[0], int(top + y2), True)]
-    wait_for("four box lines within 2 px", lambda: all(abs(offset) <= 2 and strength > 40 for offset, strength in errors()))
+    wait_for_box_lines(app, picture, coords)
 
 
 def history_is_there(session, shot):
@@ -144,7 +134,7 @@ def first(folder):
         wait_for("the answer", lambda: app.has(None, "Answer"))
         app.wait_idle()
         wait_for("its status line", app.status)
-        boxes_are_drawn(app, session)
+        boxes_are_drawn(app)
         session.screenshot("flatpak-answer")
         app.close()
         history_is_there(session, "flatpak-restart")

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What the desktop asks of the program: its search, a new chat, models and diagnostics in the preferences, a notification."""
+"""What the desktop asks of the program: its search, a new chat, models and diagnostics in the preferences, a notification,
+the direction of its language."""
 import json
 import os
 import subprocess
 import sys
 
-from harness import App, Session, check, run, sample, wait_for
-from test_window import ask, quiet, thumbnail
+from harness import App, Session, check, rewrite_answer, run, sample, wait_for
+from test_window import ask, quiet, thumbnail, wait_for_box_lines
 
 APP_ID = "io.github.sightline.Sightline"
 OBJECT = "/io/github/sightline/Sightline"
@@ -128,5 +129,38 @@ def test_diagnostics():
         close_preferences(app, session)
 
 
+# On one side of the window, and not as wide as it.
+MIRRORED = {"Send": "push button", "Add Pictures": "push button", "Chat": "push button", "Find": "push button", "Message": "text",
+            "Answer Again": "push button"}
+
+
+def test_right_to_left():
+    """In a language that is written from the right the window is mirrored, and the pictures are not: boxes stay on their pixels."""
+    coords = (100, 880, 700, 960)  # not in the middle, in a strip of the sample without shapes
+    with Session() as session:
+        app = App(session, sample("shapes-1.png"))
+        app.find("image", thumbnail("shapes-1.png"))
+        ask(app, "Where?")
+        app.close()
+        rewrite_answer(session, "Here is <|ref|>the strip<|/ref|><|det|>[[100, 880, 700, 960]]<|/det|>.",
+                       [("the strip", 0, coords, "ok")])
+        places = []
+        # GLib takes no direction from a language that the program itself is not translated into.
+        for debug in ("", "invert-text-dir"):
+            app = App(session, environment={"GTK_DEBUG": debug})
+            picture = app.find("image", r"Picture shapes-1\.png, 1 box")
+            wait_for_box_lines(app, picture, coords)
+            places.append({name: app.extents(app.find(role, name)) for name, role in MIRRORED.items()})
+            window = app.extents(app.find("frame", ".*"))
+            app.close()
+            quiet(app)
+        ends = 2 * window[0] + window[2]
+        for name, (left, top, shown, height) in places[0].items():
+            there = places[1][name]
+            check(abs(2 * left + shown - ends) > 20, f"{name} is in the middle: that says nothing")
+            check(abs(there[0] + left + shown - ends) <= 2 and there[1:] == (top, shown, height),
+                  f"{name} is at {there} and not mirrored from {left, top, shown, height}")
+
+
 if __name__ == "__main__":
-    run([test_search_provider_and_new_chat, test_notification, test_models, test_diagnostics])
+    run([test_search_provider_and_new_chat, test_notification, test_models, test_diagnostics, test_right_to_left])

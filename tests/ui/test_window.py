@@ -231,6 +231,25 @@ def line_near(pixels, x, y, horizontal, reach=5):
     return (min(strong) + max(strong)) / 2, size
 
 
+def wait_for_box_lines(app, picture, coords, size=(480, 360)):
+    """Waits until the lines of a box lie where its coordinates (0…999) say on the widget of a picture of this size in pixels."""
+    wait_for("its place", lambda: app.extents(picture)[2] > 100)
+    app.session.move(2, 2)
+
+    def errors():
+        left, top, width, height = app.extents(picture)
+        pixels = app.session.pixels()
+        x1, y1, x2, y2 = (int(c / 999 * side) / side * shown for c, side, shown in zip(coords, size * 2, (width, height) * 2))
+        middle_x, middle_y = int(left + (x1 + x2) / 2), int(top + (y1 + y2) / 2)
+        return [line_near(pixels, int(left + x1), middle_y, False),
+                line_near(pixels, int(left + x2), middle_y, False),
+                line_near(pixels, middle_x, int(top + y1), True),
+                line_near(pixels, middle_x, int(top + y2), True)]
+
+    wait_for("four box lines within 2 px",
+             lambda: all(abs(offset) <= 2 and strength > 60 for offset, strength in errors()))
+
+
 def test_boxes_at_the_right_pixels():
     """Boxes of a stored answer lie where their coordinates say, within 2 px, at two sizes."""
     coords = (100, 880, 900, 960)  # a strip of the sample without shapes
@@ -258,22 +277,7 @@ def boxes_at(size, coords):
         app = App(session)
         app.find("push button", "Box 1: the strip")
         picture = app.find("image", r"Picture shapes-1\.png, 1 box")
-        wait_for("its place", lambda: app.extents(picture)[2] > 100)
-        session.move(2, 2)
-
-        def errors():
-            left, top, width, height = app.extents(picture)
-            pixels = session.pixels()
-            x1, y1, x2, y2 = (int(c / 999 * side) / side * shown for c, side, shown in
-                              zip(coords, (480, 360) * 2, (width, height) * 2))
-            middle_x, middle_y = int(left + (x1 + x2) / 2), int(top + (y1 + y2) / 2)
-            return [line_near(pixels, int(left + x1), middle_y, False),
-                    line_near(pixels, int(left + x2), middle_y, False),
-                    line_near(pixels, middle_x, int(top + y1), True),
-                    line_near(pixels, middle_x, int(top + y2), True)]
-
-        wait_for("four box lines within 2 px",
-                 lambda: all(abs(offset) <= 2 and strength > 60 for offset, strength in errors()))
+        wait_for_box_lines(app, picture, coords)
         app.close()
         quiet(app)
 
