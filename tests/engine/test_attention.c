@@ -260,7 +260,8 @@ static void test_taps(vl2_engine *engine) {
     for (int t = 0; t < tapped.n; t++)
         for (int i = 0; i < CELLS * 4; i++) {
             double mean = ((double) layer[0].cells[t][0][i] + (double) layer[1].cells[t][0][i] + (double) layer[2].cells[t][0][i]) / 3;
-            worst = fmax(worst, fabs(mean - (double) tapped.cells[t][0][i]));
+            double apart = fabs(mean - (double) tapped.cells[t][0][i]);
+            worst = apart > worst ? apart : worst;
         }
     ok(worst < 1e-6 && memcmp(layer[0].cells, layer[1].cells, sizeof layer[0].cells) != 0, "all layers are the mean of each");
     options.n_attention_layers = 0;

@@ -90,9 +90,13 @@ done
 # ---------------------------------------------------------------------------------------- build, sign, export, bundle
 step "Building"
 python3 "$root/tests/flatpak/manifest.py" local "$manifest" "$work/sources" "$work/local.json"
+export GNUPGHOME=$work/keys
+# gpg leaves its agent running, which would stand in the way of the next one.
+stop_agent() { [[ ! -d $GNUPGHOME ]] || gpgconf --kill all; }
+stop_agent
+trap stop_agent EXIT
 rm -rf repo app keys
 mkdir -m 700 keys
-export GNUPGHOME=$work/keys
 quiet key gpg --batch --passphrase '' --quick-generate-key 'Sightline test <test@example.org>' ed25519 sign never
 key=$(gpg --list-keys --with-colons | awk -F: '/^fpr/ {print $10; exit}')
 gpg --export "$key" >key.gpg
