@@ -122,13 +122,50 @@ describe_choices (const struct vl2_plan *plan)
   return g_string_free (text, FALSE);
 }
 
-static void
-print_size (const char *name,
-            guint64     bytes)
+/* Columns of a terminal: a Chinese character takes two, an accent of its own none. */
+static int
+count_columns (const char *text)
 {
-  g_autofree char *size = g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
+  int columns = 0;
 
-  printf ("  %-12s %s\n", name, size);
+  for (const char *p = text; *p != '\0'; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+
+      columns += g_unichar_iszerowidth (c) ? 0 : g_unichar_iswide (c) ? 2 : 1;
+    }
+  return columns;
+}
+
+static void
+print_memory (const struct vl2_memory *now,
+              const struct vl2_memory *full)
+{
+  const struct
+  {
+    const char *name;
+    guint64 bytes;
+  } lines[] = {
+    { _("weights"), now->weights },
+    { _("cache"), now->cache },
+    { _("pictures"), now->pictures + now->vision },
+    { _("computing"), now->scratch + now->backend + now->tables },
+    { _("peak"), now->peak },
+    { _("full context"), full->peak },
+    { _("available"), now->available },
+  };
+  int widest = 0;
+
+  printf ("%s\n", _("Memory"));
+  for (gsize i = 0; i < G_N_ELEMENTS (lines); i++)
+    widest = MAX (widest, count_columns (lines[i].name));
+  for (gsize i = 0; i < G_N_ELEMENTS (lines); i++)
+    {
+      g_autofree char *size = g_format_size_full (lines[i].bytes, G_FORMAT_SIZE_IEC_UNITS);
+
+      if (lines[i].bytes != UINT64_MAX) /* what nobody knows */
+        printf ("  %s%*s %s\n", lines[i].name, widest - count_columns (lines[i].name), "", size);
+    }
 }
 
 void
@@ -151,15 +188,7 @@ cli_plan_print (const struct vl2_plan *plan)
 
       printf (_("It does not fit.%s\n"), choices);
     }
-  printf ("%s\n", _("Memory"));
-  print_size (_("weights"), plan->now.weights);
-  print_size (_("cache"), plan->now.cache);
-  print_size (_("pictures"), plan->now.pictures + plan->now.vision);
-  print_size (_("computing"), plan->now.scratch + plan->now.backend + plan->now.tables);
-  print_size (_("peak"), plan->now.peak);
-  print_size (_("full context"), plan->full.peak);
-  if (plan->now.available != UINT64_MAX)
-    print_size (_("available"), plan->now.available);
+  print_memory (&plan->now, &plan->full);
 }
 
 /* ------------------------------------------------------------------------------------------------ reading */
