@@ -88,12 +88,18 @@ describe_formats (const char *dir)
 
 /* A sentence about the graphics processor with the most free memory; NULL if there is none that can be used. (transfer full) */
 static char *
-describe_gpu (guint64 needed)
+describe_gpu (const char *dir,
+              guint64     needed,
+              guint64     available)
 {
   struct vl2_gpu gpus[MAX_GPUS];
   int n_gpus = vl2_gpus (gpus, MAX_GPUS, NULL);
   const struct vl2_gpu *best = NULL;
+  struct vl2_contents contents = { 0 };
+  vl2_error err = { 0 };
+  guint64 experts;
   g_autofree char *free_text = NULL;
+  g_autofree char *experts_text = NULL;
 
   for (int i = 0; i < n_gpus; i++)
     if (gpus[i].problem[0] == '\0' && (best == NULL || gpus[i].free_bytes > best->free_bytes))
@@ -104,6 +110,15 @@ describe_gpu (guint64 needed)
   if (needed <= best->free_bytes)
     /* Translators: name of a graphics processor, a size */
     return g_strdup_printf (_("It fits into the memory of %s, of which %s is free."), best->name, free_text);
+  experts = vl2_contents_read (dir, &contents, &err) == VL2_OK ? contents.parts[VL2_OF_EXPERTS].bytes : 0;
+  if (needed - MIN (experts, needed) <= best->free_bytes && experts <= available)
+    {
+      experts_text = g_format_size (needed - best->free_bytes);
+      /* Translators: name of a graphics processor, two sizes */
+      return g_strdup_printf (_("It does not fit whole into the memory of %s, of which %s is free: experts of at least %s stay in this "
+                                "computer’s memory, and are read from there for each word."),
+                              best->name, free_text, experts_text);
+    }
   /* Translators: name of a graphics processor, a size */
   return g_strdup_printf (_("It does not fit into the memory of %s, of which %s is free."), best->name, free_text);
 }
@@ -149,7 +164,7 @@ describe_in_thread (GTask        *task,
       return;
     }
   memory = describe_memory (needed, available);
-  gpu = describe_gpu (needed);
+  gpu = describe_gpu (data, needed, available);
   formats = sl_models_is_demo (data) ? NULL : describe_formats (data);
   g_ptr_array_add (lines, memory);
   if (gpu != NULL)

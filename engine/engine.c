@@ -37,8 +37,22 @@ static vl2_status open_cpu(struct vl2_engine *e, const struct vl2_engine_options
     return e->backend ? VL2_OK : backend_failure(&failure, err);
 }
 
+/* Which layers' experts stay in the computer's memory: those asked for, and then as many of the last as the GPU has no room for.
+ * *needed becomes what the GPU has to hold. */
+static void place_experts(struct vl2_engine *e, int32_t asked, uint64_t left, uint64_t *needed) {
+    uint64_t reserve = (uint64_t) 1 << 30, available = vl2_memory_available();
+    int32_t layers = e->config.lm.layers;
+    for (e->host_layers = 0; e->host_layers < layers && (e->host_layers < asked || *needed > left); e->host_layers++) {
+        uint64_t bytes = vl2_weights_expert_bytes(e->checkpoint, layers - 1 - e->host_layers);
+        if (bytes == 0 || e->host_bytes + bytes + reserve > available)
+            break;
+        e->host_bytes += bytes;
+        *needed -= bytes;
+    }
+}
+
 /* Weights, a cache of the whole context and working space, against what the GPU has free now. */
-static vl2_status open_cuda(struct vl2_engine *e, int gpu, vl2_error *err) {
+static vl2_status open_cuda(struct vl2_engine *e, int gpu, const struct vl2_engine_options *options, vl2_error *err) {
     static const uint64_t working_space = 512 << 20;
     struct vlk_error failure = {0};
     e->backend = vlk_cuda_open(&(struct vlk_cuda_options){.device = gpu}, &failure);
@@ -46,11 +60,14 @@ static vl2_status open_cuda(struct vl2_engine *e, int gpu, vl2_error *err) {
         return backend_failure(&failure, err);
     uint64_t needed = vl2_checkpoint_bytes(e->checkpoint) + vl2_kv_bytes(&e->config, e->config.lm.context, VLK_BF16) + working_space;
     uint64_t left = e->backend->ops->memory_left(e->backend);
+    place_experts(e, options->host_layers, left, &needed);
     if (needed <= left)
         return VL2_OK;
-    vl2_status status = vl2_fail(err, VL2_ERR_MEMORY, "%s has %llu MiB free, and the model needs %llu MiB; close other programs that "
-                                 "use the GPU, or use the CPU.", e->backend->ops->describe(e->backend),
-                                 (unsigned long long) (left >> 20), (unsigned long long) (needed >> 20));
+    e->host_layers = 0;
+    e->host_bytes = 0;
+    vl2_status status = vl2_fail(err, VL2_ERR_MEMORY, "%s has %llu MiB free, and the model needs %llu MiB besides the experts that fit "
+                                 "into the computer's memory; close other programs that use the GPU, or use the CPU.",
+                                 e->backend->ops->describe(e->backend), (unsigned long long) (left >> 20), (unsigned long long) (needed >> 20));
     e->backend->ops->close(e->backend);
     e->backend = NULL;
     return status;
@@ -61,10 +78,10 @@ static vl2_status open_backend(struct vl2_engine *e, const struct vl2_engine_opt
     const char *device = options->device ? options->device : "auto";
     int gpu = -1, end = 0;
     if (strcmp(device, "cuda") == 0 || (sscanf(device, "cuda:%3d%n", &gpu, &end) == 1 && gpu >= 0 && !device[end]))
-        return open_cuda(e, gpu, err);
+        return open_cuda(e, gpu, options, err);
     if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
         return vl2_fail(err, VL2_ERR_USAGE, "The device \"%.40s\" is unknown; auto, cpu and cuda are known.", device);
-    if (strcmp(device, "auto") == 0 && open_cuda(e, -1, NULL) == VL2_OK)
+    if (strcmp(device, "auto") == 0 && open_cuda(e, -1, options, NULL) == VL2_OK)
         return VL2_OK;
     return open_cpu(e, options, err);
 }
@@ -156,6 +173,8 @@ static void fill_info(struct vl2_engine *e) {
         .n_candidates = c->tiles.n_candidates,
         .candidates = c->tiles.candidates,
         .threads = e->backend && strcmp(e->backend->ops->name, "cpu") == 0 ? vlk_cpu_threads(e->backend) : 0,
+        .host_layers = e->host_layers,
+        .host_bytes = e->host_bytes,
         .weight_dtype = main_dtype(e->checkpoint),
     };
 }
@@ -195,7 +214,7 @@ static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct
     if (status == VL2_OK && e->memory_limit != UINT64_MAX)
         status = vl2_memory_check(e, e->config.lm.context, vl2_chunk_size(&e->config, e->config.lm.context, 0), err);
     if (status == VL2_OK)
-        status = vl2_weights_bind(e->backend, &e->config, e->checkpoint, options, &e->weights, err);
+        status = vl2_weights_bind(e->backend, &e->config, e->checkpoint, options, e->host_layers, &e->weights, err);
     if (status == VL2_OK)
         status = make_rope(e, err);
     if (status == VL2_OK)

@@ -113,6 +113,8 @@ struct vl2_engine {
     struct vl2_checkpoint *checkpoint; /* kept open: weights may point into it */
     uint64_t tokenizer_bytes;          /* about what the tokenizer takes */
     uint64_t memory_limit;             /* of vl2_engine_options */
+    int32_t host_layers;               /* as in vl2_info, chosen before the weights are bound */
+    uint64_t host_bytes;
     uint64_t key[2];                   /* of snapshots (snapshot.c); 0 until it is first wanted */
     struct vlk_rope rope;              /* tables (be) for positions 0 … context-1 */
     float *rope_cos, *rope_sin;        /* (be) [context][dim/2], what `rope` points to */

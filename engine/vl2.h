@@ -57,6 +57,8 @@ struct vl2_engine_options {
     const vl2_cancel *cancel;
     bool headers_only;     /* no weights and no device: what is pure works (plans, prompts, tiles); sessions are refused */
     uint64_t memory_limit; /* bytes that model and session may take: 0 = what the system can give, UINT64_MAX = not checked */
+    int32_t host_layers;   /* on a GPU: of at least so many last layers the routed experts stay in the computer's own memory; more of
+                              them where they would not fit into the GPU's */
 };
 
 /* Opens a checkpoint directory in the published layout. On failure *out is NULL and err says why. What would not fit into
@@ -87,6 +89,8 @@ struct vl2_info {
     int32_t n_candidates;
     const int32_t (*candidates)[2]; /* width, height in pixels */
     int32_t threads;                /* 0: on a GPU */
+    int32_t host_layers;            /* layers whose routed experts a GPU reads from the computer's memory */
+    uint64_t host_bytes;            /* of those experts */
     const char *weight_dtype;       /* of the largest part: "bf16", "f32", … */
 };
 const struct vl2_info *vl2_engine_info(const vl2_engine *engine); /* pure */

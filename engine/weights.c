@@ -23,6 +23,8 @@ struct binder {
     vl2_error *err;
     vl2_status status; /* the first failure sticks, later lines do nothing; in a survey only memory fails */
     uint64_t total;
+    int32_t host_layers;
+    vlk_place place; /* of what is bound next */
     char prefix[64];
 };
 
@@ -96,7 +98,7 @@ static void bind_dims(struct binder *b, struct vlk_weight *out, int32_t rows, in
     struct vl2_tensor *t = find_tensor(b, name, n_dims, dims);
     if (!t || b->finding)
         return;
-    *out = b->backend->ops->weight_import(b->backend, t->dtype, rows, cols, t->data);
+    *out = b->backend->ops->weight_import(b->backend, t->dtype, rows, cols, t->data, b->place);
     if (!out->data) {
         *out = (struct vlk_weight){0};
         b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for tensor \"%s\" (%zu bytes) of %s.", t->name,
@@ -250,12 +252,14 @@ static void bind_moe(struct binder *b, struct vl2_layer *l, int32_t layer) {
     l->expert_down = vlk_alloc((size_t) experts, sizeof *l->expert_down);
     if (b->status == VL2_OK && (!l->expert_gate || !l->expert_up || !l->expert_down))
         b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for the experts of layer %d.", layer);
+    b->place = layer >= c->lm.layers - b->host_layers ? VLK_PLACE_HOST : VLK_PLACE_DEVICE;
     for (int32_t e = 0; e < experts && b->status == VL2_OK; e++) {
         set_prefix(b, "language.model.layers.%d.mlp.experts.%d.", layer, e);
         matrix(b, &l->expert_gate[e], "gate_proj.weight", inter, hidden);
         matrix(b, &l->expert_up[e], "up_proj.weight", inter, hidden);
         matrix(b, &l->expert_down[e], "down_proj.weight", hidden, inter);
     }
+    b->place = VLK_PLACE_DEVICE;
 }
 
 static void bind_language(struct binder *b) {
@@ -307,6 +311,17 @@ void vl2_weights_count(vl2_checkpoint *checkpoint, uint64_t *bytes, uint64_t *pa
     }
 }
 
+uint64_t vl2_weights_expert_bytes(vl2_checkpoint *checkpoint, int32_t layer) {
+    uint64_t bytes = 0;
+    char prefix[64];
+    int length = snprintf(prefix, sizeof prefix, "language.model.layers.%d.mlp.experts.", (int) layer);
+    for (size_t i = 0; i < vl2_checkpoint_count(checkpoint); i++) {
+        const struct vl2_tensor *t = vl2_checkpoint_tensor(checkpoint, i);
+        bytes += strncmp(t->name, prefix, (size_t) length) == 0 ? t->bytes : 0;
+    }
+    return bytes;
+}
+
 static void refuse_unknown(struct binder *b) {
     for (size_t i = 0; b->status == VL2_OK && i < vl2_checkpoint_count(b->checkpoint); i++) {
         const struct vl2_tensor *t = vl2_checkpoint_tensor(b->checkpoint, i);
@@ -331,9 +346,9 @@ static vl2_status walk(struct binder *b) {
 }
 
 vl2_status vl2_weights_bind(struct vlk_backend *backend, const struct vl2_config *config, vl2_checkpoint *checkpoint,
-                            const struct vl2_engine_options *options, struct vl2_weights *out, vl2_error *err) {
+                            const struct vl2_engine_options *options, int32_t host_layers, struct vl2_weights *out, vl2_error *err) {
     struct binder b = {.backend = backend, .config = config, .checkpoint = checkpoint, .options = options, .weights = out, .err = err,
-                       .total = vl2_checkpoint_bytes(checkpoint)};
+                       .host_layers = host_layers, .total = vl2_checkpoint_bytes(checkpoint)};
     *out = (struct vl2_weights){0};
     return walk(&b);
 }

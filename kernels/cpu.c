@@ -165,7 +165,8 @@ struct vlk_copy {
     struct vlk_copy **link; /* what points here */
 };
 
-static struct vlk_weight weight_import(struct vlk_backend *be, vlk_dtype dtype, int32_t rows, int32_t cols, const void *host)
+static struct vlk_weight weight_import(struct vlk_backend *be, vlk_dtype dtype, int32_t rows, int32_t cols, const void *host,
+                                       vlk_place place)
 {
     struct vlk_cpu *cpu = vlk_cpu_of(be);
     struct vlk_weight w = { dtype, rows, cols, NULL, false };

@@ -2,7 +2,7 @@
  *
  * Router and mixture of experts on the CPU. Tokens are sorted by expert (count, prefix sum, scatter: deterministic), all
  * experts and the shared one run as one grouped product, and each token adds its experts in the order of its ids.
- * Placement is ignored: here the host is the device. Called on the backend's thread.
+ * Called on the backend's thread.
  */
 #include "kernels/cpu.h"
 

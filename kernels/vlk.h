@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define VLK_ABI_VERSION 2 /* counts every change of a struct or of the table below */
+#define VLK_ABI_VERSION 3 /* counts every change of a struct or of the table below */
 #define VLK_MAX_TOPK 16      /* experts per token */
 #define VLK_MAX_EXPERTS 512  /* routed experts per layer */
 #define VLK_MAX_ALTERNATIVES 20
@@ -56,6 +56,10 @@ typedef enum {
 
 size_t vlk_row_bytes(vlk_dtype dtype, int64_t cols); /* bytes of one weight row; 0 if cols does not suit the dtype */
 const char *vlk_dtype_name(vlk_dtype dtype);
+
+/* Where an imported weight lies: a GPU computes with both, and reads what lies on the host through the bus every time. The CPU has
+ * one memory. */
+typedef enum { VLK_PLACE_DEVICE = 0, VLK_PLACE_HOST } vlk_place;
 
 /* A weight matrix [rows = out][cols = in] or vector [1][cols] in backend memory. `data` is owned by the backend from
  * weight_import() to weight_release(). rows == 0 means "absent" (no bias, no shared expert). */
@@ -210,9 +214,6 @@ struct vlk_mlp_args {
     float *y;
 };
 
-/* Where an expert is computed; a map of `experts` entries lets a backend keep some of them in host memory. */
-typedef enum { VLK_PLACE_DEVICE = 0, VLK_PLACE_HOST } vlk_place;
-
 /* y += sum_j weight_j * expert_{id_j}(x) + shared(x). The j-sum is formed in f32 in the order of expert_ids.
  * gate, up, down: arrays of `experts` weights (host arrays of descriptors). n == 1 is the decode kernel, larger n the grouped
  * GEMM over tokens sorted by expert.   modeling_deepseek.py: DeepseekV2MoE.moe_infer */
@@ -220,7 +221,6 @@ struct vlk_moe_args {
     int32_t n, k, experts;
     const struct vlk_weight *gate, *up, *down;
     struct vlk_weight shared_gate, shared_up, shared_down; /* rows == 0: no shared expert */
-    const uint8_t *placement;                              /* vlk_place per expert, NULL = all DEVICE */
     const int32_t *expert_ids;
     const float *expert_weights;
     const float *x;
@@ -300,7 +300,8 @@ struct vlk_ops {
 
     /* weights: `host` stays valid and unchanged until weight_release(). The CPU keeps aligned data in place (mapped file)
      * and copies what is not element-aligned; CUDA uploads. data == NULL in the result: not enough memory. */
-    struct vlk_weight (*weight_import)(struct vlk_backend *be, vlk_dtype dtype, int32_t rows, int32_t cols, const void *host);
+    struct vlk_weight (*weight_import)(struct vlk_backend *be, vlk_dtype dtype, int32_t rows, int32_t cols, const void *host,
+                                       vlk_place place);
     void (*weight_release)(struct vlk_backend *be, struct vlk_weight *w);
 
     void (*embed)(struct vlk_backend *be, const struct vlk_embed_args *a);

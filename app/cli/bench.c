@@ -222,6 +222,7 @@ open_shape (const Options  *options,
                              &(struct vl2_engine_options) {
                                .device = options->engine.device,
                                .threads = options->engine.threads,
+                               .host_layers = options->engine.host_layers,
                                .cancel = &cli_cancel,
                              },
                              &engine, &cause) != VL2_OK)
@@ -269,8 +270,9 @@ report_to_json (const Run                     *run,
                       "load_ms", load_ms,
                       "rows", rows,
                       "pictures", times);
-  json_object_update_new (object, json_pack ("{s:I,s:I,s:I,s:I,s:i,s:i}",
+  json_object_update_new (object, json_pack ("{s:I,s:I,s:I,s:I,s:I,s:i,s:i}",
                                              "weight_bytes", (json_int_t) report->weight_bytes,
+                                             "host_bytes", (json_int_t) info->host_bytes,
                                              "cache_bytes", (json_int_t) report->cache_bytes,
                                              "scratch_bytes", (json_int_t) report->scratch_bytes,
                                              "peak_memory_bytes", (json_int_t) peak,

@@ -348,6 +348,7 @@ cli_open_engine (const CliEngineOptions  *options,
   struct vl2_engine_options engine_options = {
     .device = options->device,
     .threads = options->threads,
+    .host_layers = options->host_layers,
     .cancel = &cli_cancel,
     .headers_only = options->headers_only,
     .memory_limit = options->memory_limit < 0 ? UINT64_MAX : (uint64_t) options->memory_limit << 20,
@@ -366,6 +367,12 @@ cli_open_engine (const CliEngineOptions  *options,
   if (options->threads < 0)
     {
       cli_set_error (error, CLI_USAGE, "%s", _("The number of threads cannot be negative."));
+      return NULL;
+    }
+
+  if (options->host_layers < 0)
+    {
+      cli_set_error (error, CLI_USAGE, "%s", _("The number of layers cannot be negative."));
       return NULL;
     }
 

@@ -95,6 +95,7 @@ typedef struct
   char *model;
   char *device;
   int   threads;
+  int   host_layers;
   gint64 memory_limit; /* MiB; 0: what is free, -1: none */
   gboolean headers_only;
 } CliEngineOptions;
@@ -103,6 +104,8 @@ typedef struct
   { "model", 'm', 0, G_OPTION_ARG_FILENAME, &(o).model, N_("Checkpoint folder (default: the bundled demo model)"), N_("DIR") }, \
   { "device", 0, 0, G_OPTION_ARG_FILENAME, &(o).device, N_("Where to compute: auto, cpu or cuda"), N_("DEVICE") }, \
   { "threads", 0, 0, G_OPTION_ARG_INT, &(o).threads, N_("CPU threads (default: physical cores)"), N_("N") }, \
+  { "host-layers", 0, 0, G_OPTION_ARG_INT, &(o).host_layers,                                                \
+    N_("On a GPU: keep the experts of at least the last N layers in the computer's memory"), N_("N") },     \
   { "memory-limit", 0, 0, G_OPTION_ARG_INT64, &(o).memory_limit,                                            \
     N_("Refuse a model that needs more (default: what is free; -1: no limit)"), N_("MIB") }
 

@@ -10,11 +10,12 @@
 
 #include "kernels/cuda/module.h"
 
-enum { UPLOAD_BYTES = 16 << 20 };
+enum { UPLOAD_BYTES = 16 << 20, HOST_BYTES = 128 << 20 };
 
 struct vlk_allocation {
     struct vlk_allocation *next;
     void *p;
+    bool host;
 };
 
 struct vlk_expert_table {
@@ -213,16 +214,19 @@ static vlk_status wait(struct vlk_backend *be, struct vlk_error *err)
 
 /* ------------------------------------------------------------------------------------------------ memory */
 
-/* Device memory that is written down for close; NULL when there is none. */
-static void *take_memory(struct vlk_cuda *cuda, size_t bytes)
+/* Memory of the device, or pinned memory of the host, that is written down for close; NULL when there is none. */
+static void *take_memory(struct vlk_cuda *cuda, size_t bytes, vlk_place place)
 {
     struct vlk_allocation *a = (struct vlk_allocation *)vlk_alloc(1, sizeof *a);
+    const bool host = place == VLK_PLACE_HOST;
 
-    if (!a || cudaMalloc(&a->p, bytes ? bytes : 1) != cudaSuccess) {
+    bytes = bytes ? bytes : 1;
+    if (!a || (host ? cudaHostAlloc(&a->p, bytes, cudaHostAllocMapped) : cudaMalloc(&a->p, bytes)) != cudaSuccess) {
         cudaGetLastError();
         vlk_free(a);
         return NULL;
     }
+    a->host = host;
     a->next = cuda->allocations;
     cuda->allocations = a;
     return a->p;
@@ -236,7 +240,10 @@ static void give_memory(struct vlk_cuda *cuda, const void *p)
         if (a->p != p)
             continue;
         *link = a->next;
-        cudaFree(a->p);
+        if (a->host)
+            cudaFreeHost(a->p);
+        else
+            cudaFree(a->p);
         vlk_free(a);
         return;
     }
@@ -263,7 +270,7 @@ void *vlk_cuda_scratch(struct vlk_cuda *cuda, enum vlk_cuda_slot slot, size_t by
 static void *mem_alloc(struct vlk_backend *be, size_t bytes)
 {
     struct vlk_cuda *cuda = vlk_cuda_of(be);
-    void *p = take_memory(cuda, bytes);
+    void *p = take_memory(cuda, bytes, VLK_PLACE_DEVICE);
 
     if (p && bytes)
         vlk_cuda_failed(cuda, cudaMemsetAsync(p, 0, bytes, cuda->stream), "clearing memory");
@@ -380,7 +387,7 @@ static bool upload_rows(struct vlk_cuda *cuda, vlk_dtype dtype, int32_t rows, in
         if (vlk_cuda_failed(cuda, cudaEventSynchronize(cuda->upload.free[turn]), "uploading weights"))
             return false;
         memcpy(cuda->upload.pinned[turn], host + (size_t)at * row, (size_t)n * row);
-        if (vlk_cuda_failed(cuda, cudaMemcpyAsync(to, cuda->upload.pinned[turn], (size_t)n * row, cudaMemcpyHostToDevice, cuda->stream),
+        if (vlk_cuda_failed(cuda, cudaMemcpyAsync(to, cuda->upload.pinned[turn], (size_t)n * row, cudaMemcpyDefault, cuda->stream),
                             "uploading weights"))
             return false;
         if (!plain)
@@ -391,7 +398,26 @@ static bool upload_rows(struct vlk_cuda *cuda, vlk_dtype dtype, int32_t rows, in
     return most > 0;
 }
 
-static struct vlk_weight weight_import(struct vlk_backend *be, vlk_dtype dtype, int32_t rows, int32_t cols, const void *host)
+/* A piece of a large pinned block, as pinning costs about a millisecond however little it is; given back when the model is closed. */
+static void *take_host_piece(struct vlk_cuda *cuda, size_t bytes)
+{
+    const size_t size = (bytes + 255) / 256 * 256, block = size > HOST_BYTES ? size : (size_t)HOST_BYTES;
+    void *piece;
+
+    if (size > cuda->host.left) {
+        cuda->host.at = (unsigned char *)take_memory(cuda, block, VLK_PLACE_HOST);
+        cuda->host.left = cuda->host.at ? block : 0;
+    }
+    if (size > cuda->host.left)
+        return NULL;
+    piece = cuda->host.at;
+    cuda->host.at += size;
+    cuda->host.left -= size;
+    return piece;
+}
+
+static struct vlk_weight weight_import(struct vlk_backend *be, vlk_dtype dtype, int32_t rows, int32_t cols, const void *host,
+                                       vlk_place place)
 {
     struct vlk_cuda *cuda = vlk_cuda_of(be);
     struct vlk_weight w = {dtype, rows, cols, NULL, false};
@@ -399,15 +425,18 @@ static struct vlk_weight weight_import(struct vlk_backend *be, vlk_dtype dtype, 
 
     if (rows <= 0 || !vlk_row_bytes(dtype, cols) || !host || vlk_cuda_poisoned(cuda))
         return w;
-    p = take_memory(cuda, (size_t)rows * vlk_device_stride(dtype, cols));
+    const size_t bytes = (size_t)rows * vlk_device_stride(dtype, cols);
+
+    w.owned = place == VLK_PLACE_DEVICE;
+    p = w.owned ? take_memory(cuda, bytes, place) : take_host_piece(cuda, bytes);
     if (!p)
         return w;
     if (!upload_rows(cuda, dtype, rows, cols, (const char *)host, (char *)p)) {
-        give_memory(cuda, p);
+        if (w.owned)
+            give_memory(cuda, p);
         return w;
     }
     w.data = p;
-    w.owned = true;
     return w;
 }
 

@@ -74,6 +74,10 @@ struct vlk_cuda {
         size_t bytes;
     } slots[VLK_CUDA_SLOTS];
     struct vlk_allocation *allocations; /* everything from mem_alloc and weight_import, for close */
+    struct {
+        unsigned char *at; /* pinned, and seen by the device under the same address */
+        size_t left;
+    } host;                             /* the newest block of weights that stay in the host's memory */
     struct vlk_expert_table *tables;
     struct {
         unsigned char *pinned[2], *raw[2]; /* upload: host staging, device staging */

@@ -72,10 +72,10 @@ static struct both make_both(vlk_dtype dtype, int rows, int cols, double scale)
 {
     struct both b = { .host = make_weight(cpu, dtype, rows, cols, scale) };
 
-    b.device = gpu->ops->weight_import(gpu, dtype, rows, cols, b.host.bytes);
+    b.device = gpu->ops->weight_import(gpu, dtype, rows, cols, b.host.bytes, VLK_PLACE_DEVICE);
     if (dtype == VLK_I8G || dtype == VLK_I4G) {
         cpu->ops->weight_release(cpu, &b.host.w);
-        b.host.w = cpu->ops->weight_import(cpu, VLK_F32, rows, cols, b.host.values);
+        b.host.w = cpu->ops->weight_import(cpu, VLK_F32, rows, cols, b.host.values, VLK_PLACE_DEVICE);
     }
     return b;
 }
@@ -799,7 +799,7 @@ static void test_faults(void)
     struct vlk_backend *be = open_gpu();
     struct vlk_error err = { 0 };
     float values[32] = { 0 }, *out = be->ops->mem_alloc(be, 32);
-    struct vlk_weight table = be->ops->weight_import(be, VLK_F32, 4, 8, values);
+    struct vlk_weight table = be->ops->weight_import(be, VLK_F32, 4, 8, values, VLK_PLACE_DEVICE);
     int32_t bad = 9, *ids = be->ops->mem_alloc(be, 4);
 
     be->ops->mem_write(be, ids, &bad, 4);
@@ -841,7 +841,7 @@ static void test_memory_failure(void)
             refused += err.code == VLK_ERR_MEMORY && err.text[0];
         } else {
             float *dx = be->ops->mem_alloc(be, 20 * 40 * 4), *dy = be->ops->mem_alloc(be, 20 * 40 * 4);
-            struct vlk_weight w = be->ops->weight_import(be, VLK_BF16, 40, 40, bits);
+            struct vlk_weight w = be->ops->weight_import(be, VLK_BF16, 40, 40, bits, VLK_PLACE_DEVICE);
 
             if (dx && dy && w.data) {
                 be->ops->mem_write(be, dx, x, 20 * 40 * 4);

@@ -109,7 +109,7 @@ static inline struct test_weight make_weight_at(struct vlk_backend *be, vlk_dtyp
             x[c] = dtype == VLK_BF16 ? vlk_bf16_to_f32(bits) : vlk_f16_to_f32(bits);
         }
     }
-    t.w = be->ops->weight_import(be, dtype, rows, cols, t.bytes + offset);
+    t.w = be->ops->weight_import(be, dtype, rows, cols, t.bytes + offset, VLK_PLACE_DEVICE);
     return t;
 }
 

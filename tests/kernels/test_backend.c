@@ -96,20 +96,20 @@ static void test_weights(void)
 {
     struct vlk_backend *be = vlk_cpu_open(NULL, NULL);
     char *bytes = vlk_alloc(64, 1);
-    struct vlk_weight w = be->ops->weight_import(be, VLK_BF16, 2, 5, bytes + 2);
+    struct vlk_weight w = be->ops->weight_import(be, VLK_BF16, 2, 5, bytes + 2, VLK_PLACE_DEVICE);
 
     ok(w.data == bytes + 2 && !w.owned, "aligned data stays where it is");
     be->ops->weight_release(be, &w);
     ok(w.data == NULL, "release forgets it");
     for (int i = 0; i < 64; i++)
         bytes[i] = (char)i;
-    w = be->ops->weight_import(be, VLK_F32, 1, 5, bytes + 2);
+    w = be->ops->weight_import(be, VLK_F32, 1, 5, bytes + 2, VLK_PLACE_DEVICE);
     ok(w.data && (uintptr_t)w.data % 64 == 0 && !memcmp(w.data, bytes + 2, 20), "unaligned data is copied");
-    be->ops->weight_import(be, VLK_BF16, 1, 3, bytes + 1); /* left to close() */
+    be->ops->weight_import(be, VLK_BF16, 1, 3, bytes + 1, VLK_PLACE_DEVICE); /* left to close() */
     be->ops->weight_release(be, &w);
-    w = be->ops->weight_import(be, VLK_DTYPE_COUNT, 1, 32, bytes);
+    w = be->ops->weight_import(be, VLK_DTYPE_COUNT, 1, 32, bytes, VLK_PLACE_DEVICE);
     ok(w.data == NULL, "an unknown dtype is refused");
-    w = be->ops->weight_import(be, VLK_F32, 2000000000, 2000000000, bytes + 1);
+    w = be->ops->weight_import(be, VLK_F32, 2000000000, 2000000000, bytes + 1, VLK_PLACE_DEVICE);
     ok(w.data == NULL, "a size beyond memory is refused");
     be->ops->close(be);
     vlk_free(bytes);

@@ -135,7 +135,7 @@ static void check_all_halves(struct vlk_backend *be)
     for (int i = 0; i < 65536; i++)
         bits[i] = (uint16_t)i;
     for (int dtype = VLK_BF16; dtype <= VLK_F16; dtype++) {
-        struct vlk_weight w = be->ops->weight_import(be, (vlk_dtype)dtype, 1, 65536, bits);
+        struct vlk_weight w = be->ops->weight_import(be, (vlk_dtype)dtype, 1, 65536, bits, VLK_PLACE_DEVICE);
         int wrong = 0;
 
         be->ops->embed(be, &(struct vlk_embed_args){ 1, 65536, &id, w, NULL, out });

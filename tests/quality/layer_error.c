@@ -54,7 +54,7 @@ static bool make(struct vlk_backend *be, int rows, int cols, struct weights *out
             vlk_quantise(types[t], row, cols, (char *)out->data[t] + (size_t)r * vlk_row_bytes(types[t], cols));
     }
     for (int t = 0; t < 3; t++)
-        out->of[t] = be->ops->weight_import(be, types[t], rows, cols, out->data[t]);
+        out->of[t] = be->ops->weight_import(be, types[t], rows, cols, out->data[t], VLK_PLACE_DEVICE);
     vlk_free(row);
     return true;
 }
