@@ -30,6 +30,10 @@ bwrap --unshare-user --unshare-pid --unshare-net --dev-bind / / true 2>/dev/null
 [[ -e /dev/fuse ]] || die "there is no /dev/fuse, which the document portal needs"
 mkdir -p "$work/sources"
 cd "$work"
+# The document portal works nowhere else, and gpg keeps its agent's socket there once it exists.
+runtime=/run/user/$EUID
+[[ -d $runtime ]] || mkdir -p -m 700 "$runtime"
+export XDG_RUNTIME_DIR=$runtime
 export FLATPAK_USER_DIR=$work/user HOME=$work/home XDG_DATA_HOME=$work/home/.local/share
 mkdir -p "$HOME"
 
@@ -127,9 +131,10 @@ quiet update flatpak --user update -y --noninteractive "$id"
 drive again
 
 step "Uninstalling, and installing from the bundle"
-quiet uninstall flatpak --user uninstall -y --noninteractive --delete-data "$id"
+# Forgetting a user's permissions too needs a bus.
+quiet uninstall dbus-run-session -- flatpak --user uninstall -y --noninteractive --delete-data "$id"
 [[ ! -e $HOME/.var/app/$id ]] || die "the user's data is still there"
 quiet install-bundle flatpak --user install -y --noninteractive Sightline.flatpak
 quiet devices flatpak run --user --command=sightline-cli "$id" devices --json
-quiet uninstall-bundle flatpak --user uninstall -y --noninteractive --delete-data "$id"
+quiet uninstall-bundle dbus-run-session -- flatpak --user uninstall -y --noninteractive --delete-data "$id"
 step "Done: built, signed, installed, driven, updated, uninstalled"

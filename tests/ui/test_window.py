@@ -214,8 +214,9 @@ def test_rename_search_delete_undo():
         quiet(app)
 
 
-def line_near(pixels, x, y, horizontal, reach=5):
-    """Offset in pixels of the strongest step around (x, y) across the line, and its size."""
+def line_near(pixels, x, y, horizontal, reach=5, ground_side=-1):
+    """Offset in pixels of the strongest step around (x, y) across the line, and its size; from the ground on its left or above
+    (ground_side 1: on its right or below)."""
     width, _, data = pixels
 
     def at(offset):
@@ -223,16 +224,19 @@ def line_near(pixels, x, y, horizontal, reach=5):
         start = (py * width + px) * 3
         return data[start:start + 3]
 
-    ground = at(-4 * reach)
+    ground = at(4 * reach * ground_side)
     differences = [(max(abs(a - b) for a, b in zip(at(offset), ground)), offset)
                    for offset in range(-reach, reach + 1)]
     size = max(difference for difference, _ in differences)
-    strong = [offset for difference, offset in differences if difference > size * 0.6]
+    strong = [offset for difference, offset in differences if difference >= size * 0.6]
     return (min(strong) + max(strong)) / 2, size
 
 
-def wait_for_box_lines(app, picture, coords, size=(480, 360)):
-    """Waits until the lines of a box lie where its coordinates (0…999) say on the widget of a picture of this size in pixels."""
+def wait_for_box_lines(app, picture, coords, size=(480, 360), along=0.5):
+    """Waits until the lines of a box lie where its coordinates (0…999) say on the widget of a picture of this size in pixels.
+
+    Looks at each line at `along` of its length, where the picture should be plain.
+    """
     wait_for("its place", lambda: app.extents(picture)[2] > 100)
     app.session.move(2, 2)
 
@@ -240,11 +244,11 @@ def wait_for_box_lines(app, picture, coords, size=(480, 360)):
         left, top, width, height = app.extents(picture)
         pixels = app.session.pixels()
         x1, y1, x2, y2 = (int(c / 999 * side) / side * shown for c, side, shown in zip(coords, size * 2, (width, height) * 2))
-        middle_x, middle_y = int(left + (x1 + x2) / 2), int(top + (y1 + y2) / 2)
-        return [line_near(pixels, int(left + x1), middle_y, False),
-                line_near(pixels, int(left + x2), middle_y, False),
-                line_near(pixels, middle_x, int(top + y1), True),
-                line_near(pixels, middle_x, int(top + y2), True)]
+        x, y = int(left + x1 + along * (x2 - x1)), int(top + y1 + along * (y2 - y1))
+        return [line_near(pixels, int(left + x1), y, False),
+                line_near(pixels, int(left + x2), y, False),
+                line_near(pixels, x, int(top + y1), True, ground_side=1),  # the label is above
+                line_near(pixels, x, int(top + y2), True)]
 
     wait_for("four box lines within 2 px",
              lambda: all(abs(offset) <= 2 and strength > 60 for offset, strength in errors()))
