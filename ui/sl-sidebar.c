@@ -192,6 +192,8 @@ sl_sidebar_start_search (SlSidebar  *self,
   if (query != NULL)
     gtk_editable_set_text (GTK_EDITABLE (self->search_entry), query);
   gtk_widget_grab_focus (GTK_WIDGET (self->search_entry));
+  /* Opening a result leaves the search in place; what is typed next replaces it. */
+  gtk_editable_select_region (GTK_EDITABLE (self->search_entry), query != NULL ? -1 : 0, -1);
 }
 
 void

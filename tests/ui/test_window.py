@@ -192,7 +192,7 @@ def test_rename_search_delete_undo():
         session.type("zzzz")
         app.find("label", "Nothing was found")
         app.gone("label", "Lighthouse")
-        session.key("ctrl+a")
+        session.key("ctrl+f")  # chooses what is in the entry, so that the next words replace it
         session.type("lighthouse")
         _, below_search = app.place("label", "Lighthouse")
         session.key("Escape")
