@@ -85,8 +85,13 @@ dup_details (SlBoxRow *self,
   if (confidence >= 0)
     {
       g_string_append (details, " · ");
-      /* Translators: joint probability of the tokens that spell a box, not a detector's confidence */
-      g_string_append_printf (details, _("token probability %.0f %%"), confidence * 100);
+      /* Never "0 %": a box that the model wrote was possible. */
+      if (confidence * 100 <= 0.5)
+        /* Translators: as “token probability 5 %”, for what would round to 0 */
+        g_string_append (details, _("token probability < 1 %"));
+      else
+        /* Translators: joint probability of the tokens that spell a box, not a detector's confidence */
+        g_string_append_printf (details, _("token probability %.0f %%"), confidence * 100);
     }
   if (state != NULL)
     g_string_append_printf (details, " · %s", state);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Another program from which the UI tests drop: a small window whose contents can
- * be dragged as a file list or as raw image data. Prints "ready", "prepare" and
- * "end" so that a test knows where the drag is. Knows nothing of Sightline.
+ * Another program from which the UI tests drop, and into which: a small window whose
+ * contents can be dragged as a file list or as raw image data, or that takes such a drop.
+ * Prints "ready", "prepare" and "end" so that a test knows where the drag is, and "file
+ * PATH" or "texture WIDTH HEIGHT" for what was dropped. Knows nothing of Sightline.
  *
- *   dragsource files PATH…   |   dragsource texture PATH
+ *   dragsource files PATH…   |   dragsource texture PATH   |   dragsource target files|texture
  */
 #include <gtk/gtk.h>
 
@@ -51,21 +52,65 @@ on_end (GtkDragSource *source,
   say ("end");
 }
 
+static gboolean
+on_drop (GtkDropTarget *target,
+         const GValue  *value,
+         double         x,
+         double         y,
+         gpointer       data)
+{
+  if (G_VALUE_HOLDS (value, GDK_TYPE_TEXTURE))
+    {
+      GdkTexture *texture = g_value_get_object (value);
+      g_print ("texture %d %d\n", gdk_texture_get_width (texture), gdk_texture_get_height (texture));
+    }
+  else
+    {
+      g_autoptr (GSList) files = gdk_file_list_get_files (g_value_get_boxed (value));
+      for (GSList *file = files; file != NULL; file = file->next)
+        g_print ("file %s\n", g_file_peek_path (file->data));
+    }
+  say ("end");
+  return TRUE;
+}
+
+static GtkEventController *
+make_source (void)
+{
+  GtkDragSource *source = gtk_drag_source_new ();
+
+  gtk_drag_source_set_actions (source, GDK_ACTION_COPY);
+  g_signal_connect (source, "prepare", G_CALLBACK (on_prepare), NULL);
+  g_signal_connect (source, "drag-end", G_CALLBACK (on_end), NULL);
+  return GTK_EVENT_CONTROLLER (source);
+}
+
+static GtkEventController *
+make_target (GType type)
+{
+  GtkDropTarget *target = gtk_drop_target_new (type, GDK_ACTION_COPY);
+
+  g_signal_connect (target, "drop", G_CALLBACK (on_drop), NULL);
+  return GTK_EVENT_CONTROLLER (target);
+}
+
 static void
 on_activate (GtkApplication *application)
 {
   GtkWidget *window = gtk_application_window_new (application);
   GtkWidget *label = gtk_label_new ("drag me");
-  GtkDragSource *source = gtk_drag_source_new ();
+  gboolean takes = g_str_equal (arguments[0], "target");
 
   gtk_window_set_title (GTK_WINDOW (window), "SightlineDragSource");
   gtk_window_set_decorated (GTK_WINDOW (window), FALSE);
   gtk_window_set_default_size (GTK_WINDOW (window), 90, 80);
   gtk_window_set_child (GTK_WINDOW (window), label);
-  gtk_drag_source_set_actions (source, GDK_ACTION_COPY);
-  g_signal_connect (source, "prepare", G_CALLBACK (on_prepare), NULL);
-  g_signal_connect (source, "drag-end", G_CALLBACK (on_end), NULL);
-  gtk_widget_add_controller (window, GTK_EVENT_CONTROLLER (source));
+  if (!takes)
+    gtk_widget_add_controller (window, make_source ());
+  else if (g_str_equal (arguments[1], "texture"))
+    gtk_widget_add_controller (window, make_target (GDK_TYPE_TEXTURE));
+  else
+    gtk_widget_add_controller (window, make_target (GDK_TYPE_FILE_LIST));
   g_signal_connect_swapped (window, "map", G_CALLBACK (say), (gpointer) "ready");
   gtk_window_present (GTK_WINDOW (window));
 }
@@ -78,7 +123,7 @@ main (int    argc,
 
   if (argc < 3)
     {
-      g_printerr ("usage: dragsource files|texture PATH…\n");
+      g_printerr ("usage: dragsource files|texture PATH… | target files|texture\n");
       return 2;
     }
   arguments = argv + 1;

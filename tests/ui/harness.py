@@ -8,6 +8,7 @@ for a time. Needs Debian's python3-pyatspi, xdotool, xclip, imagemagick, xvfb.
 import contextlib
 import os
 import re
+import select
 import shutil
 import signal
 import sqlite3
@@ -211,6 +212,39 @@ class Session:
         source.terminate()
         source.wait()
 
+    def drag_to(self, start, kind):
+        """Drops what lies at `start` (x, y) of our window into another program's; the line it says: what arrived.
+
+        kind: "files" or "texture", what the other program takes.
+        """
+        target = self._start(os.environ["SIGHTLINE_DRAG_SOURCE"], "target", kind, stdout=subprocess.PIPE, text=True)
+        check(target.stdout.readline() == "ready\n", "the drop target ended at its start")
+        window = wait_for("the drop target's window", self._find_drag_source)
+        self.xdotool("windowmove", "--sync", window, 200, 300)
+        left, top = self._geometry(window)
+        end = (left + 40, top + 40)
+
+        def shown():
+            listing = subprocess.run(["xwininfo", "-root", "-tree"], env=self.environment, check=True, stdout=subprocess.PIPE, text=True)
+            return len(listing.stdout.splitlines())
+        before = shown()
+        self.xdotool("mousemove", *start, "mousedown", 1)
+        steps = 12
+        for step in range(1, steps + 1):
+            self.xdotool("mousemove", *(a + (b - a) * step // steps for a, b in zip(start, end)))
+            if step == 3:
+                wait_for("what is dragged, under the pointer", lambda: shown() > before)
+                self.xdotool("windowraise", window)  # the press has raised ours above it
+        for offset in (1, 0, 1, 0):
+            self.xdotool("mousemove", "--sync", end[0] + offset, end[1])
+        self.xdotool("mouseup", 1)
+        ready, _, _ = select.select([target.stdout], [], [], DEADLINE)
+        check(ready, "nothing was dropped into the other program")
+        line = target.stdout.readline().strip()
+        target.terminate()
+        target.wait()
+        return line
+
     def _find_drag_source(self):
         found = subprocess.run(["xdotool", "search", "--onlyvisible", "--name",
                                 "^SightlineDragSource$"],
@@ -381,11 +415,11 @@ class App:
                 if re.search(r"-(WARNING|CRITICAL) \*\*|ERROR: AddressSanitizer|runtime error:", line)]
 
 
-def rewrite_answer(session, text, boxes, back=0):
+def rewrite_answer(session, text, boxes, back=0, probabilities=()):
     """Puts another answer in the place of the last one, or one `back` before it, while the program is not running.
 
-    boxes: (label, label_index, (x1, y1, x2, y2) in 0…999, status). So a test decides where
-    the boxes are, whatever the model knows.
+    boxes: (label, label_index, (x1, y1, x2, y2) in 0…999, status); probabilities: of their tokens,
+    None where unknown. So a test decides where the boxes are, whatever the model knows.
     """
     folder = session.path(".local/share/io.github.sightline.Sightline")
     names = [name for name in os.listdir(folder) if name.endswith((".db", ".sqlite", ".sqlite3"))]
@@ -407,6 +441,8 @@ def rewrite_answer(session, text, boxes, back=0):
                 "y2, status, reason, text_start, text_end) VALUES (?,?,0,?,?,?,?,?,?,?,?,?,0,0)",
                 (message, ordinal, picture, label, index, *coords, status,
                  "" if status == "ok" else "the text ended inside it"))
+        for ordinal, probability in enumerate(probabilities):
+            database.execute("UPDATE box SET confidence = ? WHERE message = ? AND ordinal = ?", (probability, message, ordinal))
 
 
 def sample(name):

@@ -156,6 +156,23 @@ def check_edits(viewer):
     viewer.row(r"Box 4: things, .* · Edited")
 
 
+def check_drag_out(viewer):
+    """A row dragged into another program arrives as a file with the box's pixels, or as a picture where it takes no file."""
+    session = viewer.session
+    x1, y1, x2, y2 = to_px(BOXES[1][2])
+    place = viewer.app.place("list item", r"Box 2: things, .*")
+    line = session.drag_to(place, "files")
+    check(line.endswith("/crops/things 2.png"), f"dropped: {line}")
+    path = line[len("file "):]
+    wait_for("the file", lambda: os.path.exists(path))
+    difference = subprocess.run(["compare", "-metric", "AE", path, f"{sample('shapes-1.png')}[{x2 - x1}x{y2 - y1}+{x1}+{y1}]", "null:"],
+                                stderr=subprocess.PIPE, text=True, check=False)
+    check(difference.returncode == 0, f"the crop differs: {difference.stderr}")
+    line = session.drag_to(place, "texture")
+    check(line == f"texture {x2 - x1} {y2 - y1}", f"dropped: {line}")
+    session.xdotool("windowfocus", "--sync", viewer.app.windows()[0])
+
+
 def check_rename(viewer):
     for _ in BOXES:  # whatever is chosen now, the arrows come by the first box
         if "box 1: " not in viewer.status():
@@ -204,15 +221,17 @@ def test_inspector():
         app.find("image", thumbnail("shapes-1.png"))
         ask(app, "Where?")
         app.close()
-        rewrite_answer(session, TEXT, BOXES)
+        rewrite_answer(session, TEXT, BOXES, probabilities=(None, None, 0.004))
         app = App(session)
         app.press("Box 1: a strip")
         viewer = Viewer(app)
         viewer.row(row_name(1, "a strip", BOXES[0][2]))
+        viewer.row(row_name(3, "things", BOXES[2][2], " · token probability < 1 %"))
         viewer.row(r"a star, Not on the picture · Incomplete.*")
         check_zoom(viewer)
         check_steps(viewer)
         check_hiding(viewer)
+        check_drag_out(viewer)
         check_edits(viewer)
         check_rename(viewer)
         check_export(viewer)
