@@ -100,6 +100,18 @@ def take_window():
             app.close()
 
 
+def take_large():
+    """The inspector on a 4K display, at half its size."""
+    with Session("3840x2160") as session:
+        ask_all(session)
+        app = App(session, environment=DARK)
+        app.find("push button", r".* 1.*" + re.escape(QUESTIONS[-1][2])).queryAction().doAction(0)
+        app.find("label", r"480 × 360 .*")
+        shoot(session, "inspector-4k")
+        subprocess.run(["mogrify", "-resize", "50%", "-strip", str(OUTPUT / "inspector-4k.png")], check=True)
+        app.close()
+
+
 def take_preferences(name, page, prepare):
     """A page of the preferences, cut out of the display."""
     with Session(SIZE, window_manager=True) as session:
@@ -125,7 +137,7 @@ def main(build_dir):
     os.environ["SIGHTLINE"] = str(build_dir / "ui" / "sightline")
     os.environ["SIGHTLINE_DATA"] = str(ROOT / "data")
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    for take in (take_window,
+    for take in (take_window, take_large,
                  lambda: take_preferences("models", "Models…", lambda app: app.find("label", "Compute on")),
                  lambda: take_preferences("diagnostics", "Diagnostics", test_self)):
         # A session's bus is known to its process for good: one process each.
