@@ -309,8 +309,51 @@ def test_viewer_and_box_list():
         quiet(app)
 
 
+# The seven samples of the model's publication: name, words, what the user has to put in its place, mode, and whether tokens are meant.
+TEMPLATES = [
+    ("Find One Thing", "The animal at the back", "animal", "Find", False),
+    ("Find by Name", "Find <|ref|>name<|/ref|>", "name", "Chat", True),
+    ("Find All of a Kind", "Find all the <|ref|>things<|/ref|>", "things", "Chat", True),
+    ("Ask What to Do", "I want to throw something away. What should I do?", "throw something away", "Ground", False),
+    ("Same Kind in a Second Picture", "In the first image, an object within the red rectangle is marked. Locate the object of the same "
+     "category in the second image.", "", "Ground", False),
+    ("Describe Each Step", "Describe each stage of this picture in detail.", "", "Chat", False),
+    ("Compare Several Pictures", "What can be made from what these pictures show?", "what these pictures show", "Chat", False),
+]
+
+
+def selected(node):
+    text = node.queryText()
+    if text.getNSelections() == 0:
+        return ""
+    return text.getText(*text.getSelection(0))
+
+
+def test_templates():
+    """Each template brings its words, its mode and what to fill in; what is typed then takes that place, and the picture stays."""
+    with Session() as session:
+        app = App(session, sample("shapes-1.png"))
+        app.find("image", thumbnail("shapes-1.png"))
+        for name, words, blank, mode, raw in TEMPLATES:
+            session.click(*app.place("push button", "More Options"))
+            app.find("menu item", "Templates").queryAction().doAction(0)
+            app.find("menu item", name).queryAction().doAction(0)
+            app.gone("menu item", name)
+            wait_for(f"the words of {name}", lambda words=words: app.text_of(app.composer()).endswith(words))
+            wait_for(f"what {name} leaves open", lambda blank=blank: selected(app.composer()) == blank)
+            pressed = [button.name for button in app.all("push button", "Find|Ground|Chat")
+                       if button.getState().contains(app.pyatspi.STATE_PRESSED)]
+            check(pressed == [mode], f"{name}: the mode is {pressed}")
+            check(bool(app.has("label", "Raw")) == raw, f"{name}: tokens are {'not ' if raw else ''}sent as such")
+            app.find("image", thumbnail("shapes-1.png"))
+        session.type("a boat")
+        wait_for("the words that were filled in", lambda: app.text_of(app.composer()).endswith("What can be made from a boat?"))
+        app.close()
+        quiet(app)
+
+
 if __name__ == "__main__":
     run([test_drop_files, test_drop_many_in_order, test_drop_raw_image, test_paste,
          test_move_and_remove_pictures, test_bad_arguments, test_second_start_reuses_the_window,
          test_stop, test_restart, test_rename_search_delete_undo, test_boxes_at_the_right_pixels,
-         test_viewer_and_box_list])
+         test_viewer_and_box_list, test_templates])
