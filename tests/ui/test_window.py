@@ -352,8 +352,62 @@ def test_templates():
         quiet(app)
 
 
+def test_choice_before_the_third_picture():
+    """What a third picture changes is said and asked before it is sent; nothing is lost by not sending it."""
+    with Session(window_manager=True) as session:
+        app = App(session, sample("shapes-1.png"), sample("shapes-2.png"))
+        app.find("image", thumbnail("shapes-2.png", 2, 2))
+        ask(app, "How many?")
+        session.drag_from([sample("wide.png")], app.middle(app.composer()))
+        app.find("image", thumbnail("wide.png"))
+        app.write("And here?")
+        session.key("Return")
+        app.find("label", "Read Every Picture as a Whole.")
+        app.find("label", r"From the third picture on, .* takes [0-9]+ of 4096 tokens\.")
+        app.answer_dialog(".*Cancel")
+        check(len(app.all("panel", "Question")) == 1, "it was sent although it was cancelled")
+        check(app.text_of(app.composer()).endswith("And here?"), "the words are gone")
+        app.find("image", thumbnail("wide.png"))
+        app.focus_composer()
+        session.key("Return")
+        app.find("label", "Read Every Picture as a Whole.")
+        app.answer_dialog(".*Ask Anyway")
+        wait_for("the second question", lambda: len(app.all("panel", "Question")) == 2)
+        app.wait_idle()
+        app.close()
+        quiet(app)
+
+
+def test_choice_when_it_does_not_fit():
+    """A question for which there is no room is not sent but asked about; leaving out the oldest messages makes room."""
+    with Session(window_manager=True) as session:
+        text = session.path("long.txt")
+        with open(text, "w") as stream:
+            stream.write("red circle " * 1200)
+        app = App(session)
+        session.set_clipboard_picture(text, "UTF8_STRING")
+        for round in (1, 2):
+            app.focus_composer()
+            session.key("ctrl+v")
+            wait_for("the long text", lambda: len(app.text_of(app.composer())) > 13000)
+            app.find(None, "Context: [0-9]+ of 4096 tokens" if round == 1 else "Too long: [0-9]+ of 4096 tokens")
+            session.key("Return")
+            if round == 1:
+                wait_for("the first question", lambda: len(app.all("panel", "Question")) == 1)
+                app.wait_idle()
+        app.find("label", "The Question Does Not Fit")
+        app.find("label", r"It takes [0-9]+ tokens, and the model has room for 4096\.")
+        app.answer_dialog(r".*Oldest \([0-9]+ Tokens\).*")
+        wait_for("the second question", lambda: len(app.all("panel", "Question")) == 2)
+        app.wait_idle()
+        check(not app.has("label", ".*does not fit.*"), "it was sent with all that came before")
+        app.close()
+        quiet(app)
+
+
 if __name__ == "__main__":
     run([test_drop_files, test_drop_many_in_order, test_drop_raw_image, test_paste,
          test_move_and_remove_pictures, test_bad_arguments, test_second_start_reuses_the_window,
          test_stop, test_restart, test_rename_search_delete_undo, test_boxes_at_the_right_pixels,
-         test_viewer_and_box_list, test_templates])
+         test_viewer_and_box_list, test_templates, test_choice_before_the_third_picture,
+         test_choice_when_it_does_not_fit])
