@@ -166,7 +166,7 @@ static void test_host_experts(const char *dir, vl2_engine *cuda)
     talk_user(&talk, NULL, "What can you do?");
     if (ok(vl2_session_open(cuda, NULL, &one, &err) == VL2_OK && vl2_session_open(split, NULL, &two, &err) == VL2_OK, "sessions open: %s",
            err.text) &&
-        ok(answer(one, &talk, 16, false, &a) && answer(two, &talk, 16, false, &b), "both answer"))
+        ok(answer(one, &talk, 6, false, &a) && answer(two, &talk, 6, false, &b), "both answer"))
         ok(a.n == b.n && !memcmp(a.ids, b.ids, a.n * sizeof *a.ids) && !memcmp(a.best, b.best, a.n * sizeof *a.best),
            "%zu ids and their probabilities are the same, bit for bit", a.n);
     vl2_session_close(one);
