@@ -323,9 +323,44 @@ on_drop_enter (SlWindow *self)
   return GDK_ACTION_COPY;
 }
 
-static GdkDragAction
-on_drop_motion (SlWindow *self)
+static void
+let_go (GtkDropTarget *target)
 {
+  g_signal_emit_by_name (target, "leave"); /* so that it shows no place for the text */
+  gtk_drop_target_reject (target);
+}
+
+/* Text below the pointer would take the address, too. GTK on X11 tells of a drop's end only when the next drag comes, and
+ * only what is under it by then; text that was hidden in the meantime would keep the old drop and complain about the next. */
+static void
+keep_from_text (SlWindow *self,
+                GdkDrop  *drop,
+                double    x,
+                double    y)
+{
+  GtkWidget *widget = gtk_widget_pick (GTK_WIDGET (self), x, y, GTK_PICK_DEFAULT);
+
+  for (; widget != NULL && widget != GTK_WIDGET (self); widget = gtk_widget_get_parent (widget))
+    {
+      g_autoptr (GListModel) controllers = gtk_widget_observe_controllers (widget);
+
+      for (guint i = 0; i < g_list_model_get_n_items (controllers); i++)
+        {
+          g_autoptr (GtkEventController) controller = g_list_model_get_item (controllers, i);
+
+          if (GTK_IS_DROP_TARGET (controller) && gtk_drop_target_get_current_drop (GTK_DROP_TARGET (controller)) == drop)
+            let_go (GTK_DROP_TARGET (controller));
+        }
+    }
+}
+
+static GdkDragAction
+on_drop_motion (SlWindow *self,
+                GdkDrop  *drop,
+                double    x,
+                double    y)
+{
+  keep_from_text (self, drop, x, y);
   return GDK_ACTION_COPY;
 }
 
@@ -337,8 +372,11 @@ on_drop_leave (SlWindow *self)
 
 static gboolean
 on_drop (SlWindow *self,
-         GdkDrop  *drop)
+         GdkDrop  *drop,
+         double    x,
+         double    y)
 {
+  keep_from_text (self, drop, x, y);
   gtk_revealer_set_reveal_child (self->drop_highlight, FALSE);
   sl_intake_add_drop (self->intake, drop);
   return TRUE;
