@@ -61,14 +61,6 @@ struct write_args {
     void *k_cache, *v_cache;
 };
 
-static __device__ __forceinline__ void store(void *cache, int half, int64_t at, float v)
-{
-    if (half)
-        ((uint16_t *)cache)[at] = vlk_to_bf16(v);
-    else
-        ((float *)cache)[at] = v;
-}
-
 /* Block (token): rotates q in place, k on its way into the cache, and stores v. */
 static __global__ void __launch_bounds__(256) mha_write_kernel(write_args a)
 {
@@ -90,20 +82,22 @@ static __global__ void __launch_bounds__(256) mha_write_kernel(write_args a)
 
         if (d >= half) { /* behind the rotated part */
             if (d + half < a.head_dim)
-                store(a.k_cache, a.half_cache, pos * row + at + half, k[at + half]);
+                vlk_store(a.k_cache, a.half_cache, pos * row + at + half, k[at + half]);
             continue;
         }
-        store(a.k_cache, a.half_cache, pos * row + at, k[at] * cosine[d] - k[at + half] * sine[d]);
-        store(a.k_cache, a.half_cache, pos * row + at + half, k[at + half] * cosine[d] + k[at] * sine[d]);
+        vlk_store(a.k_cache, a.half_cache, pos * row + at, k[at] * cosine[d] - k[at + half] * sine[d]);
+        vlk_store(a.k_cache, a.half_cache, pos * row + at + half, k[at + half] * cosine[d] + k[at] * sine[d]);
     }
     for (int i = (int)threadIdx.x; i < row; i += (int)blockDim.x)
-        store(a.v_cache, a.half_cache, pos * row + i, v[i]);
+        vlk_store(a.v_cache, a.half_cache, pos * row + i, v[i]);
 }
 
 void vlk_cuda_mha_write(struct vlk_backend *be, const struct vlk_mha_write_args *w)
 {
     VLK_ARGS(write_args, a);
 
+    if (vlk_cuda_turn_previous(vlk_cuda_of(be), w))
+        return;
     a.heads = w->heads;
     a.kv_heads = w->kv_heads;
     a.head_dim = w->head_dim;
@@ -122,7 +116,7 @@ void vlk_cuda_mha_write(struct vlk_backend *be, const struct vlk_mha_write_args 
 
 /* ------------------------------------------------------------------------------------------------ few queries */
 
-enum { SPLIT_KEYS = 32, SPLIT_WARPS = 8, SPLIT_THREADS = 256, SPLIT_ROWS = 16, SPLIT_TILES = 8, SCORE_PITCH = 36, PROB_PITCH = SPLIT_KEYS + 8 };
+enum { SPLIT_KEYS = 32, SPLIT_WARPS = 8, SPLIT_THREADS = 256, SPLIT_ROWS = 16, SPLIT_TILES = 8, SPLITS = 64, SCORE_PITCH = 36, PROB_PITCH = SPLIT_KEYS + 8 };
 
 static __host__ __device__ inline int padded16(int n) { return (n + 15) / 16 * 16; }
 
@@ -146,12 +140,41 @@ static __host__ __device__ inline split_layout split_layout_of(int k_width, int 
     return l;
 }
 
+/* Rows h0 … h0+rows of a token: its splits put together in their order. Every thread of the block that wrote the last of them. */
+static __device__ inline void join_splits(const vlk_split &a, int token, int h0, int rows, float *scale)
+{
+    const int width = a.v.width, pitch = width + 2;
+
+    for (int r = 0; r < rows; r++) {
+        const int64_t row = (int64_t)token * a.heads + h0 + r;
+        const float *p = a.partial + row * a.splits * pitch;
+        float top = -INFINITY, total = 0;
+
+        for (int s = 0; s < a.splits; s++)
+            top = fmaxf(top, p[(int64_t)s * pitch + width]);
+        __syncthreads();
+        for (int s = (int)threadIdx.x; s < a.splits; s += SPLIT_THREADS)
+            scale[s] = expf(p[(int64_t)s * pitch + width] - top);
+        __syncthreads();
+        for (int s = 0; s < a.splits; s++)
+            total += p[(int64_t)s * pitch + width + 1] * scale[s];
+        for (int i = (int)threadIdx.x; i < width; i += SPLIT_THREADS) {
+            float sum = 0;
+
+            for (int s = 0; s < a.splits; s++)
+                sum += p[(int64_t)s * pitch + i] * scale[s];
+            a.out[row * width + i] = sum / total;
+        }
+    }
+}
+
 /* Block (split, 16 heads of a group, token). Warps share out keys and halves of their columns for the scores, and columns of
  * the values for the result. Queries and weights are taken as high and low bf16 halves: only the cache's own rounding is left. */
 static __global__ void __launch_bounds__(SPLIT_THREADS) split_kernel(vlk_split a)
 {
     VLK_SHARED(uint16_t, room);
     __shared__ float scores[2][SPLIT_ROWS][SCORE_PITCH], peak[SPLIT_ROWS], total[SPLIT_ROWS], shrink[SPLIT_ROWS];
+    __shared__ int last;
     const bool shared_v = !a.v.data;
     const split_layout l = split_layout_of(a.k.width, a.v.width, shared_v);
     const int tid = (int)threadIdx.x, lane = tid & 31, warp = tid >> 5, group = a.heads / a.kv_heads;
@@ -261,6 +284,21 @@ static __global__ void __launch_bounds__(SPLIT_THREADS) split_kernel(vlk_split a
         at[0] = peak[tid];
         at[1] = total[tid];
     }
+    if (!a.out)
+        return;
+    int32_t *counter = a.counters + blockIdx.z * gridDim.y + blockIdx.y;
+
+    __threadfence();
+    __syncthreads();
+    if (tid == 0)
+        last = atomicAdd(counter, 1) == a.splits - 1;
+    __syncthreads();
+    if (!last)
+        return;
+    __threadfence();
+    if (tid == 0)
+        *counter = 0;
+    join_splits(a, token, h0, rows, &scores[0][0][0]);
 }
 
 /* As many splits as fill the GPU twice, but none with less than 64 keys. They depend on max_pos rounded up to a power of two,
@@ -275,39 +313,19 @@ bool vlk_cuda_split(struct vlk_cuda *cuda, struct vlk_split *s, int32_t max_pos)
         vlk_cuda_poison(cuda, VLK_ERR_UNSUPPORTED, "Attention with values of %d columns is beyond this backend.", s->v.width);
         return false;
     }
+    if (s->out && blocks > VLK_CUDA_COUNTERS) {
+        vlk_cuda_poison(cuda, VLK_ERR_UNSUPPORTED, "Attention of %d tokens with %d heads is beyond this backend.", s->n, s->heads);
+        return false;
+    }
+    s->counters = cuda->counters;
     while (rounded < max_pos)
         rounded *= 2;
     wanted = wanted < rounded / 64 ? wanted : rounded / 64;
-    s->splits = wanted < 1 ? 1 : wanted > 64 ? 64 : wanted;
+    s->splits = wanted < 1 ? 1 : wanted > SPLITS ? SPLITS : wanted;
     s->partial = (float *)vlk_cuda_scratch(cuda, VLK_CUDA_PARTIAL,
                                            (size_t)s->n * (size_t)s->heads * (size_t)s->splits * (size_t)(s->v.width + 2) * sizeof(float));
     return s->partial && VLK_PUSH(cuda, split_kernel, dim3((unsigned)s->splits, (unsigned)(blocks / s->n), (unsigned)s->n), SPLIT_THREADS,
                                   (size_t)l.total * 2, *s);
-}
-
-struct join_args {
-    const float *partial;
-    float *out;
-    int32_t splits, width;
-};
-
-/* Block (row): puts the splits together in their order. */
-static __global__ void __launch_bounds__(128) join_kernel(join_args a)
-{
-    const float *p = a.partial + (int64_t)blockIdx.x * a.splits * (a.width + 2);
-    float top = -INFINITY, total = 0;
-
-    for (int s = 0; s < a.splits; s++)
-        top = fmaxf(top, p[(int64_t)s * (a.width + 2) + a.width]);
-    for (int s = 0; s < a.splits; s++)
-        total += p[(int64_t)s * (a.width + 2) + a.width + 1] * expf(p[(int64_t)s * (a.width + 2) + a.width] - top);
-    for (int i = (int)threadIdx.x; i < a.width; i += (int)blockDim.x) {
-        float sum = 0;
-
-        for (int s = 0; s < a.splits; s++)
-            sum += p[(int64_t)s * (a.width + 2) + i] * expf(p[(int64_t)s * (a.width + 2) + a.width] - top);
-        a.out[(int64_t)blockIdx.x * a.width + i] = sum / total;
-    }
 }
 
 /* ------------------------------------------------------------------------------------------------ many queries */
@@ -509,7 +527,6 @@ void vlk_cuda_mha_attend(struct vlk_backend *be, const struct vlk_mha_attend_arg
     v.data = m->v_cache;
     if (m->n <= FEW_QUERIES || m->head_dim > FLASH_COLUMNS) {
         VLK_ARGS(vlk_split, s);
-        VLK_ARGS(join_args, j);
 
         s.n = m->n;
         s.heads = m->heads;
@@ -519,13 +536,9 @@ void vlk_cuda_mha_attend(struct vlk_backend *be, const struct vlk_mha_attend_arg
         s.q = m->q;
         memcpy(&s.k, &k, sizeof k);
         memcpy(&s.v, &v, sizeof v);
+        s.out = m->out;
         if (!vlk_cuda_split(cuda, &s, m->max_pos))
             return;
-        j.partial = s.partial;
-        j.out = m->out;
-        j.splits = s.splits;
-        j.width = m->head_dim;
-        VLK_PUSH(cuda, join_kernel, dim3((unsigned)(m->n * m->heads)), 128, 0, j);
     } else {
         VLK_ARGS(vlk_flash, f);
 

@@ -85,6 +85,18 @@ void *vlk_cuda_append(struct vlk_cuda *cuda, struct vlk_command c, const void *a
     return list->arena + c.args;
 }
 
+void *vlk_cuda_last(struct vlk_cuda *cuda, const void *kernel)
+{
+    struct vlk_command_list *list = &cuda->list;
+
+    return list->count && list->commands[list->count - 1].kernel == kernel ? list->arena + list->commands[list->count - 1].args : NULL;
+}
+
+void vlk_cuda_drop_last(struct vlk_cuda *cuda)
+{
+    cuda->list.used = cuda->list.commands[--cuda->list.count].args;
+}
+
 static bool same_list(const struct vlk_command_list *a, const struct vlk_command_list *b)
 {
     return a->hash == b->hash && a->count == b->count && a->used == b->used &&

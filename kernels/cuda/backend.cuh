@@ -24,7 +24,7 @@ struct vlk_command {
     uint32_t eager; /* cannot be part of a graph */
 };
 
-enum { VLK_CUDA_COMMANDS = 4096, VLK_CUDA_ARENA = 2 << 20, VLK_CUDA_GRAPHS = 12, VLK_CUDA_COUNTERS = 4096, VLK_CUDA_MASK_BYTES = 1 << 20 };
+enum { VLK_CUDA_COMMANDS = 4096, VLK_CUDA_ARENA = 2 << 20, VLK_CUDA_GRAPHS = 12, VLK_CUDA_COUNTERS = 1 << 16, VLK_CUDA_MASK_BYTES = 1 << 20 };
 
 struct vlk_command_list {
     struct vlk_command *commands;
@@ -110,6 +110,30 @@ void *vlk_cuda_scratch(struct vlk_cuda *cuda, enum vlk_cuda_slot slot, size_t by
 void *vlk_cuda_append(struct vlk_cuda *cuda, struct vlk_command c, const void *args, size_t bytes);
 void vlk_cuda_flush(struct vlk_cuda *cuda);
 
+/* Fusing: an op looks at the launch that was enqueued last and takes its work over. The arguments of that launch if it is of
+ * `kernel`, else NULL; and the launch taken out of the list. What a fused launch leaves in memory is all that the ops leave. */
+void *vlk_cuda_last(struct vlk_cuda *cuda, const void *kernel);
+void vlk_cuda_drop_last(struct vlk_cuda *cuda);
+static inline bool vlk_overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes)
+{
+    return (const char *)a < (const char *)b + b_bytes && (const char *)b < (const char *)a + a_bytes;
+}
+
+/* rows.cu: an RMSNorm of one row, done by every block of the launch that reads it; the first block also writes y. */
+struct vlk_prenorm {
+    struct vlk_matrix w; /* data NULL: none */
+    float *y;
+    float eps;
+    int32_t zero;
+};
+/* If x [cols] is the result of a norm enqueued last, and `y` does not overlap the row that it reads, takes that norm over and
+ * returns the row; else x. Nothing may be enqueued between this call and the launch that gets *norm. */
+const float *vlk_cuda_take_norm(struct vlk_cuda *cuda, const float *x, int32_t cols, const void *y, size_t y_bytes, struct vlk_prenorm *norm);
+/* linear.cu: the write of n tokens' keys and values becomes the end of the products that make them. False: it cannot. */
+bool vlk_cuda_turn_previous(struct vlk_cuda *cuda, const struct vlk_mha_write_args *w);
+/* rows.cu: tokens of the step_advance of `step` enqueued last, which is taken out of the list; 0: none. */
+int32_t vlk_cuda_take_advance(struct vlk_cuda *cuda, const struct vlk_step *step);
+
 template <class A> static void vlk_run_kernel(struct vlk_cuda *cuda, const struct vlk_command *c)
 {
     A args;
@@ -191,6 +215,8 @@ struct vlk_split {
     const float *q;       /* row (t, h) at (t * heads + h) * k.width */
     struct vlk_kv_rows k, v; /* v.data NULL: the first v.width columns of k */
     float *partial;       /* [n][heads][splits][v.width + 2]: unnormalised result, peak, sum */
+    float *out;           /* [n][heads][v.width], or NULL: the caller puts the parts together */
+    int32_t *counters;
 };
 bool vlk_cuda_split(struct vlk_cuda *cuda, struct vlk_split *s, int32_t max_pos);
 /* Queries in blocks of 64 per head. k2: further columns of every key, shared by the heads (data NULL: none). */

@@ -8,7 +8,7 @@
 #ifndef VLK_CUDA_GEMV_CUH
 #define VLK_CUDA_GEMV_CUH
 
-#include "kernels/cuda/weights.cuh"
+#include "kernels/cuda/backend.cuh"
 
 enum { VLK_GEMV_WARPS = 8, VLK_GEMV_THREADS = 256, VLK_GEMV_ROWS = 16, VLK_GEMV_TOKENS = 4, VLK_GEMV_AHEAD = 4 };
 
@@ -26,6 +26,34 @@ static __device__ inline void vlk_fill_planes(uint16_t *planes, int stride, int 
 
         vlk_halves(col < cols ? x[token * ldx + col] : 0.0f, plane, plane + stride);
     }
+}
+
+/* keep(column, value) for every column of a row that is normalised as norm_kernel does it; the first block writes the result too.
+ * A block of as many threads as norm_kernel's, so that the sum is the same. room: 32 floats. The caller synchronises. */
+template <class K>
+static __device__ inline void vlk_norm_row(const float *x, int cols, const struct vlk_prenorm &norm, float *room, K keep)
+{
+    float square = 0, r;
+
+    for (int i = (int)threadIdx.x; i < cols; i += (int)blockDim.x)
+        square += x[i] * x[i];
+    r = 1.0f / sqrtf(vlk_block_sum(square, room) / (float)cols + norm.eps);
+    for (int i = (int)threadIdx.x; i < cols; i += (int)blockDim.x) {
+        const float v = x[i] * r * vlk_vector_at(norm.w, i);
+
+        keep(i, v);
+        if (blockIdx.x == 0)
+            norm.y[i] = v;
+    }
+}
+
+/* The planes of one such row. */
+static __device__ inline void vlk_fill_normed(uint16_t *planes, int stride, int padded, const float *x, int cols, const struct vlk_prenorm &norm,
+                                              float *room)
+{
+    for (int i = cols + (int)threadIdx.x; i < padded; i += (int)blockDim.x)
+        planes[i] = planes[stride + i] = 0;
+    vlk_norm_row(x, cols, norm, room, [=](int i, float v) { vlk_halves(v, planes + i, planes + stride + i); });
 }
 
 static __device__ __forceinline__ uint2 vlk_columns4(const uint16_t *plane, bool used)
@@ -151,13 +179,13 @@ static __device__ __forceinline__ void vlk_dot_rows(float acc[4], const uint8_t 
     }
 }
 
-/* acc += rows first … first+15 of w times the planes, this warp's share. Afterwards lane 4g + t holds token t: row g in
- * acc[0] + acc[1], row g+8 in acc[2] + acc[3]. Rows behind the last repeat it. */
-static __device__ inline void vlk_dot_tile(float acc[4], const struct vlk_matrix &w, int first, const uint16_t *planes, int stride, int tokens,
-                                           int from, int step)
+/* acc += rows first … first+7 and first+apart … first+apart+7 of w times the planes, this warp's share. Afterwards lane 4g + t
+ * holds token t: row first+g in acc[0] + acc[1], row first+apart+g in acc[2] + acc[3]. Rows behind the last repeat it. */
+static __device__ inline void vlk_dot_tile(float acc[4], const struct vlk_matrix &w, int first, int apart, const uint16_t *planes, int stride,
+                                           int tokens, int from, int step)
 {
     const int lane = (int)threadIdx.x & 31, g = lane >> 2, t = lane & 3, last = w.rows - 1;
-    const uint8_t *row0 = w.data + (size_t)min(first + g, last) * w.stride, *row1 = w.data + (size_t)min(first + g + 8, last) * w.stride;
+    const uint8_t *row0 = w.data + (size_t)min(first + g, last) * w.stride, *row1 = w.data + (size_t)min(first + apart + g, last) * w.stride;
     const int blocks = vlk_blocks(w.dtype, w.cols);
     const bool used = g < 2 * tokens;
     const uint16_t *x = planes + (used ? g * stride : 0);

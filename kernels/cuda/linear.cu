@@ -23,7 +23,33 @@ struct gemv_args {
     } part[PARTS];
     int32_t parts, tokens, cols, act, accumulate, ldx;
     const float *x;
+    struct vlk_prenorm norm;
+    struct { /* parts 0, 1, 2 are queries, keys and values of plain heads: rotate, and write the caches */
+        const struct vlk_step *step; /* NULL: they are not */
+        const float *cos, *sin;
+        void *k_cache, *v_cache;
+        int32_t head_dim, half_cache;
+    } turn;
 };
+
+/* What part p keeps of v, which is column `row` of a token; other: the other half of its pair. */
+static __device__ inline float turn_and_keep(const gemv_args &a, int p, int row, int token, float v, float other)
+{
+    const int half = a.turn.head_dim / 2, d = row % a.turn.head_dim;
+    const int64_t pos = a.turn.step->pos + token, at = pos * a.part[p].w.rows + row;
+
+    if (p == 2) {
+        vlk_store(a.turn.v_cache, a.turn.half_cache, at, v);
+        return v;
+    }
+    const float c = a.turn.cos[pos * half + d % half], s = a.turn.sin[pos * half + d % half];
+    const float turned = d < half ? v * c - other * s : v * c + other * s;
+
+    if (p == 0)
+        return turned;
+    vlk_store(a.turn.k_cache, a.turn.half_cache, at, turned);
+    return v;
+}
 
 static __global__ void __launch_bounds__(VLK_GEMV_THREADS) gemv_kernel(gemv_args a)
 {
@@ -31,49 +57,57 @@ static __global__ void __launch_bounds__(VLK_GEMV_THREADS) gemv_kernel(gemv_args
     __shared__ float room[VLK_GEMV_WARPS * 64];
     const int padded = vlk_plane_columns(a.cols), stride = vlk_plane_stride(padded), tid = (int)threadIdx.x;
     float acc[4] = {0, 0, 0, 0}, v;
-    int p = a.parts - 1, first, row;
+    int p = a.parts - 1, first, apart = 8, row;
 
     while (p > 0 && (int)blockIdx.x < a.part[p].first_tile)
         p--;
     first = ((int)blockIdx.x - a.part[p].first_tile) * VLK_GEMV_ROWS;
-    vlk_fill_planes(planes, stride, 0, padded, a.x, a.ldx, a.cols, a.tokens);
+    if (a.turn.step && p < 2) { /* both rows of eight pairs */
+        first = first / a.turn.head_dim * a.turn.head_dim + first % a.turn.head_dim / 2;
+        apart = a.turn.head_dim / 2;
+    }
+    if (a.norm.w.data)
+        vlk_fill_normed(planes, stride, padded, a.x, a.cols, a.norm, room);
+    else
+        vlk_fill_planes(planes, stride, 0, padded, a.x, a.ldx, a.cols, a.tokens);
     __syncthreads();
-    vlk_dot_tile(acc, a.part[p].w, first, planes, stride, a.tokens, tid >> 5, VLK_GEMV_WARPS);
+    vlk_dot_tile(acc, a.part[p].w, first, apart, planes, stride, a.tokens, tid >> 5, VLK_GEMV_WARPS);
     v = vlk_tile_sum(acc, room);
-    row = first + tid / 4;
-    if (tid >= 64 || row >= a.part[p].w.rows || tid % 4 >= a.tokens)
+    row = first + (tid / 4 & 7) + (tid / 32) * apart;
+    const bool mine = tid < 64 && row < a.part[p].w.rows && tid % 4 < a.tokens;
+    if (mine && a.part[p].bias.data)
+        v += vlk_vector_at(a.part[p].bias, row);
+    if (a.turn.step) { /* uniform */
+        __syncthreads();
+        if (tid < 64)
+            room[tid] = v;
+        __syncthreads();
+        if (mine)
+            v = turn_and_keep(a, p, row, tid % 4, v, room[tid ^ 32]);
+    }
+    if (!mine)
         return;
     float *y = a.part[p].y + (int64_t)(tid % 4) * a.part[p].w.rows + row;
-    if (a.part[p].bias.data)
-        v += vlk_vector_at(a.part[p].bias, row);
     v = vlk_activate(a.act, v);
     *y = a.accumulate ? *y + v : v;
-}
-
-static bool overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes)
-{
-    return (const char *)a < (const char *)b + b_bytes && (const char *)b < (const char *)a + a_bytes;
 }
 
 /* q, k and v read the same vector: products that only differ in the matrix become one launch. */
 static bool join_previous(struct vlk_cuda *cuda, const struct vlk_linear_args *l, int tokens)
 {
-    struct vlk_command_list *list = &cuda->list;
-    struct vlk_command *c = list->count ? &list->commands[list->count - 1] : NULL;
-    const size_t bytes = (size_t)tokens * (size_t)l->w.rows * 4;
-    struct gemv_args *a;
+    struct vlk_command *c = &cuda->list.commands[cuda->list.count - 1];
+    const size_t bytes = (size_t)tokens * (size_t)l->w.rows * 4, in = (size_t)tokens * (size_t)l->w.cols * 4;
+    struct gemv_args *a = (struct gemv_args *)vlk_cuda_last(cuda, (const void *)gemv_kernel);
 
-    if (!c || c->kernel != (void *)gemv_kernel || l->accumulate)
+    if (!a || l->accumulate || a->parts == PARTS || (a->norm.w.data ? a->norm.y : a->x) != l->x || a->tokens != tokens || a->accumulate ||
+        a->act != (int32_t)l->act || a->cols != l->w.cols || a->turn.step)
         return false;
-    a = (struct gemv_args *)(list->arena + c->args);
-    if (a->parts == PARTS || a->x != l->x || a->tokens != tokens || a->accumulate || a->act != (int32_t)l->act || a->cols != l->w.cols)
-        return false;
-    if (overlap(l->y, bytes, l->x, (size_t)tokens * (size_t)l->w.cols * 4))
+    if (vlk_overlap(l->y, bytes, l->x, in) || vlk_overlap(l->y, bytes, a->x, in))
         return false;
     for (int p = 0; p < a->parts; p++) {
         size_t other = (size_t)tokens * (size_t)a->part[p].w.rows * 4;
 
-        if (overlap(l->y, bytes, a->part[p].y, other) || overlap(a->x, (size_t)tokens * (size_t)a->cols * 4, a->part[p].y, other))
+        if (vlk_overlap(l->y, bytes, a->part[p].y, other) || vlk_overlap(l->x, in, a->part[p].y, other))
             return false;
     }
     a->part[a->parts].w = vlk_matrix_of(&l->w);
@@ -99,9 +133,29 @@ static void few(struct vlk_cuda *cuda, const struct vlk_linear_args *l)
     a.cols = a.ldx = l->w.cols;
     a.act = l->act;
     a.accumulate = l->accumulate;
-    a.x = l->x;
+    a.x = l->n == 1 ? vlk_cuda_take_norm(cuda, l->x, l->w.cols, l->y, (size_t)l->w.rows * sizeof *l->y, &a.norm) : l->x;
     VLK_PUSH(cuda, gemv_kernel, dim3((unsigned)((l->w.rows + VLK_GEMV_ROWS - 1) / VLK_GEMV_ROWS)), VLK_GEMV_THREADS,
              vlk_plane_bytes(padded, l->n), a);
+}
+
+/* Pairs of a head lie half a head apart: tiles take eight rows here and eight there. */
+bool vlk_cuda_turn_previous(struct vlk_cuda *cuda, const struct vlk_mha_write_args *w)
+{
+    struct gemv_args *a = (struct gemv_args *)vlk_cuda_last(cuda, (const void *)gemv_kernel);
+    const int32_t row = w->kv_heads * w->head_dim;
+
+    if (!a || a->parts != 3 || a->part[0].y != w->q || a->part[1].y != w->k || a->part[2].y != w->v || a->tokens != w->n || a->accumulate ||
+        a->act || a->turn.step || w->rope.dim != w->head_dim || w->head_dim % VLK_GEMV_ROWS || a->part[0].w.rows != w->heads * w->head_dim ||
+        a->part[1].w.rows != row || a->part[2].w.rows != row)
+        return false;
+    a->turn.step = w->step;
+    a->turn.cos = w->rope.cos;
+    a->turn.sin = w->rope.sin;
+    a->turn.k_cache = w->k_cache;
+    a->turn.v_cache = w->v_cache;
+    a->turn.head_dim = w->head_dim;
+    a->turn.half_cache = w->cache_dtype == VLK_BF16;
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------------------ packing */

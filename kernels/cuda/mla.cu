@@ -20,12 +20,29 @@ struct mla_write_args {
     void *cache;
 };
 
-static __device__ __forceinline__ void store(void *cache, int half, int64_t at, float v)
+/* Columns i (i < rope.dim) of a head's rotated part: pairs are neighbours or half a head apart, results always half. */
+static __device__ __forceinline__ float turned_at(const mla_write_args &a, const float *x, int64_t pos, int i)
 {
-    if (half)
-        ((uint16_t *)cache)[at] = vlk_to_bf16(v);
-    else
-        ((float *)cache)[at] = v;
+    const int half = a.rope.dim / 2, pair = i % half, near = a.rope.interleaved ? 2 * pair : pair, far = a.rope.interleaved ? near + 1 : pair + half;
+    const float c = a.rope.cos[pos * half + pair], s = a.rope.sin[pos * half + pair];
+
+    return i < half ? x[near] * c - x[far] * s : x[far] * c + x[near] * s;
+}
+
+/* The cache row of a token, by a whole block. room: 32 floats. */
+static __device__ inline void write_row(const mla_write_args &a, int token, float *room)
+{
+    const int64_t pos = a.step->pos + token, width = a.lora + a.rope.dim;
+    const float *kv = a.kv_a + token * width;
+    float square = 0, r;
+
+    for (int i = (int)threadIdx.x; i < a.lora; i += (int)blockDim.x)
+        square += kv[i] * kv[i];
+    r = 1.0f / sqrtf(vlk_block_sum(square, room) / (float)a.lora + a.eps);
+    for (int i = (int)threadIdx.x; i < a.lora; i += (int)blockDim.x)
+        vlk_store(a.cache, a.half_cache, pos * width + i, kv[i] * r * vlk_vector_at(a.norm, i));
+    for (int i = (int)threadIdx.x; i < a.rope.dim; i += (int)blockDim.x)
+        vlk_store(a.cache, a.half_cache, pos * width + a.lora + i, turned_at(a, kv + a.lora, pos, i));
 }
 
 /* Block (token). The turned part of q goes through shared memory, as its order changes in place. */
@@ -33,32 +50,14 @@ static __global__ void __launch_bounds__(256) mla_write_kernel(mla_write_args a)
 {
     VLK_SHARED(float, turned);
     __shared__ float room[32];
-    const int half = a.rope.dim / 2, token = (int)blockIdx.x, tid = (int)threadIdx.x, head = a.nope + a.rope.dim, step = a.rope.interleaved ? 2 : 1;
-    const int far = a.rope.interleaved ? 1 : half;
-    const int64_t pos = a.step->pos + token, width = a.lora + a.rope.dim;
-    const float *cosine = a.rope.cos + pos * half, *sine = a.rope.sin + pos * half, *kv = a.kv_a + token * width;
-    float *q = a.q + (int64_t)token * a.heads * head, square = 0, r;
+    const int token = (int)blockIdx.x, tid = (int)threadIdx.x, head = a.nope + a.rope.dim;
+    float *q = a.q + (int64_t)token * a.heads * head;
 
-    for (int i = tid; i < a.heads * half; i += (int)blockDim.x) {
-        const float *x = q + i / half * head + a.nope + i % half * step;
-        const float c = cosine[i % half], s = sine[i % half];
-
-        turned[i / half * a.rope.dim + i % half] = x[0] * c - x[far] * s;
-        turned[i / half * a.rope.dim + i % half + half] = x[far] * c + x[0] * s;
-    }
-    for (int i = tid; i < a.lora; i += (int)blockDim.x)
-        square += kv[i] * kv[i];
-    r = 1.0f / sqrtf(vlk_block_sum(square, room) / (float)a.lora + a.eps);
+    for (int i = tid; i < a.heads * a.rope.dim; i += (int)blockDim.x)
+        turned[i] = turned_at(a, q + i / a.rope.dim * head + a.nope, a.step->pos + token, i % a.rope.dim);
+    write_row(a, token, room); /* with a barrier */
     for (int i = tid; i < a.heads * a.rope.dim; i += (int)blockDim.x)
         q[i / a.rope.dim * head + a.nope + i % a.rope.dim] = turned[i];
-    for (int i = tid; i < a.lora; i += (int)blockDim.x)
-        store(a.cache, a.half_cache, pos * width + i, kv[i] * r * vlk_vector_at(a.norm, i));
-    for (int i = tid; i < half; i += (int)blockDim.x) {
-        const float *x = kv + a.lora + i * step;
-
-        store(a.cache, a.half_cache, pos * width + a.lora + i, x[0] * cosine[i] - x[far] * sine[i]);
-        store(a.cache, a.half_cache, pos * width + a.lora + i + half, x[far] * cosine[i] + x[0] * sine[i]);
-    }
 }
 
 void vlk_cuda_mla_write(struct vlk_backend *be, const struct vlk_mla_write_args *w)
@@ -84,13 +83,14 @@ void vlk_cuda_mla_write(struct vlk_backend *be, const struct vlk_mla_write_args 
 
 /* ------------------------------------------------------------------------------------------------ absorbed */
 
-enum { ABSORB_COLUMNS = 64, ABSORB_SLICES = 32, ABSORB_WIDTH = 8 };
+enum { ABSORB_THREADS = 256, ABSORB_COLUMNS = 64, ABSORB_SLICES = 32, ABSORB_WIDTH = 8 };
 
 struct absorb_args {
     int32_t heads, nope, lora, v, rope, zero;
     struct vlk_matrix kv_b;
     const float *q;
     float *out; /* [n][heads][lora + rope] */
+    struct mla_write_args write; /* cache NULL: q is rotated and the rows are written */
 };
 
 /* Eight neighbours of a row, which may be short at its end. */
@@ -110,8 +110,9 @@ static __device__ inline void row_values(const vlk_matrix &w, const uint8_t *row
         out[i] = col + i < w.cols ? vlk_element(row, w.dtype, w.cols, col + i) : 0.0f;
 }
 
-/* out = W_UK^T q for 64 columns of one head and token; 32 slices of rows are added up in order. The rotated part is copied. */
-static __global__ void __launch_bounds__(256) absorb_kernel(absorb_args a)
+/* out = W_UK^T q for 64 columns of one head and token; 32 slices of rows are added up in order. The rotated part is copied, or
+ * rotated by the head's first block; the cache row is written by the token's last block of the first head. */
+static __global__ void __launch_bounds__(ABSORB_THREADS) absorb_kernel(absorb_args a)
 {
     __shared__ float sums[ABSORB_SLICES][ABSORB_COLUMNS + 1];
     const int tid = (int)threadIdx.x, slice = tid / 8, lane = tid % 8, head = (int)blockIdx.y, token = (int)blockIdx.z;
@@ -129,15 +130,25 @@ static __global__ void __launch_bounds__(256) absorb_kernel(absorb_args a)
     for (int i = 0; i < 8; i++)
         sums[slice][lane * 8 + i] = acc[i];
     __syncthreads();
-    for (int i = tid; i < ABSORB_COLUMNS && (int)blockIdx.x * ABSORB_COLUMNS + i < a.lora; i += 256) {
+    for (int i = tid; i < ABSORB_COLUMNS && (int)blockIdx.x * ABSORB_COLUMNS + i < a.lora; i += ABSORB_THREADS) {
         float sum = 0;
 
         for (int s = 0; s < ABSORB_SLICES; s++)
             sum += sums[s][i];
         out[(int)blockIdx.x * ABSORB_COLUMNS + i] = sum;
     }
-    for (int i = tid; i < a.rope && blockIdx.x == 0; i += 256)
-        out[a.lora + i] = q[a.nope + i];
+    if (blockIdx.x == 0 && a.write.cache) { /* rope is at most a block's threads; q changes in place, and nobody else reads this part */
+        const float x = tid < a.rope ? turned_at(a.write, q + a.nope, a.write.step->pos + token, tid) : 0.0f;
+
+        __syncthreads();
+        if (tid < a.rope)
+            a.write.q[q - a.q + a.nope + tid] = out[a.lora + tid] = x;
+    } else if (blockIdx.x == 0) {
+        for (int i = tid; i < a.rope; i += ABSORB_THREADS)
+            out[a.lora + i] = q[a.nope + i];
+    }
+    if (a.write.cache && head == 0 && blockIdx.x == gridDim.x - 1)
+        write_row(a.write, token, &sums[0][0]);
 }
 
 struct release_args {
@@ -172,7 +183,7 @@ static __global__ void __launch_bounds__(VLK_GEMV_THREADS) release_kernel(releas
     w.data += (size_t)(head * (a.nope + a.v) + a.nope) * w.stride;
     w.rows = a.v;
     __syncthreads();
-    vlk_dot_tile(acc, w, first, planes, stride, 1, tid >> 5, VLK_GEMV_WARPS);
+    vlk_dot_tile(acc, w, first, 8, planes, stride, 1, tid >> 5, VLK_GEMV_WARPS);
     sum = vlk_tile_sum(acc, room);
     if (tid < 64 && tid % 4 == 0 && first + tid / 4 < a.v)
         a.out[((int64_t)token * a.heads + head) * a.v + first + tid / 4] = sum;
@@ -192,7 +203,13 @@ static float *absorb(struct vlk_cuda *cuda, const struct vlk_mla_attend_args *m)
     a.out = (float *)vlk_cuda_scratch(cuda, VLK_CUDA_LATENT, (size_t)m->n * (size_t)m->heads * (size_t)(m->lora + m->rope) * sizeof *a.out);
     if (!a.out)
         return NULL;
-    VLK_PUSH(cuda, absorb_kernel, dim3((unsigned)((m->lora + ABSORB_COLUMNS - 1) / ABSORB_COLUMNS), (unsigned)m->heads, (unsigned)m->n), 256, 0, a);
+    const struct mla_write_args *w = (const struct mla_write_args *)vlk_cuda_last(cuda, (const void *)mla_write_kernel);
+    if (w && w->q == m->q && w->cache == m->cache && w->step == m->step && w->rope.dim <= ABSORB_THREADS &&
+        cuda->list.commands[cuda->list.count - 1].grid[0] == (uint32_t)m->n) {
+        memcpy(&a.write, w, sizeof a.write);
+        vlk_cuda_drop_last(cuda);
+    }
+    VLK_PUSH(cuda, absorb_kernel, dim3((unsigned)((m->lora + ABSORB_COLUMNS - 1) / ABSORB_COLUMNS), (unsigned)m->heads, (unsigned)m->n), ABSORB_THREADS, 0, a);
     return a.out;
 }
 

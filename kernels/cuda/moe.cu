@@ -17,6 +17,7 @@ struct router_args {
     float scaling;
     struct vlk_matrix w, bias;
     const float *x;
+    struct vlk_prenorm norm; /* of the one token */
     float *logits; /* [n][experts] */
     int32_t *counters, *ids;
     float *weights;
@@ -123,10 +124,17 @@ static __global__ void __launch_bounds__(ROUTER_WARPS * 32) router_kernel(router
 {
     __shared__ float scores[VLK_MAX_EXPERTS], choice[VLK_MAX_EXPERTS], groups[VLK_MAX_EXPERTS];
     __shared__ int taken[VLK_MAX_EXPERTS], last;
+    VLK_SHARED(float, normed);
     const int warp = (int)threadIdx.x >> 5, lane = (int)threadIdx.x & 31, e = (int)blockIdx.x * ROUTER_WARPS + warp;
     const int first = (int)blockIdx.y * a.tokens, count = min(a.tokens, a.n - first);
+    const float *x = a.x + (int64_t)first * a.width;
     float sum[ROUTER_TOKENS] = {0, 0, 0, 0, 0, 0, 0, 0};
 
+    if (a.norm.w.data) {
+        vlk_norm_row(a.x, a.width, a.norm, scores, [=](int i, float v) { normed[i] = v; });
+        __syncthreads();
+        x = normed;
+    }
     if (e < a.experts) {
         const uint8_t *row = a.w.data + (size_t)e * a.w.stride;
 
@@ -136,7 +144,7 @@ static __global__ void __launch_bounds__(ROUTER_WARPS * 32) router_kernel(router
             VLK_UNROLL
             for (int t = 0; t < ROUTER_TOKENS; t++)
                 if (t < count)
-                    sum[t] += w * a.x[(int64_t)(first + t) * a.width + i];
+                    sum[t] += w * x[(int64_t)t * a.width + i];
         }
     }
     VLK_UNROLL
@@ -193,14 +201,15 @@ void vlk_cuda_router(struct vlk_backend *be, const struct vlk_router_args *r)
     a.w = vlk_matrix_of(&r->w);
     if (r->method == VLK_TOPK_NOAUX_TC)
         a.bias = vlk_matrix_of(&r->bias);
-    a.x = r->x;
     a.logits = (float *)vlk_cuda_scratch(cuda, VLK_CUDA_SORT, (size_t)r->n * (size_t)r->w.rows * sizeof *a.logits);
     a.counters = cuda->counters;
     a.ids = r->expert_ids;
     a.weights = r->expert_weights;
-    if (a.logits)
-        VLK_PUSH(cuda, router_kernel, dim3((unsigned)((a.experts + ROUTER_WARPS - 1) / ROUTER_WARPS), (unsigned)((a.n + a.tokens - 1) / a.tokens)),
-                 ROUTER_WARPS * 32, 0, a);
+    if (!a.logits)
+        return;
+    a.x = r->n == 1 ? vlk_cuda_take_norm(cuda, r->x, a.width, a.logits, (size_t)a.experts * sizeof *a.logits, &a.norm) : r->x;
+    VLK_PUSH(cuda, router_kernel, dim3((unsigned)((a.experts + ROUTER_WARPS - 1) / ROUTER_WARPS), (unsigned)((a.n + a.tokens - 1) / a.tokens)),
+             ROUTER_WARPS * 32, a.norm.w.data ? (size_t)a.width * sizeof(float) : 0, a);
 }
 
 /* ------------------------------------------------------------------------------------------------ few tokens */
@@ -211,6 +220,7 @@ struct gated_args {
     const int32_t *ids;
     int32_t k, experts, inter, tiles, tokens, cols, ldh, zero;
     const float *x;
+    struct vlk_prenorm norm;
     float *h; /* [token][k * inter | rows of gate] at stride ldh */
     struct vlk_fault *fault;
 };
@@ -246,10 +256,13 @@ static __global__ void __launch_bounds__(VLK_GEMV_THREADS) gated_kernel(gated_ar
         gate = a.gates[id];
         up = a.ups[id];
     }
-    vlk_fill_planes(planes, stride, 0, padded, a.x, a.cols, a.cols, a.tokens);
+    if (a.norm.w.data)
+        vlk_fill_normed(planes, stride, padded, a.x, a.cols, a.norm, room);
+    else
+        vlk_fill_planes(planes, stride, 0, padded, a.x, a.cols, a.cols, a.tokens);
     __syncthreads();
-    vlk_dot_tile(g, gate, first, planes, stride, a.tokens, warp, VLK_GEMV_WARPS);
-    vlk_dot_tile(u, up, first, planes, stride, a.tokens, warp, VLK_GEMV_WARPS);
+    vlk_dot_tile(g, gate, first, 8, planes, stride, a.tokens, warp, VLK_GEMV_WARPS);
+    vlk_dot_tile(u, up, first, 8, planes, stride, a.tokens, warp, VLK_GEMV_WARPS);
     gs = vlk_tile_sum(g, room);
     us = vlk_tile_sum(u, room);
     if (tid < 64 && first + tid / 4 < up.rows && tid % 4 < a.tokens)
@@ -288,7 +301,7 @@ static __global__ void __launch_bounds__(VLK_GEMV_THREADS) down_kernel(down_args
 
         if (j == a.k && !rest)
             break;
-        vlk_dot_tile(part, j < a.k ? a.downs[a.ids[j]] : a.shared, first, planes + j * each, stride, 1, (warp + j) % VLK_GEMV_WARPS,
+        vlk_dot_tile(part, j < a.k ? a.downs[a.ids[j]] : a.shared, first, 8, planes + j * each, stride, 1, (warp + j) % VLK_GEMV_WARPS,
                      VLK_GEMV_WARPS);
         for (int i = 0; i < 4; i++)
             acc[i] += weight * part[i];
@@ -307,10 +320,10 @@ static void few_dense(struct vlk_cuda *cuda, const struct vlk_mlp_args *m)
     a.tokens = m->n;
     a.cols = m->up.cols;
     a.ldh = m->up.rows;
-    a.x = m->x;
     a.h = (float *)vlk_cuda_scratch(cuda, VLK_CUDA_HIDDEN, (size_t)m->n * (size_t)m->up.rows * sizeof *a.h);
     if (!a.h)
         return;
+    a.x = m->n == 1 ? vlk_cuda_take_norm(cuda, m->x, a.cols, a.h, (size_t)m->up.rows * sizeof *a.h, &a.norm) : m->x;
     VLK_PUSH(cuda, gated_kernel, dim3((unsigned)((m->up.rows + VLK_GEMV_ROWS - 1) / VLK_GEMV_ROWS)), VLK_GEMV_THREADS,
              vlk_plane_bytes(vlk_plane_columns(a.cols), a.tokens), a);
     struct vlk_linear_args down;

@@ -47,6 +47,27 @@ void vlk_cuda_rmsnorm(struct vlk_backend *be, const struct vlk_rmsnorm_args *n)
     VLK_PUSH(vlk_cuda_of(be), norm_kernel, dim3((unsigned)n->n), ROW_THREADS, 0, a);
 }
 
+/* Blocks of a launch that may repeat a norm: about two waves. More of them, and repeating costs more than a launch. */
+enum { NORM_WAVES = 16 };
+
+const float *vlk_cuda_take_norm(struct vlk_cuda *cuda, const float *x, int32_t cols, const void *y, size_t y_bytes, struct vlk_prenorm *norm)
+{
+    const struct norm_args *a = (const struct norm_args *)vlk_cuda_last(cuda, (const void *)norm_kernel);
+    const size_t bytes = (size_t)cols * sizeof *x;
+    const float *row;
+
+    if (!a || a->layer || a->y != x || a->width != cols || cuda->list.commands[cuda->list.count - 1].grid[0] != 1 ||
+        y_bytes / sizeof *x > (size_t)(NORM_WAVES * 16 * cuda->multiprocessors) || vlk_overlap(a->x, bytes, a->y, bytes) ||
+        vlk_overlap(a->x, bytes, y, y_bytes) || vlk_overlap(x, bytes, y, y_bytes))
+        return x;
+    row = a->x;
+    norm->w = a->w;
+    norm->y = a->y;
+    norm->eps = a->eps;
+    vlk_cuda_drop_last(cuda);
+    return row;
+}
+
 void vlk_cuda_layernorm(struct vlk_backend *be, const struct vlk_layernorm_args *n)
 {
     VLK_ARGS(norm_args, a);
@@ -229,6 +250,16 @@ void vlk_cuda_step_advance(struct vlk_backend *be, struct vlk_step *step, int32_
     a.step = step;
     a.n = n;
     VLK_PUSH(vlk_cuda_of(be), advance_kernel, dim3(1), 32, 0, a);
+}
+
+int32_t vlk_cuda_take_advance(struct vlk_cuda *cuda, const struct vlk_step *step)
+{
+    const struct advance_args *a = (const struct advance_args *)vlk_cuda_last(cuda, (const void *)advance_kernel);
+    const int32_t n = a && a->step == step ? a->n : 0;
+
+    if (n)
+        vlk_cuda_drop_last(cuda);
+    return n;
 }
 
 /* ------------------------------------------------------------------------------------------------ upload */

@@ -13,7 +13,7 @@ typedef unsigned long long wide;
 enum { SAMPLE_THREADS = 1024, SAMPLE_WARPS = 32, DIGITS = 256 };
 
 struct sample_args {
-    int32_t vocab, top_k, n_alternatives, zero;
+    int32_t vocab, top_k, n_alternatives, advance;
     float temperature, top_p, penalty, none;
     uint64_t seed;
     const float *logits;
@@ -336,6 +336,7 @@ static __device__ inline void report(const sample_args &a, sample_room &r, int i
     a.seen[id] = 1;
     a.step->token = id;
     a.step->rng++;
+    a.step->pos += a.advance;
     __threadfence_system();
 }
 
@@ -387,7 +388,10 @@ void vlk_cuda_sample(struct vlk_backend *be, const struct vlk_sample_args *s)
     a.result = s->result;
     a.copy = cuda->sampled.pinned;
     a.values = (float *)vlk_cuda_scratch(cuda, VLK_CUDA_SAMPLE, (size_t)s->vocab * sizeof *a.values);
-    if (!a.values || !VLK_PUSH(cuda, sample_kernel, dim3(1), SAMPLE_THREADS, 0, a))
+    if (!a.values)
+        return;
+    a.advance = vlk_cuda_take_advance(cuda, s->step);
+    if (!VLK_PUSH(cuda, sample_kernel, dim3(1), SAMPLE_THREADS, 0, a))
         return;
     cuda->sampled.device = s->result;
 }

@@ -128,6 +128,15 @@ static __device__ __forceinline__ float vlk_vector_at(const struct vlk_matrix &m
     return vlk_element(m.data, m.dtype, m.cols, col);
 }
 
+/* Element `at` of a cache, in bf16 or f32. */
+static __device__ __forceinline__ void vlk_store(void *cache, int half, int64_t at, float v)
+{
+    if (half)
+        ((uint16_t *)cache)[at] = vlk_to_bf16(v);
+    else
+        ((float *)cache)[at] = v;
+}
+
 /* Four signed bytes as two pairs of bf16: exact. The bytes are put into the mantissa of 2^23. */
 static __device__ __forceinline__ void vlk_bytes_to_bf16(uint32_t bytes, uint32_t *first, uint32_t *second)
 {

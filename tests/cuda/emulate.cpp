@@ -21,7 +21,7 @@ fiber *current;
 block_state here;
 
 namespace {
-constexpr size_t STACK = 64 << 10;
+constexpr size_t STACK = 64 << 10, SHIFT = 17 * 64; /* tops of stacks lie in different sets of the caches */
 constexpr int MAX_THREADS = 1024;
 std::vector<fiber> fibers;
 const std::function<void()> *body;
@@ -148,26 +148,23 @@ static bool run_warp(fiber *lanes, int n, std::vector<int> &order)
     bool moved = false;
 
     for (bool again = true; again;) {
-        uint32_t waiting = 0, mask = 0;
+        uint32_t waiting = 0, mask = n < 32 ? (1u << n) - 1 : 0xffffffffu;
 
         again = false;
         shuffle(order);
-        for (int l : order)
-            if (l < n && lanes[l].at == RUNNING) {
+        for (int l : order) {
+            if (l >= n)
+                continue;
+            if (lanes[l].at == RUNNING) {
                 to_fiber(&lanes[l]);
                 moved = true;
             }
-        for (int l = 0; l < n; l++)
-            if (lanes[l].at == AT_WARP) {
+            /* Every mask in use is the full warp; lanes that ended do not count. */
+            if (lanes[l].at == AT_WARP)
                 waiting |= 1u << l;
-                mask = lanes[l].mask;
-            }
-        /* Every mask in use is the full warp; lanes that ended do not count. */
-        for (int l = 0; l < n; l++)
-            if (lanes[l].at == DONE)
+            else if (lanes[l].at == DONE)
                 mask &= ~(1u << l);
-        if (n < 32)
-            mask &= (1u << n) - 1;
+        }
         if (waiting && waiting == mask) {
             for (int l = 0; l < n; l++)
                 if (waiting >> l & 1)
@@ -188,6 +185,8 @@ static void run_block(int threads)
         order[(size_t)i] = i;
     for (int i = 0; i < threads; i++)
         start(fibers[(size_t)i]);
+    for (auto &room : here.warps)
+        room.made = 0;
     if (here.dynamic_bytes)
         memset(here.dynamic, 0xff, here.dynamic_bytes); /* what nobody wrote reads as NaN */
     for (;;) {
@@ -221,11 +220,11 @@ static void run_block(int threads)
 static void prepare(int threads)
 {
     if (fibers.empty()) {
-        char *stacks = (char *)mmap(nullptr, MAX_THREADS * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        char *stacks = (char *)mmap(nullptr, MAX_THREADS * (STACK + SHIFT), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
         fibers.resize(MAX_THREADS);
         for (int i = 0; i < MAX_THREADS; i++) {
-            fibers[(size_t)i].stack = stacks + (size_t)i * STACK;
+            fibers[(size_t)i].stack = stacks + (size_t)i * (STACK + SHIFT);
             fibers[(size_t)i].at = DONE;
         }
         random_state = emulate_seed + 1;
@@ -290,26 +289,50 @@ void launch(const char *name, dim3 grid, dim3 block, size_t bytes, std::function
 
 static float bf16_at(uint32_t word, int high) { return __uint_as_float(high ? word & 0xffff0000u : word << 16); }
 
+/* out = a b from the lanes' four words of a and two of b, two elements of k at a time. */
+static void multiply(const uint8_t (*lanes)[32], float out[16][8])
+{
+    float b[2][8][8]; /* [element of the pair][pair][column] */
+
+    for (int l = 0; l < 32; l++)
+        for (int h = 0; h < 2; h++) {
+            uint32_t word;
+
+            memcpy(&word, lanes[l] + 16 + 4 * h, 4);
+            b[0][(l & 3) + 4 * h][l >> 2] = bf16_at(word, 0);
+            b[1][(l & 3) + 4 * h][l >> 2] = bf16_at(word, 1);
+        }
+    for (int row = 0; row < 16; row++) {
+        typedef float columns __attribute__((vector_size(16)));
+        columns sum[2] = {};
+
+        for (int k = 0; k < 8; k++) {
+            uint32_t word;
+            columns even[2], odd[2];
+
+            memcpy(&word, lanes[(row & 7) * 4 + (k & 3)] + 4 * ((row >> 3) + (k >> 2) * 2), 4);
+            memcpy(even, b[0][k], sizeof even);
+            memcpy(odd, b[1][k], sizeof odd);
+            for (int i = 0; i < 2; i++)
+                sum[i] += bf16_at(word, 0) * even[i] + bf16_at(word, 1) * odd[i];
+        }
+        memcpy(out[row], sum, sizeof sum);
+    }
+}
+
 void vlk_mma(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
 {
     struct operands { uint32_t a[4], b[2]; } mine = {{a[0], a[1], a[2], a[3]}, {b0, b1}};
     auto all = emulate::exchange(0xffffffffu, mine);
     const int g = emulate::current->lane >> 2, t = emulate::current->lane & 3;
+    auto &room = emulate::here.warps[(size_t)emulate::current->warp];
 
-    for (int i = 0; i < 4; i++) {
-        int row = g + (i >> 1) * 8, col = t * 2 + (i & 1);
-        float sum = 0;
-
-        for (int k = 0; k < 8; k++) { /* two elements of k at a time: 2k and 2k + 1 */
-            const uint8_t *left = all.values[(row & 7) * 4 + (k & 3)], *right = all.values[col * 4 + (k & 3)];
-            uint32_t av, bv;
-
-            memcpy(&av, left + 4 * ((row >> 3) + (k >> 2) * 2), 4);
-            memcpy(&bv, right + 16 + 4 * (k >> 2), 4);
-            sum += bf16_at(av, 0) * bf16_at(bv, 0) + bf16_at(av, 1) * bf16_at(bv, 1);
-        }
-        c[i] += sum;
+    if (room.made != emulate::current->generation) { /* nobody asks for the next product before all have taken this one */
+        multiply(all.values, room.product);
+        room.made = emulate::current->generation;
     }
+    for (int i = 0; i < 4; i++)
+        c[i] += room.product[g + (i >> 1) * 8][t * 2 + (i & 1)];
 }
 
 static void load_matrices(uint32_t r[4], const void *row, bool trans)

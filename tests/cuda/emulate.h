@@ -54,7 +54,11 @@ struct fiber {
     state at;
     std::vector<pending_copy> copies;
 };
-struct exchange_room { alignas(16) uint8_t value[2][32][32]; int lanes; };
+struct exchange_room {
+    alignas(16) uint8_t value[2][32][32];
+    float product[16][8]; /* of the tensor cores: the first lane to go on makes it for all */
+    uint32_t made;        /* exchange that it belongs to */
+};
 struct block_state {
     uint3 index;
     dim3 block, grid;

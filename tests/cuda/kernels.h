@@ -26,7 +26,6 @@ static const struct {
     { "gemm_kernel 64x64 grouped", "moe" },
     { "gemv_kernel", "linear" },
     { "import_kernel", "linear" },
-    { "join_kernel", "mha" },
     { "mha_write_kernel", "mha" },
     { "mla_write_kernel", "mla" },
     { "norm_kernel", "norms" },

@@ -50,12 +50,22 @@ struct told {
     size_t n;
     char text[4096];
     size_t length;
+    long launched, step; /* kernels up to this token, and between it and the one before */
 };
+
+static void add_launches(const char *kernel, long launches, void *user)
+{
+    *(long *)user += launches;
+}
 
 static bool on_token(const struct vl2_token *token, void *user)
 {
     struct told *t = user;
+    long launched = 0;
 
+    emulate_names(add_launches, &launched);
+    t->step = launched - t->launched;
+    t->launched = launched;
     t->ids[t->n] = token->id;
     t->best[t->n] = token->alternative_logprobs[0];
     t->lead[t->n++] = token->alternative_logprobs[0] - token->alternative_logprobs[1];
@@ -101,6 +111,10 @@ static void same(const struct told *cpu, const struct told *cuda, size_t wanted,
     ok(drift < CLOSE_CALL, "%s: with the same confidence", name);
 }
 
+/* The embedding; per layer norm + q + kv_a, cache + W_UK, attention, W_UV, output, norm + router, gate and up, down, of which the
+ * dense first layer has no router; the last norm, the head, the sample. */
+enum { STEP_LAUNCHES = 1 + 7 + 4 * 8 + 3 };
+
 static void test_answers(vl2_engine *cpu, vl2_engine *cuda)
 {
     static struct told a, b;
@@ -122,6 +136,7 @@ static void test_answers(vl2_engine *cpu, vl2_engine *cuda)
     before = *graph_launches;
     answer(two, &talk, 24, false, &b);
     same(&a, &b, 12, "a question about a picture");
+    is_int(b.step, STEP_LAUNCHES, "kernels of a decode step");
     ok(*graph_launches - before >= (long)b.n - 2, "decode steps were replayed as graphs (%ld of %zu)", *graph_launches - before, b.n);
     talk = (struct talk){ .n_parts = 0 };
     talk_user(&talk, NULL, "What can you do?");

@@ -53,7 +53,7 @@ stage_build() {
 
 stage_ops() {
     built
-    limited "$build/tests/gpu/cuda-ops" | tee "$results/ops.tap" | grep -v '^ok' || true
+    { limited "$build/tests/gpu/cuda-fused"; limited "$build/tests/gpu/cuda-ops"; } | tee "$results/ops.tap" | grep -v '^ok' || true
     grep -q '^not ok' "$results/ops.tap" && die "an op differs from the CPU's"
     tail -n 1 "$results/ops.tap" | grep -q '^1\.\.' || die "the comparison did not finish"
 }
