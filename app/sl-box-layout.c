@@ -63,6 +63,13 @@ visible_picture (SlBoxPainter *self)
   return view->visible.width > 0 ? rectangle_intersect (&picture, &view->visible) : picture;
 }
 
+double
+sl_box_painter_snap (SlBoxPainter *self,
+                     double        value)
+{
+  return self->view.grid > 0 ? round (value / self->view.grid) * self->view.grid : value;
+}
+
 static double
 tag_height (SlBoxPainter *self)
 {
@@ -115,17 +122,19 @@ placed_add (Placed                  *placed,
     }
 }
 
-/* Area of the tag that lies on others; one that touches two rows may count twice, which does not matter for choosing. */
+/* Area of the tag that lies on others, as soon as it is more than `enough`; one that touches two rows may count twice, which
+ * does not matter for choosing. */
 static double
 placed_get_covered (const Placed            *placed,
-                    const cairo_rectangle_t *tag)
+                    const cairo_rectangle_t *tag,
+                    double                   enough)
 {
   double covered = 0;
   int first, last;
 
   placed_get_rows (placed, tag, &first, &last);
   for (int row = first; row <= last; row++)
-    for (guint i = 0; placed->rows[row] != NULL && i < placed->rows[row]->len; i++)
+    for (guint i = 0; placed->rows[row] != NULL && i < placed->rows[row]->len && covered <= enough; i++)
       covered += rectangle_overlap (tag, &g_array_index (placed->rows[row], cairo_rectangle_t, i));
 
   return covered;
@@ -151,6 +160,7 @@ measure_tag (SlBoxPainter            *self,
   if (item->badge_layout != NULL)
     {
       *badge_width = MAX (*height, item->badge_width + 2 * pad);
+      *badge_width = sl_box_painter_snap (self, *badge_width);
       if (*badge_width > visible->width)
         *badge_width = 0;
     }
@@ -161,7 +171,7 @@ measure_tag (SlBoxPainter            *self,
   if (room < 2 * self->style.font_size)
     return;
   pango_layout_set_width (item->label_layout, item->label_width > room ? (int) (room * PANGO_SCALE) : -1);
-  *label_width = MIN (item->label_width, room) + 2 * pad;
+  *label_width = sl_box_painter_snap (self, MIN (item->label_width, room) + 2 * pad);
 }
 
 static cairo_rectangle_t
@@ -192,13 +202,13 @@ place_tag (SlBoxPainter            *self,
       break;
     }
 
-  tag.x = CLAMP (tag.x, visible->x, visible->x + visible->width - width);
-  tag.y = CLAMP (tag.y, visible->y, visible->y + visible->height - height);
+  tag.x = sl_box_painter_snap (self, CLAMP (tag.x, visible->x, visible->x + visible->width - width));
+  tag.y = sl_box_painter_snap (self, CLAMP (tag.y, visible->y, visible->y + visible->height - height));
 
   return tag;
 }
 
-/* The place that covers least; the area covered. */
+/* The place that covers least; the area covered. Where only a free place will do, it need not be known how much. */
 static double
 find_place (SlBoxPainter            *self,
             const Placed            *placed,
@@ -206,6 +216,7 @@ find_place (SlBoxPainter            *self,
             const cairo_rectangle_t *visible,
             double                   width,
             double                   height,
+            gboolean                 only_free,
             cairo_rectangle_t       *best)
 {
   double least = G_MAXDOUBLE;
@@ -213,7 +224,7 @@ find_place (SlBoxPainter            *self,
   for (int place = 0; place < N_PLACES && least > 0; place++)
     {
       cairo_rectangle_t tag = place_tag (self, frame, visible, width, height, place);
-      double covered = placed_get_covered (placed, &tag);
+      double covered = placed_get_covered (placed, &tag, only_free ? 0 : least);
 
       if (covered < least)
         {
@@ -251,10 +262,11 @@ layout_tag (SlBoxPainter            *self,
   if (badge_width + label_width <= 0)
     return;
 
-  covered = find_place (self, placed, &geometry->frame, visible, badge_width + label_width, height, &tag);
+  covered = find_place (self, placed, &geometry->frame, visible, badge_width + label_width, height,
+                        badge_width > 0 && label_width > 0, &tag);
   if (covered > 0 && badge_width > 0 && label_width > 0)
     {
-      find_place (self, placed, &geometry->frame, visible, badge_width, height, &badge);
+      find_place (self, placed, &geometry->frame, visible, badge_width, height, FALSE, &badge);
       tag = badge;
     }
   placed_add (placed, &tag);
@@ -281,16 +293,19 @@ layout_box (SlBoxPainter            *self,
   const SlPaintBox *box = &sl_box_painter_item (self, index)->box;
   SlBoxGeometry *geometry = &g_array_index (self->geometry, SlBoxGeometry, index);
   const SlBoxView *view = &self->view;
+  double x1, y1;
 
   *geometry = (SlBoxGeometry) { 0 };
   if (box->hidden)
     return;
 
+  x1 = sl_box_painter_snap (self, view->x + box->x1 * view->scale);
+  y1 = sl_box_painter_snap (self, view->y + box->y1 * view->scale);
   geometry->frame = (cairo_rectangle_t) {
-    view->x + box->x1 * view->scale,
-    view->y + box->y1 * view->scale,
-    (box->x2 - box->x1) * view->scale,
-    (box->y2 - box->y1) * view->scale,
+    x1,
+    y1,
+    sl_box_painter_snap (self, view->x + box->x2 * view->scale) - x1,
+    sl_box_painter_snap (self, view->y + box->y2 * view->scale) - y1,
   };
 
   if (is_in_sight (self, &geometry->frame, visible))

@@ -18,6 +18,8 @@ typedef struct
   PangoLayout *badge_layout;
   double       label_width;  /* natural, target units; 0 without a label */
   double       badge_width;
+  /* Drawn badge and label, for views with a grid: texts are what costs most. NULL: not drawn yet. */
+  cairo_surface_t *badge, *label;
 } SlPaintItem;
 
 struct _SlBoxPainter
@@ -38,6 +40,10 @@ sl_box_painter_item (SlBoxPainter *self,
 {
   return &g_array_index (self->items, SlPaintItem, index);
 }
+
+/* The nearest multiple of the view's grid. */
+double sl_box_painter_snap (SlBoxPainter *self,
+                            double        value);
 
 /* Where a box's whole tag goes when it is drawn on top of everything: label and all, whatever it covers. */
 void sl_box_painter_place_strong (SlBoxPainter      *self,

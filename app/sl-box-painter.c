@@ -69,6 +69,13 @@ sl_box_painter_assign_colors (SlPaintBox    *boxes,
 }
 
 static void
+clear_drawn (SlPaintItem *item)
+{
+  g_clear_pointer (&item->badge, cairo_surface_destroy);
+  g_clear_pointer (&item->label, cairo_surface_destroy);
+}
+
+static void
 item_clear (gpointer data)
 {
   SlPaintItem *item = data;
@@ -76,6 +83,7 @@ item_clear (gpointer data)
   g_free ((char *) item->box.label);
   g_clear_object (&item->label_layout);
   g_clear_object (&item->badge_layout);
+  clear_drawn (item);
 }
 
 SlBoxPainter *
@@ -152,6 +160,7 @@ create_texts (SlBoxPainter *self,
 {
   g_clear_object (&item->label_layout);
   g_clear_object (&item->badge_layout);
+  clear_drawn (item);
   item->label_width = item->badge_width = 0;
 
   if (item->box.number > 0)
@@ -187,6 +196,11 @@ take_texts (SlBoxPainter *self,
   item->badge_layout = g_steal_pointer (&known->badge_layout);
   item->label_width = known->label_width;
   item->badge_width = known->badge_width;
+  if (known->box.color == item->box.color)
+    {
+      item->badge = g_steal_pointer (&known->badge);
+      item->label = g_steal_pointer (&known->label);
+    }
 }
 
 void
@@ -218,6 +232,8 @@ sl_box_painter_set_view (SlBoxPainter    *self,
 {
   g_return_if_fail (view->scale > 0);
 
+  for (guint i = 0; view->grid != self->view.grid && i < self->items->len; i++)
+    clear_drawn (sl_box_painter_item (self, i));
   self->view = *view;
   self->dirty = TRUE;
 }
@@ -255,12 +271,11 @@ luminance (SlBoxColor color)
 /* Black or white, whichever stands out from the colour. */
 static void
 set_contrast (cairo_t    *cr,
-              SlBoxColor  color,
-              double      alpha)
+              SlBoxColor  color)
 {
   double tone = luminance (color) > 0.5 ? 0 : 1;
 
-  cairo_set_source_rgba (cr, tone, tone, tone, alpha);
+  cairo_set_source_rgb (cr, tone, tone, tone);
 }
 
 static void
@@ -286,7 +301,7 @@ draw_frame (SlBoxPainter *self,
 
   cairo_rectangle (cr, frame->x, frame->y, frame->width, frame->height);
   cairo_set_line_width (cr, width + 2 * halo);
-  set_contrast (cr, color, 0.75);
+  set_contrast (cr, color);
   cairo_stroke_preserve (cr);
 
   if (box->uncertain)
@@ -311,31 +326,93 @@ draw_text (cairo_t                 *cr,
 }
 
 static void
+draw_badge (SlBoxPainter            *self,
+            cairo_t                 *cr,
+            const SlPaintItem       *item,
+            const cairo_rectangle_t *badge)
+{
+  SlBoxColor color = sl_box_palette_get (item->box.color);
+
+  if (badge->width <= 0)
+    return;
+  cairo_rectangle (cr, badge->x, badge->y, badge->width, badge->height);
+  set_contrast (cr, color);
+  cairo_fill (cr);
+  cairo_set_source_rgb (cr, color.red, color.green, color.blue);
+  draw_text (cr, item->badge_layout, badge);
+}
+
+static void
+draw_label (SlBoxPainter            *self,
+            cairo_t                 *cr,
+            const SlPaintItem       *item,
+            const cairo_rectangle_t *label)
+{
+  SlBoxColor color = sl_box_palette_get (item->box.color);
+
+  if (label->width <= 0)
+    return;
+  cairo_rectangle (cr, label->x, label->y, label->width, label->height);
+  cairo_set_source_rgb (cr, color.red, color.green, color.blue);
+  cairo_fill (cr);
+  set_contrast (cr, color);
+  draw_text (cr, item->label_layout, label);
+}
+
+typedef void (*DrawPart) (SlBoxPainter            *self,
+                          cairo_t                 *cr,
+                          const SlPaintItem       *item,
+                          const cairo_rectangle_t *part);
+
+/* Draws a part from a surface that is kept: for the many badges and labels of a screen that is drawn again and again. */
+static void
+draw_kept (SlBoxPainter            *self,
+           cairo_t                 *cr,
+           const SlPaintItem       *item,
+           const cairo_rectangle_t *part,
+           cairo_surface_t        **kept,
+           DrawPart                 draw)
+{
+  double grid = self->view.grid;
+  int width = ceil (part->width / grid), height = ceil (part->height / grid);
+
+  if (part->width <= 0)
+    return;
+  if (*kept == NULL || cairo_image_surface_get_width (*kept) != width || cairo_image_surface_get_height (*kept) != height)
+    {
+      cairo_t *drawing;
+
+      g_clear_pointer (kept, cairo_surface_destroy);
+      *kept = cairo_image_surface_create (CAIRO_FORMAT_RGB24, width, height); /* the ground is opaque */
+      cairo_surface_set_device_scale (*kept, 1 / grid, 1 / grid);
+      drawing = cairo_create (*kept);
+      draw (self, drawing, item, &(cairo_rectangle_t) { 0, 0, part->width, part->height });
+      cairo_destroy (drawing);
+    }
+  cairo_set_source_surface (cr, *kept, part->x, part->y);
+  cairo_pattern_set_filter (cairo_get_source (cr), CAIRO_FILTER_NEAREST);
+  cairo_rectangle (cr, part->x, part->y, part->width, part->height);
+  cairo_fill (cr);
+}
+
+static void
 draw_tag (SlBoxPainter            *self,
           cairo_t                 *cr,
           guint                    index,
           const cairo_rectangle_t *badge,
           const cairo_rectangle_t *label)
 {
-  const SlPaintItem *item = sl_box_painter_item (self, index);
-  SlBoxColor color = sl_box_palette_get (item->box.color);
+  SlPaintItem *item = sl_box_painter_item (self, index);
 
-  if (badge->width > 0)
+  if (self->view.grid > 0)
     {
-      cairo_rectangle (cr, badge->x, badge->y, badge->width, badge->height);
-      set_contrast (cr, color, 1);
-      cairo_fill (cr);
-      cairo_set_source_rgb (cr, color.red, color.green, color.blue);
-      draw_text (cr, item->badge_layout, badge);
+      draw_kept (self, cr, item, badge, &item->badge, draw_badge);
+      draw_kept (self, cr, item, label, &item->label, draw_label);
     }
-
-  if (label->width > 0)
+  else
     {
-      cairo_rectangle (cr, label->x, label->y, label->width, label->height);
-      cairo_set_source_rgba (cr, color.red, color.green, color.blue, 0.92);
-      cairo_fill (cr);
-      set_contrast (cr, color, 1);
-      draw_text (cr, item->label_layout, label);
+      draw_badge (self, cr, item, badge);
+      draw_label (self, cr, item, label);
     }
 }
 

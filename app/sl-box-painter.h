@@ -54,6 +54,9 @@ typedef struct
   double width, height; /* of the picture, picture pixels */
   /* What can be seen of the target, target units: badges and labels stay inside of it. All 0: the whole picture. */
   cairo_rectangle_t visible;
+  /* On a screen the size of a device pixel, target units: frames and tags lie on its multiples, so that lines are crisp and
+   * drawing is cheap. 0: exactly where they belong. */
+  double grid;
 } SlBoxView;
 
 typedef struct
