@@ -5,6 +5,8 @@
  */
 #include "ui/sl-mipmap.h"
 
+#include "ui/sl-resample.h"
+
 #include <math.h>
 
 #define TILE 512
@@ -265,44 +267,65 @@ append_tiles (Level                 *level,
     }
 }
 
-/* GTK 4.8 always smooths textures; cairo can be told not to. Few pixels are
- * visible at such a scale, so copying them is cheap. */
+/* The smallest size that has a pixel for each of those shown; NULL while none is ready. */
+static Level *
+choose_level (SlMipmap *self,
+              double    shown_width)
+{
+  guint level = 0;
+
+  while (level + 1 < self->n_levels && self->levels[level + 1].width >= shown_width)
+    level++;
+  return self->n_levels > 0 ? &self->levels[level] : NULL;
+}
+
+void
+sl_mipmap_render (SlMipmap                    *self,
+                  cairo_surface_t             *surface,
+                  const cairo_rectangle_int_t *part,
+                  const cairo_rectangle_t     *area,
+                  gboolean                     rough)
+{
+  SlPlacement placement = { area->x, area->y, area->width, area->height, FALSE };
+  Level *level;
+  SlRgb picture;
+
+  g_return_if_fail (SL_IS_MIPMAP (self));
+
+  level = choose_level (self, area->width);
+  if (level == NULL)
+    return;
+  picture = (SlRgb) { g_bytes_get_data (level->pixels, NULL), level->width, level->height, level->stride };
+  placement.nearest = rough || area->width >= self->levels[0].width * CRISP_SCALE;
+  sl_resample (&picture, &placement, surface, part);
+}
+
+gboolean
+sl_mipmap_is_ready (SlMipmap *self)
+{
+  g_return_val_if_fail (SL_IS_MIPMAP (self), FALSE);
+  return self->n_levels > 0;
+}
+
+/* GTK 4.8 always smooths textures. */
 static void
-append_crisp (Level                 *level,
+append_crisp (SlMipmap              *self,
               GtkSnapshot           *snapshot,
               const graphene_rect_t *area,
-              const graphene_rect_t *visible)
+              const graphene_rect_t *visible,
+              int                    factor)
 {
-  double sx = area->size.width / level->width;
-  double sy = area->size.height / level->height;
-  int x0 = CLAMP ((int) ((visible->origin.x - area->origin.x) / sx), 0, level->width - 1);
-  int y0 = CLAMP ((int) ((visible->origin.y - area->origin.y) / sy), 0, level->height - 1);
-  int x1 = MIN (level->width, x0 + (int) (visible->size.width / sx) + 2);
-  int y1 = MIN (level->height, y0 + (int) (visible->size.height / sy) + 2);
-  const guint8 *pixels = g_bytes_get_data (level->pixels, NULL);
-  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, x1 - x0, y1 - y0);
-  cairo_t *cr;
+  int x = floor (visible->origin.x * factor), y = floor (visible->origin.y * factor);
+  cairo_rectangle_int_t part = { 0, 0, ceil (visible->size.width * factor) + 1, ceil (visible->size.height * factor) + 1 };
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, part.width, part.height);
+  cairo_t *cr = gtk_snapshot_append_cairo (snapshot, visible);
 
-  if (cairo_surface_status (surface) != CAIRO_STATUS_SUCCESS)
-    {
-      cairo_surface_destroy (surface);
-      return;
-    }
-  for (int y = y0; y < y1; y++)
-    {
-      guint32 *out = (guint32 *) (cairo_image_surface_get_data (surface) +
-                                  (gsize) (y - y0) * cairo_image_surface_get_stride (surface));
-      const guint8 *in = pixels + (gsize) y * level->stride + (gsize) x0 * 3;
-      for (int x = 0; x < x1 - x0; x++, in += 3)
-        out[x] = (guint32) in[0] << 16 | (guint32) in[1] << 8 | in[2];
-    }
-  cairo_surface_mark_dirty (surface);
-
-  cr = gtk_snapshot_append_cairo (snapshot, visible);
-  cairo_translate (cr, area->origin.x + x0 * sx, area->origin.y + y0 * sy);
-  cairo_scale (cr, sx, sy);
-  cairo_set_source_surface (cr, surface, 0, 0);
-  cairo_pattern_set_filter (cairo_get_source (cr), CAIRO_FILTER_NEAREST);
+  sl_mipmap_render (self, surface, &part,
+                    &(cairo_rectangle_t) { area->origin.x * factor - x, area->origin.y * factor - y,
+                                           area->size.width * factor, area->size.height * factor },
+                    FALSE);
+  cairo_surface_set_device_scale (surface, factor, factor);
+  cairo_set_source_surface (cr, surface, (double) x / factor, (double) y / factor);
   cairo_paint (cr);
   cairo_destroy (cr);
   cairo_surface_destroy (surface);
@@ -317,7 +340,6 @@ sl_mipmap_snapshot (SlMipmap              *self,
 {
   graphene_rect_t clipped;
   double shown;
-  guint level = 0;
 
   g_return_if_fail (SL_IS_MIPMAP (self));
 
@@ -325,11 +347,7 @@ sl_mipmap_snapshot (SlMipmap              *self,
     return;
   shown = area->size.width * scale_factor;
   if (shown >= self->levels[0].width * CRISP_SCALE)
-    {
-      append_crisp (&self->levels[0], snapshot, area, &clipped);
-      return;
-    }
-  while (level + 1 < self->n_levels && self->levels[level + 1].width >= shown)
-    level++;
-  append_tiles (&self->levels[level], snapshot, area, &clipped);
+    append_crisp (self, snapshot, area, &clipped, scale_factor);
+  else
+    append_tiles (choose_level (self, shown), snapshot, area, &clipped);
 }

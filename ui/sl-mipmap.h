@@ -31,4 +31,15 @@ void sl_mipmap_snapshot (SlMipmap              *self,
                          const graphene_rect_t *visible,
                          int                    scale_factor);
 
+/* The same into @part of a surface (RGB24), all in its pixels; @rough: in a third of the time. For the cairo renderer, which
+ * would convert every texture to the display's format in every frame. */
+void sl_mipmap_render (SlMipmap                    *self,
+                       cairo_surface_t             *surface,
+                       const cairo_rectangle_int_t *part,
+                       const cairo_rectangle_t     *area,
+                       gboolean                     rough);
+
+/* Whether there is something to draw yet. */
+gboolean sl_mipmap_is_ready (SlMipmap *self);
+
 G_END_DECLS

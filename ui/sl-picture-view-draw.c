@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The layers of SlPictureView: the picture's tiles, all boxes, what is lit or
- * selected, what a drag would give. The second is drawn once per change and kept as
- * one render node, so that a pointer that moves over a crowd of boxes repaints only
- * the boxes that light up or go out: GTK finds the kept nodes unchanged.
+ * The layers of SlPictureView: the picture, all boxes, what is lit or selected, what
+ * a drag would give. Boxes are drawn once per change and kept as one render node, so
+ * that a pointer that moves over a crowd of them repaints only those that light up
+ * or go out: GTK finds the kept node unchanged. The cairo renderer gets the picture
+ * in that node, too (see sl-canvas.h); others get textures.
  */
 #include "ui/sl-picture-view-private.h"
 
@@ -19,11 +20,63 @@ sl_picture_view_invalidate (SlPictureView *self)
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }
 
-/* --- all boxes ------------------------------------------------------------- */
+/* --- below: cut, heat, all boxes --------------------------------------------- */
+
+/* The model's squares over the picture and the padding beside it: the picture is scaled to
+ * fit into columns × rows squares and centred there. */
+static void
+draw_cut (SlPictureView         *self,
+          cairo_t               *cr,
+          const graphene_rect_t *area)
+{
+  double side = MAX (area->size.width / self->cut_columns, area->size.height / self->cut_rows);
+  double width = side * self->cut_columns;
+  double height = side * self->cut_rows;
+  double x = area->origin.x - (width - area->size.width) / 2;
+  double y = area->origin.y - (height - area->size.height) / 2;
+
+  /* Padding is grey for the model. */
+  cairo_rectangle (cr, x, y, width, height);
+  cairo_rectangle (cr, area->origin.x, area->origin.y, area->size.width, area->size.height);
+  cairo_set_fill_rule (cr, CAIRO_FILL_RULE_EVEN_ODD);
+  cairo_set_source_rgba (cr, 0.5, 0.5, 0.5, 0.6);
+  cairo_fill (cr);
+  for (int i = 0; i <= self->cut_columns; i++)
+    {
+      cairo_move_to (cr, x + i * side, y);
+      cairo_line_to (cr, x + i * side, y + height);
+    }
+  for (int i = 0; i <= self->cut_rows; i++)
+    {
+      cairo_move_to (cr, x, y + i * side);
+      cairo_line_to (cr, x + width, y + i * side);
+    }
+  cairo_set_line_width (cr, 3);
+  cairo_set_source_rgba (cr, 0, 0, 0, 0.5);
+  cairo_stroke_preserve (cr);
+  cairo_set_line_width (cr, 1);
+  cairo_set_source_rgb (cr, 1, 1, 1);
+  cairo_stroke (cr);
+}
+
+static void
+draw_boxes (SlPictureView *self,
+            cairo_t       *cr)
+{
+  gsize n_boxes;
+
+  if (self->model == NULL || !self->boxes_visible)
+    return;
+  sl_box_model_get_paint_boxes (self->model, &n_boxes);
+  if (n_boxes == 0)
+    return;
+  sl_box_painter_set_style (self->painter, &self->style);
+  sl_box_painter_draw_plain (self->painter, cr);
+}
 
 static GskRenderNode *
-draw_boxes (SlPictureView         *self,
-            const graphene_rect_t *bounds)
+draw_boxes_node (SlPictureView         *self,
+                 const graphene_rect_t *bounds)
 {
   int factor = gtk_widget_get_scale_factor (GTK_WIDGET (self));
   cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32,
@@ -32,17 +85,10 @@ draw_boxes (SlPictureView         *self,
   cairo_t *cr = cairo_create (surface);
   GskRenderNode *node;
 
-  cairo_surface_set_device_scale (surface, factor, factor);
-  sl_box_painter_set_style (self->painter, &self->style);
-  sl_box_painter_draw_plain (self->painter, cr);
+  cairo_scale (cr, factor, factor);
+  draw_boxes (self, cr);
   cairo_destroy (cr);
-
-  node = gsk_cairo_node_new (bounds);
-  cr = gsk_cairo_node_get_draw_context (node);
-  cairo_set_source_surface (cr, surface, 0, 0);
-  cairo_pattern_set_filter (cairo_get_source (cr), CAIRO_FILTER_NEAREST);
-  cairo_paint (cr);
-  cairo_destroy (cr);
+  node = sl_canvas_make_node (surface, bounds, factor);
   cairo_surface_destroy (surface);
   return node;
 }
@@ -177,52 +223,113 @@ append_draft (SlPictureView *self,
   cairo_destroy (cr);
 }
 
-/* The model's squares over the picture and the padding beside it: the picture is scaled to
- * fit into columns × rows squares and centred there. */
-static void
-append_cut (SlPictureView         *self,
-            GtkSnapshot           *snapshot,
-            const graphene_rect_t *area,
-            const graphene_rect_t *bounds)
-{
-  double side = MAX (area->size.width / self->cut_columns, area->size.height / self->cut_rows);
-  double width = side * self->cut_columns;
-  double height = side * self->cut_rows;
-  double x = area->origin.x - (width - area->size.width) / 2;
-  double y = area->origin.y - (height - area->size.height) / 2;
-  cairo_t *cr = gtk_snapshot_append_cairo (snapshot, bounds);
-
-  /* Padding is grey for the model. */
-  cairo_rectangle (cr, x, y, width, height);
-  cairo_rectangle (cr, area->origin.x, area->origin.y, area->size.width, area->size.height);
-  cairo_set_fill_rule (cr, CAIRO_FILL_RULE_EVEN_ODD);
-  cairo_set_source_rgba (cr, 0.5, 0.5, 0.5, 0.6);
-  cairo_fill (cr);
-  for (int i = 0; i <= self->cut_columns; i++)
-    {
-      cairo_move_to (cr, x + i * side, y);
-      cairo_line_to (cr, x + i * side, y + height);
-    }
-  for (int i = 0; i <= self->cut_rows; i++)
-    {
-      cairo_move_to (cr, x, y + i * side);
-      cairo_line_to (cr, x + width, y + i * side);
-    }
-  cairo_set_line_width (cr, 3);
-  cairo_set_source_rgba (cr, 0, 0, 0, 0.5);
-  cairo_stroke_preserve (cr);
-  cairo_set_line_width (cr, 1);
-  cairo_set_source_rgb (cr, 1, 1, 1);
-  cairo_stroke (cr);
-  cairo_destroy (cr);
-}
-
 /* --- all layers ------------------------------------------------------------ */
 
+/* For a renderer that keeps textures where it draws: it scales and mixes. */
 static void
-append_boxes (SlPictureView         *self,
-              GtkSnapshot           *snapshot,
-              const graphene_rect_t *bounds)
+append_layers (SlPictureView         *self,
+               GtkSnapshot           *snapshot,
+               const graphene_rect_t *area,
+               const graphene_rect_t *bounds)
+{
+  sl_mipmap_snapshot (self->mipmap, snapshot, area, bounds,
+                      gtk_widget_get_scale_factor (GTK_WIDGET (self)));
+  if (self->heat != NULL)
+    gtk_snapshot_append_texture (snapshot, self->heat, area);
+  if (self->cut_columns > 0)
+    {
+      cairo_t *cr = gtk_snapshot_append_cairo (snapshot, bounds);
+
+      draw_cut (self, cr, area);
+      cairo_destroy (cr);
+    }
+  if (self->boxes_node == NULL)
+    self->boxes_node = draw_boxes_node (self, bounds);
+  gtk_snapshot_append_node (snapshot, self->boxes_node);
+}
+
+static void
+draw_heat (SlPictureView         *self,
+           cairo_t               *cr,
+           const graphene_rect_t *area)
+{
+  int width = gdk_texture_get_width (self->heat), height = gdk_texture_get_height (self->heat);
+  cairo_surface_t *cells = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, width, height);
+
+  gdk_texture_download (self->heat, cairo_image_surface_get_data (cells), cairo_image_surface_get_stride (cells));
+  cairo_surface_mark_dirty (cells);
+  cairo_save (cr);
+  cairo_rectangle (cr, area->origin.x, area->origin.y, area->size.width, area->size.height);
+  cairo_clip (cr);
+  cairo_translate (cr, area->origin.x, area->origin.y);
+  cairo_scale (cr, area->size.width / width, area->size.height / height);
+  cairo_set_source_surface (cr, cells, 0, 0);
+  cairo_pattern_set_extend (cairo_get_source (cr), CAIRO_EXTEND_PAD);
+  cairo_pattern_set_filter (cairo_get_source (cr), CAIRO_FILTER_BILINEAR);
+  cairo_paint (cr);
+  cairo_restore (cr);
+  cairo_surface_destroy (cells);
+}
+
+static gboolean
+on_sharpen (GtkWidget     *widget,
+            GdkFrameClock *clock,
+            gpointer       data)
+{
+  SlPictureView *self = SL_PICTURE_VIEW (widget);
+
+  if (!sl_canvas_is_sharp (&self->canvas))
+    {
+      sl_picture_view_invalidate (self);
+      return G_SOURCE_CONTINUE;
+    }
+  self->sharpening = 0;
+  return G_SOURCE_REMOVE;
+}
+
+/* For a renderer that computes every pixel of every frame: all layers become one surface of its own format. */
+static void
+append_canvas (SlPictureView         *self,
+               GtkSnapshot           *snapshot,
+               const graphene_rect_t *area,
+               const graphene_rect_t *bounds)
+{
+  int factor = gtk_widget_get_scale_factor (GTK_WIDGET (self));
+  SlCanvasView view = {
+    self->mipmap,
+    { self->x * factor, self->y * factor, sl_picture_get_width (self->picture) * self->scale * factor,
+      sl_picture_get_height (self->picture) * self->scale * factor },
+    bounds->size.width * factor, bounds->size.height * factor,
+  };
+  cairo_surface_t *surface;
+  cairo_t *cr;
+
+  if (self->boxes_node == NULL)
+    {
+      surface = sl_canvas_draw (&self->canvas, &view);
+      if (surface == NULL)
+        return;
+      cr = cairo_create (surface);
+      cairo_scale (cr, factor, factor);
+      if (self->heat != NULL)
+        draw_heat (self, cr, area);
+      if (self->cut_columns > 0)
+        draw_cut (self, cr, area);
+      draw_boxes (self, cr);
+      cairo_destroy (cr);
+      self->boxes_node = sl_canvas_make_node (surface, bounds, factor);
+      cairo_surface_destroy (surface);
+      if (self->sharpening == 0 && !sl_canvas_is_sharp (&self->canvas))
+        self->sharpening = gtk_widget_add_tick_callback (GTK_WIDGET (self), on_sharpen, NULL, NULL);
+    }
+  gtk_snapshot_append_node (snapshot, self->boxes_node);
+}
+
+/* What is lit or selected. */
+static void
+append_top (SlPictureView         *self,
+            GtkSnapshot           *snapshot,
+            const graphene_rect_t *bounds)
 {
   int selected = self->zoomable ? sl_box_model_get_selected (self->model) : -1;
   gsize n_boxes;
@@ -230,9 +337,6 @@ append_boxes (SlPictureView         *self,
   sl_box_model_get_paint_boxes (self->model, &n_boxes);
   if (n_boxes == 0)
     return;
-  if (self->boxes_node == NULL)
-    self->boxes_node = draw_boxes (self, bounds);
-  gtk_snapshot_append_node (snapshot, self->boxes_node);
   if (selected >= 0 && !sl_box_model_is_lit (self->model, selected))
     append_strong (self, snapshot, bounds, selected, FALSE);
   for (gsize i = 0; i < n_boxes; i++)
@@ -255,14 +359,12 @@ sl_picture_view_draw (GtkWidget   *widget,
   area = GRAPHENE_RECT_INIT (self->x, self->y, sl_picture_get_width (self->picture) * self->scale,
                              sl_picture_get_height (self->picture) * self->scale);
   gtk_snapshot_push_clip (snapshot, &bounds);
-  sl_mipmap_snapshot (self->mipmap, snapshot, &area, &bounds,
-                      gtk_widget_get_scale_factor (widget));
-  if (self->heat != NULL)
-    gtk_snapshot_append_texture (snapshot, self->heat, &area);
-  if (self->cut_columns > 0)
-    append_cut (self, snapshot, &area, &bounds);
+  if (GSK_IS_CAIRO_RENDERER (gtk_native_get_renderer (gtk_widget_get_native (widget))))
+    append_canvas (self, snapshot, &area, &bounds);
+  else
+    append_layers (self, snapshot, &area, &bounds);
   if (self->model != NULL && self->boxes_visible)
-    append_boxes (self, snapshot, &bounds);
+    append_top (self, snapshot, &bounds);
   append_draft (self, snapshot);
   gtk_snapshot_pop (snapshot);
 }

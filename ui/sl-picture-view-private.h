@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "ui/sl-canvas.h"
 #include "ui/sl-mipmap.h"
 #include "ui/sl-picture-view.h"
 
@@ -35,7 +36,9 @@ struct _SlPictureView
   SlMipmap *mipmap;
   SlBoxModel *model;
   SlBoxPainter *painter;
-  GskRenderNode *boxes_node; /* all boxes as if none was lit; NULL: to be drawn */
+  SlCanvas canvas;           /* what the cairo renderer shows */
+  guint sharpening;          /* tick callback while the canvas is not sharp, or 0 */
+  GskRenderNode *boxes_node; /* all boxes as if none was lit, on the canvas with all below; NULL: to be drawn */
   GdkTexture *heat;          /* laid over the picture, or NULL */
   SlBoxStyle style;
   int cut_columns, cut_rows; /* 0: not shown */

@@ -52,6 +52,7 @@ apply_view (SlPictureView *self)
     .height = sl_picture_get_height (self->picture),
     .visible = { 0, 0, gtk_widget_get_width (GTK_WIDGET (self)),
                  gtk_widget_get_height (GTK_WIDGET (self)) },
+    .grid = 1.0 / gtk_widget_get_scale_factor (GTK_WIDGET (self)),
   };
 
   sl_box_painter_set_view (self->painter, &view);
@@ -68,7 +69,8 @@ fit_scale (SlPictureView *self)
               height / sl_picture_get_height (self->picture));
 }
 
-/* Keeps the picture in sight: centred where it is smaller than the view. */
+/* Keeps the picture in sight: centred where it is smaller than the view. Its corner lies on a device pixel, so that a
+ * picture that moves keeps its pixels. */
 static void
 clamp_offset (SlPictureView *self)
 {
@@ -76,11 +78,14 @@ clamp_offset (SlPictureView *self)
   double height = gtk_widget_get_height (GTK_WIDGET (self));
   double shown_width = sl_picture_get_width (self->picture) * self->scale;
   double shown_height = sl_picture_get_height (self->picture) * self->scale;
+  int factor = gtk_widget_get_scale_factor (GTK_WIDGET (self));
 
   self->x = shown_width <= width ? (width - shown_width) / 2
                                  : CLAMP (self->x, width - shown_width, 0);
   self->y = shown_height <= height ? (height - shown_height) / 2
                                    : CLAMP (self->y, height - shown_height, 0);
+  self->x = round (self->x * factor) / factor;
+  self->y = round (self->y * factor) / factor;
 }
 
 static void
@@ -326,6 +331,7 @@ sl_picture_view_dispose (GObject *object)
   g_clear_object (&self->model);
   g_clear_object (&self->heat);
   g_clear_pointer (&self->boxes_node, gsk_render_node_unref);
+  sl_canvas_clear (&self->canvas);
   G_OBJECT_CLASS (sl_picture_view_parent_class)->dispose (object);
 }
 
@@ -448,6 +454,13 @@ sl_picture_view_new (gboolean zoomable)
   return GTK_WIDGET (self);
 }
 
+static void
+on_mipmap_ready (SlPictureView *self)
+{
+  sl_canvas_invalidate (&self->canvas);
+  sl_picture_view_invalidate (self);
+}
+
 /* The same part of another picture, so that stepping through a series compares. */
 static void
 keep_zoom (SlPictureView *self,
@@ -483,10 +496,11 @@ sl_picture_view_set_picture (SlPictureView *self,
     g_signal_handlers_disconnect_by_data (self->mipmap, self);
   g_clear_object (&self->mipmap);
   g_clear_object (&self->heat);
+  sl_canvas_invalidate (&self->canvas);
   if (picture != NULL)
     {
       self->mipmap = sl_mipmap_for_picture (picture);
-      g_signal_connect_object (self->mipmap, "ready", G_CALLBACK (gtk_widget_queue_draw), self,
+      g_signal_connect_object (self->mipmap, "ready", G_CALLBACK (on_mipmap_ready), self,
                                G_CONNECT_SWAPPED);
       if (self->fitted || old_width == 0)
         sl_picture_view_fit (self);
@@ -526,7 +540,7 @@ sl_picture_view_set_boxes_visible (SlPictureView *self,
 {
   g_return_if_fail (SL_IS_PICTURE_VIEW (self));
   self->boxes_visible = visible;
-  gtk_widget_queue_draw (GTK_WIDGET (self));
+  sl_picture_view_invalidate (self);
 }
 
 void
@@ -562,7 +576,7 @@ sl_picture_view_set_heat (SlPictureView *self,
 {
   g_return_if_fail (SL_IS_PICTURE_VIEW (self));
   if (g_set_object (&self->heat, heat))
-    gtk_widget_queue_draw (GTK_WIDGET (self));
+    sl_picture_view_invalidate (self);
 }
 
 void
@@ -573,5 +587,5 @@ sl_picture_view_set_cut (SlPictureView *self,
   g_return_if_fail (SL_IS_PICTURE_VIEW (self));
   self->cut_columns = columns;
   self->cut_rows = rows;
-  gtk_widget_queue_draw (GTK_WIDGET (self));
+  sl_picture_view_invalidate (self);
 }
