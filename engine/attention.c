@@ -7,6 +7,7 @@
 
 #include "engine/backend.h"
 #include "engine/error.h"
+#include "engine/room.h"
 #include "engine/vision.h"
 
 #include <math.h>
@@ -169,7 +170,6 @@ static vl2_status make_maps(struct vl2_attention_tap *tap, int32_t cells, vl2_er
 
 vl2_status vl2_attention_tap_init(struct vl2_session *s, const struct vl2_generate_options *o, struct vl2_attention_tap *tap,
                                   vl2_error *err) {
-    struct vlk_backend *be = s->engine->backend;
     *tap = (struct vl2_attention_tap){.session = s};
     if (o->attention_cells < 0 || o->attention_cells > VL2_MAX_ATTENTION_CELLS)
         return vl2_fail(err, VL2_ERR_USAGE, "Attention in %d cells was asked for; 0 to %d are possible.", o->attention_cells,
@@ -180,7 +180,7 @@ vl2_status vl2_attention_tap_init(struct vl2_session *s, const struct vl2_genera
     if (status == VL2_OK && s->n_spans > 0)
         status = make_maps(tap, o->attention_cells, err);
     if (status == VL2_OK && tap->n_pictures > 0) {
-        tap->probs = be->ops->mem_alloc(be, probs_floats(tap) * sizeof *tap->probs);
+        tap->probs = vl2_room_alloc(s->engine, probs_floats(tap) * sizeof *tap->probs);
         tap->host = vlk_alloc(probs_floats(tap), sizeof *tap->host);
         tap->mean = vlk_alloc((size_t) tap->stride, sizeof *tap->mean);
         if (!tap->probs || !tap->host || !tap->mean)
@@ -237,7 +237,7 @@ vl2_status vl2_attention_tap_first(struct vl2_attention_tap *tap, vl2_error *err
     struct vl2_engine *e = s->engine;
     struct vlk_backend *be = e->backend;
     size_t last = s->length - 1;
-    uint8_t *saved = be->ops->mem_alloc(be, vl2_kv_bytes(&e->config, 1, s->kv.dtype));
+    uint8_t *saved = vl2_room_alloc(e, vl2_kv_bytes(&e->config, 1, s->kv.dtype));
     if (!saved)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the attention to pictures.");
     copy_rows(tap, last, saved, false);

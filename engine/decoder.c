@@ -6,6 +6,7 @@
 #include "engine/decoder.h"
 
 #include "engine/error.h"
+#include "engine/room.h"
 
 static const float lora_norm_eps = 1e-6f; /* q_a_layernorm, kv_a_layernorm: the class default whatever rms_norm_eps says */
 
@@ -19,7 +20,6 @@ size_t vl2_kv_bytes(const struct vl2_config *c, int32_t capacity, vlk_dtype dtyp
 }
 
 vl2_status vl2_kv_init(const struct vl2_engine *e, int32_t capacity, vlk_dtype dtype, struct vl2_kv *kv, vl2_error *err) {
-    struct vlk_backend *be = e->backend;
     int32_t layers = e->config.lm.layers;
     size_t bytes = (size_t) capacity * vlk_row_bytes(dtype, (int64_t) cache_width(&e->config));
     *kv = (struct vl2_kv){.capacity = capacity, .dtype = dtype};
@@ -27,8 +27,8 @@ vl2_status vl2_kv_init(const struct vl2_engine *e, int32_t capacity, vlk_dtype d
     kv->v = vlk_alloc((size_t) layers, sizeof *kv->v);
     bool ok = kv->k && kv->v;
     for (int32_t i = 0; ok && i < layers; i++) {
-        kv->k[i] = be->ops->mem_alloc(be, bytes);
-        kv->v[i] = e->config.lm.mla ? NULL : be->ops->mem_alloc(be, bytes);
+        kv->k[i] = vl2_room_alloc(e, bytes);
+        kv->v[i] = e->config.lm.mla ? NULL : vl2_room_alloc(e, bytes);
         ok = kv->k[i] && (e->config.lm.mla || kv->v[i]);
     }
     if (ok)
@@ -112,7 +112,7 @@ vl2_status vl2_scratch_init(const struct vl2_engine *e, int32_t rows, struct vl2
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (parts[i].count == 0)
             continue;
-        *parts[i].p = e->backend->ops->mem_alloc(e->backend, 4 * parts[i].count);
+        *parts[i].p = vl2_room_alloc(e, 4 * parts[i].count);
         if (!*parts[i].p) {
             vl2_scratch_deinit(e, s);
             return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to compute chunks of %d tokens (%zu MiB).", rows,

@@ -7,6 +7,7 @@
 
 #include "engine/backend.h"
 #include "engine/error.h"
+#include "engine/room.h"
 #include "engine/memory.h"
 
 #include <stdio.h>
@@ -22,7 +23,6 @@ struct dump {
 
 static vl2_status dump_alloc(struct dump *d, vl2_error *err) {
     const struct vl2_config *c = &d->session->engine->config;
-    struct vlk_backend *be = d->session->engine->backend;
     size_t n = d->layout.prompt.n_ids, hidden = (size_t) c->lm.hidden, vocab = (size_t) c->lm.vocab;
     size_t patches = (size_t) c->projector.grid * (size_t) c->projector.grid;
     for (size_t i = 0; i < d->layout.prompt.n_pictures; i++)
@@ -40,7 +40,7 @@ static vl2_status dump_alloc(struct dump *d, vl2_error *err) {
     d->taps.layers = vlk_alloc(n * hidden * (size_t) c->lm.layers, sizeof(float));
     d->taps.experts = vlk_alloc(n * experts, sizeof(float));
     d->taps.logits = vlk_alloc(n * vocab, sizeof(float));
-    d->taps.chunk_logits = be->ops->mem_alloc(be, (size_t) d->session->scratch.rows * vocab * sizeof(float));
+    d->taps.chunk_logits = vl2_room_alloc(d->session->engine, (size_t) d->session->scratch.rows * vocab * sizeof(float));
     if (!d->vision || !d->projected || !d->taps.embeds || !d->taps.layers || !d->taps.experts || !d->taps.logits || !d->taps.chunk_logits)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the intermediate results of %zu tokens.", n);
     return VL2_OK;
@@ -99,7 +99,7 @@ static vl2_status dump_pictures(struct dump *d, const struct vl2_watch *watch, v
     }
     /* A picture that appears twice replaced its own first rows. */
     for (size_t i = 0; i < d->layout.prompt.n_pictures; i++)
-        vl2_picture_cache_find(&s->pictures, &d->layout.spans[i].key, &d->layout.rows[i]);
+        vl2_picture_cache_find(s->engine, &s->pictures, &d->layout.spans[i].key, &d->layout.rows[i]);
     return VL2_OK;
 }
 
@@ -125,7 +125,9 @@ vl2_status vl2_session_dump(vl2_session *s, const vl2_conversation *conversation
                             const struct vl2_watch *watch, vl2_error *err) {
     struct dump d = {.session = s};
     s->ready = false;
-    vl2_status status = vl2_layout_make(s, conversation, &d.layout, err);
+    vl2_status status = vl2_room_enter(s, err);
+    if (status == VL2_OK)
+        status = vl2_layout_make(s, conversation, &d.layout, err);
     if (status == VL2_OK)
         status = dump_alloc(&d, err);
     if (status == VL2_OK)

@@ -10,6 +10,7 @@
 #include "engine/box_grammar.h"
 #include "engine/confidence.h"
 #include "engine/error.h"
+#include "engine/room.h"
 #include "engine/tokenizer.h"
 
 #include <math.h>
@@ -259,6 +260,8 @@ vl2_status vl2_session_generate(vl2_session *s, const struct vl2_generate_option
     *out = (struct vl2_generation){0};
     struct run r = {.session = s, .options = options, .on_token = on_token, .user = user, .out = out, .text_complete = true, .err = err};
     vl2_status status = check_options(s, options, err);
+    if (status == VL2_OK)
+        status = vl2_room_enter(s, err);
     if (status != VL2_OK)
         return status;
     status = prepare(&r);

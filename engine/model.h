@@ -102,6 +102,7 @@ struct vl2_special {
     int32_t bos, eos, pad, image, ref, ref_end, det, det_end, grounding, user, assistant;
 };
 
+struct vl2_session;    /* engine/session.h */
 struct vl2_checkpoint; /* mapped files: engine/checkpoint.h */
 
 struct vl2_engine {
@@ -115,6 +116,7 @@ struct vl2_engine {
     uint64_t memory_limit;             /* of vl2_engine_options */
     int32_t host_layers;               /* as in vl2_info, chosen before the weights are bound */
     uint64_t host_bytes;
+    struct vl2_session *sessions;      /* unused for longest first (room.c) */
     uint64_t key[2];                   /* of snapshots (snapshot.c); 0 until it is first wanted */
     struct vlk_rope rope;              /* tables (be) for positions 0 … context-1 */
     float *rope_cos, *rope_sin;        /* (be) [context][dim/2], what `rope` points to */

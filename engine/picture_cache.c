@@ -5,6 +5,7 @@
 #include "engine/picture_cache.h"
 
 #include "engine/error.h"
+#include "engine/room.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -14,6 +15,7 @@
 struct vl2_picture_entry {
     struct vl2_picture_key key;
     struct vl2_picture_rows rows;
+    uint8_t *away; /* the rows in host memory, while rows.rows is NULL */
     size_t bytes;
     uint64_t round; /* of the last use */
 };
@@ -48,11 +50,43 @@ static struct vl2_picture_entry *find_entry(struct vl2_picture_cache *cache, con
     return NULL;
 }
 
-bool vl2_picture_cache_find(struct vl2_picture_cache *cache, const struct vl2_picture_key *key, struct vl2_picture_rows *out) {
+bool vl2_picture_cache_send_away(const struct vl2_engine *engine, struct vl2_picture_cache *cache, bool in_use) {
+    struct vlk_backend *be = engine->backend;
+    struct vl2_picture_entry *oldest = NULL;
+    for (size_t i = 0; i < cache->n_entries; i++) {
+        struct vl2_picture_entry *entry = &cache->entries[i];
+        if (!entry->away && !(in_use && entry->round == cache->round) && (!oldest || entry->round < oldest->round))
+            oldest = entry;
+    }
+    uint8_t *away = oldest ? vlk_alloc(oldest->bytes, 1) : NULL;
+    if (!away)
+        return false;
+    be->ops->mem_read(be, away, oldest->rows.rows, oldest->bytes);
+    be->ops->mem_free(be, oldest->rows.rows);
+    oldest->rows.rows = NULL;
+    oldest->away = away;
+    return true;
+}
+
+static bool bring_back(const struct vl2_engine *engine, struct vl2_picture_entry *entry) {
+    struct vlk_backend *be = engine->backend;
+    entry->rows.rows = vl2_room_alloc(engine, entry->bytes);
+    if (!entry->rows.rows)
+        return false;
+    be->ops->mem_write(be, entry->rows.rows, entry->away, entry->bytes);
+    vlk_free(entry->away);
+    entry->away = NULL;
+    return true;
+}
+
+bool vl2_picture_cache_find(const struct vl2_engine *engine, struct vl2_picture_cache *cache, const struct vl2_picture_key *key,
+                            struct vl2_picture_rows *out) {
     struct vl2_picture_entry *entry = find_entry(cache, key);
     if (!entry)
         return false;
     entry->round = cache->round;
+    if (entry->away && !bring_back(engine, entry))
+        return false;
     *out = entry->rows;
     return true;
 }
@@ -60,6 +94,7 @@ bool vl2_picture_cache_find(struct vl2_picture_cache *cache, const struct vl2_pi
 static void remove_entry(const struct vl2_engine *engine, struct vl2_picture_cache *cache, struct vl2_picture_entry *entry) {
     cache->bytes -= entry->bytes;
     vl2_picture_rows_deinit(engine, &entry->rows);
+    vlk_free(entry->away);
     *entry = cache->entries[--cache->n_entries];
 }
 

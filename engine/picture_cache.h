@@ -27,12 +27,16 @@ bool vl2_picture_key_same_pixels(const struct vl2_picture_key *a, const struct v
 /* Begins a round: what is found or put from now on stays until the next one. */
 void vl2_picture_cache_begin(struct vl2_picture_cache *cache);
 
-/* False: not there. The rows belong to the cache. */
-bool vl2_picture_cache_find(struct vl2_picture_cache *cache, const struct vl2_picture_key *key, struct vl2_picture_rows *out);
+/* False: not there, or there is no memory for it. The rows belong to the cache. */
+bool vl2_picture_cache_find(const struct vl2_engine *engine, struct vl2_picture_cache *cache, const struct vl2_picture_key *key, struct vl2_picture_rows *out);
 
 /* Takes the rows over (also on failure, which frees them), replacing rows of the same key; then trims to the budget. */
 vl2_status vl2_picture_cache_put(const struct vl2_engine *engine, struct vl2_picture_cache *cache,
                                  const struct vl2_picture_key *key, struct vl2_picture_rows rows, vl2_error *err);
+
+/* Moves the entry unused for longest to host memory, from where find brings it back; in_use: none of the current round. False: there
+ * is none to move, or no memory for it. */
+bool vl2_picture_cache_send_away(const struct vl2_engine *engine, struct vl2_picture_cache *cache, bool in_use);
 void vl2_picture_cache_deinit(const struct vl2_engine *engine, struct vl2_picture_cache *cache);
 
 #endif

@@ -9,6 +9,7 @@
 #include "engine/backend.h"
 #include "engine/error.h"
 #include "engine/memory.h"
+#include "engine/room.h"
 
 #include <string.h>
 
@@ -16,13 +17,12 @@ enum { DEFAULT_PICTURE_BYTES = 256 << 20 };
 
 static bool allocate_host_parts(struct vl2_session *s) {
     size_t vocab = (size_t) s->engine->config.lm.vocab;
-    struct vlk_backend *be = s->engine->backend;
     s->ids = vlk_alloc(s->capacity, sizeof *s->ids);
     s->answer = vlk_alloc(s->capacity + 1, sizeof *s->answer);
     s->seen_host = vlk_alloc(vocab, 1);
     s->allowed = vlk_alloc((vocab + 31) / 32, sizeof *s->allowed);
-    s->seen = be->ops->mem_alloc(be, vocab);
-    s->result = be->ops->mem_alloc(be, sizeof *s->result);
+    s->seen = vl2_room_alloc(s->engine, vocab);
+    s->result = vl2_room_alloc(s->engine, sizeof *s->result);
     return s->ids && s->answer && s->seen_host && s->allowed && s->seen && s->result;
 }
 
@@ -56,6 +56,8 @@ vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options
     s->pictures.budget = options->picture_cache_bytes ? options->picture_cache_bytes : DEFAULT_PICTURE_BYTES;
     s->branches.budget = options->branch_bytes ? options->branch_bytes : vl2_branch_budget(&engine->config, context);
     s->options = *options;
+    vl2_room_enter(s, NULL);
+    vl2_room_make(engine, vl2_kv_bytes(&engine->config, context, dtype) + vl2_scratch_bytes(&engine->config, chunk));
     if (engine->memory_limit != UINT64_MAX)
         status = vl2_memory_check(engine, context, chunk, err);
     if (status == VL2_OK)
@@ -76,6 +78,7 @@ void vl2_session_close(vl2_session *s) {
     if (!s)
         return;
     struct vlk_backend *be = s->engine->backend;
+    vl2_room_leave(s);
     vl2_picture_cache_deinit(s->engine, &s->pictures);
     vl2_answers_deinit(&s->answers);
     vl2_branches_deinit(&s->branches);
@@ -226,7 +229,7 @@ static vl2_status load_pictures(struct vl2_session *s, struct vl2_layout *layout
     for (size_t i = 0; i < layout->prompt.n_pictures; i++) {
         const struct vl2_picture_span *span = &layout->spans[i];
         bool kept = span->first + span->count <= prefix;
-        if (kept || vl2_picture_cache_find(&s->pictures, &span->key, &layout->rows[i]))
+        if (kept || vl2_picture_cache_find(s->engine, &s->pictures, &span->key, &layout->rows[i]))
             report->pictures_reused++;
         else
             total += layers * (uint64_t) vl2_vision_tile_count(span->key.grid_w, span->key.grid_h);
@@ -235,7 +238,7 @@ static vl2_status load_pictures(struct vl2_session *s, struct vl2_layout *layout
         const struct vl2_picture_span *span = &layout->spans[i];
         if (layout->rows[i].rows || span->first + span->count <= prefix)
             continue;
-        if (vl2_picture_cache_find(&s->pictures, &span->key, &layout->rows[i])) { /* the same picture twice */
+        if (vl2_picture_cache_find(s->engine, &s->pictures, &span->key, &layout->rows[i])) { /* the same picture twice */
             report->pictures_reused++;
             continue;
         }
@@ -436,7 +439,9 @@ vl2_status vl2_session_sync(vl2_session *s, const vl2_conversation *conversation
     report = report ? report : &unused;
     *report = (struct vl2_sync_report){0};
     s->ready = false;
-    vl2_status status = vl2_layout_make(s, conversation, &layout, err);
+    vl2_status status = vl2_room_enter(s, err);
+    if (status == VL2_OK)
+        status = vl2_layout_make(s, conversation, &layout, err);
     if (status != VL2_OK)
         return status;
     report->prompt_tokens = layout.prompt.n_ids;

@@ -33,6 +33,13 @@ struct vl2_session {
     char *answer_text;          /* that beginning's text; grows while generating */
     size_t answer_bytes, answer_room;
 
+    struct vl2_session *newer;  /* in engine->sessions */
+    struct {                    /* engine/room.h: in host memory, while kv and scratch hold nothing; rows NULL: they are in place */
+        uint8_t *rows;          /* vl2_kv_read() of the timeline */
+        float *logits;          /* [vocab] */
+        int32_t chunk;          /* rows of scratch */
+    } away;
+
     struct vl2_picture_cache pictures;
     struct vl2_branches branches;
     struct vl2_answers answers;

@@ -15,6 +15,7 @@
 
 #include "engine/checkpoint.h"
 #include "engine/error.h"
+#include "engine/room.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -241,7 +242,9 @@ vl2_status vl2_session_save(vl2_session *s, const char *path, uint64_t max_bytes
     vl2_status status = VL2_ERR_MEMORY;
     if (temporary && block) {
         snprintf(temporary, length, "%s.part", path);
-        status = write_file(s, &h, temporary, path, block, cancel, err);
+        status = vl2_room_enter(s, err);
+        if (status == VL2_OK)
+            status = write_file(s, &h, temporary, path, block, cancel, err);
     } else {
         vl2_fail(err, status, "There is not enough memory to save the session.");
     }

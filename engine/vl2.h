@@ -311,6 +311,8 @@ void vl2_fitted_deinit(struct vl2_fitted *fitted);
 
 /* ---------------------------------------------------------------------------------------------- sessions */
 
+/* Sessions of one engine share the device's memory. Where it is short, sessions that are not in use wait in the computer's memory,
+ * and their next call brings them back, or fails with VL2_ERR_MEMORY and leaves them there. */
 typedef struct vl2_session vl2_session;
 
 struct vl2_session_options {

@@ -6,7 +6,6 @@
 #include "tests/cuda/emulate.h"
 
 #include <map>
-#include <set>
 #include <string>
 #include <sys/mman.h>
 #ifndef __x86_64__
@@ -52,7 +51,9 @@ extern "C" void emulate_switch(void **from, void *to);
 __asm__(".text\n.globl emulate_switch\n.type emulate_switch,@function\nemulate_switch:\n"
         "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
         "movq %rsp,(%rdi)\nmovq %rsi,%rsp\n"
-        "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\nret\n.size emulate_switch,.-emulate_switch\n");
+        "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\n"
+        "popq %rcx\njmp *%rcx\n" /* no call matches this return: as a jump it can be predicted */
+        ".size emulate_switch,.-emulate_switch\n");
 #else
 static void emulate_switch(void **from, void *to)
 {
@@ -152,7 +153,9 @@ static bool run_warp(fiber *lanes, int n, std::vector<int> &order)
 
         again = false;
         shuffle(order);
-        for (int l : order) {
+        for (int i = 0; i < 32; i++) {
+            const int l = emulate_seed ? order[(size_t)i] : i;
+
             if (l >= n)
                 continue;
             if (lanes[l].at == RUNNING) {
@@ -367,9 +370,10 @@ struct emulate_event { int unused; };
 struct emulate_graph { std::vector<std::function<void()>> nodes; };
 
 long emulate_fail_alloc_after = -1, emulate_fail_launch_after = -1, emulate_live_allocations, emulate_graph_launches;
+size_t emulate_device_bytes, emulate_device_limit;
 unsigned emulate_seed = getenv("VLK_EMULATE_SEED") ? (unsigned)atoi(getenv("VLK_EMULATE_SEED")) : 0;
 static emulate_graph *captured;
-static std::set<void *> live;
+static std::map<void *, size_t> live; /* with bytes of the device's memory */
 
 bool emulate::capturing(std::function<void()> later)
 {
@@ -386,16 +390,19 @@ void emulate_names(void (*visit)(const char *, long, void *), void *user)
 
 void emulate_names_reset(void) { emulate::names.clear(); }
 
-static cudaError_t allocate(void **p, size_t bytes)
+static cudaError_t allocate(void **p, size_t bytes, bool device)
 {
     if (emulate_fail_alloc_after == 0 || bytes > (size_t)1 << 36)
+        return cudaErrorMemoryAllocation;
+    if (device && emulate_device_limit && emulate_device_bytes + bytes > emulate_device_limit)
         return cudaErrorMemoryAllocation;
     if (emulate_fail_alloc_after > 0)
         emulate_fail_alloc_after--;
     if (posix_memalign(p, 256, bytes ? bytes : 1))
         return cudaErrorMemoryAllocation;
     memset(*p, 0xff, bytes); /* the device's memory is not zeroed either */
-    live.insert(*p);
+    live[*p] = device ? bytes : 0;
+    emulate_device_bytes += device ? bytes : 0;
     emulate_live_allocations++;
     return cudaSuccess;
 }
@@ -404,8 +411,11 @@ static cudaError_t release(void *p)
 {
     if (!p)
         return cudaSuccess;
-    if (!live.erase(p))
+    auto found = live.find(p);
+    if (found == live.end())
         emulate::stuck("memory is freed that was not allocated");
+    emulate_device_bytes -= found->second;
+    live.erase(found);
     emulate_live_allocations--;
     free(p);
     return cudaSuccess;
@@ -429,12 +439,15 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int)
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 {
     *total = (size_t)8 << 30;
-    *free_bytes = getenv("VLK_EMULATE_FREE_MIB") ? (size_t)atol(getenv("VLK_EMULATE_FREE_MIB")) << 20 : (size_t)7 << 30;
+    if (emulate_device_limit)
+        *free_bytes = emulate_device_bytes < emulate_device_limit ? emulate_device_limit - emulate_device_bytes : 0;
+    else
+        *free_bytes = getenv("VLK_EMULATE_FREE_MIB") ? (size_t)atol(getenv("VLK_EMULATE_FREE_MIB")) << 20 : (size_t)7 << 30;
     return cudaSuccess;
 }
-cudaError_t cudaMalloc(void **p, size_t bytes) { return allocate(p, bytes); }
+cudaError_t cudaMalloc(void **p, size_t bytes) { return allocate(p, bytes, true); }
 cudaError_t cudaFree(void *p) { return release(p); }
-cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned) { return allocate(p, bytes); }
+cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned) { return allocate(p, bytes, false); }
 cudaError_t cudaFreeHost(void *p) { return release(p); }
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t)
 {

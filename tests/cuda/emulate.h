@@ -227,6 +227,7 @@ extern "C" {
 extern long emulate_fail_alloc_after; /* the n-th cudaMalloc or cudaHostAlloc from now and all later ones fail; < 0 = never */
 extern long emulate_fail_launch_after; /* likewise kernel launches: the device is lost */
 extern long emulate_live_allocations, emulate_graph_launches;
+extern size_t emulate_device_bytes, emulate_device_limit; /* of cudaMalloc; no limit: 0 */
 extern unsigned emulate_seed;
 void emulate_names(void (*visit)(const char *kernel, long launches, void *user), void *user); /* all kernels that ran */
 void emulate_names_reset(void);

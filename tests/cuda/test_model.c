@@ -5,6 +5,8 @@
  * test_ops.c; experts in the computer's own memory change nothing; what does not fit even so is refused before loading.
  *   test-cuda-model MODEL_DIR MODULE_FILE     (fake libcuda.so.1 on LD_LIBRARY_PATH, SIGHTLINE_CUDA_DIR set)
  */
+#include "engine/room.h"
+#include "engine/session.h"
 #include "tests/cuda/kernels.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
@@ -15,6 +17,7 @@ typedef void (*visit_fn)(const char *kernel, long launches, void *user);
 
 static void (*emulate_names)(visit_fn visit, void *user);
 static long *graph_launches, *live_allocations;
+static size_t *device_bytes, *device_limit;
 
 /* White, with a red disc in the upper right and a blue bar below. */
 static vl2_picture draw_picture(void)
@@ -194,6 +197,79 @@ static void test_host_experts(const char *dir, vl2_engine *cuda)
     vl2_engine_close(split);
 }
 
+static bool same_answer(const struct told *a, const struct told *b)
+{
+    return a->n > 0 && a->n == b->n && !memcmp(a->ids, b->ids, a->n * sizeof *a->ids) && !memcmp(a->best, b->best, a->n * sizeof *a->best);
+}
+
+/* The bytes of an encoded picture that is put into the cache. */
+enum { ROW_FLOATS = 1000 };
+
+static void put_picture(vl2_engine *engine, vl2_session *session, struct vl2_picture_key *key, float *rows)
+{
+    const size_t bytes = vl2_picture_rows_bytes(&engine->config, 1, 1);
+    struct vl2_picture_rows picture = { .rows = vl2_room_alloc(engine, bytes), .grid_w = 1, .grid_h = 1 };
+
+    *key = (struct vl2_picture_key){ .hash = { 1, 2 }, .width = 3, .height = 4, .grid_w = 1, .grid_h = 1 };
+    for (int i = 0; i < ROW_FLOATS; i++)
+        rows[i] = (float)i;
+    engine->backend->ops->mem_write(engine->backend, picture.rows, rows, ROW_FLOATS * sizeof *rows);
+    is_int(vl2_picture_cache_put(engine, &session->pictures, key, picture, NULL), VL2_OK, "a picture is in its cache");
+}
+
+/* A GPU that holds one session beside the model: the one that is not used moves to the computer's memory and comes back. */
+static void test_full_memory(vl2_engine *engine)
+{
+    static struct told fresh, again, got;
+    static float rows[ROW_FLOATS], back[ROW_FLOATS];
+    const struct vl2_session_options options = { .chunk_size = 45, .context = 1024 };
+    struct vl2_generate_options short_answer = talk_greedy(3);
+    struct vl2_picture_key key;
+    struct vl2_picture_rows picture;
+    struct vl2_sync_report report;
+    struct talk talk = { .n_parts = 0 };
+    vl2_session *one = NULL, *two = NULL, *three = NULL;
+    vl2_error err = { 0 };
+    const size_t before = *device_bytes;
+    size_t session;
+
+    talk_user(&talk, NULL, "What can you do?");
+    short_answer.alternatives = 3;
+    is_int(vl2_session_open(engine, &options, &one, &err), VL2_OK, "a session opens");
+    session = *device_bytes - before;
+    ok(answer(one, &talk, 3, false, &fresh) && answer(one, &talk, 3, false, &again), "and answers, reading everything and then one token");
+    put_picture(engine, one, &key, rows);
+
+    *device_limit = *device_bytes + session / 2;
+    if (!ok(vl2_session_open(engine, &options, &two, &err) == VL2_OK, "a second session opens where there is no room for both"))
+        tap_diag("%s", err.text);
+    ok(one->away.rows && !one->kv.k, "as the first one made room");
+    ok(answer(two, &talk, 3, false, &got) && same_answer(&got, &fresh), "it gives the same answer");
+    is_int(vl2_session_sync(one, &talk.conversation, NULL, &report, &err), VL2_OK, "the first one is used again");
+    ok(!one->away.rows && two->away.rows && report.prefilled_tokens == 1, "and comes back without reading anything anew (%zu of %zu tokens)",
+       report.prefilled_tokens, report.prompt_tokens);
+    is_int(vl2_session_sync(two, &talk.conversation, NULL, NULL, &err), VL2_OK, "the second one is used between question and answer");
+    got = (struct told){ .n = 0 };
+    is_int(vl2_session_generate(one, &short_answer, NULL, on_token, &got, NULL, &err), VL2_OK, "the first one answers");
+    ok(same_answer(&got, &again), "with the same ids and probabilities, bit for bit");
+    vl2_picture_cache_begin(&one->pictures);
+    if (ok(vl2_picture_cache_find(engine, &one->pictures, &key, &picture), "its picture is found"))
+        engine->backend->ops->mem_read(engine->backend, back, picture.rows, sizeof back);
+    ok(!memcmp(rows, back, sizeof rows), "as it was");
+
+    *device_limit = *device_bytes - session / 2;
+    is_int(vl2_session_open(engine, &(struct vl2_session_options){ .context = 4096 }, &three, &err), VL2_ERR_MEMORY,
+           "a session that is too large for all of the memory is refused");
+    ok(strstr(err.text, "GPU's memory") != NULL, "with the numbers: %s", err.text);
+    *device_limit = before + session / 2;
+    ok(vl2_session_sync(two, &talk.conversation, NULL, NULL, &err) == VL2_ERR_MEMORY, "one that cannot come back says so: %s", err.text);
+    *device_limit = 0;
+    ok(answer(two, &talk, 3, false, &got) && same_answer(&got, &again), "and comes back when there is room");
+    vl2_session_close(one);
+    vl2_session_close(two);
+    is_int((long)*device_bytes, (long)before, "closed sessions leave nothing behind");
+}
+
 static void look(const char *kernel, long launches, void *user)
 {
     for (size_t i = 0; i < sizeof cuda_kernels / sizeof *cuda_kernels; i++)
@@ -222,10 +298,13 @@ int main(int argc, char **argv)
     *(void **)&emulate_names = dlsym(module, "emulate_names");
     graph_launches = dlsym(module, "emulate_graph_launches");
     live_allocations = dlsym(module, "emulate_live_allocations");
+    device_bytes = dlsym(module, "emulate_device_bytes");
+    device_limit = dlsym(module, "emulate_device_limit");
     is_str(vl2_engine_info(cuda)->device, "cuda", "the engine says where it computes");
     ok(strstr(vl2_engine_info(cuda)->isa, "Emulated GPU") != NULL, "and on what: %s", vl2_engine_info(cuda)->isa);
     test_answers(cpu, cuda);
     test_host_experts(argv[1], cuda);
+    test_full_memory(cuda);
     emulate_names(look, &untested);
     is_int(untested, 0, "every kernel that the model launches is compared with the CPU's op");
     vl2_engine_close(cuda);
