@@ -391,6 +391,7 @@ make_record (const Batch     *batch,
       box->reason = g_strdup (sl_box_reason_get_english (boxes[i].reason));
       box->raw = g_utf8_make_valid (raw, -1);
       box->status = boxes[i].status;
+      box->confidence = sl_generation_get_confidence (answer->record, boxes[i].numbers_start, boxes[i].numbers_end);
       memcpy (box->coords, boxes[i].coords, sizeof box->coords);
       box->number = box->status == SL_BOX_OK || box->status == SL_BOX_CLAMPED ? ++number : 0;
       g_ptr_array_add (record->boxes, box);

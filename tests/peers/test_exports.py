@@ -103,11 +103,20 @@ def batch(out, *arguments, want=0):
     return result
 
 
+def ask(picture):
+    result = subprocess.run([CLI, "ask", "--json", "--mode", "find", "--max-tokens", "1024", "--image", picture, "the red circle"],
+                            capture_output=True, timeout=120, env=dict(os.environ, LC_ALL="C.UTF-8", HOME=str(TMP)), check=True)
+    return json.loads(result.stdout)
+
+
 def test_batch_goes_on():
-    """A bad picture is reported and skipped; a cut journal is repaired; the second run asks only what is missing."""
+    """A bad picture is reported and skipped; a cut journal is repaired; the second run asks only what is missing.
+
+    Boxes have the probability that `ask` gives them.
+    """
     folder = TMP / "pictures"
     folder.mkdir()
-    for name in ("tall.png", "wide.png"):
+    for name in ("shapes-1.png", "tall.png"):
         shutil.copy(SAMPLES / name, folder)
     (folder / "broken.png").write_bytes(b"not a picture")
     (folder / "notes.txt").write_text("no picture")
@@ -116,6 +125,13 @@ def test_batch_goes_on():
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert "broken.png" in lines[0]["error"] and lines[-1] == {"done": 2, "kept": 0, "failed": 1}, lines
     first = (out / "annotations.json").read_bytes()
+    scores = [annotation["score"] for annotation in json.loads(first)["annotations"]]
+    asked = [box["confidence"] for name in ("shapes-1.png", "tall.png") for box in ask(folder / name)["boxes"]]
+    assert scores and all(0 < score < 1 for score in scores), scores
+    assert scores == asked, f"a box's score is its tokens' joint probability: {scores}, not {asked}"
+    kept = [box["token_probability"] for line in (out / "sightline-batch.jsonl").read_text().splitlines()[1:]
+            for box in json.loads(line)["boxes"]]
+    assert [f"{score:.6g}" for score in kept] == [f"{score:.6g}" for score in scores], kept
 
     journal = out / "sightline-batch.jsonl"
     journal.write_bytes(journal.read_bytes()[:-20])  # the power went while the last line was written
