@@ -85,10 +85,13 @@ dup_details (SlBoxRow *self,
   if (confidence >= 0)
     {
       g_string_append (details, " · ");
-      /* Never "0 %": a box that the model wrote was possible. */
+      /* Never "0 %" nor "100 %": a box that the model wrote was possible, and others were. */
       if (confidence * 100 <= 0.5)
         /* Translators: as “token probability 5 %”, for what would round to 0 */
         g_string_append (details, _("token probability < 1 %"));
+      else if (confidence * 100 >= 99.5)
+        /* Translators: as “token probability 5 %”, for what would round to 100 */
+        g_string_append (details, _("token probability > 99 %"));
       else
         /* Translators: joint probability of the tokens that spell a box, not a detector's confidence */
         g_string_append_printf (details, _("token probability %.0f %%"), confidence * 100);

@@ -189,6 +189,22 @@ dup_visible (const char *text)
   return g_strdup (visible->str);
 }
 
+/* Never "0.0 %" nor "100.0 %": nothing is impossible or certain for a model. */
+static char *
+dup_percent (float logprob)
+{
+  double percent = exp (logprob) * 100;
+
+  if (percent < 0.05)
+    /* Translators: a probability that would round to 0.0 % */
+    return g_strdup_printf (_("< %.1f %%"), 0.1);
+  if (percent >= 99.95)
+    /* Translators: a probability that would round to 100.0 % */
+    return g_strdup_printf (_("> %.1f %%"), 99.9);
+  /* Translators: a probability */
+  return g_strdup_printf (_("%.1f %%"), percent);
+}
+
 static void
 show_alternatives (SlHoodView *self,
                    guint       token)
@@ -197,15 +213,17 @@ show_alternatives (SlHoodView *self,
   const SlTokenMark *mark = &g_array_index (generation->tokens, SlTokenMark, token);
   guint n_alternatives;
   const SlAlternative *alternatives = sl_generation_get_alternatives (generation, token, &n_alternatives);
+  g_autofree char *probability = dup_percent (mark->logprob);
   g_autoptr (GString) lines = g_string_new (NULL);
 
-  g_string_append_printf (lines, _("Probability %.1f %%"), exp (mark->logprob) * 100);
+  /* Translators: of one token: “Probability 12.3 %” */
+  g_string_append_printf (lines, _("Probability %s"), probability);
   for (guint i = 0; i < n_alternatives; i++)
     {
       g_autofree char *visible = dup_visible (alternatives[i].text);
+      g_autofree char *percent = dup_percent (alternatives[i].logprob);
 
-      g_string_append_printf (lines, "\n%5.1f %%  %s%s", exp (alternatives[i].logprob) * 100, visible,
-                              alternatives[i].id == mark->id ? " ✓" : "");
+      g_string_append_printf (lines, "\n%s  %s%s", percent, visible, alternatives[i].id == mark->id ? " ✓" : "");
     }
   gtk_label_set_label (self->token_label, lines->str);
 }
