@@ -68,8 +68,7 @@ def ask_all(session):
 
 
 def take_comparison(app, session):
-    session.click(*app.place("push button", "More Actions"))
-    app.find("menu item", "Answer Again With Another Seed").queryAction().doAction(0)
+    app.choose("More Actions", "Answer Again With Another Seed")
     app.find("push button", "Previous Version")
     app.wait_idle()
     session.key("ctrl+d")
@@ -89,7 +88,7 @@ def take_window():
             wait_for("the picture", lambda: max((app.extents(node)[2] for node in app.all("image", r".*shapes-1.*1 .*")),
                                                 default=0) > 100)
             shoot(session, "window" + suffix)
-            chip.queryAction().doAction(0)
+            chip.press()
             app.find("label", r"480 × 360 .*")
             shoot(session, "inspector" + suffix)
             session.key("Escape")
@@ -105,7 +104,7 @@ def take_large():
     with Session("3840x2160") as session:
         ask_all(session)
         app = App(session, environment=DARK)
-        app.find("push button", r".* 1.*" + re.escape(QUESTIONS[-1][2])).queryAction().doAction(0)
+        app.find("push button", r".* 1.*" + re.escape(QUESTIONS[-1][2])).press()
         app.find("label", r"480 × 360 .*")
         shoot(session, "inspector-4k")
         subprocess.run(["mogrify", "-resize", "50%", "-strip", str(OUTPUT / "inspector-4k.png")], check=True)
@@ -116,8 +115,7 @@ def take_preferences(name, page, prepare):
     """A page of the preferences, cut out of the display."""
     with Session(SIZE, window_manager=True) as session:
         app = App(session)
-        session.key("F10")
-        app.find("menu item", page).queryAction().doAction(0)
+        app.choose_after(lambda: session.key("F10"), page)
         prepare(app)
         wait_for("the dialog", lambda: len(app.windows()) == 2)
         path = session.screenshot(name)

@@ -62,15 +62,9 @@ class SandboxSession(Session):
 class SandboxApp(App):
     """Process ids inside and outside the sandbox differ: found by name."""
 
-    def _find_root(self):
+    def _find_owner(self):
         check(self.process.poll() is None, "the program ended at its start")
-        for application in self.pyatspi.Registry.getDesktop(0):
-            try:
-                if application and application.name in ("sightline", APP_ID, "Sightline"):
-                    return application
-            except Exception:  # pylint: disable=broad-except
-                pass
-        return None
+        return next((owner for owner, _, title in self.bus.owners() if title in ("sightline", APP_ID, "Sightline")), None)
 
     def windows(self):
         check(self.process.poll() is None, f"the program ended with {self.process.returncode}")

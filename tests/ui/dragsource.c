@@ -52,6 +52,15 @@ on_end (GtkDragSource *source,
   say ("end");
 }
 
+/* The source waits to hear that the drop is over, and GTK says that after on_drop. */
+static gboolean
+on_finished (gpointer data)
+{
+  gdk_display_sync (gdk_display_get_default ());
+  say ("end");
+  return G_SOURCE_REMOVE;
+}
+
 static gboolean
 on_drop (GtkDropTarget *target,
          const GValue  *value,
@@ -70,7 +79,7 @@ on_drop (GtkDropTarget *target,
       for (GSList *file = files; file != NULL; file = file->next)
         g_print ("file %s\n", g_file_peek_path (file->data));
     }
-  say ("end");
+  g_idle_add_full (G_PRIORITY_LOW, on_finished, NULL, NULL);
   return TRUE;
 }
 

@@ -65,7 +65,7 @@ class Soak:
         chips = self.app.chips()
         if not chips:
             return
-        chips[0].queryAction().doAction(0)
+        chips[0].press()
         self.app.find("push button", "Back to the Conversation")
         self.app.find("list item", "Box 1: .*")
         self.session.key("Right", "plus", "plus", "shift+Down", "z", "l", "l", "f")
@@ -128,8 +128,7 @@ class Soak:
     def delete_and_undo(self, undo):
         title = self.app.find("frame").name
         self.app.focus_composer()
-        self.session.key("F10")
-        self.app.find("menu item", "Delete Conversation").queryAction().doAction(0)
+        self.app.choose_after(lambda: self.session.key("F10"), "Delete Conversation")
         self.app.find("frame", "New Conversation")
         self.count("delete")
         if undo:

@@ -16,32 +16,22 @@ TEMPLATES = [
 ]
 
 
-def selected(node):
-    text = node.queryText()
-    if text.getNSelections() == 0:
-        return ""
-    return text.getText(*text.getSelection(0))
-
-
 def test_templates():
     """Each template brings its words, its mode and what to fill in; what is typed then takes that place, and the picture stays."""
     with Session() as session:
         app = App(session, sample("shapes-1.png"))
         app.find("image", thumbnail("shapes-1.png"))
         for name, words, blank, mode, raw in TEMPLATES:
-            session.click(*app.place("push button", "More Options"))
-            app.find("menu item", "Templates").queryAction().doAction(0)
-            app.find("menu item", name).queryAction().doAction(0)
-            app.gone("menu item", name)
-            wait_for(f"the words of {name}", lambda words=words: app.text_of(app.composer()).endswith(words))
-            wait_for(f"what {name} leaves open", lambda blank=blank: selected(app.composer()) == blank)
+            app.choose("More Options", "Templates", name)
+            wait_for(f"the words of {name}", lambda words=words: app.composer().text().endswith(words))
+            wait_for(f"what {name} leaves open", lambda blank=blank: app.composer().selected_text() == blank)
             pressed = [button.name for button in app.all("push button", "Find|Ground|Chat")
-                       if button.getState().contains(app.pyatspi.STATE_PRESSED)]
+                       if button.has_state("pressed")]
             check(pressed == [mode], f"{name}: the mode is {pressed}")
             check(bool(app.has("label", "Raw")) == raw, f"{name}: tokens are {'not ' if raw else ''}sent as such")
             app.find("image", thumbnail("shapes-1.png"))
         session.type("a boat")
-        wait_for("the words that were filled in", lambda: app.text_of(app.composer()).endswith("What can be made from a boat?"))
+        wait_for("the words that were filled in", lambda: app.composer().text().endswith("What can be made from a boat?"))
         app.close()
         quiet(app)
 
@@ -60,7 +50,7 @@ def test_choice_before_the_third_picture():
         app.find("label", r"From the third picture on, .* takes [0-9]+ of 4096 tokens\.")
         app.answer_dialog(".*Cancel")
         check(len(app.all("panel", "Question")) == 1, "it was sent although it was cancelled")
-        check(app.text_of(app.composer()).endswith("And here?"), "the words are gone")
+        check(app.composer().text().endswith("And here?"), "the words are gone")
         app.find("image", thumbnail("wide.png"))
         app.focus_composer()
         session.key("Return")
@@ -83,7 +73,7 @@ def test_choice_when_it_does_not_fit():
         for round in (1, 2):
             app.focus_composer()
             session.key("ctrl+v")
-            wait_for("the long text", lambda: len(app.text_of(app.composer())) > 13000)
+            wait_for("the long text", lambda: len(app.composer().text()) > 13000)
             app.find(None, "Context: [0-9]+ of 4096 tokens" if round == 1 else "Too long: [0-9]+ of 4096 tokens")
             session.key("Return")
             if round == 1:

@@ -68,7 +68,7 @@ def test_search_provider_and_new_chat():
         app.find("frame", "Where is the lighthouse.")
         call(session, "LaunchSearch", ["lighthouse"], 0)
         entry = app.find("entry", "Search conversations")
-        wait_for("the words in the list's search", lambda: app.text_of(entry) == "lighthouse")
+        wait_for("the words in the list's search", lambda: entry.text() == "lighthouse")
         app.close()
         quiet(app)
 
@@ -92,11 +92,6 @@ def test_notification():
         quiet(app)
 
 
-def open_preferences(app, session, page):
-    session.key("F10")
-    app.find("menu item", page).queryAction().doAction(0)
-
-
 def close_preferences(app, session):
     session.key("Escape")
     wait_for("the dialog to close", lambda: len(app.windows()) == 1)
@@ -109,7 +104,7 @@ def test_models():
     with Session(window_manager=True) as session:
         app = App(session)
         app.find("label", "Demo model: knows shapes and short words")
-        open_preferences(app, session, "Models…")
+        app.choose_after(lambda: session.key("F10"), "Models…")
         app.press("Unload")
         app.find("label", "No model is loaded")
         app.press("Load")
@@ -122,7 +117,7 @@ def test_diagnostics():
     """The self-test compares the ways to compute; the facts name the processor."""
     with Session(window_manager=True) as session:
         app = App(session)
-        open_preferences(app, session, "Diagnostics")
+        app.choose_after(lambda: session.key("F10"), "Diagnostics")
         app.find("label", r"Sightline \d.*, SQLite .*")
         app.press("Run")
         app.find("label", r".*differs from the reference by 0\.\d+ %")

@@ -14,7 +14,7 @@ def test_drop_again():
         session.key("Escape")
         session.drag_from([sample("shapes-2.png")], app.middle(app.composer()))
         app.find("image", thumbnail("shapes-2.png", 2, 2))
-        check(app.text_of(app.composer()).strip("\ufffc") == "", "a drop was also inserted as text")
+        check(app.composer().text().strip("\ufffc") == "", "a drop was also inserted as text")
         app.close()
         quiet(app)
 

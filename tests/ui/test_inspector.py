@@ -181,7 +181,7 @@ def check_rename(viewer):
             wait_for("another box", lambda: viewer.status() != before)
     viewer.wait_status("box 1: ")
     viewer.session.key("F2")
-    viewer.app.find("text", "Label").queryEditableText().setTextContents("floor")
+    viewer.app.find("text", "Label").set_text("floor")
     viewer.app.answer_dialog(".*Rename")
     viewer.row(row_name(1, "floor", BOXES[0][2], " · Edited"))
 
@@ -253,12 +253,6 @@ OTHER_BOXES = [("a strip", 0, (100, 880, 900, 960), "ok"), ("thing", 1, (490, 85
                ("moon", 2, (400, 500, 450, 560), "ok")]
 
 
-def choose(app, button, item):
-    """An entry of the menu behind a button."""
-    app.session.click(*app.place("push button", button))
-    app.find("menu item", item).queryAction().doAction(0)
-
-
 def check_compare(app):
     """The newest answer beside the other one to the same question: pairs with IoU, what only one has, both layouts."""
     session = app.session
@@ -272,8 +266,7 @@ def check_compare(app):
     wait_for("two pictures side by side", lambda: len(app.all("image", shown[0])) >= 2)
     check(not app.has("image", shown[1]), "the overlay is there as well")
     session.key("Right", "Right")
-    wait_for("the second pair, chosen", lambda: app.find("list item", "Pair 2: .*").getState().contains(
-        app.pyatspi.STATE_SELECTED))
+    wait_for("the second pair, chosen", lambda: app.find("list item", "Pair 2: .*").has_state("selected"))
     session.key("o")
     app.find("image", shown[1])
     app.find("label", "B, dashed")
@@ -290,7 +283,7 @@ def check_find_again(app):
     app.wait_idle()
     app.find("label", "a star")
     app.press("Box 1: a strip")
-    choose(app, "Actions for a star", "Find This Label Again")
+    app.choose("Actions for a star", "Find This Label Again")
     wait_for("another question", lambda: len(app.all("panel", "Question")) == 3)
     app.wait_idle()
     session.key("ctrl+n")
@@ -301,7 +294,7 @@ def test_compare_and_find_again():
         app = App(session, sample("shapes-1.png"))
         app.find("image", thumbnail("shapes-1.png"))
         ask(app, "Where?")
-        choose(app, "More Actions", "Answer Again With Another Seed")
+        app.choose("More Actions", "Answer Again With Another Seed")
         app.find("push button", "Previous Version")
         app.wait_idle()
         app.close()

@@ -38,7 +38,7 @@ def test_drop_files():
         session.drag_from([bad, sample("shapes-1.png")], app.middle(app.composer()))
         app.find("image", thumbnail("shapes-1.png"))
         app.find("label", r".*bad\.png.*")
-        check("bad.png" not in app.text_of(app.composer()), "the drop was also inserted as text")
+        check("bad.png" not in app.composer().text(), "the drop was also inserted as text")
         app.close()
         quiet(app)
 
@@ -73,8 +73,8 @@ def test_paste():
         session.key("ctrl+v")
         app.find("image", thumbnail("Pasted picture"))
         session.type(" after")
-        wait_for("the text", lambda: app.text_of(app.composer()).endswith(" after"))
-        check(app.text_of(app.composer()).startswith("before "), "the text before is gone")
+        wait_for("the text", lambda: app.composer().text().endswith(" after"))
+        check(app.composer().text().startswith("before "), "the text before is gone")
         app.close()
         quiet(app)
 
@@ -180,7 +180,7 @@ def test_rename_search_delete_undo():
         app.find("image", thumbnail("shapes-1.png"))
         ask(app, "What is there?")
         session.key("F2")
-        app.find("text", "Title").queryEditableText().setTextContents("Lighthouse")
+        app.find("text", "Title").set_text("Lighthouse")
         app.answer_dialog(".*Rename")
         app.find("frame", "Lighthouse")
 
@@ -205,8 +205,7 @@ def test_rename_search_delete_undo():
         # Back into it, then delete and undo. The title, not the row, says which one is open.
         session.click(*wait_for("the list without the search", row))
         app.find("frame", "Lighthouse")
-        session.key("F10")
-        app.find("menu item", "Delete Conversation").queryAction().doAction(0)
+        app.choose_after(lambda: session.key("F10"), "Delete Conversation")
         app.find("frame", "New Conversation")
         app.press(".*Undo")
         app.find("frame", "Lighthouse")

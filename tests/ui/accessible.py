@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""A program's widgets as the accessibility bus tells them.
+
+The whole tree comes in one answer (`org.a11y.atspi.Cache.GetItems`), so it is of one moment, and a look at a
+window of some hundred widgets takes the program hundredths of a second. Used by harness.py alone.
+"""
+import ast
+import functools
+
+import gi
+gi.require_version("Atspi", "2.0")
+from gi.repository import Atspi, Gio, GLib  # noqa: E402
+
+ROOT = "/org/a11y/atspi/accessible/root"
+WINDOW_COORDS = 1
+PATIENCE_MS = 60_000
+
+
+@functools.lru_cache(None)
+def role_name(role):
+    return Atspi.role_get_name(Atspi.Role(role))
+
+
+class Node:
+    """One widget at the moment of a look; what it is asked or told goes to the widget of now."""
+
+    def __init__(self, bus, item):
+        (self.owner, self.path), _, (_, self.parent), self.index, self.children, _, self.name, self._role, _, self._states = item
+        self.bus = bus
+
+    @property
+    def role(self):
+        return role_name(self._role)
+
+    def has_state(self, state):
+        """state: as in AT-SPI, in small letters with hyphens."""
+        return self._states[0] >> int(getattr(Atspi.StateType, state.upper().replace("-", "_"))) & 1 == 1
+
+    def call(self, interface, method, signature="()", *arguments):
+        return self.bus.call(self.owner, self.path, "org.a11y.atspi." + interface, method, signature, *arguments)
+
+    def press(self):
+        self.call("Action", "DoAction", "(i)", 0)
+
+    def extents(self):
+        """x, y, width, height in its window."""
+        return self.call("Component", "GetExtents", "(u)", WINDOW_COORDS)[0]
+
+    def text(self):
+        count = self.bus.call(self.owner, self.path, "org.freedesktop.DBus.Properties", "Get", "(ss)", "org.a11y.atspi.Text", "CharacterCount")[0]
+        return self.call("Text", "GetText", "(ii)", 0, count)[0]
+
+    def selected_text(self):
+        if not self.call("Text", "GetNSelections")[0]:
+            return ""
+        return self.call("Text", "GetText", "(ii)", *self.call("Text", "GetSelection", "(i)", 0))[0]
+
+    def set_text(self, text):
+        self.call("EditableText", "SetTextContents", "(s)", text)
+
+
+class Bus:
+    """The accessibility bus of the session bus at `address`."""
+
+    def __init__(self, address):
+        self._connection = self._connect(address)
+        self._connection = self._connect(self.call("org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus", "GetAddress")[0])
+
+    @staticmethod
+    def _connect(address):
+        flags = Gio.DBusConnectionFlags
+        return Gio.DBusConnection.new_for_address_sync(address, flags.AUTHENTICATION_CLIENT | flags.MESSAGE_BUS_CONNECTION)
+
+    def _answer(self, owner, path, interface, method, parameters=None):
+        return self._connection.call_sync(owner, path, interface, method, parameters, None, Gio.DBusCallFlags.NONE, PATIENCE_MS)
+
+    def call(self, owner, path, interface, method, signature="()", *arguments):
+        """The values of the answer; GLib.Error where nobody is there any more."""
+        return self._answer(owner, path, interface, method, GLib.Variant(signature, arguments)).unpack()
+
+    def owners(self):
+        """Of every program on the bus: its name there, its process, and its title."""
+        for name in self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ListNames")[0]:
+            if not name.startswith(":"):
+                continue
+            try:
+                (process,) = self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                       "GetConnectionUnixProcessID", "(s)", name)
+                (title,) = self.call(name, ROOT, "org.freedesktop.DBus.Properties", "Get", "(ss)", "org.a11y.atspi.Accessible", "Name")
+            except GLib.Error:  # it went away, or it is no program with widgets
+                continue
+            yield name, process, title
+
+    def _known(self, owner):
+        """What the program's cache holds, by path."""
+        answer = self._answer(owner, "/org/a11y/atspi/cache", "org.a11y.atspi.Cache", "GetItems")
+        # GVariant's text form of this answer reads as Python, and much faster than value by value.
+        (items,) = ast.literal_eval(answer.print_(False))
+        return {node.path: node for node in (Node(self, item) for item in items)}
+
+    def _children(self, owner, parents):
+        """The paths of those who are there under each of the parents, in order; asked all at once."""
+        answers = {}
+
+        def on_answer(connection, result, parent):
+            try:
+                (children,) = ast.literal_eval(connection.call_finish(result).print_(False))
+                answers[parent] = [path for _, path in children]
+            except GLib.Error:  # gone since the cache was read
+                answers[parent] = []
+        for parent in parents:
+            self._connection.call(owner, parent, "org.a11y.atspi.Accessible", "GetChildren", None, None, Gio.DBusCallFlags.NONE,
+                                  PATIENCE_MS, None, on_answer, parent)
+        while len(answers) < len(parents):
+            GLib.MainContext.default().iteration(True)
+        return answers
+
+    def tree(self, owner):
+        """Every visible widget, parents before their children, in order; empty before there is one.
+
+        GTK puts a widget into its cache when it is first named in an answer, and leaves it there when it is hidden: so the cache
+        tells names and states, and the parents tell who is there.
+        """
+        seen = set()
+        while True:
+            try:
+                known = self._known(owner)
+            except GLib.Error:  # not there yet, or at its end
+                return []
+            children = self._children(owner, [ROOT, *(path for path, node in known.items() if node.children > 0)])
+            new = [path for family in children.values() for path in family if path not in known and path not in seen]
+            if not new:
+                break
+            while new:
+                seen.update(new)
+                new = [path for family in self._children(owner, new).values() for path in family]
+        ordered = []
+
+        def descend(path):
+            for child in children.get(path, ()):
+                if child in known:
+                    ordered.append(known[child])
+                    descend(child)
+        descend(ROOT)
+        return ordered
