@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A program's widgets as the accessibility bus tells them.
 
-The whole tree comes in one answer (`org.a11y.atspi.Cache.GetItems`), so it is of one moment, and a look at a
-window of some hundred widgets takes the program hundredths of a second. Used by harness.py alone.
+The names of all come in one answer (`org.a11y.atspi.Cache.GetItems`), and who is there in answers that are asked for all at
+once: a look at a window of some hundred widgets takes the program hundredths of a second. Used by harness.py alone.
 """
 import ast
 import functools

@@ -253,9 +253,10 @@ class Session:
         end = (left + 40, top + 40)
 
         def shown():
-            listing = subprocess.run(["xwininfo", "-root", "-tree"], env=self.environment, check=True, stdout=subprocess.PIPE, text=True)
-            return len(listing.stdout.splitlines())
-        before = shown()
+            """How many windows there are; 0 where one went while they were counted."""
+            listing = subprocess.run(["xwininfo", "-root", "-tree"], env=self.environment, capture_output=True, text=True)
+            return 0 if listing.returncode or listing.stderr else len(listing.stdout.splitlines())
+        before = wait_for("the windows", shown)
         self.xdotool("mousemove", *start, "mousedown", 1)
         steps = 12
         for step in range(1, steps + 1):
