@@ -46,9 +46,19 @@ class Node:
         """x, y, width, height in its window."""
         return self.call("Component", "GetExtents", "(u)", WINDOW_COORDS)[0]
 
+    def _property(self, interface, name):
+        return self.bus.call(self.owner, self.path, "org.freedesktop.DBus.Properties", "Get", "(ss)", "org.a11y.atspi." + interface, name)[0]
+
     def text(self):
-        count = self.bus.call(self.owner, self.path, "org.freedesktop.DBus.Properties", "Get", "(ss)", "org.a11y.atspi.Text", "CharacterCount")[0]
-        return self.call("Text", "GetText", "(ii)", 0, count)[0]
+        return self.call("Text", "GetText", "(ii)", 0, self._property("Text", "CharacterCount"))[0]
+
+    def caret(self):
+        """Characters before the text cursor."""
+        return self._property("Text", "CaretOffset")
+
+    def run_at(self, offset):
+        """Where the text that looks like the character there begins and ends."""
+        return self.call("Text", "GetAttributeRun", "(ib)", offset, False)[1:]
 
     def selected_text(self):
         if not self.call("Text", "GetNSelections")[0]:

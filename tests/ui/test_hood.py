@@ -63,9 +63,8 @@ class Hood:
 
     def go_to(self, offset):
         """Moves the text cursor there."""
-        text = self.text.queryText()
         self.session.key("ctrl+Home", *["Right"] * offset)
-        wait_for("the cursor", lambda: text.caretOffset == offset)
+        wait_for("the cursor", lambda: self.text.caret() == offset)
 
 
 def check_facts(app, engine):
@@ -93,7 +92,7 @@ def get_shade(token):
 
 def check_shades(hood, tokens):
     """The runs of text that have a ground of their own are the unlikely tokens, the less likely the darker."""
-    text, start, expected = hood.text.queryText(), 0, []
+    start, expected = 0, []
     for token in tokens:
         end = start + len(token["text"])
         if expected and expected[-1][2] == get_shade(token):
@@ -102,8 +101,8 @@ def check_shades(hood, tokens):
         start = end
     check(any(shade for _, _, shade in expected), "no token is shaded")
     for start, end, shade in expected:
-        _, *bounds = text.getAttributeRun(start)
-        check(bounds == [start, end], f"the run at {start} has the bounds {bounds}, not {start}, {end}")
+        bounds = hood.text.run_at(start)
+        check(bounds == (start, end), f"the run at {start} has the bounds {bounds}, not {start}, {end}")
 
     x, y, width, height = hood.app.extents(hood.text)
     pixels = hood.pixels()[y:y + height, x:x + width].reshape(-1, 3)
@@ -198,7 +197,7 @@ def test_hood():
         app.press("Show or Hide All Boxes")
         session.click(*app.place("page tab", "Under the Hood"))
         hood = Hood(app)
-        wait_for("the raw text", lambda: app.text_of(hood.text) == engine["text"])
+        wait_for("the raw text", lambda: hood.text.text() == engine["text"])
         check_facts(app, engine)
         tokens = [token for token in engine["tokens"] if token["text"]]
         check_shades(hood, tokens)
