@@ -2,7 +2,8 @@
  *
  * Where badges and labels go, and what lies under a point. A box's badge and label form one tag that is tried at eight
  * places around the frame, clamped into what is visible. A tag that finds no free place shrinks to its badge; the
- * badge goes where it covers the least of those before it. Tags are kept by rows as high as a tag, so that a crowd of
+ * badge goes where it covers the least of those before it. Where all labels, or all badges, would cover much of the
+ * picture, as in a small preview of a crowd, there are none. Tags are kept by rows as high as a tag, so that a crowd of
  * boxes costs a few comparisons each. Used by SlBoxPainter alone; one thread at a time.
  */
 #include "app/sl-box-painter-private.h"
@@ -11,6 +12,10 @@
 
 /* Above, inside top, below, inside bottom; each at the left, then at the right edge. */
 #define N_PLACES 8
+
+/* Shares of what is visible that all labels and all badges may cover. */
+#define MOST_LABELS 0.2
+#define MOST_BADGES 0.33
 
 /* The tags placed so far: rows[i] holds those that touch the i-th stripe of `height` from `top` on. */
 typedef struct
@@ -247,10 +252,17 @@ set_tag (SlBoxGeometry           *geometry,
     geometry->label = (cairo_rectangle_t) { tag->x + badge_width, tag->y, tag->width - badge_width, tag->height };
 }
 
+/* What there is room for. */
+typedef struct
+{
+  gboolean labels, badges;
+} Room;
+
 static void
 layout_tag (SlBoxPainter            *self,
             guint                    index,
             const cairo_rectangle_t *visible,
+            const Room              *room,
             Placed                  *placed)
 {
   SlPaintItem *item = sl_box_painter_item (self, index);
@@ -259,6 +271,8 @@ layout_tag (SlBoxPainter            *self,
   double badge_width, label_width, height, covered;
 
   measure_tag (self, item, visible, &badge_width, &label_width, &height);
+  label_width = room->labels ? label_width : 0;
+  badge_width = room->badges ? badge_width : 0;
   if (badge_width + label_width <= 0)
     return;
 
@@ -285,10 +299,8 @@ is_in_sight (SlBoxPainter            *self,
 }
 
 static void
-layout_box (SlBoxPainter            *self,
-            guint                    index,
-            const cairo_rectangle_t *visible,
-            Placed                  *placed)
+layout_frame (SlBoxPainter *self,
+              guint         index)
 {
   const SlPaintBox *box = &sl_box_painter_item (self, index)->box;
   SlBoxGeometry *geometry = &g_array_index (self->geometry, SlBoxGeometry, index);
@@ -307,9 +319,36 @@ layout_box (SlBoxPainter            *self,
     sl_box_painter_snap (self, view->x + box->x2 * view->scale) - x1,
     sl_box_painter_snap (self, view->y + box->y2 * view->scale) - y1,
   };
+}
 
-  if (is_in_sight (self, &geometry->frame, visible))
-    layout_tag (self, index, visible, placed);
+/* A box that is seen at all. */
+static gboolean
+has_tag (SlBoxPainter            *self,
+         guint                    index,
+         const cairo_rectangle_t *visible)
+{
+  return !sl_box_painter_item (self, index)->box.hidden &&
+         is_in_sight (self, &g_array_index (self->geometry, SlBoxGeometry, index).frame, visible);
+}
+
+static Room
+find_room (SlBoxPainter            *self,
+           const cairo_rectangle_t *visible)
+{
+  double labels = 0, badges = 0, area = visible->width * visible->height;
+
+  for (guint i = 0; i < self->items->len; i++)
+    {
+      double badge_width, label_width, height;
+
+      if (!has_tag (self, i, visible))
+        continue;
+      measure_tag (self, sl_box_painter_item (self, i), visible, &badge_width, &label_width, &height);
+      labels += label_width * height;
+      badges += badge_width * height;
+    }
+
+  return (Room) { labels <= MOST_LABELS * area, badges <= MOST_BADGES * area };
 }
 
 void
@@ -347,11 +386,16 @@ sl_box_painter_layout (SlBoxPainter *self,
     {
       cairo_rectangle_t visible = visible_picture (self);
       Placed placed;
+      Room room;
 
       g_array_set_size (self->geometry, self->items->len);
+      for (guint i = 0; i < self->items->len; i++)
+        layout_frame (self, i);
+      room = find_room (self, &visible);
       placed_init (&placed, self, &visible);
       for (guint i = 0; i < self->items->len; i++)
-        layout_box (self, i, &visible, &placed);
+        if (has_tag (self, i, &visible))
+          layout_tag (self, i, &visible, &room, &placed);
       placed_clear (&placed);
       self->dirty = FALSE;
     }

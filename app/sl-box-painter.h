@@ -96,7 +96,8 @@ void sl_box_painter_set_emphasis (SlBoxPainter *self,
                                   int           selected);
 
 /* The geometry of every box, in the order of set_boxes; borrowed until the next set_*. Frames follow the box exactly;
- * badge and label lie inside the visible picture and dodge those of other boxes; a label without free room is left out. */
+ * badge and label lie inside the visible picture and dodge those of other boxes; a label without free room is left out, and
+ * so are all labels, or all badges, where they would cover much of what is visible. */
 const SlBoxGeometry *sl_box_painter_layout (SlBoxPainter *self,
                                             gsize        *n_boxes);
 

@@ -244,6 +244,54 @@ test_labels_dodge (void)
       }
 }
 
+/* How many of `n` boxes in a grid over a picture of this size have a label, and how many a badge. */
+static void
+count_tags (int    n,
+            double width,
+            double height,
+            int   *labels,
+            int   *badges)
+{
+  g_autofree SlPaintBox *boxes = g_new0 (SlPaintBox, n);
+  SlBoxView view = { .scale = 1, .width = width, .height = height };
+  int columns = ceil (sqrt (n));
+
+  for (int i = 0; i < n; i++)
+    {
+      double x = i % columns * width / columns, y = i / columns * height / columns;
+
+      boxes[i] = (SlPaintBox) { x, y, x + width / columns * 0.8, y + height / columns * 0.8, "red umbrella", i + 1, 0, FALSE, FALSE };
+    }
+
+  g_autoptr(SlBoxPainter) painter = create_painter (boxes, n, &view, NULL);
+  const SlBoxGeometry *geometry = sl_box_painter_layout (painter, NULL);
+
+  *labels = *badges = 0;
+  for (int i = 0; i < n; i++)
+    {
+      *labels += geometry[i].label.width > 0;
+      *badges += geometry[i].badge.width > 0;
+    }
+}
+
+/* Tags leave something of the picture to see: a crowd in a preview has numbers only, and frames alone where those are too many. */
+static void
+test_crowd (void)
+{
+  int labels, badges;
+
+  count_tags (2, 480, 360, &labels, &badges);
+  g_assert_cmpint (labels, ==, 2);
+  count_tags (80, 480, 360, &labels, &badges);
+  g_assert_cmpint (labels, ==, 0);
+  g_assert_cmpint (badges, ==, 80);
+  count_tags (80, 1600, 1200, &labels, &badges);
+  g_assert_cmpint (labels, ==, 80);
+  count_tags (500, 480, 360, &labels, &badges);
+  g_assert_cmpint (labels, ==, 0);
+  g_assert_cmpint (badges, ==, 0);
+}
+
 static void
 test_hit (void)
 {
@@ -431,6 +479,7 @@ main (int    argc,
   g_test_add_func ("/box-painter/labels-stay-inside", test_labels_stay_inside);
   g_test_add_func ("/box-painter/visible-part", test_visible_part);
   g_test_add_func ("/box-painter/labels-dodge", test_labels_dodge);
+  g_test_add_func ("/box-painter/crowd", test_crowd);
   g_test_add_func ("/box-painter/hit", test_hit);
   g_test_add_func ("/box-painter/hidden-and-opacity", test_hidden_and_opacity);
   g_test_add_func ("/box-painter/emphasis", test_emphasis);
