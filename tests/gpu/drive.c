@@ -4,9 +4,11 @@
  * picture, and measures loading, vision, prefill, decoding and a second question. Takes a PPM (P6) or draws one; no GLib.
  *   drive MODEL [--device D] [--ppm FILE | --size WxH] [--prompt TEXT] [--tokens N] [--runs N] [--chunk N] [--ids] [--row LABEL]
  *   drive MODEL --quantise FORMAT --to FILE
- * --ids prints the greedy ids and the text, --row one line of CSV. Used by tests/gpu/run.sh.
+ *   drive --shape tiny|small|base --format bf16|int8|mix|int4 [--layers N] [--device D] --row LABEL
+ * --ids prints the greedy ids and the text, --row a line of CSV; --shape makes weights of noise in memory, needs no file, and prints
+ * a line for each pass of the engine's bench. Used by tests/gpu/run.sh.
  */
-#include "engine/vl2.h"
+#include "engine/bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +18,8 @@
 enum { MAX_TOKENS = 4096, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_DEVICE = 4 };
 
 struct options {
-    const char *model, *device, *ppm, *prompt, *label, *format, *to;
-    int width, height, tokens, runs, chunk;
+    const char *model, *device, *ppm, *prompt, *label, *format, *to, *shape;
+    int width, height, tokens, runs, chunk, layers;
     bool ids;
 };
 
@@ -51,7 +53,7 @@ static bool parse_value(struct options *o, const char *name, const char *value) 
     } const known[] = {
         {"--device", &o->device, NULL}, {"--ppm", &o->ppm, NULL},       {"--prompt", &o->prompt, NULL}, {"--row", &o->label, NULL},
         {"--tokens", NULL, &o->tokens}, {"--runs", NULL, &o->runs},     {"--chunk", NULL, &o->chunk},   {"--quantise", &o->format, NULL},
-        {"--to", &o->to, NULL},
+        {"--to", &o->to, NULL},         {"--shape", &o->shape, NULL},   {"--format", &o->format, NULL}, {"--layers", NULL, &o->layers},
     };
     if (!strcmp(name, "--size"))
         return sscanf(value, "%dx%d", &o->width, &o->height) == 2;
@@ -79,6 +81,8 @@ static bool parse(int argc, char **argv, struct options *o) {
         else
             i++;
     }
+    if (o->shape)
+        return !o->model && o->format && o->label && !o->to;
     return o->model && o->tokens > 0 && o->tokens <= MAX_TOKENS && o->runs > 0 && o->width > 0 && o->height > 0 && o->width <= 1 << 14 &&
            o->height <= 1 << 14 && !o->format == !o->to;
 }
@@ -137,10 +141,11 @@ static vl2_status run(vl2_engine *engine, const struct options *o, const vl2_pic
     static struct answer second;
     static const char again[] = "What else can be seen in this picture, and where exactly is it to be found?";
     vl2_part question[] = {{.kind = VL2_PART_PICTURE, .picture = picture},
+                           {.kind = VL2_PART_TEXT, .text = "\n", .length = 1}, /* as the official conversations have it */
                            {.kind = VL2_PART_TEXT, .text = o->prompt, .length = strlen(o->prompt), .markup = VL2_MARKUP_GROUNDING}};
     vl2_part answer = {.kind = VL2_PART_TEXT, .markup = VL2_MARKUP_GROUNDING};
     vl2_part more = {.kind = VL2_PART_TEXT, .text = again, .length = sizeof again - 1};
-    vl2_message messages[] = {{VL2_USER, question, 2}, {VL2_ASSISTANT, &answer, 1}, {VL2_USER, &more, 1}};
+    vl2_message messages[] = {{VL2_USER, question, 3}, {VL2_ASSISTANT, &answer, 1}, {VL2_USER, &more, 1}};
     struct vl2_sync_report report;
     struct vl2_generation done;
     vl2_session *session = NULL;
@@ -200,6 +205,35 @@ static int quantise(const struct options *o) {
     return 0;
 }
 
+static void print_pass(const struct vl2_bench_row *row, void *user) {
+    static const char *const kinds[] = {"vision tiles", "prefill", "decode", "second turn"};
+    const struct options *o = user;
+    printf("%s,%s,%d,%d,%.3f,%.3f,%.1f,%.1f,%.2f\n", o->label, kinds[row->kind], row->tokens, row->context, row->best_ms, row->median_ms,
+           row->tokens / row->best_ms * 1e3, row->bytes / row->best_ms / 1e6, row->flops / row->best_ms / 1e9);
+    fflush(stdout);
+}
+
+/* The passes of a published shape, in the order of the bench: what a cut-short run leaves is the beginning. */
+static int measure_shape(struct options *o) {
+    struct vl2_shape shape = {.name = o->shape, .layers = o->layers};
+    struct vl2_bench_report report;
+    vl2_engine *engine = NULL;
+    vl2_error err = {.text = "the format is not one of bf16, mix, int8, int4"};
+    if (!vl2_format_from_name(o->format, &shape.format))
+        return fail(EXIT_INPUT, err.text);
+    double start = now_ms();
+    vl2_status status = vl2_engine_open_shape(&shape, &(struct vl2_engine_options) {.device = o->device}, &engine, &err);
+    if (status == VL2_OK)
+        printf("# %s: %s, %llu bytes of weights, made and loaded in %.0f ms\n", o->label, vl2_engine_info(engine)->isa,
+               (unsigned long long) vl2_engine_info(engine)->weight_bytes, now_ms() - start);
+    if (status == VL2_OK)
+        status = vl2_bench(engine, NULL, print_pass, o, &report, &err);
+    if (status == VL2_OK)
+        printf("# %s: %d of %d experts used\n", o->label, (int) report.experts_used, (int) report.experts);
+    vl2_engine_close(engine);
+    return status == VL2_OK ? 0 : fail(status == VL2_ERR_DEVICE || status == VL2_ERR_MEMORY ? EXIT_DEVICE : EXIT_INPUT, err.text);
+}
+
 int main(int argc, char **argv) {
     static struct answer answer;
     struct options o;
@@ -208,7 +242,10 @@ int main(int argc, char **argv) {
     vl2_error err = {.text = ""};
     if (!parse(argc, argv, &o))
         return fail(EXIT_USAGE, "drive MODEL [--device D] [--ppm FILE | --size WxH] [--prompt TEXT] [--tokens N] [--runs N] [--chunk N] "
-                                "[--ids] [--row LABEL] | drive MODEL --quantise FORMAT --to FILE");
+                                "[--ids] [--row LABEL] | drive MODEL --quantise FORMAT --to FILE | "
+                                "drive --shape SIZE --format FORMAT [--layers N] [--device D] --row LABEL");
+    if (o.shape)
+        return measure_shape(&o);
     if (o.format)
         return quantise(&o);
     uint8_t *rgb = o.ppm ? read_ppm(o.ppm, &o.width, &o.height) : draw(o.width, o.height);

@@ -136,7 +136,7 @@ def main():
         at += size
     text = json.dumps(header).encode()
     text += b" " * (-(len(text) + 8) % 64)
-    noise = numpy.random.default_rng(1).standard_normal(1 << 24, numpy.float32)
+    noise, blocks = numpy.random.default_rng(1).standard_normal(1 << 24, numpy.float32), {}
     with open(options.folder / "model.safetensors.part", "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text)
         for i, (name, shape) in enumerate(everything):
@@ -144,9 +144,12 @@ def main():
             if "norm" in name and name.endswith(".weight"):
                 f.write(bf16(numpy.ones(n)).tobytes())
                 continue
-            block = bf16(noise * (shape[-1] ** -0.5 if len(shape) > 1 else 0.02))
-            for start in range(0, n, len(block)):
-                f.write(numpy.roll(block, 977 * i)[:min(len(block), n - start)].tobytes())
+            scale = shape[-1] ** -0.5 if len(shape) > 1 else 0.02
+            if scale not in blocks:
+                blocks[scale] = numpy.tile(bf16(noise * scale), 2)  # any start has a whole block behind it
+            start = 977 * i % len(noise)
+            for at in range(0, n, len(noise)):
+                f.write(memoryview(blocks[scale][start:start + min(len(noise), n - at)]))
     (options.folder / "model.safetensors.part").rename(options.folder / "model.safetensors")
 
 
