@@ -169,7 +169,8 @@ class Session:
         self.xdotool("type", "--delay", "15", text)
 
     def click(self, x, y):
-        self.xdotool("mousemove", x, y, "click", "1")
+        """From beside it: a press without a motion before it goes to where GTK last saw the pointer, to a menu that is gone for example."""
+        self.xdotool("mousemove", x + 1, y, "mousemove", x, y, "click", "1")
 
     def move(self, x, y):
         self.xdotool("mousemove", x, y)
