@@ -28,7 +28,8 @@ bool vl2_picture_key_same_pixels(const struct vl2_picture_key *a, const struct v
 void vl2_picture_cache_begin(struct vl2_picture_cache *cache);
 
 /* False: not there, or there is no memory for it. The rows belong to the cache. */
-bool vl2_picture_cache_find(const struct vl2_engine *engine, struct vl2_picture_cache *cache, const struct vl2_picture_key *key, struct vl2_picture_rows *out);
+bool vl2_picture_cache_find(const struct vl2_engine *engine, struct vl2_picture_cache *cache, const struct vl2_picture_key *key,
+                            struct vl2_picture_rows *out);
 
 /* Takes the rows over (also on failure, which frees them), replacing rows of the same key; then trims to the budget. */
 vl2_status vl2_picture_cache_put(const struct vl2_engine *engine, struct vl2_picture_cache *cache,

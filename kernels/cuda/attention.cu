@@ -116,7 +116,8 @@ void vlk_cuda_mha_write(struct vlk_backend *be, const struct vlk_mha_write_args 
 
 /* ------------------------------------------------------------------------------------------------ few queries */
 
-enum { SPLIT_KEYS = 32, SPLIT_WARPS = 8, SPLIT_THREADS = 256, SPLIT_ROWS = 16, SPLIT_TILES = 8, SPLITS = 64, SCORE_PITCH = 36, PROB_PITCH = SPLIT_KEYS + 8 };
+enum { SPLIT_KEYS = 32, SPLIT_WARPS = 8, SPLIT_THREADS = 256, SPLIT_ROWS = 16, SPLIT_TILES = 8, SPLITS = 64 };
+enum { SCORE_PITCH = 36, PROB_PITCH = SPLIT_KEYS + 8 };
 
 static __host__ __device__ inline int padded16(int n) { return (n + 15) / 16 * 16; }
 

@@ -23,7 +23,8 @@ struct mla_write_args {
 /* Columns i (i < rope.dim) of a head's rotated part: pairs are neighbours or half a head apart, results always half. */
 static __device__ __forceinline__ float turned_at(const mla_write_args &a, const float *x, int64_t pos, int i)
 {
-    const int half = a.rope.dim / 2, pair = i % half, near = a.rope.interleaved ? 2 * pair : pair, far = a.rope.interleaved ? near + 1 : pair + half;
+    const int half = a.rope.dim / 2, pair = i % half, near = a.rope.interleaved ? 2 * pair : pair;
+    const int far = a.rope.interleaved ? near + 1 : pair + half;
     const float c = a.rope.cos[pos * half + pair], s = a.rope.sin[pos * half + pair];
 
     return i < half ? x[near] * c - x[far] * s : x[far] * c + x[near] * s;
@@ -209,7 +210,8 @@ static float *absorb(struct vlk_cuda *cuda, const struct vlk_mla_attend_args *m)
         memcpy(&a.write, w, sizeof a.write);
         vlk_cuda_drop_last(cuda);
     }
-    VLK_PUSH(cuda, absorb_kernel, dim3((unsigned)((m->lora + ABSORB_COLUMNS - 1) / ABSORB_COLUMNS), (unsigned)m->heads, (unsigned)m->n), ABSORB_THREADS, 0, a);
+    const dim3 blocks((unsigned)((m->lora + ABSORB_COLUMNS - 1) / ABSORB_COLUMNS), (unsigned)m->heads, (unsigned)m->n);
+    VLK_PUSH(cuda, absorb_kernel, blocks, ABSORB_THREADS, 0, a);
     return a.out;
 }
 

@@ -223,7 +223,8 @@ static void run_block(int threads)
 static void prepare(int threads)
 {
     if (fibers.empty()) {
-        char *stacks = (char *)mmap(nullptr, MAX_THREADS * (STACK + SHIFT), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+        char *stacks = (char *)mmap(nullptr, MAX_THREADS * (STACK + SHIFT), PROT_READ | PROT_WRITE, flags, -1, 0);
 
         fibers.resize(MAX_THREADS);
         for (int i = 0; i < MAX_THREADS; i++) {
