@@ -18,7 +18,8 @@ typedef struct
   PangoLayout *badge_layout;
   double       label_width;  /* natural, target units; 0 without a label */
   double       badge_width;
-  /* Drawn badge and label, for views with a grid: texts are what costs most. NULL: not drawn yet. */
+  /* Drawn badge and label, for views with a grid: texts are what costs most. NULL: not drawn yet. Boxes that are called the
+   * same share their label. */
   cairo_surface_t *badge, *label;
 } SlPaintItem;
 
@@ -27,6 +28,7 @@ struct _SlBoxPainter
   GArray       *items;    /* SlPaintItem */
   GArray       *geometry; /* SlBoxGeometry, valid while !dirty */
   PangoContext *context;
+  GHashTable   *labels;   /* drawn ones: colour and text → cairo_surface_t */
   SlBoxView     view;
   SlBoxStyle    style;
   int           hovered;

@@ -103,6 +103,7 @@ sl_box_painter_new (void)
   self->items = g_array_new (FALSE, TRUE, sizeof (SlPaintItem));
   g_array_set_clear_func (self->items, item_clear);
   self->geometry = g_array_new (FALSE, TRUE, sizeof (SlBoxGeometry));
+  self->labels = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) cairo_surface_destroy);
   self->view = (SlBoxView) { .scale = 1 };
   self->style = sl_box_default_style;
   self->hovered = -1;
@@ -119,6 +120,7 @@ sl_box_painter_free (SlBoxPainter *self)
 
   g_array_unref (self->items);
   g_array_unref (self->geometry);
+  g_hash_table_unref (self->labels);
   g_object_unref (self->context);
   g_free (self);
 }
@@ -221,6 +223,7 @@ sl_box_painter_set_boxes (SlBoxPainter     *self,
       g_array_append_val (self->items, item);
     }
 
+  g_hash_table_remove_all (self->labels);
   self->hovered = -1;
   self->selected = -1;
   self->dirty = TRUE;
@@ -232,6 +235,8 @@ sl_box_painter_set_view (SlBoxPainter    *self,
 {
   g_return_if_fail (view->scale > 0);
 
+  if (view->grid != self->view.grid)
+    g_hash_table_remove_all (self->labels);
   for (guint i = 0; view->grid != self->view.grid && i < self->items->len; i++)
     clear_drawn (sl_box_painter_item (self, i));
   self->view = *view;
@@ -247,6 +252,8 @@ sl_box_painter_set_style (SlBoxPainter     *self,
   self->dirty |= new_font || self->style.line_width != style->line_width || self->style.show_labels != style->show_labels;
   self->style = *style;
 
+  if (new_font)
+    g_hash_table_remove_all (self->labels);
   for (guint i = 0; new_font && i < self->items->len; i++)
     create_texts (self, sl_box_painter_item (self, i));
 }
@@ -364,6 +371,54 @@ typedef void (*DrawPart) (SlBoxPainter            *self,
                           const SlPaintItem       *item,
                           const cairo_rectangle_t *part);
 
+static gboolean
+is_kept (cairo_surface_t *kept,
+         int              width,
+         int              height)
+{
+  return kept != NULL && cairo_image_surface_get_width (kept) == width && cairo_image_surface_get_height (kept) == height;
+}
+
+/* An opaque surface of so many device pixels with the part drawn on it. */
+static cairo_surface_t *
+create_kept (SlBoxPainter            *self,
+             const SlPaintItem       *item,
+             const cairo_rectangle_t *part,
+             DrawPart                 draw,
+             int                      width,
+             int                      height)
+{
+  cairo_surface_t *kept = cairo_image_surface_create (CAIRO_FORMAT_RGB24, width, height);
+  cairo_t *cr;
+
+  cairo_surface_set_device_scale (kept, 1 / self->view.grid, 1 / self->view.grid);
+  cr = cairo_create (kept);
+  draw (self, cr, item, &(cairo_rectangle_t) { 0, 0, part->width, part->height });
+  cairo_destroy (cr);
+
+  return kept;
+}
+
+/* The label of the first box that is called the same, has the same colour and as much room. */
+static cairo_surface_t *
+create_label (SlBoxPainter            *self,
+              const SlPaintItem       *item,
+              const cairo_rectangle_t *part,
+              int                      width,
+              int                      height)
+{
+  g_autofree char *key = g_strdup_printf ("%u %d %s", item->box.color % SL_BOX_N_COLORS, width, item->box.label);
+  cairo_surface_t *label = g_hash_table_lookup (self->labels, key);
+
+  if (!is_kept (label, width, height))
+    {
+      label = create_kept (self, item, part, draw_label, width, height);
+      g_hash_table_insert (self->labels, g_steal_pointer (&key), label);
+    }
+
+  return cairo_surface_reference (label);
+}
+
 /* Draws a part from a surface that is kept: for the many badges and labels of a screen that is drawn again and again. */
 static void
 draw_kept (SlBoxPainter            *self,
@@ -373,21 +428,15 @@ draw_kept (SlBoxPainter            *self,
            cairo_surface_t        **kept,
            DrawPart                 draw)
 {
-  double grid = self->view.grid;
-  int width = ceil (part->width / grid), height = ceil (part->height / grid);
+  int width = ceil (part->width / self->view.grid), height = ceil (part->height / self->view.grid);
 
   if (part->width <= 0)
     return;
-  if (*kept == NULL || cairo_image_surface_get_width (*kept) != width || cairo_image_surface_get_height (*kept) != height)
+  if (!is_kept (*kept, width, height))
     {
-      cairo_t *drawing;
-
       g_clear_pointer (kept, cairo_surface_destroy);
-      *kept = cairo_image_surface_create (CAIRO_FORMAT_RGB24, width, height); /* the ground is opaque */
-      cairo_surface_set_device_scale (*kept, 1 / grid, 1 / grid);
-      drawing = cairo_create (*kept);
-      draw (self, drawing, item, &(cairo_rectangle_t) { 0, 0, part->width, part->height });
-      cairo_destroy (drawing);
+      *kept = draw == draw_label ? create_label (self, item, part, width, height)
+                                 : create_kept (self, item, part, draw, width, height);
     }
   cairo_set_source_surface (cr, *kept, part->x, part->y);
   cairo_pattern_set_filter (cairo_get_source (cr), CAIRO_FILTER_NEAREST);

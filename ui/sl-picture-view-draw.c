@@ -319,6 +319,8 @@ append_canvas (SlPictureView         *self,
       cairo_destroy (cr);
       self->boxes_node = sl_canvas_make_node (surface, bounds, factor);
       cairo_surface_destroy (surface);
+      if (!self->zoomable) /* one of many in a conversation, and it does not move: the node is enough */
+        sl_canvas_clear (&self->canvas);
       if (self->sharpening == 0 && !sl_canvas_is_sharp (&self->canvas))
         self->sharpening = gtk_widget_add_tick_callback (GTK_WIDGET (self), on_sharpen, NULL, NULL);
     }

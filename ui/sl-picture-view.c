@@ -319,6 +319,17 @@ sl_picture_view_size_allocate (GtkWidget *widget,
     set_view (self, self->scale, self->x, self->y);
 }
 
+/* What is not on the display takes no memory. */
+static void
+sl_picture_view_unmap (GtkWidget *widget)
+{
+  SlPictureView *self = SL_PICTURE_VIEW (widget);
+
+  GTK_WIDGET_CLASS (sl_picture_view_parent_class)->unmap (widget);
+  g_clear_pointer (&self->boxes_node, gsk_render_node_unref);
+  sl_canvas_clear (&self->canvas);
+}
+
 /* --- object ---------------------------------------------------------------- */
 
 static void
@@ -410,6 +421,7 @@ sl_picture_view_class_init (SlPictureViewClass *klass)
   object_class->finalize = sl_picture_view_finalize;
   object_class->get_property = sl_picture_view_get_property;
   widget_class->snapshot = sl_picture_view_draw;
+  widget_class->unmap = sl_picture_view_unmap;
   widget_class->measure = sl_picture_view_measure;
   widget_class->get_request_mode = sl_picture_view_get_request_mode;
   widget_class->size_allocate = sl_picture_view_size_allocate;
