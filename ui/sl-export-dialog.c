@@ -73,6 +73,8 @@ on_place (Export *self,
 
   if (response == GTK_RESPONSE_ACCEPT)
     file = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser));
+  /* It watches the folder: GTK 4.8 loses what it has noted of a file that vanishes, as the temporary one of the export does. */
+  g_clear_object (&self->chooser);
   if (file == NULL || g_file_peek_path (file) == NULL)
     {
       export_free (self);
