@@ -369,6 +369,31 @@ class App:
 
     # --- acting ------------------------------------------------------------
 
+    def key_for(self, key, role, name):
+        """A key that brings such a widget; pressed again where the keyboard was not back from another window yet."""
+        insist(f"a {role} named {name!r} after {key}", lambda: self.session.key(key), lambda: self.has(role, name))
+
+    def save_as(self, title, path):
+        """Types a path in the home into the file dialog of this title, and waits until the file is there and the dialog gone.
+
+        GTK's dialog lists every folder of the path that is typed and loses what it has noted of a file that vanishes from one of
+        them; files of other programs do in the folder for temporary files, which is not on the way from the home.
+        """
+        def dialog():
+            return subprocess.run(["xdotool", "search", "--onlyvisible", "--name", f"^{title}$"], env=self.session.environment,
+                                  stdout=subprocess.PIPE, text=True).stdout.split()
+
+        def type_path():
+            for window in dialog()[:1]:
+                with contextlib.suppress(subprocess.CalledProcessError):  # it went meanwhile
+                    self.session.xdotool("windowactivate", "--sync", window)
+                    self.session.key("ctrl+a")
+                    self.session.type("~/" + os.path.relpath(path, self.session.home))
+                    self.session.key("Return")
+        wait_for("the file dialog", dialog)
+        insist("the saved file", type_path, lambda: os.path.exists(path))
+        wait_for("the file dialog to close", lambda: not dialog() and len(self.windows()) == 1)
+
     def press(self, name, role=None):
         node = self.find(role or "push button", name)
         node.press()

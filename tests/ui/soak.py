@@ -85,19 +85,9 @@ class Soak:
 
     def export(self):
         target = self.session.path(f"export-{self.round}.png")
-        self.session.key("ctrl+e")
-        self.app.find("label", "Hidden boxes are left out.")
+        self.app.key_for("ctrl+e", "label", "Hidden boxes are left out.")
         self.session.key("Return")
-        wait_for("the file dialog", lambda: subprocess.run(
-            ["xdotool", "search", "--onlyvisible", "--name", "^Export$"], env=self.session.environment,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.strip())
-        # GTK's dialog lists every folder of the path that is typed and loses what it has noted of a file that vanishes from one of
-        # them; files of other programs do in the folder for temporary files, which is not on this way.
-        self.session.key("ctrl+a")
-        self.session.type("~/" + os.path.basename(target))
-        self.session.key("Return")
-        wait_for("the exported picture", lambda: os.path.exists(target))
-        wait_for("the file dialog to close", lambda: len(self.app.windows()) == 1)
+        self.app.save_as("Export", target)
         self.count("export")
 
     def compare(self):

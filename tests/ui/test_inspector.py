@@ -180,7 +180,7 @@ def check_rename(viewer):
             viewer.session.key("Left")
             wait_for("another box", lambda: viewer.status() != before)
     viewer.wait_status("box 1: ")
-    viewer.session.key("F2")
+    viewer.app.key_for("F2", "text", "Label")
     viewer.app.find("text", "Label").set_text("floor")
     viewer.app.answer_dialog(".*Rename")
     viewer.row(row_name(1, "floor", BOXES[0][2], " · Edited"))
@@ -189,21 +189,11 @@ def check_rename(viewer):
 def check_export(viewer):
     """Ctrl+E, a picture with boxes, into a file whose name is typed."""
     target = viewer.session.path("annotated.png")
-    viewer.session.key("ctrl+e")
-    viewer.app.find("label", "Hidden boxes are left out.")
+    viewer.app.key_for("ctrl+e", "label", "Hidden boxes are left out.")
     viewer.session.key("Return")
-
-    def chooser():
-        return subprocess.run(["xdotool", "search", "--onlyvisible", "--name", "^Export$"],
-                              env=viewer.session.environment, stdout=subprocess.PIPE).stdout.strip()
-    wait_for("the file dialog", chooser)
-    viewer.session.key("ctrl+a")
-    viewer.session.type(target)
-    viewer.session.key("Return")
-    wait_for("the exported picture", lambda: os.path.exists(target))
+    viewer.app.save_as("Export", target)
     size = subprocess.run(["identify", "-format", "%w %h", target], stdout=subprocess.PIPE, text=True).stdout
     check(size == "480 360", f"the export is {size}")
-    wait_for("the file dialog to close", lambda: len(viewer.app.windows()) == 1)
 
 
 def check_ask(viewer):
@@ -256,8 +246,7 @@ OTHER_BOXES = [("a strip", 0, (100, 880, 900, 960), "ok"), ("thing", 1, (490, 85
 def check_compare(app):
     """The newest answer beside the other one to the same question: pairs with IoU, what only one has, both layouts."""
     session = app.session
-    session.key("ctrl+d")
-    app.find("list item", r"Pair 1: a strip, IoU 1\.00")
+    app.key_for("ctrl+d", "list item", r"Pair 1: a strip, IoU 1\.00")
     app.find("list item", r"Pair 2: thing / things, IoU 0\.90")
     app.find("list item", r"Pair 3: moon, only in A")
     app.find("list item", r"Pair 4: things, only in B")
@@ -270,8 +259,7 @@ def check_compare(app):
     session.key("o")
     app.find("image", shown[1])
     app.find("label", "B, dashed")
-    session.key("Escape")
-    app.find("text", "Message")
+    app.key_for("Escape", "text", "Message")
 
 
 def check_find_again(app):
