@@ -46,7 +46,7 @@ namespace emulate {
 enum state : uint8_t { RUNNING, AT_WARP, AT_BLOCK, DONE };
 struct pending_copy { void *to; const void *from; bool valid; int group; };
 struct fiber {
-    void *stack_pointer, *fake;
+    void *stack_pointer;
     char *stack;
     uint3 thread;
     int lane, warp, line, copy_group;
