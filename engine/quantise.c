@@ -62,6 +62,14 @@ const char *vl2_format_name(vl2_format format) {
     return names[format];
 }
 
+vl2_status vl2_format_for(const char *dir, vl2_format *out, vl2_error *err) {
+    struct vl2_config config;
+    vl2_status status = vl2_config_load(dir, &config, err);
+    if (status == VL2_OK)
+        *out = config.lm.moe_inter < 512 ? VL2_FORMAT_INT8 : VL2_FORMAT_MIX;
+    return status;
+}
+
 /* ------------------------------------------------------------------------------------------------ layout of the file */
 
 static bool is_quantised(vlk_dtype dtype) {

@@ -540,6 +540,9 @@ int32_t vl2_box_to_pixels(int32_t coord, int32_t size);
 typedef enum { VL2_FORMAT_MIX, VL2_FORMAT_INT8, VL2_FORMAT_INT4, VL2_FORMAT_BF16 /* of generated weights only */ } vl2_format;
 bool vl2_format_from_name(const char *name, vl2_format *out); /* "mix", "int8", "int4", "bf16" */
 const char *vl2_format_name(vl2_format format);
+/* The smallest format that costs the model in `dir` at most a point of any task (docs/quantisation.md): MIX, but INT8 where experts
+ * are narrower than 512, as the demo model's are. Reads its config only. */
+vl2_status vl2_format_for(const char *dir, vl2_format *out, vl2_error *err);
 
 typedef enum {
     VL2_OF_VISION,

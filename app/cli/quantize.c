@@ -289,6 +289,15 @@ run (Options *options)
 
   if (model == NULL)
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
+  if (options->format == NULL)
+    {
+      vl2_error engine_error;
+      vl2_format format;
+
+      if (vl2_format_for (model, &format, &engine_error) != VL2_OK)
+        return cli_fail (&options->output, CLI_INPUT, "%s", engine_error.text);
+      options->format = g_strdup (vl2_format_name (format));
+    }
   if (g_file_test (options->out, G_FILE_TEST_EXISTS) || g_file_test (options->out, G_FILE_TEST_IS_SYMLINK))
     return cli_fail (&options->output, CLI_INPUT, _("“%s” exists already."), name);
   if (!make_folder (options, model, &report, &error))
@@ -307,7 +316,7 @@ cli_quantize (int    argc,
   const GOptionEntry entries[] = {
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &options.model, N_("Checkpoint folder (default: the bundled demo model)"), N_("DIR") },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("The folder to make"), N_("DIR") },
-    { "format", 'f', 0, G_OPTION_ARG_FILENAME, &options.format, N_("mix (default), int8 or int4"), N_("FORMAT") },
+    { "format", 'f', 0, G_OPTION_ARG_FILENAME, &options.format, N_("mix, int8 or int4 (default: mix, but int8 for a model with narrow experts)"), N_("FORMAT") },
     { "vision", 0, 0, G_OPTION_ARG_FILENAME, &options.vision, N_("Weights of the vision tower: bf16 (default) or int8"), N_("TYPE") },
     { "threads", 0, 0, G_OPTION_ARG_INT, &options.threads, N_("CPU threads (default: all)"), N_("N") },
     { NULL },
@@ -319,14 +328,12 @@ cli_quantize (int    argc,
                   entries, &options.output, &status))
     return status;
 
-  if (options.format == NULL)
-    options.format = g_strdup ("mix");
   if (options.vision == NULL)
     options.vision = g_strdup ("bf16");
 
   if (argc > 1 || options.out == NULL || *options.out == '\0')
     return cli_fail (&options.output, CLI_USAGE, "%s", _("quantize needs --out DIR and takes options only."));
-  if (!vl2_format_from_name (options.format, &format) || format == VL2_FORMAT_BF16)
+  if (options.format != NULL && (!vl2_format_from_name (options.format, &format) || format == VL2_FORMAT_BF16))
     return cli_fail (&options.output, CLI_USAGE, "%s", _("--format has to be mix, int8 or int4."));
   if (!g_str_equal (options.vision, "bf16") && !g_str_equal (options.vision, "int8"))
     return cli_fail (&options.output, CLI_USAGE, "%s", _("--vision has to be bf16 or int8."));

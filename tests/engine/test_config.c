@@ -161,6 +161,8 @@ static void test_defaults(void) {
     ok(c.lm.moe_inter == 1407 && c.lm.shared_inter == 0 && c.lm.first_dense == 0 && c.lm.moe_freq == 1 &&
            c.lm.score == VLK_SCORE_SOFTMAX && !c.lm.norm_topk && c.lm.routed_scaling == 1.0f,
        "experts");
+    vl2_format format = VL2_FORMAT_BF16;
+    ok(vl2_format_for(dir, &format, &err) == VL2_OK && format == VL2_FORMAT_MIX, "experts of 1407 bear four bits");
     ok(c.lm.bos == 100000 && c.lm.eos == 100001 && c.lm.rms_eps == 1e-6f && c.lm.rope_scaling.theta == 10000, "ids, eps and theta");
     ok(c.projector.type == VL2_PROJ_DOWNSAMPLE_MLP_GELU && c.projector.out == 2048 && c.projector.depth == 2 && c.projector.r == 2,
        "projector");
