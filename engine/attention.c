@@ -193,13 +193,13 @@ vl2_status vl2_attention_tap_init(struct vl2_session *s, const struct vl2_genera
 }
 
 void vl2_attention_tap_deinit(struct vl2_attention_tap *tap) {
-    struct vlk_backend *be = tap->session ? tap->session->engine->backend : NULL;
+    if (!tap->session)
+        return;
+    struct vlk_backend *be = tap->session->engine->backend;
     for (size_t i = 0; i < tap->n_pictures; i++)
         vl2_patch_map_deinit(&tap->pictures[i]);
-    if (tap->probs)
-        be->ops->mem_free(be, tap->probs);
-    if (tap->session)
-        tap->session->scratch.probs = NULL;
+    be->ops->mem_free(be, tap->probs);
+    tap->session->scratch.probs = NULL;
     vlk_free(tap->slots);
     vlk_free(tap->host);
     vlk_free(tap->mean);

@@ -19,7 +19,7 @@ FOLDERS = ("kernels/", "engine/")
 # file, warning: why it is right as it stands
 EXCUSED = {
     ("kernels/base.c", "analyzer-malloc-leak"): "the pointer for free() is kept below the aligned block",
-    ("kernels/simd.h", "analyzer-shift-count-overflow"): "gcc 12 takes the lanes of a vector for the bits of a number",
+    ("kernels/ceilings.c", "analyzer-null-argument"): "there is at least one thread, so the first load has its name",
 }
 
 
@@ -39,8 +39,9 @@ def run_gcc(build_dir):
         arguments = shlex.split(entry["command"])
         cut = arguments.index("-o")
         del arguments[cut:cut + 2]
-        arguments = [a for a in arguments if not re.match(r"-(M|fsanitize|Werror)", a) and not a.endswith(".o.d")]
-        result = subprocess.run(arguments + ["-fanalyzer", "-o", os.devnull], cwd=entry["directory"], capture_output=True, text=True)
+        arguments = [a for a in arguments if not re.match(r"-(M|fsanitize|Werror|fdiagnostics-color)", a) and not a.endswith(".o.d")]
+        result = subprocess.run(arguments + ["-fanalyzer", "-fdiagnostics-plain-output", "-o", os.devnull], cwd=entry["directory"],
+                                capture_output=True, text=True)
         found = set()
         for line in result.stderr.splitlines():
             match = re.match(r"([^:\s]+):(\d+):\d+: (?:error|warning): .*?(?:\[-W([\w-]+)\])?$", line)
@@ -50,8 +51,10 @@ def run_gcc(build_dir):
                     found.add(f"{name}:{match[2]}:{line.split(':', 3)[3]}")
         return sorted(found)
 
+    # The inner loops of the levels take half a minute, allocate nothing and read nothing but arrays.
+    items = [item for item in sorted(commands(build_dir).items()) if not item[0].startswith("kernels/isa_")]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        return [line for found in pool.map(one, sorted(commands(build_dir).items())) for line in found]
+        return [line for found in pool.map(one, items) for line in found]
 
 
 def run_cppcheck(build_dir):

@@ -69,7 +69,7 @@ def analysed(tool, body):
         root = pathlib.Path(folder)
         (root / "engine").mkdir()
         (root / "engine/bad.c").write_text(f"#include <stdlib.h>\nvoid use(char *p);\nvoid f(char *p)\n{{\n    {body}}}\n")
-        entry = {"directory": folder, "file": "engine/bad.c", "command": "cc -O1 -o bad.o -c engine/bad.c"}
+        entry = {"directory": folder, "file": "engine/bad.c", "command": "cc -fdiagnostics-color=always -O1 -o bad.o -c engine/bad.c"}
         (root / "compile_commands.json").write_text(json.dumps([entry]))
         analyze.ROOT = root
         return {"gcc": analyze.run_gcc, "cppcheck": analyze.run_cppcheck}[tool](root)
