@@ -581,6 +581,19 @@ sl_window_connect_composer (SlWindow *self)
   g_signal_connect_swapped (self->empty, "sample", G_CALLBACK (on_sample), self);
 }
 
+/* Not where GTK looks for it, which makes all of its widgets before the window is shown. */
+static void
+show_shortcuts (GtkWidget  *widget,
+                const char *name,
+                GVariant   *parameter)
+{
+  g_autoptr (GtkBuilder) builder = gtk_builder_new_from_resource ("/io/github/sightline/Sightline/help-overlay.ui");
+  GtkWindow *overlay = GTK_WINDOW (gtk_builder_get_object (builder, "help_overlay"));
+
+  gtk_window_set_transient_for (overlay, GTK_WINDOW (widget));
+  gtk_window_present (overlay);
+}
+
 void
 sl_window_install_actions (GtkWidgetClass *klass)
 {
@@ -615,6 +628,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.models", models, NULL, 0, 0 },
     { "win.diagnostics", diagnostics, NULL, 0, 0 },
     { "win.preferences", preferences, NULL, GDK_KEY_comma, GDK_CONTROL_MASK },
+    { "win.show-help-overlay", show_shortcuts, NULL, 0, 0 },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)

@@ -47,8 +47,8 @@ struct _SlWindow
   GtkWidget *warning;
   GtkLabel *warning_label;
   SlComposer *composer;
-  SlPictureViewer *viewer;
-  SlCompareView *compare;
+  SlPictureViewer *viewer; /* NULL until it is first opened */
+  SlCompareView *compare;  /* NULL until it is first opened */
   GtkRevealer *drop_highlight;
 
   char *compared_from;     /* the page that the comparison goes back to */

@@ -163,26 +163,6 @@ on_sidebar_open (SlWindow *self,
 /* --- viewer ---------------------------------------------------------------- */
 
 static void
-on_open_answer (SlWindow   *self,
-                SlMessage  *answer,
-                SlBoxModel *boxes)
-{
-  gtk_stack_set_visible_child_name (self->pages, "viewer");
-  sl_picture_viewer_show_answer (self->viewer, self->conversation, answer, boxes);
-}
-
-static void
-on_open_part (SlWindow      *self,
-              SlMessage     *message,
-              SlMessagePart *part)
-{
-  g_autoptr (GPtrArray) parts = sl_conversation_list_pictures (self->conversation, NULL);
-
-  gtk_stack_set_visible_child_name (self->pages, "viewer");
-  sl_picture_viewer_show_parts (self->viewer, parts, part);
-}
-
-static void
 on_close_viewer (SlWindow *self)
 {
   gtk_stack_set_visible_child_name (self->pages, "main");
@@ -205,12 +185,26 @@ on_viewer_ask (SlWindow  *self,
     }
 }
 
+static void
+on_close_compare (SlWindow *self)
+{
+  gtk_stack_set_visible_child_name (self->pages, self->compared_from);
+  sl_compare_view_clear (self->compare);
+  gtk_widget_child_focus (gtk_stack_get_visible_child (self->pages), GTK_DIR_TAB_FORWARD);
+}
+
 void
 sl_window_compare (SlWindow  *self,
                    SlMessage *answer)
 {
   const char *page = gtk_stack_get_visible_child_name (self->pages);
 
+  if (self->compare == NULL)
+    {
+      self->compare = g_object_new (SL_TYPE_COMPARE_VIEW, NULL);
+      g_signal_connect_swapped (self->compare, "close", G_CALLBACK (on_close_compare), self);
+      gtk_stack_add_named (self->pages, GTK_WIDGET (self->compare), "compare");
+    }
   if (!sl_compare_view_show (self->compare, self->conversation, answer))
     {
       sl_window_toast (self, _("No other answer has boxes on this picture yet"));
@@ -219,14 +213,6 @@ sl_window_compare (SlWindow  *self,
   g_free (self->compared_from);
   self->compared_from = g_strdup (page);
   gtk_stack_set_visible_child_name (self->pages, "compare");
-}
-
-static void
-on_close_compare (SlWindow *self)
-{
-  gtk_stack_set_visible_child_name (self->pages, self->compared_from);
-  sl_compare_view_clear (self->compare);
-  gtk_widget_child_focus (gtk_stack_get_visible_child (self->pages), GTK_DIR_TAB_FORWARD);
 }
 
 static void
@@ -256,6 +242,43 @@ on_viewer_export (SlWindow  *self,
   sl_export_dialog_present (GTK_WINDOW (self), self->conversation, answer, box, on_exported);
 }
 
+/* The viewer's widgets are made when it is first opened: a window is there a third sooner without them and the comparison's. */
+static SlPictureViewer *
+open_viewer (SlWindow *self)
+{
+  if (self->viewer == NULL)
+    {
+      self->viewer = g_object_new (SL_TYPE_PICTURE_VIEWER, NULL);
+      g_signal_connect_swapped (self->viewer, "close", G_CALLBACK (on_close_viewer), self);
+      g_signal_connect_swapped (self->viewer, "ask", G_CALLBACK (on_viewer_ask), self);
+      g_signal_connect_swapped (self->viewer, "export", G_CALLBACK (on_viewer_export), self);
+      g_signal_connect_swapped (self->viewer, "compare", G_CALLBACK (sl_window_compare), self);
+      g_signal_connect_swapped (self->viewer, "find-again", G_CALLBACK (on_viewer_find_again), self);
+      g_signal_connect_swapped (self->viewer, "failed", G_CALLBACK (sl_window_toast), self);
+      gtk_stack_add_named (self->pages, GTK_WIDGET (self->viewer), "viewer");
+    }
+  gtk_stack_set_visible_child_name (self->pages, "viewer");
+  return self->viewer;
+}
+
+static void
+on_open_answer (SlWindow   *self,
+                SlMessage  *answer,
+                SlBoxModel *boxes)
+{
+  sl_picture_viewer_show_answer (open_viewer (self), self->conversation, answer, boxes);
+}
+
+static void
+on_open_part (SlWindow      *self,
+              SlMessage     *message,
+              SlMessagePart *part)
+{
+  g_autoptr (GPtrArray) parts = sl_conversation_list_pictures (self->conversation, NULL);
+
+  sl_picture_viewer_show_parts (open_viewer (self), parts, part);
+}
+
 static void
 on_composer_open (SlWindow      *self,
                   SlMessagePart *part)
@@ -266,8 +289,7 @@ on_composer_open (SlWindow      *self,
   for (guint i = 0; i < parts->len; i++)
     if (sl_message_part_get_kind (parts->pdata[i]) == SL_PART_PICTURE)
       g_ptr_array_add (pictures, parts->pdata[i]);
-  gtk_stack_set_visible_child_name (self->pages, "viewer");
-  sl_picture_viewer_show_parts (self->viewer, pictures, part);
+  sl_picture_viewer_show_parts (open_viewer (self), pictures, part);
 }
 
 /* --- pictures coming in ---------------------------------------------------- */
@@ -525,8 +547,6 @@ bind_template (GtkWidgetClass *klass)
   gtk_widget_class_bind_template_child (klass, SlWindow, warning);
   gtk_widget_class_bind_template_child (klass, SlWindow, warning_label);
   gtk_widget_class_bind_template_child (klass, SlWindow, composer);
-  gtk_widget_class_bind_template_child (klass, SlWindow, viewer);
-  gtk_widget_class_bind_template_child (klass, SlWindow, compare);
   gtk_widget_class_bind_template_child (klass, SlWindow, drop_highlight);
 }
 
@@ -539,11 +559,9 @@ sl_window_class_init (SlWindowClass *klass)
   widget_class->realize = sl_window_realize;
   GTK_WINDOW_CLASS (klass)->close_request = sl_window_close_request;
   g_type_ensure (SL_TYPE_CHAT_VIEW);
-  g_type_ensure (SL_TYPE_COMPARE_VIEW);
   g_type_ensure (SL_TYPE_COMPOSER);
   g_type_ensure (SL_TYPE_EMPTY_STATE);
   g_type_ensure (SL_TYPE_MODEL_BAR);
-  g_type_ensure (SL_TYPE_PICTURE_VIEWER);
   g_type_ensure (SL_TYPE_SIDEBAR);
   bind_template (widget_class);
   sl_window_install_actions (widget_class);
@@ -567,13 +585,6 @@ sl_window_init (SlWindow *self)
   g_signal_connect_swapped (self->chat, "compare", G_CALLBACK (sl_window_compare), self);
   g_signal_connect_swapped (self->chat, "find-again", G_CALLBACK (sl_window_find_again), self);
   g_signal_connect_swapped (self->chat, "failed", G_CALLBACK (sl_window_toast), self);
-  g_signal_connect_swapped (self->viewer, "close", G_CALLBACK (on_close_viewer), self);
-  g_signal_connect_swapped (self->viewer, "ask", G_CALLBACK (on_viewer_ask), self);
-  g_signal_connect_swapped (self->viewer, "export", G_CALLBACK (on_viewer_export), self);
-  g_signal_connect_swapped (self->viewer, "compare", G_CALLBACK (sl_window_compare), self);
-  g_signal_connect_swapped (self->viewer, "find-again", G_CALLBACK (on_viewer_find_again), self);
-  g_signal_connect_swapped (self->viewer, "failed", G_CALLBACK (sl_window_toast), self);
-  g_signal_connect_swapped (self->compare, "close", G_CALLBACK (on_close_compare), self);
   g_signal_connect_swapped (self->composer, "open-picture", G_CALLBACK (on_composer_open), self);
   sl_window_connect_composer (self);
 }
