@@ -362,7 +362,7 @@ struct vl2_sync_report {
  *
  * There is one cache, for one timeline at a time, since a cache of the whole context is large. What a new conversation or an
  * edit takes out of it is copied to host memory first, from where it differs on, within branch_bytes: switching back to a
- * branch, another answer or another conversation costs that copy, not a reading (engine/branches.h). Ids that were generated
+ * branch, another answer or another conversation costs that copy, not a reading (engine/session/branches.h). Ids that were generated
  * are kept as they are (vl2_session_generate); encoded pictures have a budget of their own.
  *
  * The cancel flag is polled, and progress reported, at least once per ViT layer and per 64 tokens' worth of layers: no more

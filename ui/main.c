@@ -2,8 +2,8 @@
  *
  * Entry of the desktop application: translations, then SlApplication.
  */
-#include "app/sl-places.h"
-#include "ui/sl-application.h"
+#include "app/system/sl-places.h"
+#include "ui/window/sl-application.h"
 
 #include <glib/gi18n.h>
 #include <locale.h>

@@ -11,7 +11,7 @@
 
 #include <glib/gi18n.h>
 
-#include "app/sl-box-picture.h"
+#include "app/boxes/sl-box-picture.h"
 
 #define DEFAULT_MAX_TOKENS 512
 #define DEFAULT_ALTERNATIVES 5

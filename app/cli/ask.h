@@ -7,10 +7,10 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/conversation.h"
-#include "app/sl-generation.h"
-#include "app/sl-grounding.h"
-#include "app/sl-mode.h"
-#include "app/sl-plan.h"
+#include "app/conversation/sl-generation.h"
+#include "app/prompt/sl-grounding.h"
+#include "app/prompt/sl-mode.h"
+#include "app/inference/sl-plan.h"
 
 G_BEGIN_DECLS
 

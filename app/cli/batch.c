@@ -13,7 +13,7 @@
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 
-#include "app/sl-box-export.h"
+#include "app/exports/sl-box-export.h"
 
 #define JOURNAL            "sightline-batch.jsonl"
 #define DEFAULT_MAX_TOKENS 1024

@@ -12,7 +12,7 @@
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <glib/gi18n.h>
 
-#include "app/sl-picture.h"
+#include "app/pictures/sl-picture.h"
 #include "engine/bench.h"
 
 #define PICTURE_WIDTH 3000

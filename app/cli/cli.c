@@ -12,8 +12,8 @@
 #include <gio/gunixinputstream.h>
 #include <glib/gi18n.h>
 
-#include "app/sl-models.h"
-#include "app/sl-picture.h"
+#include "app/inference/sl-models.h"
+#include "app/pictures/sl-picture.h"
 
 #define STDIN_LIMIT (256 * 1024 * 1024)
 

@@ -7,7 +7,7 @@
 
 #include <glib/gi18n.h>
 
-#include "app/sl-diagnostics.h"
+#include "app/system/sl-diagnostics.h"
 
 #define MAX_GPUS 16
 

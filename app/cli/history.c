@@ -10,10 +10,10 @@
 
 #include <glib/gi18n.h>
 
-#include "app/sl-database.h"
-#include "app/sl-message-part.h"
-#include "app/sl-mode.h"
-#include "app/sl-store.h"
+#include "app/store/sl-database.h"
+#include "app/conversation/sl-message-part.h"
+#include "app/prompt/sl-mode.h"
+#include "app/store/sl-store.h"
 
 static const char *const role_nicks[] = { "system", "user", "assistant" };
 static const char *const status_nicks[] = { "complete", "streaming", "stopped", "failed", "interrupted" };

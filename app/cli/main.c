@@ -9,7 +9,7 @@
 
 #include <glib/gi18n.h>
 
-#include "app/sl-places.h"
+#include "app/system/sl-places.h"
 
 static const struct
 {

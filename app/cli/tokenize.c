@@ -6,7 +6,7 @@
 
 #include <glib/gi18n.h>
 
-#include "app/sl-mode.h"
+#include "app/prompt/sl-mode.h"
 
 typedef struct
 {

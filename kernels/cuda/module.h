@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What libsightline-cuda.so and the program that loads it agree on: one exported symbol, checked before anything is called.
- * Included by kernels/cuda.c (the loader) and kernels/cuda/backend.cu (the module). Private to kernels/.
+ * Included by kernels/cuda/loader.c (the loader) and kernels/cuda/backend.cu (the module). Private to kernels/.
  */
 #ifndef VLK_CUDA_MODULE_H
 #define VLK_CUDA_MODULE_H

@@ -7,8 +7,8 @@
 
 #include <gio/gio.h>
 
-#include "app/sl-picture.h"
-#include "app/sl-records.h"
+#include "app/pictures/sl-picture.h"
+#include "app/store/sl-records.h"
 
 /* A folder of this test's own; app_test_remove_dir() removes it and frees the name. */
 char *app_test_make_dir (void);

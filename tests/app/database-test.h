@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "app/sl-database.h"
+#include "app/store/sl-database.h"
 #include "app-test.h"
 
 /* Opened for writing in dir; it has to work. */

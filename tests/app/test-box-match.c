@@ -7,7 +7,7 @@
 
 #include <glib.h>
 
-#include "app/sl-box-match.h"
+#include "app/boxes/sl-box-match.h"
 
 #define BOX(x1, y1, x2, y2, label) { x1, y1, x2, y2, label, 0, 0, FALSE, FALSE }
 #define MAX_BOXES 6

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "app-test.h"
-#include "app/sl-history.h"
+#include "app/history/sl-history.h"
 #include "fake-vl2.h"
 
 #define BOXED "<|ref|>red circle<|/ref|><|det|>[[1, 2, 30, 40], [500, 600, 700, 800]]<|/det|>"

@@ -15,9 +15,9 @@
 #include <glib/gstdio.h>
 #include <sqlite3.h>
 
-#include "app/sl-database-private.h"
-#include "app/sl-schema.h"
-#include "app/sl-store.h"
+#include "app/store/sl-database-private.h"
+#include "app/store/sl-schema.h"
+#include "app/store/sl-store.h"
 #include "database-test.h"
 
 /* ------------------------------------------------------------------------------------------------ versions */

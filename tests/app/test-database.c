@@ -7,7 +7,7 @@
 
 #include <glib/gstdio.h>
 
-#include "app/sl-database-private.h"
+#include "app/store/sl-database-private.h"
 #include "database-test.h"
 
 /* ------------------------------------------------------------------------------------------------ round trip */

@@ -3,7 +3,7 @@
  * Every way in which a graphics processor is missing or broken gets its own sentence and advice, told from a folder that stands
  * for the system; and the self-test finds that the ways to compute agree.
  */
-#include "app/sl-diagnostics-private.h"
+#include "app/system/sl-diagnostics-private.h"
 #include "tests/app/app-test.h"
 
 #include <string.h>

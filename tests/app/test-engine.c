@@ -9,8 +9,8 @@
 #include <glib/gstdio.h>
 
 #include "app-test.h"
-#include "app/sl-engine.h"
-#include "app/sl-session-keeper.h"
+#include "app/inference/sl-engine.h"
+#include "app/inference/sl-session-keeper.h"
 #include "fake-vl2.h"
 
 static gboolean

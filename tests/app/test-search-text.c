@@ -2,7 +2,7 @@
  *
  * Words and CJK pairs of the search index: what is indexed, how a query matches it, what snippets show.
  */
-#include "app/sl-search-text.h"
+#include "app/store/sl-search-text.h"
 
 #include <glib.h>
 

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "app-test.h"
-#include "app/sl-database.h"
-#include "app/sl-store.h"
+#include "app/store/sl-database.h"
+#include "app/store/sl-store.h"
 
 static SlStore *
 open_store (const char *dir)

@@ -2,7 +2,7 @@
  *
  * The hand-over of tokens between threads, and the confidence that is computed from token marks.
  */
-#include "app/sl-token-ring.h"
+#include "app/inference/sl-token-ring.h"
 
 #include <math.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "app/sl-database.h"
+#include "app/store/sl-database.h"
 
 #define CONVERSATIONS 2500
 #define MESSAGES      40 /* each */

@@ -8,9 +8,9 @@
  * the last frame; "frame" is the frame clock's paint phase, which holds both and the way to the display. Called by `./dev
  * bench`; absolute times depend on the machine, nothing passes or fails.
  */
-#include "app/sl-engine.h"
-#include "app/sl-message-private.h"
-#include "ui/sl-picture-view-private.h"
+#include "app/inference/sl-engine.h"
+#include "app/conversation/sl-message-private.h"
+#include "ui/pictures/sl-picture-view-private.h"
 
 #include <adwaita.h>
 #include <string.h>

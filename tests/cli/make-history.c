@@ -5,9 +5,9 @@
  */
 #include <stdio.h>
 
-#include "app/sl-database.h"
-#include "app/sl-message-part.h"
-#include "app/sl-picture.h"
+#include "app/store/sl-database.h"
+#include "app/conversation/sl-message-part.h"
+#include "app/pictures/sl-picture.h"
 
 #define CONVERSATION 1000
 

@@ -2,7 +2,7 @@
  *
  * SlBoxPainter: pixels of edges and halos at several scales, places of labels, hit testing, colours, files.
  */
-#include "app/sl-box-picture.h"
+#include "app/boxes/sl-box-picture.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * SlGrounding: what the window gets of an answer, whole and still streaming: spans that cover every byte, boxes with labels,
  * plain text, pixels.
  */
-#include "app/sl-grounding.h"
+#include "app/prompt/sl-grounding.h"
 
 #include <string.h>
 

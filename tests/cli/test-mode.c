@@ -2,7 +2,7 @@
  *
  * SlMode: what each mode makes of a text. A piece is shown as "text" (literal), 'text' (grounding tokens) and <picture>.
  */
-#include "app/sl-mode.h"
+#include "app/prompt/sl-mode.h"
 
 static char *
 show (GPtrArray *pieces)

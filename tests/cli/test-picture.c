@@ -3,7 +3,7 @@
  * SlPicture: formats, orientation, alpha, limits, damage, svg isolation, deadline, cancelling, the pool.
  * Oracle: pictures/ holds 48 × 32 quadrants red, green / blue, yellow, written by ImageMagick.
  */
-#include "app/sl-picture.h"
+#include "app/pictures/sl-picture.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include <glib/gstdio.h>
 #include <sys/stat.h>
 
-#include "app/sl-picture-format.h"
+#include "app/pictures/sl-picture-format.h"
 
 #define W 48
 #define H 32

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A libcuda.so.1 for tests: answers what kernels/cuda.c asks of the driver as FAKE_CUDA_VERSION, _INIT, _COUNT, _CAPABILITY (one
+ * A libcuda.so.1 for tests: answers what kernels/cuda/loader.c asks of the driver as FAKE_CUDA_VERSION, _INIT, _COUNT, _CAPABILITY (one
  * per GPU, separated by blanks), _FREE_MIB and _RETAIN say. No GPU is behind it.
  */
 #include <stddef.h>

@@ -85,7 +85,7 @@ static void attend(struct vlk_backend *be, const struct layer *l, const struct w
     }
 }
 
-/* A decode step of one layer, in the order of engine/decoder.c and engine/generate.c. */
+/* A decode step of one layer, in the order of engine/model/decoder.c and engine/session/generate.c. */
 static void run_step(struct vlk_backend *be, const struct layer *l, const struct weights *w, struct arrays *a, int pos, bool apart)
 {
     const struct vlk_weight none = { 0 }, q = { w->part[Q].dtype, l->mla ? HEADS * (NOPE + ROPE) : HEADS * DIM, WIDTH, w->part[Q].data, false };

@@ -4,7 +4,7 @@
  * builds, and folders in place of /sys, /proc and /dev.
  *   test-cuda-loader GOOD_DIR OTHER_BUILD_DIR OTHER_ABI_DIR
  */
-#include "kernels/cuda.h"
+#include "kernels/cuda/loader.h"
 #include "tests/tap.h"
 
 #include <stdlib.h>

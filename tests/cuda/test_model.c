@@ -5,8 +5,8 @@
  * test_ops.c; experts in the computer's own memory change nothing; what does not fit even so is refused before loading.
  *   test-cuda-model MODEL_DIR MODULE_FILE     (fake libcuda.so.1 on LD_LIBRARY_PATH, SIGHTLINE_CUDA_DIR set)
  */
-#include "engine/room.h"
-#include "engine/session.h"
+#include "engine/session/eviction.h"
+#include "engine/session/session.h"
 #include "tests/cuda/kernels.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"

@@ -6,7 +6,7 @@
  *
  *   test_attention CHECKPOINTS
  */
-#include "engine/attention.h"
+#include "engine/session/attention_map.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
 

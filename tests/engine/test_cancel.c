@@ -5,7 +5,7 @@
  * the vision tower, 64 tokens' worth of decoder layers, or one token of an answer; then the session goes on as if never stopped.
  *   test_cancel CHECKPOINTS   (of tests/parity/make_checkpoints.py)
  */
-#include "engine/model.h"
+#include "engine/model/model.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
 

@@ -3,7 +3,7 @@
  * Hostile, truncated and lying safetensors files and indexes: each is refused with a sentence that names the reason, and a
  * good one is read whatever its alignment.
  */
-#include "engine/checkpoint.h"
+#include "engine/checkpoint/checkpoint.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
 

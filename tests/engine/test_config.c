@@ -4,7 +4,7 @@
  * And tensors that do not fit the config.
  *   test_config CHECKPOINTS   (of tests/parity/make_checkpoints.py)
  */
-#include "engine/config.h"
+#include "engine/checkpoint/config.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
 

@@ -4,8 +4,8 @@
  * words for: markup levels, low detail, refused conversations.
  *   test_prompt CASES.json TOKENIZERS_DIR
  */
-#include "engine/model.h"
-#include "engine/tokenizer.h"
+#include "engine/model/model.h"
+#include "engine/text/tokenizer.h"
 #include "tests/tap.h"
 
 #include <jansson.h>

@@ -4,8 +4,8 @@
  * streaming, and files that must be refused with a reason.
  *   test_tokenizer FIXTURE_DIR
  */
-#include "engine/tokenizer.h"
-#include "engine/utf8.h"
+#include "engine/text/tokenizer.h"
+#include "engine/text/utf8.h"
 #include "tests/tap.h"
 
 #include <stdlib.h>

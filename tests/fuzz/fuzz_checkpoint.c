@@ -3,7 +3,7 @@
  * Fuzz target: the bytes of model.safetensors. A checkpoint that opens has tensors whose every byte can be read; one that does
  * not says why.
  */
-#include "engine/checkpoint.h"
+#include "engine/checkpoint/checkpoint.h"
 #include "tests/fuzz/fuzz.h"
 
 static uint32_t touched; /* keeps the reads */

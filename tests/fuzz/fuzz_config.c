@@ -3,7 +3,7 @@
  * Fuzz target: config.json and processor_config.json, divided by the first NUL byte. A configuration that is accepted has sizes
  * that can be multiplied; one that is not says why.
  */
-#include "engine/config.h"
+#include "engine/checkpoint/config.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

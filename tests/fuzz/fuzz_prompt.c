@@ -4,8 +4,8 @@
  * program: each record is a control byte (role, new message, markup, picture) and, for text, a length byte and the text.
  * Whatever the conversation, pictures own exactly the picture ids, and text without markup forges no role.
  */
-#include "engine/model.h"
-#include "engine/tokenizer.h"
+#include "engine/model/model.h"
+#include "engine/text/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

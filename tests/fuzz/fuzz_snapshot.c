@@ -5,7 +5,7 @@
  * are XORed over its counts (or its whole head), picture spans, answers and ids, in this order; after that lengths and checksums
  * are put right. What is refused says why and leaves the session empty; what is taken is no longer than what it is good for.
  */
-#include "engine/session.h"
+#include "engine/session/session.h"
 #include "tests/fuzz/fuzz.h"
 
 #define XXH_INLINE_ALL
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The format, see engine/snapshot.c: where its numbers stand in the head, and the sizes of head, answer and hash. */
+/* The format, see engine/session/snapshot.c: where its numbers stand in the head, and the sizes of head, answer and hash. */
 enum { FILE_BYTES = 32, LAYERS = 48, ROW_BYTES = 52, LENGTH = 56, SPANS = 60, ANSWERS = 64, ANSWER_IDS = 68, HEAD = 72 };
 enum { ANSWER = 32, HASH = 16, MOST = 1 << 18, ROOM = 16 };
 enum { WHOLE_HEAD = 1, BAD_HASH = 2, BAD_ROWS_HASH = 4, KEEP_FILE_BYTES = 8, CUT = 16, LONGER = 32 };

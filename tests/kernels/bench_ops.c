@@ -6,7 +6,7 @@
  * With one thread the clock is the thread's own CPU time, so that a busy machine can still be measured on.
  */
 #include "kernels/ceilings.h"
-#include "kernels/cpu.h"
+#include "kernels/cpu/cpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * MHA, MLA (both forms) and the vision tower's attention against double references: every level, f32 and bf16 caches, tokens
  * arriving in uneven chunks, probabilities. Opens the backend's private header only to force the form of MLA.
  */
-#include "kernels/cpu.h"
+#include "kernels/cpu/cpu.h"
 #include "tests/kernels/reference.h"
 
 static const char *level;

@@ -3,7 +3,7 @@
  * The backend itself: allocation and its failure hook, the pool, choice of the level, weights, poisoning, and results that
  * depend on neither the number of threads nor the order in which memory runs out.
  */
-#include "kernels/pool.h"
+#include "kernels/cpu/pool.h"
 #include "tests/kernels/reference.h"
 
 #include <stdatomic.h>

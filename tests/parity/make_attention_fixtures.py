@@ -7,7 +7,7 @@
 Needs what make_fixtures.py needs. One file per variant, fixtures/attention-NAME.json: greedy ids of a conversation with two
 pictures, and for each of them the attention of the position that wrote it, averaged over heads and layers and laid on a grid over
 each picture. The way from a picture token to the grid is written here once more, in fractions, from the official processor's layout
-and Pillow's sizes; the engine's own is engine/attention.c.
+and Pillow's sizes; the engine's own is engine/session/attention_map.c.
 """
 import argparse
 import json

@@ -2,11 +2,11 @@
  *
  * What a cache of bf16 costs: the same conversation with keys and values kept in f32 and in bf16, layer by layer, for every
  * variant of the architecture. The f32 cache is what test_parity compares with the official code; large contexts and GPUs take
- * the other (engine/memory.c). Tokens whose experts differ, and those behind them, are counted instead of compared.
+ * the other (engine/loading/memory_plan.c). Tokens whose experts differ, and those behind them, are counted instead of compared.
  *
  *   test_cache CHECKPOINTS NAME…
  */
-#include "engine/model.h"
+#include "engine/model/model.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
 

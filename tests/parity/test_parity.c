@@ -6,7 +6,7 @@
  *
  *   test_parity CHECKPOINTS FIXTURES CONVERSATIONS.json NAME…
  */
-#include "engine/checkpoint.h"
+#include "engine/checkpoint/checkpoint.h"
 #include "engine/vl2.h"
 #include "kernels/vlk.h"
 #include "tests/tap.h"

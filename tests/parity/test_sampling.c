@@ -41,7 +41,7 @@ static uint64_t inverse(uint64_t odd) {
     return x;
 }
 
-/* The counter whose uniform number, with seed 0, is u: splitmix64 as in kernels/cpu_sample.c. */
+/* The counter whose uniform number, with seed 0, is u: splitmix64 as in kernels/cpu/sample.c. */
 static uint64_t counter_of(double u) {
     uint64_t z = (uint64_t) (u * 0x1p53) << 11;
     for (int i = 0; i < 2; i++) {

@@ -6,7 +6,7 @@
  *   tokenizer_tool DIR decode                 the other way round: i32 ids in, text out; checks the streaming detokenizer
  *   tokenizer_tool DIR bench FILE             load time and encoding speed
  */
-#include "engine/tokenizer.h"
+#include "engine/text/tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * photo that its camera turned, two pictures of one name, a label in Chinese with markup characters, a box without a label,
  * a corrected and an edited one, one that is unusable, and a picture without boxes.
  */
-#include "app/sl-box-export.h"
+#include "app/exports/sl-box-export.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * SlCanvas and what it scales with: the pixels of a picture at 100 %, between pixels, as squares; a view that pans or zooms
  * ends with the pixels of one that was drawn at that place at once; what others hold is not drawn to. Needs no display.
  */
-#include "ui/sl-canvas.h"
-#include "ui/sl-resample.h"
+#include "ui/pictures/sl-canvas.h"
+#include "ui/pictures/sl-resample.h"
 
 #include <string.h>
 

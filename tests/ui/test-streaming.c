@@ -8,11 +8,11 @@
 #include <adwaita.h>
 #include <string.h>
 
-#include "app/sl-history.h"
-#include "app/sl-models.h"
+#include "app/history/sl-history.h"
+#include "app/inference/sl-models.h"
 #include "engine/vl2.h"
-#include "ui/sl-chat-view.h"
-#include "ui/sl-chip.h"
+#include "ui/chat/sl-chat-view.h"
+#include "ui/composer/sl-chip.h"
 
 #define PATIENCE_SECONDS 90
 

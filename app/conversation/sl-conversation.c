@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The message tree of a conversation and the path through it that is shown. UI thread.
+ */
+#include "app/conversation/sl-conversation.h"
+
+#include "app/conversation/sl-conversation-private.h"
+#include "app/store/sl-search-text.h"
+
+#define TITLE_CHARS 60
+
+enum { PROP_0, PROP_TITLE, PROP_BUSY, PROP_SYSTEM_TEXT, PROP_N_PICTURES, N_PROPS };
+
+static GParamSpec *properties[N_PROPS];
+
+/* ------------------------------------------------------------------------------------------------ list model */
+
+static GType
+sl_conversation_get_item_type (GListModel *model)
+{
+  return SL_TYPE_MESSAGE;
+}
+
+static guint
+sl_conversation_get_n_items (GListModel *model)
+{
+  return SL_CONVERSATION (model)->path->len;
+}
+
+static gpointer
+sl_conversation_get_item (GListModel *model,
+                          guint       position)
+{
+  SlConversation *self = SL_CONVERSATION (model);
+
+  return position < self->path->len ? g_object_ref (g_ptr_array_index (self->path, position)) : NULL;
+}
+
+static void
+init_list_model (GListModelInterface *iface)
+{
+  iface->get_item_type = sl_conversation_get_item_type;
+  iface->get_n_items = sl_conversation_get_n_items;
+  iface->get_item = sl_conversation_get_item;
+}
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (SlConversation, sl_conversation, G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, init_list_model))
+
+/* ------------------------------------------------------------------------------------------------ object */
+
+static void
+sl_conversation_get_property (GObject    *object,
+                              guint       id,
+                              GValue     *value,
+                              GParamSpec *pspec)
+{
+  SlConversation *self = SL_CONVERSATION (object);
+
+  switch (id)
+    {
+    case PROP_TITLE:
+      g_value_set_string (value, self->title);
+      break;
+    case PROP_BUSY:
+      g_value_set_boolean (value, sl_conversation_is_busy (self));
+      break;
+    case PROP_SYSTEM_TEXT:
+      g_value_set_string (value, self->system_text);
+      break;
+    case PROP_N_PICTURES:
+      g_value_set_uint (value, self->n_pictures);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+sl_conversation_dispose (GObject *object)
+{
+  SlConversation *self = SL_CONVERSATION (object);
+
+  g_clear_handle_id (&self->save_source, g_source_remove);
+  g_clear_handle_id (&self->forget_source, g_source_remove);
+  g_clear_object (&self->deleted);
+  g_clear_object (&self->job);
+  G_OBJECT_CLASS (sl_conversation_parent_class)->dispose (object);
+}
+
+static void
+sl_conversation_finalize (GObject *object)
+{
+  SlConversation *self = SL_CONVERSATION (object);
+
+  g_ptr_array_unref (self->path);
+  g_ptr_array_unref (self->roots);
+  g_hash_table_unref (self->messages);
+  sl_generation_free (self->earlier);
+  g_free (self->title);
+  g_free (self->system_text);
+  g_object_unref (self->store);
+  g_object_unref (self->engine);
+  G_OBJECT_CLASS (sl_conversation_parent_class)->finalize (object);
+}
+
+static void
+sl_conversation_class_init (SlConversationClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  const GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+
+  object_class->get_property = sl_conversation_get_property;
+  object_class->dispose = sl_conversation_dispose;
+  object_class->finalize = sl_conversation_finalize;
+  properties[PROP_TITLE] = g_param_spec_string ("title", NULL, NULL, "", flags);
+  properties[PROP_BUSY] = g_param_spec_boolean ("busy", NULL, NULL, FALSE, flags);
+  properties[PROP_SYSTEM_TEXT] = g_param_spec_string ("system-text", NULL, NULL, "", flags);
+  properties[PROP_N_PICTURES] = g_param_spec_uint ("n-pictures", NULL, NULL, 0, G_MAXUINT, 0, flags);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+sl_conversation_init (SlConversation *self)
+{
+  self->title = g_strdup ("");
+  self->system_text = g_strdup ("");
+  self->messages = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_object_unref);
+  self->roots = g_ptr_array_new ();
+  self->path = g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+SlConversation *
+sl_conversation_new (SlStore  *store,
+                     SlEngine *engine)
+{
+  SlConversation *self = g_object_new (SL_TYPE_CONVERSATION, NULL);
+
+  self->store = g_object_ref (store);
+  self->engine = g_object_ref (engine);
+  self->id = sl_store_new_id (store);
+  self->created = g_get_real_time ();
+  return self;
+}
+
+/* ------------------------------------------------------------------------------------------------ tree */
+
+static GPtrArray *
+children_of (SlConversation *self,
+             SlMessage      *parent)
+{
+  return parent != NULL ? sl_message_get_children (parent) : self->roots;
+}
+
+static void
+own (SlConversation *self,
+     SlMessage      *message)
+{
+  gint64 id = sl_message_get_id (message);
+
+  g_hash_table_insert (self->messages, g_memdup2 (&id, sizeof id), message);
+}
+
+SlMessage *
+sl_conversation_get_leaf (SlConversation *self)
+{
+  return self->path->len > 0 ? g_ptr_array_index (self->path, self->path->len - 1) : NULL;
+}
+
+static void
+count_pictures (SlConversation *self)
+{
+  g_autoptr (GPtrArray) pictures = sl_conversation_list_pictures (self, NULL);
+
+  if (self->n_pictures == pictures->len)
+    return;
+  self->n_pictures = pictures->len;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_N_PICTURES]);
+}
+
+static void
+place_path (SlConversation *self)
+{
+  for (guint i = 0; i < self->path->len; i++)
+    {
+      SlMessage *message = g_ptr_array_index (self->path, i);
+      GPtrArray *siblings = sl_message_get_siblings (message);
+      guint position = 0;
+
+      g_ptr_array_find (siblings, message, &position);
+      sl_message_set_place (message, position, siblings->len);
+    }
+}
+
+void
+sl_conversation_show (SlConversation *self,
+                      SlMessage      *leaf)
+{
+  g_autoptr (GPtrArray) old = self->path;
+  guint common = 0;
+
+  self->path = g_ptr_array_new_with_free_func (g_object_unref);
+  for (SlMessage *message = leaf; message != NULL; message = sl_message_get_parent (message))
+    g_ptr_array_insert (self->path, 0, g_object_ref (message));
+  while (common < old->len && common < self->path->len
+         && g_ptr_array_index (old, common) == g_ptr_array_index (self->path, common))
+    common++;
+  place_path (self);
+  if (old->len > common || self->path->len > common)
+    g_list_model_items_changed (G_LIST_MODEL (self), common, old->len - common, self->path->len - common);
+  count_pictures (self);
+}
+
+void
+sl_conversation_adopt (SlConversation *self,
+                       SlMessage      *message,
+                       SlMessage      *parent)
+{
+  GPtrArray *siblings = children_of (self, parent);
+  guint ordinal = siblings->len > 0 ? sl_message_get_ordinal (g_ptr_array_index (siblings, siblings->len - 1)) + 1 : 0;
+
+  own (self, message);
+  sl_message_link (message, parent, siblings, ordinal);
+  g_ptr_array_add (siblings, message);
+  sl_conversation_show (self, message);
+}
+
+static SlMessage *
+newest_below (SlMessage *message)
+{
+  for (;;)
+    {
+      GPtrArray *children = sl_message_get_children (message);
+
+      if (children->len == 0)
+        return message;
+      message = g_ptr_array_index (children, children->len - 1);
+    }
+}
+
+static gboolean
+is_below (SlMessage *message,
+          SlMessage *ancestor)
+{
+  for (; message != NULL; message = sl_message_get_parent (message))
+    if (message == ancestor)
+      return TRUE;
+  return FALSE;
+}
+
+static int
+compare_ordinals (gconstpointer a,
+                  gconstpointer b)
+{
+  SlMessage *first = *(SlMessage *const *) a, *second = *(SlMessage *const *) b;
+  guint x = sl_message_get_ordinal (first), y = sl_message_get_ordinal (second);
+
+  return (x > y) - (x < y);
+}
+
+static SlMessage *
+message_from_record (SlConversation        *self,
+                     const SlMessageRecord *record)
+{
+  g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_object_unref);
+
+  for (guint i = 0; i < record->parts->len; i++)
+    {
+      const SlPartRecord *part = g_ptr_array_index (record->parts, i);
+      g_autofree char *path = part->kind == SL_PART_PICTURE && part->sha256 != NULL && part->extension != NULL
+                                ? sl_store_dup_picture_path (self->store, part->sha256, part->extension)
+                                : NULL;
+
+      g_ptr_array_add (parts, sl_message_part_new_from_record (part, path));
+    }
+  if (parts->len == 0)
+    g_ptr_array_add (parts, sl_message_part_new_text (""));
+  return sl_message_new_from_record (record, parts);
+}
+
+SlConversation *
+sl_conversation_new_from_record (SlStore                    *store,
+                                 SlEngine                   *engine,
+                                 const SlConversationRecord *record)
+{
+  SlConversation *self = sl_conversation_new (store, engine);
+  SlMessage *leaf, *newest = NULL;
+
+  self->id = record->id;
+  self->created = record->created;
+  self->stored = TRUE;
+  g_free (self->title);
+  self->title = g_strdup (record->title);
+  g_free (self->system_text);
+  self->system_text = g_strdup (record->system_text);
+  for (guint i = 0; i < record->messages->len; i++)
+    {
+      const SlMessageRecord *row = g_ptr_array_index (record->messages, i);
+      SlMessage *parent = row->parent != 0 ? g_hash_table_lookup (self->messages, &row->parent) : NULL;
+      SlMessage *message;
+
+      if (row->parent != 0 && parent == NULL) /* its parent is deleted */
+        continue;
+      message = message_from_record (self, row);
+      own (self, message);
+      sl_message_link (message, parent, children_of (self, parent), row->ordinal);
+      g_ptr_array_add (children_of (self, parent), message);
+      g_ptr_array_sort (children_of (self, parent), compare_ordinals);
+      newest = message;
+    }
+  leaf = g_hash_table_lookup (self->messages, &record->leaf);
+  sl_conversation_show (self, leaf != NULL ? leaf : newest);
+  return self;
+}
+
+/* ------------------------------------------------------------------------------------------------ saving */
+
+void
+sl_conversation_save_message (SlConversation *self,
+                              SlMessage      *message,
+                              gboolean        leaf)
+{
+  g_autoptr (SlMessageRecord) record = sl_message_to_record (message);
+
+  record->conversation = self->id;
+  sl_store_put_message (self->store, record, leaf);
+  for (guint i = 0; i < record->parts->len; i++)
+    {
+      const SlPartRecord *part = g_ptr_array_index (record->parts, i);
+      g_autofree char *path = NULL;
+
+      if (part->bytes == NULL)
+        continue;
+      path = sl_store_dup_picture_path (self->store, part->sha256, part->extension);
+      sl_message_part_set_path (sl_message_get_part (message, i), path);
+    }
+}
+
+static void
+save_row (SlConversation *self)
+{
+  SlConversationRecord record = { .id = self->id, .created = self->created, .updated = self->created, .title = self->title,
+                                  .system_text = self->system_text };
+  g_autoptr (GPtrArray) none = g_ptr_array_new ();
+
+  record.messages = none;
+  sl_store_put_conversation (self->store, &record);
+}
+
+static void
+change_title (SlConversation *self,
+              const char     *title)
+{
+  g_free (self->title);
+  self->title = g_strdup (title);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_TITLE]);
+}
+
+void
+sl_conversation_ensure_stored (SlConversation *self,
+                               GPtrArray      *parts)
+{
+  for (guint i = 0; i < parts->len && self->title[0] == '\0'; i++)
+    {
+      const char *text = sl_message_part_get_text (g_ptr_array_index (parts, i));
+      g_autofree char *title = text != NULL ? sl_search_text_snippet (text, NULL, TITLE_CHARS) : NULL;
+
+      if (title == NULL || title[0] == '\0')
+        continue;
+      change_title (self, title);
+      if (self->stored)
+        sl_store_set_title (self->store, self->id, title);
+    }
+  if (self->stored)
+    return;
+  self->stored = TRUE;
+  save_row (self);
+}
+
+/* ------------------------------------------------------------------------------------------------ public */
+
+char *
+sl_conversation_dup_session_name (gint64 id)
+{
+  return g_strdup_printf ("%" G_GINT64_FORMAT, id);
+}
+
+gint64
+sl_conversation_get_id (SlConversation *self)
+{
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), 0);
+
+  return self->id;
+}
+
+const char *
+sl_conversation_get_title (SlConversation *self)
+{
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+
+  return self->title;
+}
+
+void
+sl_conversation_set_title (SlConversation *self,
+                           const char     *title)
+{
+  g_return_if_fail (SL_IS_CONVERSATION (self));
+  g_return_if_fail (title != NULL);
+
+  if (g_strcmp0 (title, self->title) == 0)
+    return;
+  change_title (self, title);
+  if (self->stored)
+    sl_store_set_title (self->store, self->id, self->title);
+}
+
+const char *
+sl_conversation_get_system_text (SlConversation *self)
+{
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+
+  return self->system_text;
+}
+
+void
+sl_conversation_set_system_text (SlConversation *self,
+                                 const char     *text)
+{
+  g_return_if_fail (SL_IS_CONVERSATION (self));
+  g_return_if_fail (text != NULL);
+
+  if (g_strcmp0 (text, self->system_text) == 0)
+    return;
+  g_free (self->system_text);
+  self->system_text = g_strdup (text);
+  if (self->stored)
+    save_row (self);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SYSTEM_TEXT]);
+}
+
+gboolean
+sl_conversation_is_busy (SlConversation *self)
+{
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), FALSE);
+
+  return self->answering != NULL;
+}
+
+void
+sl_conversation_notify_busy (SlConversation *self)
+{
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_BUSY]);
+}
+
+SlMessage *
+sl_conversation_get_answering (SlConversation *self)
+{
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+
+  return self->answering;
+}
+
+guint
+sl_conversation_get_n_pictures (SlConversation *self)
+{
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), 0);
+
+  return self->n_pictures;
+}
+
+GPtrArray *
+sl_conversation_list_pictures (SlConversation *self,
+                               SlMessage      *until)
+{
+  GPtrArray *pictures;
+
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+
+  pictures = g_ptr_array_new ();
+  for (guint i = 0; i < self->path->len; i++)
+    {
+      SlMessage *message = g_ptr_array_index (self->path, i);
+
+      for (guint p = 0; p < sl_message_get_n_parts (message); p++)
+        if (sl_message_part_get_kind (sl_message_get_part (message, p)) == SL_PART_PICTURE)
+          g_ptr_array_add (pictures, sl_message_get_part (message, p));
+      if (message == until)
+        break;
+    }
+  return pictures;
+}
+
+void
+sl_conversation_select_sibling (SlConversation *self,
+                                SlMessage      *message,
+                                guint           position)
+{
+  GPtrArray *siblings;
+  SlMessage *leaf;
+
+  g_return_if_fail (SL_IS_CONVERSATION (self));
+  g_return_if_fail (SL_IS_MESSAGE (message));
+
+  siblings = sl_message_get_siblings (message);
+  g_return_if_fail (position < siblings->len);
+  leaf = newest_below (g_ptr_array_index (siblings, position));
+  sl_conversation_show (self, leaf);
+  sl_store_set_leaf (self->store, self->id, sl_message_get_id (leaf));
+}
+
+/* ------------------------------------------------------------------------------------------------ delete, undo */
+
+static void
+drop_subtree (SlConversation *self,
+              SlMessage      *message)
+{
+  GPtrArray *children = sl_message_get_children (message);
+  gint64 id = sl_message_get_id (message);
+
+  while (children->len > 0)
+    drop_subtree (self, g_ptr_array_steal_index (children, children->len - 1));
+  g_hash_table_remove (self->messages, &id);
+}
+
+/* The deletion is final now. */
+static void
+forget_deleted (SlConversation *self)
+{
+  g_autoptr (SlMessage) message = g_steal_pointer (&self->deleted);
+
+  g_clear_handle_id (&self->forget_source, g_source_remove);
+  if (message == NULL)
+    return;
+  drop_subtree (self, message);
+  sl_store_purge (self->store, SL_UNDO_SECONDS);
+}
+
+static gboolean
+on_forget (gpointer data)
+{
+  SlConversation *self = data;
+
+  self->forget_source = 0;
+  forget_deleted (self);
+  return G_SOURCE_REMOVE;
+}
+
+static SlMessage *
+leaf_without (SlConversation *self,
+              SlMessage      *parent,
+              GPtrArray      *siblings,
+              guint           position)
+{
+  if (!is_below (sl_conversation_get_leaf (self), self->deleted))
+    return sl_conversation_get_leaf (self);
+  if (siblings->len > 0)
+    return newest_below (g_ptr_array_index (siblings, position > 0 ? position - 1 : 0));
+  return parent;
+}
+
+void
+sl_conversation_delete (SlConversation *self,
+                        SlMessage      *message)
+{
+  GPtrArray *siblings;
+  SlMessage *leaf;
+  g_autofree char *session = NULL;
+  guint position = 0;
+
+  g_return_if_fail (SL_IS_CONVERSATION (self));
+  g_return_if_fail (SL_IS_MESSAGE (message));
+
+  if (is_below (self->answering, message))
+    sl_conversation_abandon_answer (self);
+  forget_deleted (self);
+
+  siblings = sl_message_get_siblings (message);
+  g_return_if_fail (g_ptr_array_find (siblings, message, &position));
+  leaf = sl_conversation_get_leaf (self);
+  self->deleted = g_object_ref (message);
+  self->deleted_at = position;
+  self->deleted_leaf = leaf != NULL ? sl_message_get_id (leaf) : 0;
+  self->deleted_time = g_get_monotonic_time ();
+  self->forget_source = g_timeout_add_seconds (SL_UNDO_SECONDS + 1, on_forget, self);
+
+  g_ptr_array_remove_index (siblings, position);
+  leaf = leaf_without (self, sl_message_get_parent (message), siblings, position);
+  sl_store_delete_message (self->store, sl_message_get_id (message));
+  session = sl_conversation_dup_session_name (self->id);
+  sl_engine_forget_session (self->engine, session);
+  sl_store_set_leaf (self->store, self->id, leaf != NULL ? sl_message_get_id (leaf) : 0);
+  sl_conversation_show (self, leaf);
+}
+
+gboolean
+sl_conversation_undo_delete (SlConversation *self)
+{
+  g_autoptr (SlMessage) message = NULL;
+  GPtrArray *siblings;
+  SlMessage *leaf;
+
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), FALSE);
+
+  if (self->deleted == NULL || g_get_monotonic_time () - self->deleted_time > SL_UNDO_SECONDS * G_USEC_PER_SEC)
+    return FALSE;
+  g_clear_handle_id (&self->forget_source, g_source_remove);
+  message = g_steal_pointer (&self->deleted);
+  siblings = sl_message_get_siblings (message);
+  g_ptr_array_insert (siblings, MIN (self->deleted_at, siblings->len), message);
+  leaf = g_hash_table_lookup (self->messages, &self->deleted_leaf);
+  sl_store_undelete_message (self->store, sl_message_get_id (message));
+  sl_store_set_leaf (self->store, self->id, sl_message_get_id (leaf != NULL ? leaf : message));
+  sl_conversation_show (self, leaf != NULL ? leaf : newest_below (message));
+  return TRUE;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SlConversation: one conversation: a GListModel of SlMessage along the active path of its message tree, and everything that a
+ * user can do to it. It ties the store and the engine together: each change is queued to the store at once, an answer is
+ * saved while it streams (twice a second and at its end), so that a crash leaves it as INTERRUPTED.
+ * UI thread. Made by SlHistory, which keeps one object per conversation. It must not know GTK.
+ *
+ * Every operation works in memory at once; when the store cannot write, SlStore's "error-text" says so and nothing is lost
+ * while the program lives. Errors returned here are misuse by the user (nothing to send, still answering).
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "app/inference/sl-engine.h"
+#include "app/conversation/sl-message.h"
+
+G_BEGIN_DECLS
+
+#define SL_TYPE_CONVERSATION (sl_conversation_get_type ())
+G_DECLARE_FINAL_TYPE (SlConversation, sl_conversation, SL, CONVERSATION, GObject)
+
+/* Properties (notify): "title" (string, "" until named), "busy" (gboolean: an answer is queued or streaming), "system-text"
+ * (string), "n-pictures" (guint: on the active path). */
+
+gint64 sl_conversation_get_id (SlConversation *self);
+const char *sl_conversation_get_title (SlConversation *self);
+/* As sl_history_rename(). */
+void sl_conversation_set_title (SlConversation *self, const char *title);
+/* A system message before all others; "" for none. */
+const char *sl_conversation_get_system_text (SlConversation *self);
+void sl_conversation_set_system_text (SlConversation *self, const char *text);
+gboolean sl_conversation_is_busy (SlConversation *self);
+/* The answer being made, NULL unless busy. It may lie on a branch that is not shown. */
+SlMessage *sl_conversation_get_answering (SlConversation *self);
+/* Pictures on the active path. */
+guint sl_conversation_get_n_pictures (SlConversation *self);
+/* Their parts, in order: (transfer container) array of SlMessagePart. until: only up to this message; NULL for all. */
+GPtrArray *sl_conversation_list_pictures (SlConversation *self, SlMessage *until);
+
+/* Asks: appends the user's message (parts: SlMessagePart in order, text and pictures; referenced) and an answer that streams.
+ * settings NULL: sl_settings_for_mode(). Returns the answer (borrowed), or NULL with error: nothing to send, or busy. */
+SlMessage *sl_conversation_send (SlConversation *self, GPtrArray *parts, SlMode mode, gboolean raw,
+                                 const SlSettings *settings, GError **error);
+/* Another answer beside this one (which is kept as an alternative), or an answer to a question that has none. settings NULL: the
+ * mode's, with a new seed. */
+SlMessage *sl_conversation_regenerate (SlConversation *self, SlMessage *answer, const SlSettings *settings, GError **error);
+/* Asks again with a changed question, on a new branch; the old one is kept as an alternative. */
+SlMessage *sl_conversation_edit (SlConversation *self, SlMessage *question, GPtrArray *parts, SlMode mode, gboolean raw,
+                                 const SlSettings *settings, GError **error);
+/* Writes on at the end of the last answer (stopped, interrupted or out of tokens). */
+gboolean sl_conversation_continue (SlConversation *self, SlMessage *answer, const SlSettings *settings, GError **error);
+/* Goes through a finished answer again, token by token as it was written, to learn what the model looked at: the job's record has
+ * the attention of every token to every picture before it (sl_generation_get_attention), in grids whose longer side has `cells`
+ * cells. Nothing in the conversation changes. The caller owns the job; NULL with error: no model is loaded, another one than the
+ * answer's, or the answer's tokens were not all recorded. */
+SlJob *sl_conversation_replay (SlConversation *self, SlMessage *answer, guint cells, GError **error);
+/* Stops the answer being made; what it said is kept. */
+void sl_conversation_stop (SlConversation *self);
+
+/* Shows another alternative of this message (and the newest path below it). position < n-siblings. */
+void sl_conversation_select_sibling (SlConversation *self, SlMessage *message, guint position);
+/* Removes the message and everything below it; the previous alternative is shown where there is one. The last deletion can be
+ * undone for SL_UNDO_SECONDS; then it is really gone. undo: FALSE where there is nothing to undo. */
+#define SL_UNDO_SECONDS 12
+void sl_conversation_delete (SlConversation *self, SlMessage *message);
+gboolean sl_conversation_undo_delete (SlConversation *self);
+
+/* What sl_conversation_send() would send, without sending it: for the context meter and the raw view. */
+SlPrompt *sl_conversation_build_prompt (SlConversation *self, GPtrArray *parts, SlMode mode, gboolean raw,
+                                        const SlSettings *settings);
+
+/* Boxes of this answer lie on that picture; remembered. Edited boxes follow. */
+void sl_conversation_set_box_picture (SlConversation *self, SlMessage *answer, const char *sha256);
+/* A user's box: origin is the model's box that it corrects, or NULL for one that the model did not name. Stored. */
+SlBoxItem *sl_conversation_add_box (SlConversation *self, SlMessage *answer, SlBoxItem *origin, const char *label,
+                                    const int coords[4]);
+/* Takes a model's box away: the user's box that stands for it has no rectangle. Removing that one brings it back. */
+SlBoxItem *sl_conversation_discard_box (SlConversation *self, SlMessage *answer, SlBoxItem *origin);
+/* Changes an edited box. */
+void sl_conversation_change_box (SlConversation *self, SlMessage *answer, SlBoxItem *edited, const char *label,
+                                 const int coords[4]);
+/* Removes an edited box (a model's box stays what it is: hide it). */
+void sl_conversation_remove_box (SlConversation *self, SlMessage *answer, SlBoxItem *edited);
+/* Finished answers with boxes on that picture, from every branch, oldest first: (transfer container) array of SlMessage. */
+GPtrArray *sl_conversation_list_located (SlConversation *self, const char *sha256);
+/* What an answer answers; NULL for anything else. */
+SlMessage *sl_conversation_get_question (SlConversation *self, SlMessage *answer);
+/* Changes a stored picture's detail for the turns to come. */
+void sl_conversation_set_detail (SlConversation *self, SlMessagePart *part, SlDetail detail);
+
+G_END_DECLS

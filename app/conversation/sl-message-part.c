@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A run of text or a picture in a message; stored pictures are read and decoded when somebody wants to see them. UI thread.
+ */
+#include "app/conversation/sl-message-part.h"
+
+#include "app/conversation/sl-message-private.h"
+#include "app/pictures/sl-picture.h"
+
+struct _SlMessagePart
+{
+  GObject parent_instance;
+
+  SlPartKind kind;
+  char *text;
+  SlPicture *picture;
+  char *sha256, *path, *name, *error_text;
+  int width, height;
+  SlDetail detail;
+  GCancellable *loading; /* while a load is under way */
+  gboolean reloadable;   /* the pixels came from the file */
+};
+
+enum { PROP_0, PROP_TEXT, PROP_PICTURE, PROP_DETAIL, PROP_ERROR_TEXT, N_PROPS };
+
+static GParamSpec *properties[N_PROPS];
+
+G_DEFINE_FINAL_TYPE (SlMessagePart, sl_message_part, G_TYPE_OBJECT)
+
+static void
+sl_message_part_get_property (GObject    *object,
+                              guint       id,
+                              GValue     *value,
+                              GParamSpec *pspec)
+{
+  SlMessagePart *self = SL_MESSAGE_PART (object);
+
+  switch (id)
+    {
+    case PROP_TEXT:
+      g_value_set_string (value, self->text);
+      break;
+    case PROP_PICTURE:
+      g_value_set_object (value, self->picture);
+      break;
+    case PROP_DETAIL:
+      g_value_set_int (value, self->detail);
+      break;
+    case PROP_ERROR_TEXT:
+      g_value_set_string (value, self->error_text);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+sl_message_part_dispose (GObject *object)
+{
+  SlMessagePart *self = SL_MESSAGE_PART (object);
+
+  g_cancellable_cancel (self->loading);
+  g_clear_object (&self->loading);
+  g_clear_object (&self->picture);
+  G_OBJECT_CLASS (sl_message_part_parent_class)->dispose (object);
+}
+
+static void
+sl_message_part_finalize (GObject *object)
+{
+  SlMessagePart *self = SL_MESSAGE_PART (object);
+
+  g_free (self->text);
+  g_free (self->sha256);
+  g_free (self->path);
+  g_free (self->name);
+  g_free (self->error_text);
+  G_OBJECT_CLASS (sl_message_part_parent_class)->finalize (object);
+}
+
+static void
+sl_message_part_class_init (SlMessagePartClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  const GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+
+  object_class->get_property = sl_message_part_get_property;
+  object_class->dispose = sl_message_part_dispose;
+  object_class->finalize = sl_message_part_finalize;
+  properties[PROP_TEXT] = g_param_spec_string ("text", NULL, NULL, NULL, flags);
+  properties[PROP_PICTURE] = g_param_spec_object ("picture", NULL, NULL, SL_TYPE_PICTURE, flags);
+  properties[PROP_DETAIL] = g_param_spec_int ("detail", NULL, NULL, 0, SL_DETAIL_LOW, 0, flags);
+  properties[PROP_ERROR_TEXT] = g_param_spec_string ("error-text", NULL, NULL, NULL, flags);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+sl_message_part_init (SlMessagePart *self)
+{
+}
+
+SlMessagePart *
+sl_message_part_new_text (const char *text)
+{
+  SlMessagePart *self = g_object_new (SL_TYPE_MESSAGE_PART, NULL);
+
+  self->kind = SL_PART_TEXT;
+  self->text = g_utf8_make_valid (text, -1);
+  return self;
+}
+
+SlMessagePart *
+sl_message_part_new_picture (SlPicture *picture,
+                             SlDetail   detail)
+{
+  SlMessagePart *self = g_object_new (SL_TYPE_MESSAGE_PART, NULL);
+
+  self->kind = SL_PART_PICTURE;
+  self->picture = g_object_ref (picture);
+  self->sha256 = g_strdup (sl_picture_get_sha256 (picture));
+  self->name = g_strdup (sl_picture_get_name (picture));
+  self->width = sl_picture_get_width (picture);
+  self->height = sl_picture_get_height (picture);
+  self->detail = detail;
+  return self;
+}
+
+SlMessagePart *
+sl_message_part_new_stored (const char *sha256,
+                            const char *path,
+                            const char *name,
+                            int         width,
+                            int         height,
+                            SlDetail    detail)
+{
+  SlMessagePart *self = g_object_new (SL_TYPE_MESSAGE_PART, NULL);
+
+  self->kind = SL_PART_PICTURE;
+  self->sha256 = g_strdup (sha256);
+  self->path = g_strdup (path);
+  self->name = g_strdup (name != NULL ? name : "");
+  self->width = width;
+  self->height = height;
+  self->detail = detail;
+  return self;
+}
+
+SlMessagePart *
+sl_message_part_new_from_record (const SlPartRecord *record,
+                                 const char         *picture_path)
+{
+  if (record->kind == SL_PART_TEXT)
+    return sl_message_part_new_text (record->text != NULL ? record->text : "");
+  return sl_message_part_new_stored (record->sha256, picture_path, record->name, record->width, record->height, record->detail);
+}
+
+SlPartRecord *
+sl_message_part_to_record (SlMessagePart *self)
+{
+  SlPartRecord *record = sl_part_record_new (self->kind);
+
+  record->text = g_strdup (self->text);
+  record->sha256 = g_strdup (self->sha256);
+  record->name = g_strdup (self->name);
+  record->width = self->width;
+  record->height = self->height;
+  record->detail = self->detail;
+  if (self->picture != NULL)
+    {
+      record->mime_type = g_strdup (sl_picture_get_mime_type (self->picture));
+      record->extension = g_strdup (sl_picture_get_extension (self->picture));
+      record->bytes = g_bytes_ref (sl_picture_get_bytes (self->picture));
+    }
+  return record;
+}
+
+void
+sl_message_part_set_text (SlMessagePart *self,
+                          const char    *text)
+{
+  g_free (self->text);
+  self->text = g_strdup (text);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_TEXT]);
+}
+
+void
+sl_message_part_set_path (SlMessagePart *self,
+                          const char    *path)
+{
+  g_free (self->path);
+  self->path = g_strdup (path);
+}
+
+SlPartKind
+sl_message_part_get_kind (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), SL_PART_TEXT);
+
+  return self->kind;
+}
+
+const char *
+sl_message_part_get_text (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), NULL);
+
+  return self->text;
+}
+
+SlPicture *
+sl_message_part_get_picture (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), NULL);
+
+  return self->picture;
+}
+
+const char *
+sl_message_part_get_sha256 (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), NULL);
+
+  return self->sha256;
+}
+
+const char *
+sl_message_part_get_name (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), NULL);
+
+  return self->name;
+}
+
+const char *
+sl_message_part_get_path (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), NULL);
+
+  return self->path;
+}
+
+int
+sl_message_part_get_width (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), 0);
+
+  return self->width;
+}
+
+int
+sl_message_part_get_height (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), 0);
+
+  return self->height;
+}
+
+SlDetail
+sl_message_part_get_detail (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), SL_DETAIL_AUTO);
+
+  return self->detail;
+}
+
+void
+sl_message_part_set_detail (SlMessagePart *self,
+                            SlDetail       detail)
+{
+  g_return_if_fail (SL_IS_MESSAGE_PART (self));
+
+  if (self->detail == detail)
+    return;
+  self->detail = detail;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DETAIL]);
+}
+
+const char *
+sl_message_part_get_error_text (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), NULL);
+
+  return self->error_text;
+}
+
+/* ------------------------------------------------------------------------------------------------ loading */
+
+/* Takes the outcome of either step; TRUE if it is still wanted. */
+static gboolean
+settle_load (SlMessagePart *self,
+             GError        *error)
+{
+  if (error == NULL)
+    return TRUE;
+  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_clear_object (&self->loading);
+      g_free (self->error_text);
+      self->error_text = g_strdup (error->message);
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ERROR_TEXT]);
+    }
+  return FALSE;
+}
+
+static void
+on_decoded (GObject      *source,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  g_autoptr (SlMessagePart) self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SlPicture) picture = sl_picture_new_finish (result, &error);
+
+  if (!settle_load (self, error))
+    return;
+  g_clear_object (&self->loading);
+  if (g_set_object (&self->picture, picture))
+    {
+      self->reloadable = TRUE;
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PICTURE]);
+    }
+}
+
+static void
+on_read (GObject      *source,
+         GAsyncResult *result,
+         gpointer      user_data)
+{
+  g_autoptr (SlMessagePart) self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes = g_file_load_bytes_finish (G_FILE (source), result, NULL, &error);
+
+  if (!settle_load (self, error))
+    return;
+  sl_picture_new_from_bytes_async (bytes, self->name, self->loading, on_decoded, g_object_ref (self));
+}
+
+void
+sl_message_part_load (SlMessagePart *self)
+{
+  g_autoptr (GFile) file = NULL;
+
+  g_return_if_fail (SL_IS_MESSAGE_PART (self));
+
+  if (self->kind != SL_PART_PICTURE || self->picture != NULL || self->loading != NULL || self->path == NULL)
+    return;
+  self->loading = g_cancellable_new ();
+  file = g_file_new_for_path (self->path);
+  g_file_load_bytes_async (file, self->loading, on_read, g_object_ref (self));
+}
+
+void
+sl_message_part_release (SlMessagePart *self)
+{
+  g_return_if_fail (SL_IS_MESSAGE_PART (self));
+
+  g_cancellable_cancel (self->loading);
+  g_clear_object (&self->loading);
+  if (!self->reloadable || self->picture == NULL)
+    return;
+  g_clear_object (&self->picture);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PICTURE]);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SlMessage: one message of a conversation: what was said (parts in order), how it stands, for an answer its record and its
+ * boxes, and its place among its alternatives. Made and changed by SlConversation only; the window reads and listens.
+ * UI thread. It must not know the store or the engine.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "app/boxes/sl-box-item.h"
+#include "app/conversation/sl-generation.h"
+#include "app/inference/sl-job.h"
+#include "app/conversation/sl-message-part.h"
+#include "app/prompt/sl-mode.h"
+
+G_BEGIN_DECLS
+
+/* Stored as numbers: append only. */
+typedef enum
+{
+  SL_MESSAGE_COMPLETE,
+  SL_MESSAGE_STREAMING,   /* queued or being written: sl_message_get_job() */
+  SL_MESSAGE_STOPPED,     /* by the user; the text is what was said until then */
+  SL_MESSAGE_FAILED,      /* the generation's error says why; text may be partial */
+  SL_MESSAGE_INTERRUPTED  /* the program ended while it was being written */
+} SlMessageStatus;
+
+#define SL_TYPE_MESSAGE (sl_message_get_type ())
+G_DECLARE_FINAL_TYPE (SlMessage, sl_message, SL, MESSAGE, GObject)
+
+/* Properties (read-only, notify): "status" (gint), "text" (string: the raw text), "job" (SlJob or NULL), "n-siblings" (guint),
+ * "sibling" (guint), "box-picture" (string or NULL).
+ * Signal text-appended (const char *delta): the raw text grew at its end (emitted before notify::text). */
+
+gint64 sl_message_get_id (SlMessage *self);
+SlRole sl_message_get_role (SlMessage *self);
+SlMode sl_message_get_mode (SlMessage *self); /* of the question; an answer has its question's */
+gboolean sl_message_get_raw (SlMessage *self); /* written in the raw view: grounding tokens in it are tokens */
+GDateTime *sl_message_get_created (SlMessage *self); /* local time, borrowed */
+SlMessageStatus sl_message_get_status (SlMessage *self);
+
+/* The parts, in order. */
+guint sl_message_get_n_parts (SlMessage *self);
+SlMessagePart *sl_message_get_part (SlMessage *self, guint position);
+/* All text parts joined: of an answer the raw model text, special tokens kept. */
+const char *sl_message_get_text (SlMessage *self);
+
+/* While STREAMING: the answer in the making; else NULL. */
+SlJob *sl_message_get_job (SlMessage *self);
+/* How an answer was made; NULL for questions. While STREAMING as of the last drain. */
+const SlGeneration *sl_message_get_generation (SlMessage *self);
+
+/* An answer's boxes as SlBoxItem, in the order of the text, then those added by the user; follows the stream. An edited box
+ * stands behind the model's box that it came from. Never NULL. */
+GListModel *sl_message_get_boxes (SlMessage *self);
+/* SHA-256 of the picture that the boxes lie on: the last one before the answer unless chosen otherwise. NULL for none. */
+const char *sl_message_get_box_picture (SlMessage *self);
+
+/* Alternatives at this place: its siblings in the tree, this one included. */
+guint sl_message_get_n_siblings (SlMessage *self);
+guint sl_message_get_sibling (SlMessage *self);
+
+G_END_DECLS

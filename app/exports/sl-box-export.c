@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See the header: the table of formats, names, and the files that every format writes alike.
+ */
+#include "app/exports/sl-box-export-private.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
+
+#include "app/boxes/sl-box-picture.h"
+
+/* Long enough to recognise a picture, short enough for every file system with a suffix behind it. */
+#define STEM_CHARACTERS 80
+
+static const struct
+{
+  const char     *nick;
+  const char     *name;
+  const char     *extension; /* as one file; NULL: a folder */
+  gboolean        table;
+  SlExportAdd     add;
+  SlExportFinish  finish;
+} formats[SL_N_EXPORT_FORMATS] = {
+  [SL_EXPORT_PNG] = { "png", N_("Picture with boxes (PNG)"), "png", FALSE, sl_export_picture_add_png, NULL },
+  [SL_EXPORT_SVG] = { "svg", N_("Picture with boxes (SVG)"), "svg", FALSE, sl_export_picture_add_svg, NULL },
+  [SL_EXPORT_PDF] = { "pdf", N_("Picture with boxes (PDF)"), "pdf", FALSE, sl_export_picture_add_pdf, NULL },
+  [SL_EXPORT_CROPS] = { "crops", N_("A picture of each box"), NULL, FALSE, sl_export_crops_add, NULL },
+  [SL_EXPORT_JSON] = { "json", N_("JSON"), "json", TRUE, NULL, sl_export_json_finish },
+  [SL_EXPORT_CSV] = { "csv", N_("Table (CSV)"), "csv", TRUE, NULL, sl_export_csv_finish },
+  [SL_EXPORT_COCO] = { "coco", N_("COCO"), NULL, FALSE, sl_export_coco_add, sl_export_coco_finish },
+  [SL_EXPORT_YOLO] = { "yolo", N_("YOLO"), NULL, FALSE, sl_export_yolo_add, sl_export_yolo_finish },
+  [SL_EXPORT_VOC] = { "voc", N_("Pascal VOC"), NULL, FALSE, sl_export_voc_add, NULL },
+  [SL_EXPORT_LABELME] = { "labelme", N_("labelme"), NULL, FALSE, sl_export_labelme_add, NULL },
+  [SL_EXPORT_LABEL_STUDIO] = { "label-studio", N_("Label Studio"), NULL, FALSE, sl_export_label_studio_add,
+                               sl_export_label_studio_finish },
+};
+
+const char *
+sl_export_format_get_nick (SlExportFormat format)
+{
+  return formats[format].nick;
+}
+
+const char *
+sl_export_format_get_display_name (SlExportFormat format)
+{
+  return _(formats[format].name);
+}
+
+const char *
+sl_export_format_get_extension (SlExportFormat format)
+{
+  return formats[format].extension;
+}
+
+gboolean
+sl_export_format_is_table (SlExportFormat format)
+{
+  return formats[format].table;
+}
+
+gboolean
+sl_export_format_from_nick (const char     *nick,
+                            SlExportFormat *format)
+{
+  for (guint i = 0; i < SL_N_EXPORT_FORMATS; i++)
+    if (g_strcmp0 (nick, formats[i].nick) == 0)
+      {
+        *format = i;
+        return TRUE;
+      }
+
+  return FALSE;
+}
+
+/* ------------------------------------------------------------------------------------------------ records */
+
+SlExportBox *
+sl_export_box_new (void)
+{
+  SlExportBox *self = g_new0 (SlExportBox, 1);
+
+  self->confidence = -1;
+
+  return self;
+}
+
+void
+sl_export_box_free (SlExportBox *self)
+{
+  if (self == NULL)
+    return;
+
+  g_free (self->label);
+  g_free (self->reason);
+  g_free (self->raw);
+  g_free (self);
+}
+
+gboolean
+sl_export_box_is_placed (const SlExportBox *box)
+{
+  return box->status == SL_BOX_OK || box->status == SL_BOX_CLAMPED;
+}
+
+const char *
+sl_export_box_get_class (const SlExportBox *box)
+{
+  return box->label != NULL && *box->label != '\0' ? box->label : "object";
+}
+
+SlExportPicture *
+sl_export_picture_new (SlPicture *picture)
+{
+  SlExportPicture *self = g_new0 (SlExportPicture, 1);
+
+  self->boxes = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_export_box_free);
+  if (picture != NULL)
+    {
+      self->name = g_strdup (sl_picture_get_name (picture));
+      self->sha256 = g_strdup (sl_picture_get_sha256 (picture));
+      self->width = sl_picture_get_width (picture);
+      self->height = sl_picture_get_height (picture);
+    }
+
+  return self;
+}
+
+void
+sl_export_picture_free (SlExportPicture *self)
+{
+  if (self == NULL)
+    return;
+
+  g_free (self->name);
+  g_free (self->stem);
+  g_free (self->file);
+  g_free (self->sha256);
+  g_free (self->model);
+  g_free (self->prompt);
+  g_free (self->answer);
+  g_ptr_array_unref (self->boxes);
+  g_free (self);
+}
+
+gboolean
+sl_export_picture_get_pixels (const SlExportPicture *self,
+                              const SlExportBox     *box,
+                              int                    pixels[4])
+{
+  SlBox value = { .status = box->status };
+
+  memcpy (value.coords, box->coords, sizeof value.coords);
+
+  return sl_box_get_pixels (&value, self->width, self->height, pixels);
+}
+
+/* ------------------------------------------------------------------------------------------------ files */
+
+static void
+set_error (const char  *path,
+           int          saved_errno,
+           GError     **error)
+{
+  g_autofree char *name = g_filename_display_name (path);
+
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), _("“%s” cannot be written: %s."), name,
+               g_strerror (saved_errno));
+}
+
+static gboolean
+make_folder (const char  *path,
+             GError     **error)
+{
+  if (g_mkdir_with_parents (path, 0777) == 0)
+    return TRUE;
+
+  set_error (path, errno, error);
+
+  return FALSE;
+}
+
+char *
+sl_box_export_make_path (SlBoxExport  *self,
+                         const char   *folder,
+                         const char   *name,
+                         GError      **error)
+{
+  g_autofree char *dir = NULL;
+
+  if (self->as_file)
+    return g_strdup (self->path);
+
+  dir = g_build_filename (self->path, folder, NULL);
+  if (!make_folder (dir, error))
+    return NULL;
+
+  return g_build_filename (dir, name, NULL);
+}
+
+static gboolean
+write_bytes (const char    *path,
+             const void    *data,
+             gsize          size,
+             GError       **error)
+{
+  g_autoptr(GError) cause = NULL;
+
+  if (g_file_set_contents_full (path, data, size, G_FILE_SET_CONTENTS_CONSISTENT, 0666, &cause))
+    return TRUE;
+
+  /* GLib's own sentence names its temporary file. */
+  errno = 0;
+  set_error (path, cause->code == G_FILE_ERROR_NOSPC ? ENOSPC : cause->code == G_FILE_ERROR_ROFS ? EROFS
+             : cause->code == G_FILE_ERROR_NOENT ? ENOENT : cause->code == G_FILE_ERROR_ACCES ? EACCES : EIO, error);
+
+  return FALSE;
+}
+
+gboolean
+sl_box_export_write_text (SlBoxExport  *self,
+                          const char   *folder,
+                          const char   *name,
+                          const char   *text,
+                          GError      **error)
+{
+  g_autofree char *path = sl_box_export_make_path (self, folder, name, error);
+
+  return path != NULL && write_bytes (path, text, strlen (text), error);
+}
+
+gboolean
+sl_box_export_write_json (SlBoxExport  *self,
+                          const char   *folder,
+                          const char   *name,
+                          json_t       *value,
+                          GError      **error)
+{
+  char *text = json_dumps (value, JSON_INDENT (2) | JSON_REAL_PRECISION (9));
+  g_autofree char *line = g_strconcat (text != NULL ? text : "", "\n", NULL);
+
+  free (text);
+  json_decref (value);
+
+  return sl_box_export_write_text (self, folder, name, line, error);
+}
+
+gboolean
+sl_box_export_ship (SlBoxExport      *self,
+                    const char       *folder,
+                    SlExportPicture  *record,
+                    SlPicture        *picture,
+                    GError          **error)
+{
+  const char *extension = sl_picture_get_extension (picture);
+  gboolean untouched = !sl_picture_get_turned (picture) &&
+                       (g_str_equal (extension, "png") || g_str_equal (extension, "jpg"));
+  g_autofree char *name = g_strconcat (record->stem, ".", untouched ? extension : "png", NULL);
+  g_autofree char *path = sl_box_export_make_path (self, folder, name, error);
+  gsize size;
+  const void *data;
+
+  if (path == NULL)
+    return FALSE;
+  g_free (record->file);
+  record->file = folder != NULL ? g_strconcat (folder, "/", name, NULL) : g_strdup (name);
+
+  if (!untouched)
+    return sl_box_picture_write_plain (picture, path, error);
+  data = g_bytes_get_data (sl_picture_get_bytes (picture), &size);
+
+  return write_bytes (path, data, size, error);
+}
+
+/* ------------------------------------------------------------------------------------------------ names */
+
+/* Letters and digits of every script stay; what a shell, a URL or another system could trip over becomes "_". */
+static char *
+make_stem (const char *name)
+{
+  const char *dot = strrchr (name, '.');
+  const char *end = dot != NULL && dot > name ? dot : name + strlen (name);
+  g_autoptr(GString) stem = g_string_new (NULL);
+
+  for (const char *p = name; p < end && g_utf8_strlen (stem->str, -1) < STEM_CHARACTERS; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+
+      if (g_unichar_isalnum (c) || c == '-' || c == '_' || (c == '.' && stem->len > 0))
+        g_string_append_unichar (stem, c);
+      else
+        g_string_append_c (stem, '_');
+    }
+  if (stem->len == 0)
+    g_string_append (stem, "picture");
+
+  return g_strdup (stem->str);
+}
+
+/* "a.png" and "A.jpg" would be one file on some systems. */
+static void
+claim_stem (SlBoxExport     *self,
+            SlExportPicture *record)
+{
+  g_autofree char *wanted = record->stem != NULL ? g_steal_pointer (&record->stem)
+                                                 : make_stem (record->name != NULL ? record->name : "");
+
+  for (guint i = 1; record->stem == NULL; i++)
+    {
+      g_autofree char *stem = i == 1 ? g_strdup (wanted) : g_strdup_printf ("%s-%u", wanted, i);
+      char *folded = g_utf8_casefold (stem, -1);
+
+      if (g_hash_table_add (self->stems, folded))
+        record->stem = g_steal_pointer (&stem);
+    }
+}
+
+guint
+sl_box_export_get_class_id (SlBoxExport *self,
+                            const char  *name)
+{
+  guint id = GPOINTER_TO_UINT (g_hash_table_lookup (self->class_ids, name));
+
+  if (id == 0)
+    {
+      char *kept = g_strdup (name);
+
+      g_ptr_array_add (self->classes, kept);
+      id = self->classes->len;
+      g_hash_table_insert (self->class_ids, kept, GUINT_TO_POINTER (id));
+    }
+
+  return id - 1;
+}
+
+/* ------------------------------------------------------------------------------------------------ exporter */
+
+SlBoxExport *
+sl_box_export_new (SlExportFormat   format,
+                   const char      *path,
+                   gboolean         as_file,
+                   GError         **error)
+{
+  SlBoxExport *self;
+
+  g_return_val_if_fail (!as_file || formats[format].extension != NULL, NULL);
+
+  if (!as_file && !make_folder (path, error))
+    return NULL;
+
+  self = g_new0 (SlBoxExport, 1);
+  self->format = format;
+  self->path = g_strdup (path);
+  self->as_file = as_file;
+  self->pictures = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_export_picture_free);
+  self->stems = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->classes = g_ptr_array_new_with_free_func (g_free);
+  self->class_ids = g_hash_table_new (g_str_hash, g_str_equal);
+
+  return self;
+}
+
+void
+sl_box_export_free (SlBoxExport *self)
+{
+  if (self == NULL)
+    return;
+
+  g_free (self->path);
+  g_ptr_array_unref (self->pictures);
+  g_hash_table_unref (self->stems);
+  g_hash_table_unref (self->class_ids);
+  g_ptr_array_unref (self->classes);
+  g_free (self);
+}
+
+gboolean
+sl_box_export_add (SlBoxExport      *self,
+                   SlExportPicture  *record,
+                   SlPicture        *picture,
+                   GError          **error)
+{
+  g_autoptr(SlExportPicture) taken = record;
+
+  claim_stem (self, taken);
+  for (guint i = 0; i < taken->boxes->len; i++)
+    if (sl_export_box_is_placed (taken->boxes->pdata[i]))
+      sl_box_export_get_class_id (self, sl_export_box_get_class (taken->boxes->pdata[i]));
+  if (picture != NULL && formats[self->format].add != NULL && !formats[self->format].add (self, taken, picture, error))
+    return FALSE;
+  g_ptr_array_add (self->pictures, g_steal_pointer (&taken));
+
+  return TRUE;
+}
+
+gboolean
+sl_box_export_finish (SlBoxExport  *self,
+                      GError      **error)
+{
+  return formats[self->format].finish == NULL || formats[self->format].finish (self, error);
+}

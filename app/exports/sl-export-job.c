@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See the header. An entry is what one answer located, with its picture either decoded already or as a file to decode.
+ */
+#include "app/exports/sl-export-job.h"
+
+#include <string.h>
+
+typedef struct
+{
+  SlExportPicture *record;
+  SlPicture *picture; /* or NULL: read from path */
+  char *path, *name;
+} Entry;
+
+struct _SlExportJob
+{
+  GObject parent_instance;
+
+  SlExportFormat format;
+  GPtrArray *entries;
+  char *path;
+};
+
+G_DEFINE_FINAL_TYPE (SlExportJob, sl_export_job, G_TYPE_OBJECT)
+
+static void
+entry_free (gpointer data)
+{
+  Entry *entry = data;
+
+  g_clear_pointer (&entry->record, sl_export_picture_free);
+  g_clear_object (&entry->picture);
+  g_free (entry->path);
+  g_free (entry->name);
+  g_free (entry);
+}
+
+static void
+sl_export_job_finalize (GObject *object)
+{
+  SlExportJob *self = SL_EXPORT_JOB (object);
+
+  g_ptr_array_unref (self->entries);
+  g_free (self->path);
+  G_OBJECT_CLASS (sl_export_job_parent_class)->finalize (object);
+}
+
+static void
+sl_export_job_class_init (SlExportJobClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = sl_export_job_finalize;
+}
+
+static void
+sl_export_job_init (SlExportJob *self)
+{
+  self->entries = g_ptr_array_new_with_free_func (entry_free);
+}
+
+SlExportJob *
+sl_export_job_new (SlExportFormat format)
+{
+  SlExportJob *self = g_object_new (SL_TYPE_EXPORT_JOB, NULL);
+
+  self->format = format;
+  return self;
+}
+
+/* ------------------------------------------------------------------------------------------------ collecting */
+
+static gboolean
+is_replaced (GListModel *items,
+             SlBoxItem  *item)
+{
+  gint64 id = sl_box_item_get_id (item);
+
+  if (id == 0 || sl_box_item_get_kind (item) != SL_BOX_KIND_MODEL)
+    return FALSE;
+  for (guint i = 0; i < g_list_model_get_n_items (items); i++)
+    {
+      g_autoptr (SlBoxItem) other = g_list_model_get_item (items, i);
+
+      if (sl_box_item_get_origin (other) == id)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static SlExportBox *
+describe (SlBoxItem  *item,
+          const char *text)
+{
+  SlExportBox *box = sl_export_box_new ();
+  gsize start, end;
+
+  box->label = g_strdup (sl_box_item_get_label (item));
+  box->reason = g_strdup (sl_box_item_get_reason_english (item));
+  box->status = sl_box_item_get_status (item);
+  box->confidence = sl_box_item_get_confidence (item);
+  box->edited = sl_box_item_get_kind (item) == SL_BOX_KIND_EDITED;
+  sl_box_item_get_coords (item, box->coords);
+  sl_box_item_get_range (item, &start, &end);
+  if (end > start && end <= strlen (text))
+    box->raw = g_strndup (text + start, end - start);
+  return box;
+}
+
+/* Numbers are those on the picture: the placed boxes in order, also where one is hidden. */
+static void
+add_boxes (SlExportPicture *record,
+           SlMessage       *answer,
+           SlBoxItem       *only)
+{
+  GListModel *items = sl_message_get_boxes (answer);
+  int number = 0;
+
+  for (guint i = 0; i < g_list_model_get_n_items (items); i++)
+    {
+      g_autoptr (SlBoxItem) item = g_list_model_get_item (items, i);
+      SlExportBox *box;
+      int coords[4];
+      gboolean placed = sl_box_item_get_coords (item, coords);
+
+      if (is_replaced (items, item))
+        continue;
+      number += placed;
+      if (only != NULL ? item != only : !sl_box_item_get_visible (item))
+        continue;
+      box = describe (item, sl_message_get_text (answer));
+      box->number = placed ? number : 0;
+      g_ptr_array_add (record->boxes, box);
+    }
+}
+
+static SlMessagePart *
+find_part (SlConversation *conversation,
+           SlMessage      *answer)
+{
+  const char *sha256 = sl_message_get_box_picture (answer);
+  g_autoptr (GPtrArray) parts = sl_conversation_list_pictures (conversation, answer);
+
+  for (guint i = parts->len; sha256 != NULL && i > 0; i--)
+    if (g_strcmp0 (sl_message_part_get_sha256 (parts->pdata[i - 1]), sha256) == 0)
+      return parts->pdata[i - 1];
+  return NULL;
+}
+
+static char *
+dup_question (SlConversation *conversation,
+              SlMessage      *answer)
+{
+  GListModel *path = G_LIST_MODEL (conversation);
+  g_autoptr (SlMessage) before = NULL;
+
+  for (guint i = 0; i < g_list_model_get_n_items (path); i++)
+    {
+      g_autoptr (SlMessage) message = g_list_model_get_item (path, i);
+
+      if (message == answer)
+        break;
+      g_set_object (&before, message);
+    }
+  return before != NULL ? g_strdup (sl_message_get_text (before)) : NULL;
+}
+
+void
+sl_export_job_add_answer (SlExportJob    *self,
+                          SlConversation *conversation,
+                          SlMessage      *answer,
+                          SlBoxItem      *only)
+{
+  SlMessagePart *part;
+  const SlGeneration *generation;
+  Entry *entry;
+
+  g_return_if_fail (SL_IS_EXPORT_JOB (self));
+
+  part = find_part (conversation, answer);
+  if (part == NULL)
+    return;
+  generation = sl_message_get_generation (answer);
+  entry = g_new0 (Entry, 1);
+  entry->picture = sl_message_part_get_picture (part) ? g_object_ref (sl_message_part_get_picture (part)) : NULL;
+  entry->path = g_strdup (sl_message_part_get_path (part));
+  entry->name = g_strdup (sl_message_part_get_name (part));
+  entry->record = sl_export_picture_new (NULL);
+  entry->record->name = g_strdup (entry->name);
+  entry->record->sha256 = g_strdup (sl_message_part_get_sha256 (part));
+  entry->record->width = sl_message_part_get_width (part);
+  entry->record->height = sl_message_part_get_height (part);
+  entry->record->model = g_strdup (generation != NULL ? generation->model : NULL);
+  entry->record->prompt = dup_question (conversation, answer);
+  entry->record->answer = g_strdup (sl_message_get_text (answer));
+  add_boxes (entry->record, answer, only);
+  g_ptr_array_add (self->entries, entry);
+}
+
+void
+sl_export_job_add_conversation (SlExportJob    *self,
+                                SlConversation *conversation)
+{
+  g_return_if_fail (SL_IS_EXPORT_JOB (self));
+
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (conversation)); i++)
+    {
+      g_autoptr (SlMessage) message = g_list_model_get_item (G_LIST_MODEL (conversation), i);
+
+      if (sl_message_get_role (message) == SL_ROLE_ASSISTANT &&
+          g_list_model_get_n_items (sl_message_get_boxes (message)) > 0)
+        sl_export_job_add_answer (self, conversation, message, NULL);
+    }
+}
+
+guint
+sl_export_job_get_n_pictures (SlExportJob *self)
+{
+  g_return_val_if_fail (SL_IS_EXPORT_JOB (self), 0);
+
+  return self->entries->len;
+}
+
+gboolean
+sl_export_job_is_file (SlExportJob *self)
+{
+  g_return_val_if_fail (SL_IS_EXPORT_JOB (self), FALSE);
+
+  return sl_export_format_get_extension (self->format) != NULL &&
+         (self->entries->len == 1 || sl_export_format_is_table (self->format));
+}
+
+char *
+sl_export_job_dup_name (SlExportJob *self)
+{
+  const char *first;
+  const char *dot;
+  g_autofree char *stem = NULL;
+
+  g_return_val_if_fail (SL_IS_EXPORT_JOB (self), NULL);
+
+  first = self->entries->len > 0 ? ((Entry *) self->entries->pdata[0])->name : NULL;
+  first = first != NULL && *first != '\0' ? first : "boxes";
+  dot = strrchr (first, '.');
+  stem = dot != NULL && dot > first ? g_strndup (first, dot - first) : g_strdup (first);
+  g_strdelimit (stem, "/", '_');
+  if (sl_export_job_is_file (self))
+    return g_strdup_printf ("%s-boxes.%s", stem, sl_export_format_get_extension (self->format));
+  return g_strdup_printf ("%s-%s", stem, sl_export_format_get_nick (self->format));
+}
+
+/* ------------------------------------------------------------------------------------------------ writing */
+
+static SlPicture *
+read_picture (const Entry   *entry,
+              GCancellable  *cancellable,
+              GError       **error)
+{
+  g_autoptr (GFile) file = NULL;
+
+  if (entry->picture != NULL)
+    return g_object_ref (entry->picture);
+  file = g_file_new_for_path (entry->path != NULL ? entry->path : "");
+  return sl_picture_new_from_file (file, cancellable, error);
+}
+
+static void
+write_all (GTask        *task,
+           gpointer      source,
+           gpointer      data,
+           GCancellable *cancellable)
+{
+  SlExportJob *self = SL_EXPORT_JOB (source);
+  GError *error = NULL;
+  g_autoptr (SlBoxExport) export = sl_box_export_new (self->format, self->path, sl_export_job_is_file (self), &error);
+
+  for (guint i = 0; export != NULL && error == NULL && i < self->entries->len; i++)
+    {
+      Entry *entry = self->entries->pdata[i];
+      g_autoptr (SlPicture) picture = read_picture (entry, cancellable, &error);
+
+      if (picture != NULL)
+        sl_box_export_add (export, g_steal_pointer (&entry->record), picture, &error);
+    }
+  if (error == NULL)
+    sl_box_export_finish (export, &error);
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+void
+sl_export_job_run_async (SlExportJob         *self,
+                         const char          *path,
+                         GCancellable        *cancellable,
+                         GAsyncReadyCallback  callback,
+                         gpointer             user_data)
+{
+  g_autoptr (GTask) task = NULL;
+
+  g_return_if_fail (SL_IS_EXPORT_JOB (self));
+  g_return_if_fail (self->path == NULL);
+
+  self->path = g_strdup (path);
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_run_in_thread (task, write_all);
+}
+
+gboolean
+sl_export_job_run_finish (SlExportJob   *self,
+                          GAsyncResult  *result,
+                          GError       **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}

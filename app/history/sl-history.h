@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SlHistory: all conversations, newest first, as a GListModel of SlSummary; opening, naming, deleting, finding them. Keeps one
+ * SlConversation per id alive while somebody holds it or it is answering. Owns neither store nor engine, only references.
+ * UI thread. It must not know GTK.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "app/conversation/sl-conversation.h"
+#include "app/store/sl-store.h"
+
+G_BEGIN_DECLS
+
+/* One line of the list, or one hit of a search. */
+#define SL_TYPE_SUMMARY (sl_summary_get_type ())
+G_DECLARE_FINAL_TYPE (SlSummary, sl_summary, SL, SUMMARY, GObject)
+
+/* Properties (notify): "title" (string, "" until named), "snippet" (string), "updated" (GDateTime), "busy" (gboolean). */
+gint64 sl_summary_get_id (SlSummary *self); /* of the conversation */
+const char *sl_summary_get_title (SlSummary *self);
+/* Begin of the last message; of a hit, the text around it. Plain, one line. */
+const char *sl_summary_get_snippet (SlSummary *self);
+GDateTime *sl_summary_get_updated (SlSummary *self); /* local time, borrowed */
+gboolean sl_summary_get_busy (SlSummary *self); /* answering or queued */
+/* Of a hit: the message that was found; 0 where the title matched. */
+gint64 sl_summary_get_message (SlSummary *self);
+
+#define SL_TYPE_HISTORY (sl_history_get_type ())
+G_DECLARE_FINAL_TYPE (SlHistory, sl_history, SL, HISTORY, GObject)
+
+/* Starts reading the list; rows appear when it is read ("loaded" notifies). */
+SlHistory *sl_history_new (SlStore *store, SlEngine *engine);
+/* Property "loaded" (gboolean). Signal answered (SlConversation): the answer that was being made there has ended. */
+gboolean sl_history_get_loaded (SlHistory *self);
+
+/* A fresh conversation. It enters the list with its first message. (transfer full) */
+SlConversation *sl_history_create (SlHistory *self);
+/* Reads a conversation, or gives the object that is already open. (transfer full) */
+void sl_history_open_async (SlHistory *self, gint64 id, GCancellable *cancellable, GAsyncReadyCallback callback,
+                            gpointer user_data);
+SlConversation *sl_history_open_finish (SlHistory *self, GAsyncResult *result, GError **error);
+
+void sl_history_rename (SlHistory *self, gint64 id, const char *title);
+
+/* Takes it out of the list (its answer is stopped); really gone — rows, search index, pictures that nothing else uses —
+ * SL_UNDO_SECONDS later or when the store is closed. Undo puts it back until then. */
+void sl_history_delete (SlHistory *self, gint64 id);
+void sl_history_undo_delete (SlHistory *self, gint64 id);
+/* Purges what is deleted now. */
+void sl_history_purge (SlHistory *self);
+
+/* Finds conversations whose title or messages hold all words of the query, CJK included; newest first, one hit per
+ * conversation. (transfer full) GListModel of SlSummary, at most 200. */
+void sl_history_search_async (SlHistory *self, const char *query, GCancellable *cancellable, GAsyncReadyCallback callback,
+                              gpointer user_data);
+GListModel *sl_history_search_finish (SlHistory *self, GAsyncResult *result, GError **error);
+
+/* For closing the program: stops all answers, waits for the engine (sl_engine_shutdown()), saves what was said. The store is
+ * then closed with sl_store_close(). */
+void sl_history_shutdown (SlHistory *self);
+
+G_END_DECLS

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SlEngine: the model in this process and the one queue of answers that it makes. Owns the inference thread, which owns the
+ * engine's handles (they are opened, used and closed there). A GObject of the UI thread: all functions are called there and
+ * all signals come there. Never blocks, except sl_engine_shutdown(). It must not know conversations, the store or GTK.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "app/inference/sl-job.h"
+#include "app/inference/sl-plan.h"
+#include "app/prompt/sl-prompt.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  SL_ENGINE_UNLOADED,
+  SL_ENGINE_LOADING, /* progress; jobs may already be submitted, they wait */
+  SL_ENGINE_READY,
+  SL_ENGINE_FAILED   /* error-text says why; loading again is allowed */
+} SlEngineState;
+
+/* How to load a checkpoint; all zero is the default. */
+typedef struct
+{
+  const char *device; /* NULL or "auto", "cpu", "cuda" */
+  int threads;        /* 0 = physical cores */
+  int context;        /* tokens, 0 = the model's own */
+  guint64 memory_limit; /* bytes: what needs more is refused. 0 = what the system can give, G_MAXUINT64 = not checked */
+} SlEngineOptions;
+
+/* What a loaded model is. Valid while the state is READY. Strings belong to the struct. */
+typedef struct
+{
+  char *dir, *name; /* name: the folder's */
+  char *device, *isa, *architecture, *router, *weight_dtype;
+  guint64 parameters, weight_bytes;
+  int layers, hidden, vocab, experts, experts_per_token, context, threads;
+  int tile_side, tokens_per_tile;
+  gboolean is_demo; /* the bundled one: knows shapes and short words only */
+} SlModelInfo;
+
+#define SL_TYPE_ENGINE (sl_engine_get_type ())
+G_DECLARE_FINAL_TYPE (SlEngine, sl_engine, SL, ENGINE, GObject)
+
+/* Properties (all notify, read-only): "state" (gint, SlEngineState), "error-text" (string or NULL), "progress" (double
+ * 0 … 1), "loaded-bytes" and "total-bytes" (guint64), "model-dir" (string or NULL: what is, or is being, loaded),
+ * "busy" (gboolean: a job is running), "queue-length" (guint: jobs waiting, the running one not counted). */
+
+SlEngine *sl_engine_new (void);
+
+/* Starts loading the checkpoint in dir. What was loaded is unloaded first; a running job is stopped and waiting jobs stay in
+ * the queue for the new model. A load in progress is cancelled. options may be NULL. */
+void sl_engine_load (SlEngine *self, const char *dir, const SlEngineOptions *options);
+/* Back to UNLOADED; no effect unless LOADING. Waiting jobs fail with a sentence. */
+void sl_engine_cancel_load (SlEngine *self);
+/* Gives the memory back after this long without a job; 0: never, which is the default. The next job loads the model again, as it
+ * was loaded. Meanwhile the state is UNLOADED, model-dir stays, and sl_engine_is_asleep() holds. */
+void sl_engine_set_idle_seconds (SlEngine *self, guint seconds);
+gboolean sl_engine_is_asleep (SlEngine *self);
+/* Gives the memory back. The running job is stopped, waiting jobs fail with a sentence. */
+void sl_engine_unload (SlEngine *self);
+
+SlEngineState sl_engine_get_state (SlEngine *self);
+const char *sl_engine_get_error_text (SlEngine *self);
+/* FAILED because the model would not fit into memory: loading it all the same is a matter of SlEngineOptions.memory_limit. */
+gboolean sl_engine_get_lacks_memory (SlEngine *self);
+double sl_engine_get_progress (SlEngine *self);
+guint64 sl_engine_get_loaded_bytes (SlEngine *self);
+guint64 sl_engine_get_total_bytes (SlEngine *self);
+const char *sl_engine_get_model_dir (SlEngine *self);
+/* NULL unless READY. */
+const SlModelInfo *sl_engine_get_info (SlEngine *self);
+gboolean sl_engine_is_busy (SlEngine *self);
+guint sl_engine_get_queue_length (SlEngine *self);
+
+/* Queues an answer to the prompt (referenced). While a model is loading it waits; where none is loaded the job fails with a
+ * sentence at its first drain. The caller owns the result; dropping it does not stop the answer. */
+SlJob *sl_engine_submit (SlEngine *self, SlPrompt *prompt);
+
+/* Tokens that a picture of this size costs. n_pictures: pictures in the whole conversation, this one included; three or more
+ * are not tiled. 0 unless READY. */
+guint sl_engine_get_picture_tokens (SlEngine *self, int width, int height, SlDetail detail, guint n_pictures);
+
+/* Plans the prompt with the loaded model on a worker thread, without running it; pictures that are still files are decoded
+ * there. Exact for texts; an answer that this run generated is read with its own ids, which can be a few tokens more or less.
+ * Cheap enough for every pause in typing: cancel the one before. G_IO_ERROR_NOT_INITIALIZED unless READY. */
+void sl_engine_plan_async (SlEngine *self, SlPrompt *prompt, GCancellable *cancellable, GAsyncReadyCallback callback,
+                           gpointer user_data);
+SlPlan *sl_engine_plan_finish (SlEngine *self, GAsyncResult *result, GError **error);
+
+/* Where the model keeps what it read of conversations that have a name (sl_prompt_set_session()), so that it need not read
+ * them again in the next run. NULL, the default: nowhere. Files are for the owner alone, at most 1 GiB in all. */
+void sl_engine_set_session_dir (SlEngine *self, const char *dir);
+/* The conversation is deleted or something was taken out of it: nothing of it is kept, until it is asked in again. */
+void sl_engine_forget_session (SlEngine *self, const char *name);
+/* Removes what was kept of other conversations than these: a set of names, referenced. Returns at once. */
+void sl_engine_sweep_sessions (SlEngine *self, GHashTable *names);
+
+/* Stops everything, saves what was read, and joins the inference thread: at most a ViT layer, 64 tokens of reading or a token,
+ * and the writing of one file away. Jobs can still be drained afterwards. Called by the last unref too. */
+void sl_engine_shutdown (SlEngine *self);
+
+G_END_DECLS

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SlInference: the inference thread. It alone opens, uses and closes the engine's handles; other threads ask it through the
+ * functions here, which only take a lock. SlTicket is the part of a job that both threads see. Private to the engine's part of
+ * app/: sl-engine.c owns the thread, sl-job.c reads tickets. It must not know GObjects or main loops.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "app/inference/sl-engine.h"
+#include "app/inference/sl-session-keeper.h"
+#include "app/inference/sl-token-ring.h"
+#include "engine/vl2.h"
+
+G_BEGIN_DECLS
+
+typedef struct _SlInference SlInference;
+
+/* One job between the threads. lock guards the fields below it; the others are set before it is queued. */
+typedef struct
+{
+  gatomicrefcount refs;
+  SlPrompt *prompt;
+  SlTokenRing *ring;
+  vl2_cancel cancel;
+  GCancellable *reading; /* the same for pictures that are read from files */
+
+  GMutex lock;
+  SlJobStatus status;
+  gint64 decoding_since;    /* monotonic µs, 0 before */
+  SlGeneration *generation; /* complete when the state is final */
+} SlTicket;
+
+SlTicket *sl_ticket_new (SlPrompt *prompt);
+SlTicket *sl_ticket_ref (SlTicket *self);
+void sl_ticket_unref (SlTicket *self);
+/* Ends it before or after it ran. reason: NULL unless FAILED. */
+void sl_ticket_finish (SlTicket *self, SlJobState state, const char *reason);
+
+/* A reading of the thread. Strings are the caller's. */
+typedef struct
+{
+  SlEngineState state;
+  char *error_text;
+  gboolean lacks_memory; /* that is why it FAILED */
+  guint64 loaded_bytes, total_bytes;
+  SlModelInfo *info; /* NULL unless READY */
+  gboolean busy;
+  guint queue_length;
+} SlInferenceReading;
+
+/* changed is called on the inference thread, or on the one that asked, whenever a reading would differ. */
+SlInference *sl_inference_new (void (*changed) (gpointer user_data), gpointer user_data);
+/* A worker that borrows the engine keeps the struct alive. */
+SlInference *sl_inference_ref (SlInference *self);
+void sl_inference_unref (SlInference *self);
+/* Stops everything and joins the thread, once, before the owner's unref. Tickets that still wait end as STOPPED. */
+void sl_inference_stop_all (SlInference *self);
+
+void sl_inference_load (SlInference *self, const char *dir, const SlEngineOptions *options);
+void sl_inference_cancel_load (SlInference *self);
+void sl_inference_unload (SlInference *self);
+void sl_inference_submit (SlInference *self, SlTicket *ticket);
+void sl_inference_stop (SlInference *self, SlTicket *ticket);
+void sl_inference_read (SlInference *self, SlInferenceReading *reading);
+void sl_inference_reading_clear (SlInferenceReading *self);
+
+/* What is kept between runs; lives as long as the struct. */
+SlSessionKeeper *sl_inference_get_keeper (SlInference *self);
+
+/* The loaded engine for pure calls of another thread; NULL if there is none or it is being opened or closed: never waits.
+ * Keeps it from being closed: release soon. */
+const vl2_engine *sl_inference_borrow (SlInference *self, guint *capacity);
+void sl_inference_release (SlInference *self);
+
+/* sl-engine.c: NULL after the shutdown. */
+SlInference *sl_engine_get_inference (SlEngine *self);
+
+SlModelInfo *sl_model_info_copy (const SlModelInfo *self);
+void sl_model_info_free (SlModelInfo *self);
+
+G_END_DECLS

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Folders of models and the remembered choice. UI thread, except what the header allows on any.
+ */
+#include "app/inference/sl-models.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
+#include <jansson.h>
+
+#include "app/system/sl-places.h"
+
+#define GROUP "model"
+#define KEY   "last-dir"
+#define DIRS  "dirs"
+
+struct _SlModels
+{
+  GObject parent_instance;
+
+  char *path; /* of the key file */
+  char *last_dir;
+  GPtrArray *dirs; /* of char */
+};
+
+enum { PROP_0, PROP_LAST_DIR, PROP_DIRS, N_PROPS };
+
+static GParamSpec *properties[N_PROPS];
+
+G_DEFINE_FINAL_TYPE (SlModels, sl_models, G_TYPE_OBJECT)
+
+static void
+sl_models_get_property (GObject    *object,
+                        guint       id,
+                        GValue     *value,
+                        GParamSpec *pspec)
+{
+  if (id == PROP_LAST_DIR)
+    g_value_set_string (value, SL_MODELS (object)->last_dir);
+  else if (id == PROP_DIRS)
+    g_value_take_boxed (value, sl_models_dup_dirs (SL_MODELS (object)));
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+sl_models_finalize (GObject *object)
+{
+  SlModels *self = SL_MODELS (object);
+
+  g_free (self->path);
+  g_free (self->last_dir);
+  g_ptr_array_unref (self->dirs);
+  G_OBJECT_CLASS (sl_models_parent_class)->finalize (object);
+}
+
+static void
+sl_models_class_init (SlModelsClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->get_property = sl_models_get_property;
+  object_class->finalize = sl_models_finalize;
+  properties[PROP_LAST_DIR] = g_param_spec_string ("last-dir", NULL, NULL, NULL,
+                                                   G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  properties[PROP_DIRS] = g_param_spec_boxed ("dirs", NULL, NULL, G_TYPE_STRV,
+                                              G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+/* FALSE if it was there. */
+static gboolean
+remember_dir (SlModels   *self,
+              const char *dir)
+{
+  if (g_ptr_array_find_with_equal_func (self->dirs, dir, g_str_equal, NULL))
+    return FALSE;
+  g_ptr_array_add (self->dirs, g_strdup (dir));
+  return TRUE;
+}
+
+static void
+sl_models_init (SlModels *self)
+{
+  const char *chosen = g_getenv ("SIGHTLINE_CONFIG_DIR");
+  g_autofree char *folder = chosen != NULL && chosen[0] != '\0'
+                              ? g_strdup (chosen)
+                              : g_build_filename (g_get_user_config_dir (), "io.github.sightline.Sightline", NULL);
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+
+  self->path = g_build_filename (folder, "settings.ini", NULL);
+  self->dirs = g_ptr_array_new_with_free_func (g_free);
+  /* A file that is missing or damaged means no choice. */
+  if (g_key_file_load_from_file (file, self->path, G_KEY_FILE_NONE, NULL))
+    {
+      g_auto (GStrv) dirs = g_key_file_get_string_list (file, GROUP, DIRS, NULL, NULL);
+
+      self->last_dir = g_key_file_get_string (file, GROUP, KEY, NULL);
+      for (guint i = 0; dirs != NULL && dirs[i] != NULL; i++)
+        remember_dir (self, dirs[i]);
+      if (self->last_dir != NULL)
+        remember_dir (self, self->last_dir);
+    }
+}
+
+SlModels *
+sl_models_new (void)
+{
+  return g_object_new (SL_TYPE_MODELS, NULL);
+}
+
+/* ------------------------------------------------------------------------------------------------ folders */
+
+char *
+sl_models_dup_data_dir (void)
+{
+  const char *chosen = g_getenv ("SIGHTLINE_DATA");
+
+  return chosen != NULL && chosen[0] != '\0' ? g_strdup (chosen) : sl_places_dup_data_dir ();
+}
+
+static gboolean
+holds_model (const char *dir)
+{
+  g_autofree char *config = g_build_filename (dir, "config.json", NULL);
+
+  return g_file_test (config, G_FILE_TEST_IS_REGULAR);
+}
+
+char *
+sl_models_dup_demo_dir (void)
+{
+  g_autofree char *data = sl_models_dup_data_dir ();
+  g_autofree char *dir = g_build_filename (data, "demo-model", NULL);
+
+  return holds_model (dir) ? g_steal_pointer (&dir) : NULL;
+}
+
+gboolean
+sl_models_is_demo (const char *dir)
+{
+  g_autofree char *marker = g_build_filename (dir, "demo.json", NULL);
+
+  return g_file_test (marker, G_FILE_TEST_IS_REGULAR);
+}
+
+char *
+sl_models_dup_start_dir (SlModels *self)
+{
+  g_return_val_if_fail (SL_IS_MODELS (self), NULL);
+
+  if (self->last_dir != NULL && holds_model (self->last_dir))
+    return g_strdup (self->last_dir);
+  return sl_models_dup_demo_dir ();
+}
+
+const char *
+sl_models_get_last_dir (SlModels *self)
+{
+  g_return_val_if_fail (SL_IS_MODELS (self), NULL);
+
+  return self->last_dir;
+}
+
+static gboolean
+save (SlModels  *self,
+      GError   **error)
+{
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autofree char *folder = g_path_get_dirname (self->path);
+
+  g_key_file_load_from_file (file, self->path, G_KEY_FILE_KEEP_COMMENTS, NULL);
+  if (self->last_dir != NULL)
+    g_key_file_set_string (file, GROUP, KEY, self->last_dir);
+  else
+    g_key_file_remove_key (file, GROUP, KEY, NULL);
+  g_key_file_set_string_list (file, GROUP, DIRS, (const char *const *) self->dirs->pdata, self->dirs->len);
+  if (g_mkdir_with_parents (folder, 0700) != 0)
+    {
+      int code = errno;
+
+      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code), _("The folder “%s” for settings cannot be made: %s"), folder,
+                   g_strerror (code));
+      return FALSE;
+    }
+  return g_key_file_save_to_file (file, self->path, error);
+}
+
+gboolean
+sl_models_set_last_dir (SlModels    *self,
+                        const char  *dir,
+                        GError     **error)
+{
+  g_autofree char *copy = g_strdup (dir);
+
+  g_return_val_if_fail (SL_IS_MODELS (self), FALSE);
+
+  if (g_strcmp0 (copy, self->last_dir) != 0)
+    {
+      g_free (self->last_dir);
+      self->last_dir = g_steal_pointer (&copy);
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LAST_DIR]);
+    }
+  if (dir != NULL && remember_dir (self, dir))
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
+  return save (self, error);
+}
+
+char **
+sl_models_dup_dirs (SlModels *self)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  g_return_val_if_fail (SL_IS_MODELS (self), NULL);
+
+  for (guint i = 0; i < self->dirs->len; i++)
+    g_strv_builder_add (builder, g_ptr_array_index (self->dirs, i));
+  return g_strv_builder_end (builder);
+}
+
+gboolean
+sl_models_add_dir (SlModels    *self,
+                   const char  *dir,
+                   GError     **error)
+{
+  g_return_val_if_fail (SL_IS_MODELS (self), FALSE);
+
+  if (!remember_dir (self, dir))
+    return TRUE;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
+  return save (self, error);
+}
+
+gboolean
+sl_models_remove_dir (SlModels    *self,
+                      const char  *dir,
+                      GError     **error)
+{
+  guint position;
+
+  g_return_val_if_fail (SL_IS_MODELS (self), FALSE);
+
+  if (!g_ptr_array_find_with_equal_func (self->dirs, dir, g_str_equal, &position))
+    return TRUE;
+  if (g_strcmp0 (dir, self->last_dir) == 0)
+    {
+      g_clear_pointer (&self->last_dir, g_free);
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LAST_DIR]);
+    }
+  g_ptr_array_remove_index (self->dirs, position);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
+  return save (self, error);
+}
+
+/* ------------------------------------------------------------------------------------------------ inspect */
+
+/* Bytes of all safetensors files; 0 if there are none. */
+static guint64
+count_weights (const char *dir)
+{
+  g_autoptr (GDir) handle = g_dir_open (dir, 0, NULL);
+  const char *name;
+  guint64 bytes = 0;
+
+  while (handle != NULL && (name = g_dir_read_name (handle)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (dir, name, NULL);
+      GStatBuf info;
+
+      if (g_str_has_suffix (name, ".safetensors") && g_stat (path, &info) == 0)
+        bytes += info.st_size;
+    }
+  return bytes;
+}
+
+/* The word that says which kind of model a configuration describes; NULL with error. (transfer full) */
+static char *
+read_model_type (const char  *dir,
+                 GError     **error)
+{
+  g_autofree char *path = g_build_filename (dir, "config.json", NULL);
+  json_error_t fault;
+  json_t *config = json_load_file (path, JSON_REJECT_DUPLICATES, &fault);
+  char *type;
+
+  if (config == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, _("“%s” holds no model: config.json cannot be read (%s)"), dir,
+                   fault.text);
+      return NULL;
+    }
+  type = g_strdup (json_string_value (json_object_get (config, "model_type")));
+  json_decref (config);
+  return type != NULL ? type : g_strdup ("");
+}
+
+SlModelFolder *
+sl_model_folder_inspect (const char  *dir,
+                         GError     **error)
+{
+  g_autofree char *type = read_model_type (dir, error);
+  g_autofree char *path = g_canonicalize_filename (dir, NULL);
+  g_autofree char *size = NULL;
+  guint64 bytes;
+  SlModelFolder *self;
+
+  if (type == NULL)
+    return NULL;
+  if (strcmp (type, "deepseek_vl_v2") != 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, _("“%s” holds a model of another kind (%s), not DeepSeek-VL2"), dir,
+                   type);
+      return NULL;
+    }
+  bytes = count_weights (dir);
+  if (bytes == 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, _("“%s” holds no weights (*.safetensors)"), dir);
+      return NULL;
+    }
+  size = g_format_size (bytes);
+  self = g_new0 (SlModelFolder, 1);
+  self->dir = g_strdup (dir);
+  self->name = g_path_get_basename (path);
+  self->weight_bytes = bytes;
+  self->is_demo = sl_models_is_demo (dir);
+  self->description = self->is_demo
+                        ? g_strdup_printf (_("The bundled demo model (%s): it knows shapes and short words"), size)
+                        : g_strdup_printf (_("A DeepSeek-VL2 model with %s of weights"), size);
+  return self;
+}
+
+void
+sl_model_folder_free (SlModelFolder *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->dir);
+  g_free (self->name);
+  g_free (self->description);
+  g_free (self);
+}

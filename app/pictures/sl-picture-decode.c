@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bytes → upright RGB8 through GdkPixbufLoader, fed in chunks on a thread of its own: a chunked loader stops at the
+ * deadline, one that does all its work at the end (tiff, svg, heif) is left behind at the deadline and its result
+ * thrown away. How many may be left behind is bounded, so that hostile files cannot pile up threads.
+ * Which loader runs is decided by sl-picture-format.h, so that only the formats of the header's list are ever parsed,
+ * whatever loaders the system has.
+ */
+#include "app/pictures/sl-picture-private.h"
+
+#include <string.h>
+
+#include <glib/gi18n-lib.h>
+
+#include "app/pictures/sl-picture-format.h"
+
+#define MAX_LEFT_BEHIND 4
+#define SVG_MAX_SIDE    4096
+#define SVG_MAX_BYTES   (8 * 1024 * 1024)
+
+/* Shared by the caller, who waits, and the decoding thread, which may outlive the wait. */
+typedef struct
+{
+  gatomicrefcount  refs;
+  GBytes          *bytes;
+  char            *name;
+  SlPictureFormat  format;
+  SlPictureLimits  limits;
+  gint64           deadline; /* monotonic */
+  gint             stop;     /* atomic: nobody waits any more */
+
+  GMutex           lock;
+  GCond            cond;
+  gboolean         done;     /* lock */
+  SlPicture       *result;   /* lock */
+  GError          *error;    /* lock */
+
+  /* of the decoding thread */
+  guint64          refused_pixels; /* 0: the size is allowed */
+  int              header_width;
+  int              header_height;
+  gboolean         turned; /* by its EXIF orientation */
+} Decode;
+
+static gint n_left_behind;
+
+static void
+decode_unref (Decode *decode)
+{
+  if (!g_atomic_ref_count_dec (&decode->refs))
+    return;
+
+  g_bytes_unref (decode->bytes);
+  g_free (decode->name);
+  g_mutex_clear (&decode->lock);
+  g_cond_clear (&decode->cond);
+  g_clear_object (&decode->result);
+  g_clear_error (&decode->error);
+  g_free (decode);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Decode, decode_unref)
+
+/* The loader asks here once it has read the header and before it allocates pixels. A size of 0 × 0 makes it stop. */
+static void
+on_size_prepared (GdkPixbufLoader *loader,
+                  int              width,
+                  int              height,
+                  gpointer         user_data)
+{
+  Decode *decode = user_data;
+  guint64 pixels = (guint64) MAX (width, 0) * (guint64) MAX (height, 0);
+
+  decode->header_width = width;
+  decode->header_height = height;
+
+  if (decode->format == SL_PICTURE_FORMAT_SVG && MAX (width, height) > SVG_MAX_SIDE)
+    {
+      double shrink = (double) SVG_MAX_SIDE / MAX (width, height);
+
+      gdk_pixbuf_loader_set_size (loader, MAX (1, (int) (width * shrink)), MAX (1, (int) (height * shrink)));
+    }
+  else if (pixels > decode->limits.max_pixels)
+    {
+      decode->refused_pixels = pixels;
+      gdk_pixbuf_loader_set_size (loader, 0, 0);
+    }
+}
+
+static gboolean
+decode_should_stop (Decode  *decode,
+                    GError **error)
+{
+  if (g_atomic_int_get (&decode->stop) || g_get_monotonic_time () > decode->deadline)
+    {
+      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_SLOW, "stopped");
+      return TRUE;
+    }
+
+  return FALSE;
+}
+
+static gboolean
+feed (GdkPixbufLoader  *loader,
+      Decode           *decode,
+      GError          **error)
+{
+  gsize size;
+  const guint8 *data = g_bytes_get_data (decode->bytes, &size);
+
+  for (gsize at = 0; at < size; at += SL_PICTURE_CHUNK_BYTES)
+    {
+      if (decode_should_stop (decode, error) ||
+          !gdk_pixbuf_loader_write (loader, data + at, MIN (SL_PICTURE_CHUNK_BYTES, size - at), error) ||
+          decode->refused_pixels > 0)
+        {
+          gdk_pixbuf_loader_close (loader, NULL);
+          return FALSE;
+        }
+    }
+
+  return gdk_pixbuf_loader_close (loader, error);
+}
+
+void
+sl_picture_set_too_many_pixels (const char             *name,
+                                guint                   width,
+                                guint                   height,
+                                const SlPictureLimits  *limits,
+                                GError                **error)
+{
+  g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
+               _("“%s” is too large: %u × %u pixels are %.1f megapixels, the limit is %.1f."),
+               name, width, height, (double) width * height / 1e6, limits->max_pixels / 1e6);
+}
+
+void
+sl_picture_set_no_memory (const char  *name,
+                          GError     **error)
+{
+  g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_MEMORY, _("There is not enough memory to open “%s”."), name);
+}
+
+/* A loader's own words, as the end of a sentence of ours. */
+static void
+set_broken (Decode     *decode,
+            GError    **error,
+            GError     *cause)
+{
+  g_autofree char *reason = g_strdup (cause != NULL ? cause->message : _("it holds no pixels"));
+  gsize length;
+
+  g_strdelimit (g_strstrip (reason), "\n\r", ' ');
+  length = strlen (reason);
+  if (length > 0 && reason[length - 1] == '.')
+    reason[length - 1] = '\0';
+
+  if (g_error_matches (cause, GDK_PIXBUF_ERROR, GDK_PIXBUF_ERROR_INSUFFICIENT_MEMORY))
+    g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_MEMORY,
+                 _("There is not enough memory to open “%s”: %s."), decode->name, reason);
+  else if (g_error_matches (cause, GDK_PIXBUF_ERROR, GDK_PIXBUF_ERROR_UNKNOWN_TYPE))
+    g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_FORMAT,
+                 _("“%s” cannot be opened: no loader for %s is installed on this system."),
+                 decode->name, sl_picture_format_get_mime_type (decode->format));
+  else
+    g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_BROKEN,
+                 _("“%s” is damaged or incomplete: %s."), decode->name, reason);
+}
+
+static void
+on_embedded_size_prepared (GdkPixbufLoader *loader,
+                           int              width,
+                           int              height,
+                           gpointer         user_data)
+{
+  guint64 *pixels = user_data;
+
+  *pixels = (guint64) MAX (width, 0) * (guint64) MAX (height, 0);
+  gdk_pixbuf_loader_set_size (loader, 0, 0);
+}
+
+/* The size that the header of a picture inside of a drawing announces, 0 if it is none. base64: up to `length` characters. */
+static guint64
+measure_embedded (const char *base64,
+                  gsize       length)
+{
+  g_autoptr(GdkPixbufLoader) loader = gdk_pixbuf_loader_new ();
+  g_autofree char *text = g_strndup (base64, length);
+  g_autofree guchar *data = NULL;
+  guint64 pixels = 0;
+  gsize size;
+
+  data = g_base64_decode (text, &size);
+  g_signal_connect (loader, "size-prepared", G_CALLBACK (on_embedded_size_prepared), &pixels);
+  for (gsize at = 0; at < size && pixels == 0; at += SL_PICTURE_CHUNK_BYTES)
+    {
+      if (!gdk_pixbuf_loader_write (loader, data + at, MIN (SL_PICTURE_CHUNK_BYTES, size - at), NULL))
+        break;
+    }
+  gdk_pixbuf_loader_close (loader, NULL);
+
+  return pixels;
+}
+
+/* librsvg decodes pictures inside of a drawing without asking: together they may not be larger than one picture may be. */
+static gboolean
+check_embedded (Decode  *decode,
+                GError **error)
+{
+  static const char mark[] = ";base64,";
+  gsize size;
+  const char *at = g_bytes_get_data (decode->bytes, &size);
+  const char *end = at + size;
+  guint64 pixels = 0;
+
+  while ((at = memmem (at, end - at, mark, strlen (mark))) != NULL)
+    {
+      const char *first = at + strlen (mark);
+
+      for (at = first; at < end && *at != '"' && *at != '\'' && *at != ')' && *at != '<';)
+        at++;
+      pixels += measure_embedded (first, at - first);
+      if (pixels > decode->limits.max_pixels)
+        {
+          g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
+                       _("“%s” is too large: the pictures inside of the drawing have more than %.1f megapixels."),
+                       decode->name, decode->limits.max_pixels / 1e6);
+          return FALSE;
+        }
+    }
+
+  return TRUE;
+}
+
+static GdkPixbuf *
+decode_pixbuf (Decode  *decode,
+               GError **error)
+{
+  g_autoptr(GdkPixbufLoader) loader = NULL;
+  g_autoptr(GError) cause = NULL;
+  GdkPixbuf *pixbuf, *upright;
+  const char *orientation;
+  const guint8 *data;
+  gsize size;
+  gboolean fed;
+  guint exif;
+
+  if (decode->format == SL_PICTURE_FORMAT_SVG && !check_embedded (decode, error))
+    return NULL;
+
+  loader = gdk_pixbuf_loader_new_with_mime_type (sl_picture_format_get_mime_type (decode->format), &cause);
+  if (loader == NULL)
+    {
+      g_clear_error (&cause);
+      cause = g_error_new_literal (GDK_PIXBUF_ERROR, GDK_PIXBUF_ERROR_UNKNOWN_TYPE, "");
+      set_broken (decode, error, cause);
+      return NULL;
+    }
+
+  g_signal_connect (loader, "size-prepared", G_CALLBACK (on_size_prepared), decode);
+  fed = feed (loader, decode, &cause);
+
+  if (decode->refused_pixels > 0)
+    {
+      sl_picture_set_too_many_pixels (decode->name, decode->header_width, decode->header_height, &decode->limits, error);
+      return NULL;
+    }
+
+  if (!fed && g_error_matches (cause, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_SLOW))
+    {
+      g_propagate_error (error, g_steal_pointer (&cause));
+      return NULL;
+    }
+
+  pixbuf = fed ? gdk_pixbuf_loader_get_pixbuf (loader) : NULL;
+  if (pixbuf == NULL)
+    {
+      set_broken (decode, error, cause);
+      return NULL;
+    }
+
+  data = g_bytes_get_data (decode->bytes, &size);
+  if (!sl_picture_format_is_complete (decode->format, data, size))
+    {
+      cause = g_error_new_literal (GDK_PIXBUF_ERROR, GDK_PIXBUF_ERROR_CORRUPT_IMAGE, _("the file ends early"));
+      set_broken (decode, error, cause);
+      return NULL;
+    }
+
+  exif = sl_picture_format_get_orientation (decode->format, data, size);
+  if (exif != 0)
+    gdk_pixbuf_set_option (pixbuf, "orientation", (const char[]) { (char) ('0' + exif), '\0' });
+  orientation = gdk_pixbuf_get_option (pixbuf, "orientation");
+  decode->turned = orientation != NULL && !g_str_equal (orientation, "1");
+  upright = gdk_pixbuf_apply_embedded_orientation (pixbuf);
+  if (upright == NULL)
+    sl_picture_set_no_memory (decode->name, error);
+
+  return upright;
+}
+
+/* Drops the fourth byte of every pixel, or lays it over white. */
+static void
+convert_rows (const GdkPixbuf *pixbuf,
+              gboolean         over_white,
+              guint8          *rgb)
+{
+  int width = gdk_pixbuf_get_width (pixbuf);
+  int height = gdk_pixbuf_get_height (pixbuf);
+  gsize stride = gdk_pixbuf_get_rowstride (pixbuf);
+  const guint8 *rgba = gdk_pixbuf_read_pixels (pixbuf);
+
+  for (int y = 0; y < height; y++)
+    {
+      const guint8 *in = rgba + (gsize) y * stride;
+      guint8 *out = rgb + (gsize) y * width * 3;
+
+      for (int x = 0; x < width; x++, in += 4, out += 3)
+        for (int c = 0; c < 3; c++)
+          out[c] = over_white ? (guint8) ((in[c] * in[3] + 255 * (255 - in[3]) + 127) / 255) : in[c];
+    }
+}
+
+gboolean
+sl_picture_take_pixels (SlPicture *self,
+                        GdkPixbuf *pixbuf,
+                        gboolean   over_white)
+{
+  gsize size;
+  guint8 *rgb;
+
+  self->width = gdk_pixbuf_get_width (pixbuf);
+  self->height = gdk_pixbuf_get_height (pixbuf);
+
+  if (!gdk_pixbuf_get_has_alpha (pixbuf))
+    {
+      self->stride = gdk_pixbuf_get_rowstride (pixbuf);
+      self->rgb = g_bytes_new_with_free_func (gdk_pixbuf_read_pixels (pixbuf), gdk_pixbuf_get_byte_length (pixbuf),
+                                              g_object_unref, g_object_ref (pixbuf));
+      return TRUE;
+    }
+
+  self->stride = (gsize) self->width * 3;
+  size = self->stride * self->height;
+  rgb = g_try_malloc (size);
+  if (rgb == NULL)
+    return FALSE;
+
+  convert_rows (pixbuf, over_white, rgb);
+  self->rgb = g_bytes_new_take (rgb, size);
+  return TRUE;
+}
+
+static SlPicture *
+decode_picture (Decode  *decode,
+                GError **error)
+{
+  g_autoptr(SlPicture) self = NULL;
+  g_autoptr(GdkPixbuf) pixbuf = decode_pixbuf (decode, error);
+
+  if (pixbuf == NULL)
+    return NULL;
+
+  self = g_object_new (SL_TYPE_PICTURE, NULL);
+  if (!sl_picture_take_pixels (self, pixbuf, decode->format == SL_PICTURE_FORMAT_SVG))
+    {
+      sl_picture_set_no_memory (decode->name, error);
+      return NULL;
+    }
+
+  self->bytes = g_bytes_ref (decode->bytes);
+  self->name = g_strdup (decode->name);
+  self->sha256 = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, decode->bytes);
+  self->mime_type = sl_picture_format_get_mime_type (decode->format);
+  self->extension = sl_picture_format_get_extension (decode->format);
+  self->turned = decode->turned;
+
+  return g_steal_pointer (&self);
+}
+
+static gpointer
+decode_thread (gpointer data)
+{
+  g_autoptr(Decode) decode = data;
+  g_autoptr(GError) error = NULL;
+  SlPicture *picture = decode_picture (decode, &error);
+
+  g_mutex_lock (&decode->lock);
+  decode->result = picture;
+  decode->error = g_steal_pointer (&error);
+  decode->done = TRUE;
+  g_cond_signal (&decode->cond);
+  if (g_atomic_int_get (&decode->stop))
+    g_atomic_int_add (&n_left_behind, -1);
+  g_mutex_unlock (&decode->lock);
+
+  return NULL;
+}
+
+static void
+on_cancelled (GCancellable *cancellable,
+              gpointer      user_data)
+{
+  Decode *decode = user_data;
+
+  g_mutex_lock (&decode->lock);
+  g_cond_signal (&decode->cond);
+  g_mutex_unlock (&decode->lock);
+}
+
+static void
+set_too_slow (Decode  *decode,
+              GError **error)
+{
+  g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_SLOW,
+               _("“%s” took longer than %.0f seconds to decode and was given up."),
+               decode->name, decode->limits.deadline_us / (double) G_USEC_PER_SEC);
+}
+
+static SlPicture *
+decode_wait (Decode        *decode,
+             GCancellable  *cancellable,
+             GError       **error)
+{
+  SlPicture *picture = NULL;
+  gulong handler = 0;
+
+  if (cancellable != NULL)
+    handler = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), decode, NULL);
+
+  g_mutex_lock (&decode->lock);
+  while (!decode->done && !g_cancellable_is_cancelled (cancellable))
+    {
+      if (!g_cond_wait_until (&decode->cond, &decode->lock, decode->deadline))
+        break;
+    }
+
+  if (!decode->done)
+    {
+      g_atomic_int_set (&decode->stop, 1);
+      g_atomic_int_add (&n_left_behind, 1);
+      if (!g_cancellable_set_error_if_cancelled (cancellable, error))
+        set_too_slow (decode, error);
+    }
+  else if (g_error_matches (decode->error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_SLOW))
+    {
+      set_too_slow (decode, error);
+    }
+  else
+    {
+      picture = g_steal_pointer (&decode->result);
+      if (decode->error != NULL)
+        g_propagate_error (error, g_steal_pointer (&decode->error));
+    }
+  g_mutex_unlock (&decode->lock);
+
+  if (cancellable != NULL)
+    g_cancellable_disconnect (cancellable, handler);
+
+  return picture;
+}
+
+/* Everything that can be said without a decoder. NONE with error where it must not run. */
+static SlPictureFormat
+check_format (GBytes                 *bytes,
+              const char             *name,
+              const SlPictureLimits  *limits,
+              GError                **error)
+{
+  gsize size;
+  const guint8 *data = g_bytes_get_data (bytes, &size);
+  SlPictureFormat format = sl_picture_format_sniff (data, size);
+  guint width, height;
+
+  if (format == SL_PICTURE_FORMAT_NONE)
+    g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_FORMAT,
+                 _("“%s” is not a picture in a format that Sightline knows (PNG, JPEG, WebP, TIFF, GIF, BMP, SVG, HEIC, AVIF)."),
+                 name);
+  else if (format == SL_PICTURE_FORMAT_SVG && size > SVG_MAX_BYTES)
+    g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
+                 _("“%s” is too large: a drawing may have %d megabytes."), name, SVG_MAX_BYTES >> 20);
+  else if (sl_picture_format_get_size (format, data, size, &width, &height) &&
+           (guint64) width * height > limits->max_pixels)
+    sl_picture_set_too_many_pixels (name, width, height, limits, error);
+  else
+    return format;
+
+  return SL_PICTURE_FORMAT_NONE;
+}
+
+SlPicture *
+sl_picture_decode (GBytes                 *bytes,
+                   const char             *name,
+                   const SlPictureLimits  *limits,
+                   GCancellable           *cancellable,
+                   GError                **error)
+{
+  SlPictureFormat format = check_format (bytes, name, limits, error);
+  g_autoptr(Decode) decode = NULL;
+  g_autoptr(GThread) thread = NULL;
+
+  if (format == SL_PICTURE_FORMAT_NONE)
+    return NULL;
+
+  if (g_atomic_int_get (&n_left_behind) >= MAX_LEFT_BEHIND)
+    {
+      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_SLOW,
+                   _("“%s” has to wait: earlier pictures that were given up are still being decoded."), name);
+      return NULL;
+    }
+
+  decode = g_new0 (Decode, 1);
+  g_atomic_ref_count_init (&decode->refs);
+  g_mutex_init (&decode->lock);
+  g_cond_init (&decode->cond);
+  decode->bytes = g_bytes_ref (bytes);
+  decode->name = g_strdup (name);
+  decode->format = format;
+  decode->limits = *limits;
+  decode->deadline = g_get_monotonic_time () + limits->deadline_us;
+
+  g_atomic_ref_count_inc (&decode->refs);
+  thread = g_thread_try_new ("sl-decode", decode_thread, decode, error);
+  if (thread == NULL)
+    {
+      decode_unref (decode);
+      return NULL;
+    }
+
+  return decode_wait (decode, cancellable, error);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SlPromptView: an SlPrompt as the engine's own structures, with the pictures that they point to kept alive. Made and used by
+ * the inference thread for an answer, and by a worker to plan a prompt. Private to the engine's part of app/.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "app/prompt/sl-prompt.h"
+#include "engine/vl2.h"
+
+G_BEGIN_DECLS
+
+typedef struct _SlPromptView SlPromptView;
+
+/* load_files: pictures that are still files are decoded (blocks); else they are left out. The view keeps the prompt alive. */
+SlPromptView *sl_prompt_view_new (SlPrompt *prompt, gboolean load_files, GCancellable *cancellable, GError **error);
+void sl_prompt_view_free (SlPromptView *self);
+const vl2_conversation *sl_prompt_view_get (const SlPromptView *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlPromptView, sl_prompt_view_free)
+
+G_END_DECLS

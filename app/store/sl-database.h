@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SlDatabase: the history's files, synchronously: history.db (SQLite), pictures/ (content-addressed), backups/. Used by the
+ * store's thread, by `sightline-cli history` and by tests; one thread at a time. It must not know GObjects or the engine.
+ *
+ * Writing opens take a lock on history.lock, so that one program writes; reading opens do not and change nothing.
+ * Every error is SL_STORE_ERROR with one sentence that names the file and the reason.
+ */
+#pragma once
+
+#include "app/store/sl-records.h"
+
+G_BEGIN_DECLS
+
+typedef struct _SlDatabase SlDatabase;
+
+/* The schema that this program writes. */
+#define SL_DATABASE_VERSION 2
+
+typedef enum { SL_DATABASE_WRITE, SL_DATABASE_READ } SlDatabaseAccess;
+
+/* WRITE: creates the folder and file (private to the user), migrates (a copy goes to backups/ first), marks answers that were
+ * being written as INTERRUPTED. READ: an existing history as it is. */
+SlDatabase *sl_database_open (const char *dir, SlDatabaseAccess access, GError **error);
+void sl_database_close (SlDatabase *self);
+
+/* Each is one transaction: done, or undone and FALSE. The record's new pictures become files before the rows. */
+gboolean sl_database_put_conversation (SlDatabase *self, const SlConversationRecord *record, GError **error);
+gboolean sl_database_put_message (SlDatabase *self, const SlMessageRecord *record, gboolean leaf, GError **error);
+gboolean sl_database_put_progress (SlDatabase *self, gint64 message, const char *text, GError **error);
+gboolean sl_database_set_title (SlDatabase *self, gint64 conversation, const char *title, GError **error);
+gboolean sl_database_set_leaf (SlDatabase *self, gint64 conversation, gint64 message, GError **error);
+gboolean sl_database_set_detail (SlDatabase *self, gint64 message, guint position, SlDetail detail, GError **error);
+gboolean sl_database_set_box_picture (SlDatabase *self, gint64 message, const char *sha256, GError **error);
+gboolean sl_database_put_box (SlDatabase *self, gint64 message, const SlBoxRecord *record, GError **error);
+gboolean sl_database_remove_box (SlDatabase *self, gint64 box, GError **error);
+
+gboolean sl_database_delete_conversation (SlDatabase *self, gint64 conversation, GError **error);
+gboolean sl_database_undelete_conversation (SlDatabase *self, gint64 conversation, GError **error);
+gboolean sl_database_delete_message (SlDatabase *self, gint64 message, GError **error);
+gboolean sl_database_undelete_message (SlDatabase *self, gint64 message, GError **error);
+/* Really removes what has a tombstone of that time (µs) or older: rows, index entries, then picture files that nothing refers
+ * to, and the traces of it in the free pages and the log. *purged: conversations and messages removed, may be NULL. */
+gboolean sl_database_purge (SlDatabase *self, gint64 until, guint *purged, GError **error);
+
+/* Removes picture files that no row knows: left behind by a crash between a file and its row, or half-written. */
+gboolean sl_database_sweep (SlDatabase *self, GError **error);
+
+/* Reads: (transfer full), tombstones left out. */
+GPtrArray *sl_database_list (SlDatabase *self, GError **error);
+/* The highest id of a conversation, message or box, deleted ones included; 0 if there is none. A clock that was set back must not
+ * make ids that are older than those of the messages before. */
+gint64 sl_database_get_last_id (SlDatabase *self);
+SlSummaryRecord *sl_database_get_summary (SlDatabase *self, gint64 conversation, GError **error);
+SlConversationRecord *sl_database_load (SlDatabase *self, gint64 conversation, GError **error);
+GPtrArray *sl_database_search (SlDatabase *self, const char *query, guint limit, GError **error);
+
+/* One sentence per fault: damaged pages, dangling rows, picture files that are missing, changed or belong to nobody. An empty
+ * array is a sound history. NULL with error where it cannot be read at all. Strings are owned by the array. */
+GPtrArray *sl_database_check (SlDatabase *self, GError **error);
+
+/* <dir>/pictures/<ab>/<sha256>.<extension>; owned by the caller. */
+char *sl_database_dup_picture_path (const char *dir, const char *sha256, const char *extension);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlDatabase, sl_database_close)
+
+G_END_DECLS

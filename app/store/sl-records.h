@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The rows of the history as plain values, passed between the UI thread and the store's thread, and to the command line.
+ * Each is owned by whoever holds it; copy and free are deep. They must not know SQL, GObjects of the UI, or the engine.
+ */
+#pragma once
+
+#include "app/boxes/sl-box-item.h"
+#include "app/conversation/sl-generation.h"
+#include "app/conversation/sl-message.h"
+#include "app/sl-types.h"
+
+G_BEGIN_DECLS
+
+/* One part: text, or a picture by its hash. Stored pictures have no bytes; new ones bring them. */
+typedef struct
+{
+  SlPartKind kind;
+  char *text;
+  char *sha256, *mime_type, *extension, *name; /* name: what the user knows it by */
+  int width, height;
+  SlDetail detail;
+  GBytes *bytes; /* NULL where the file exists */
+} SlPartRecord;
+
+typedef struct
+{
+  gint64 id, origin;
+  SlBoxKind kind;
+  char *label, *picture; /* picture: sha256 or NULL */
+  int label_index;
+  int coords[4];
+  SlBoxStatus status;
+  SlBoxReason reason;
+  double confidence; /* see sl_box_item_get_confidence() */
+  guint32 start, end;
+} SlBoxRecord;
+
+typedef struct
+{
+  gint64 id, conversation, parent; /* parent 0: a first message */
+  guint ordinal;                   /* place among its siblings */
+  SlRole role;
+  SlMode mode;
+  gboolean raw;
+  SlMessageStatus status;
+  gint64 created; /* µs since 1970, UTC */
+  GPtrArray *parts;         /* of SlPartRecord */
+  SlGeneration *generation; /* NULL for questions */
+  char *box_picture;        /* sha256 or NULL */
+  GPtrArray *boxes;         /* of SlBoxRecord */
+} SlMessageRecord;
+
+typedef struct
+{
+  gint64 id, created, updated, leaf; /* leaf: last message of the shown path, 0 for none */
+  char *title, *system_text;
+  GPtrArray *messages; /* of SlMessageRecord, in order of creation, so parents come first; may be empty */
+} SlConversationRecord;
+
+/* A line of the list or a search hit. */
+typedef struct
+{
+  gint64 id, updated;
+  gint64 message; /* of a hit, 0 where the title matched */
+  char *title, *snippet;
+} SlSummaryRecord;
+
+SlPartRecord *sl_part_record_new (SlPartKind kind);
+SlPartRecord *sl_part_record_copy (const SlPartRecord *self);
+void sl_part_record_free (SlPartRecord *self);
+SlBoxRecord *sl_box_record_new (void);
+SlBoxRecord *sl_box_record_copy (const SlBoxRecord *self);
+void sl_box_record_free (SlBoxRecord *self);
+SlMessageRecord *sl_message_record_new (void);
+SlMessageRecord *sl_message_record_copy (const SlMessageRecord *self);
+void sl_message_record_free (SlMessageRecord *self);
+SlConversationRecord *sl_conversation_record_new (void);
+SlConversationRecord *sl_conversation_record_copy (const SlConversationRecord *self);
+void sl_conversation_record_free (SlConversationRecord *self);
+SlSummaryRecord *sl_summary_record_new (void);
+void sl_summary_record_free (SlSummaryRecord *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlPartRecord, sl_part_record_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlBoxRecord, sl_box_record_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlMessageRecord, sl_message_record_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlConversationRecord, sl_conversation_record_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlSummaryRecord, sl_summary_record_free)
+
+G_END_DECLS

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SlStore: the history on disk, behind one writer thread: a GObject of the UI thread that hands records (sl-records.h) to the
+ * thread that owns the database (sl-database.h) and its picture files. Called by SlConversation and SlHistory; the window
+ * opens it, shows "error-text" in a banner, and closes it. It must not know message objects, the engine or GTK.
+ *
+ * Writes are queued in order and never fail for the caller. When the disk is full, read-only or locked, the queue stands still,
+ * "error-text" holds a sentence that names the file and the reason, and the same write is tried again every two seconds;
+ * nothing is dropped while the program lives.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "app/store/sl-records.h"
+
+G_BEGIN_DECLS
+
+#define SL_STORE_ERROR (sl_store_error_quark ())
+GQuark sl_store_error_quark (void);
+
+typedef enum
+{
+  SL_STORE_ERROR_IO,        /* reading or writing failed */
+  SL_STORE_ERROR_FULL,      /* no space left */
+  SL_STORE_ERROR_READ_ONLY, /* may not write there */
+  SL_STORE_ERROR_LOCKED,    /* another program holds it */
+  SL_STORE_ERROR_CORRUPT,   /* not a database, or damaged; the file is left as it is */
+  SL_STORE_ERROR_NEWER,     /* written by a newer Sightline; the file is left as it is */
+  SL_STORE_ERROR_REFUSED    /* the row contradicts what is stored; trying again would not help */
+} SlStoreError;
+
+#define SL_TYPE_STORE (sl_store_get_type ())
+G_DECLARE_FINAL_TYPE (SlStore, sl_store, SL, STORE, GObject)
+
+/* Properties (notify): "error-text" (string or NULL: why nothing can be saved now), "pending" (guint: writes not yet on disk),
+ * "temporary" (gboolean).
+ * Signal conversation-changed (gint64 id): a write that changes its line in the list is on disk. */
+
+/* $SIGHTLINE_DATA_DIR, else $XDG_DATA_HOME/io.github.sightline.Sightline. Owned by the caller. */
+char *sl_store_dup_default_dir (void);
+
+/* Opens (creates, migrates, sweeps) the history in dir; NULL: the default. Blocks for a moment at start. NULL on error:
+ * a sentence for the user. The usual answer to an error is a banner and sl_store_new_temporary(). */
+SlStore *sl_store_new (const char *dir, GError **error);
+/* A history that lives in a private temporary folder and is removed on close. */
+SlStore *sl_store_new_temporary (GError **error);
+
+const char *sl_store_get_dir (SlStore *self);
+gboolean sl_store_get_temporary (SlStore *self);
+const char *sl_store_get_error_text (SlStore *self);
+guint sl_store_get_pending (SlStore *self);
+/* The file of a stored picture: <dir>/pictures/<ab>/<sha256>.<extension>. Owned by the caller. */
+char *sl_store_dup_picture_path (SlStore *self, const char *sha256, const char *extension);
+
+/* Ids are time in µs, strictly growing: unique without asking the disk, and in order of creation. */
+gint64 sl_store_new_id (SlStore *self);
+
+/* Writes; arguments are copied or referenced. */
+void sl_store_put_conversation (SlStore *self, const SlConversationRecord *record);
+/* Picture files of its parts (bytes, may be NULL where already stored) go first, then message, parts, generation and boxes
+ * in one transaction; leaf: also becomes the conversation's shown path. */
+void sl_store_put_message (SlStore *self, const SlMessageRecord *record, gboolean leaf);
+/* A streaming answer's text so far, cheap. */
+void sl_store_put_progress (SlStore *self, gint64 message, const char *text);
+void sl_store_set_title (SlStore *self, gint64 conversation, const char *title);
+void sl_store_set_leaf (SlStore *self, gint64 conversation, gint64 message);
+void sl_store_set_detail (SlStore *self, gint64 message, guint position, SlDetail detail);
+void sl_store_set_box_picture (SlStore *self, gint64 message, const char *sha256);
+void sl_store_put_box (SlStore *self, gint64 message, const SlBoxRecord *record);
+void sl_store_remove_box (SlStore *self, gint64 box);
+/* Tombstones: hidden from reads, gone with the next purge. */
+void sl_store_delete_conversation (SlStore *self, gint64 conversation);
+void sl_store_undelete_conversation (SlStore *self, gint64 conversation);
+void sl_store_delete_message (SlStore *self, gint64 message);
+void sl_store_undelete_message (SlStore *self, gint64 message);
+/* Removes what was deleted at least that many seconds ago. */
+void sl_store_purge (SlStore *self, guint seconds);
+
+/* Reads, after all writes queued before them. Results are (transfer full). */
+void sl_store_list_async (SlStore *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+/* Array of SlSummaryRecord, newest first. */
+GPtrArray *sl_store_list_finish (SlStore *self, GAsyncResult *result, GError **error);
+void sl_store_summary_async (SlStore *self, gint64 conversation, GCancellable *cancellable, GAsyncReadyCallback callback,
+                             gpointer user_data);
+/* NULL without error: there is no such conversation (any more). */
+SlSummaryRecord *sl_store_summary_finish (SlStore *self, GAsyncResult *result, GError **error);
+void sl_store_load_async (SlStore *self, gint64 conversation, GCancellable *cancellable, GAsyncReadyCallback callback,
+                          gpointer user_data);
+SlConversationRecord *sl_store_load_finish (SlStore *self, GAsyncResult *result, GError **error);
+void sl_store_search_async (SlStore *self, const char *query, guint limit, GCancellable *cancellable,
+                            GAsyncReadyCallback callback, gpointer user_data);
+/* Array of SlSummaryRecord. */
+GPtrArray *sl_store_search_finish (SlStore *self, GAsyncResult *result, GError **error);
+
+/* Waits until everything queued is on disk; FALSE with the reason where that is not possible now. Blocks. */
+gboolean sl_store_flush (SlStore *self, GError **error);
+/* Flushes, purges tombstones, joins the thread. FALSE with the reason if writes were lost. Later writes do nothing. */
+gboolean sl_store_close (SlStore *self, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See engine/checkpoint/published_shapes.h. The numbers are those of the published config.json files with the official classes' defaults filled in.
+ */
+#include "engine/checkpoint/published_shapes.h"
+
+#include "engine/error.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int32_t hidden, layers, heads, dense_inter, moe_inter, experts, vocab;
+    bool mla, sigmoid;
+} shapes[] = {
+    {"tiny", 1280, 12, 10, 6848, 896, 64, 129280, false, false},
+    {"small", 2048, 27, 16, 10944, 1408, 64, 102400, true, false},
+    {"base", 2560, 30, 32, 12288, 1536, 72, 129280, true, true},
+};
+
+static int32_t at_most(int32_t all, int32_t wanted) {
+    return wanted > 0 && wanted < all ? wanted : all;
+}
+
+static void fill_vision(struct vl2_config *c, int32_t layers) {
+    c->vision.side = 384;
+    c->vision.patch = 14;
+    c->vision.width = 1152;
+    c->vision.layers = at_most(27, layers);
+    c->vision.heads = 16;
+    c->vision.mlp = 4304;
+    c->vision.grid = 27;
+    c->vision.tokens = 729;
+    c->projector.type = VL2_PROJ_DOWNSAMPLE_MLP_GELU;
+    c->projector.in = 4 * 1152;
+    c->projector.depth = 2;
+    c->projector.r = 2;
+    c->projector.grid = 14;
+    c->global_first = true;
+}
+
+/* All (w, h) with at most nine tiles. */
+static void fill_candidates(struct vl2_config *c) {
+    int32_t n = 0;
+    for (int32_t w = 1; w <= 9; w++) {
+        for (int32_t h = 1; w * h <= 9; h++, n++) {
+            c->candidates[n][0] = 384 * w;
+            c->candidates[n][1] = 384 * h;
+        }
+    }
+    c->tiles = (struct vl2_tile_rule){.side = 384, .n_candidates = n, .candidates = (const int32_t (*)[2]) c->candidates};
+}
+
+static void fill_language(struct vl2_config *c, size_t which, int32_t layers) {
+    c->lm.layers = at_most(shapes[which].layers, layers);
+    c->lm.hidden = c->projector.hidden = c->projector.out = shapes[which].hidden;
+    c->lm.vocab = shapes[which].vocab;
+    c->lm.heads = c->lm.kv_heads = shapes[which].heads;
+    c->lm.mla = shapes[which].mla;
+    if (c->lm.mla) {
+        c->lm.kv_lora = 512;
+        c->lm.nope = c->lm.v = 128;
+        c->lm.rope = 64;
+    } else {
+        c->lm.head_dim = 128;
+    }
+    c->lm.dense_inter = shapes[which].dense_inter;
+    c->lm.moe_inter = shapes[which].moe_inter;
+    c->lm.shared_inter = 2 * shapes[which].moe_inter;
+    c->lm.experts = shapes[which].experts;
+    c->lm.experts_per_token = 6;
+    c->lm.n_group = c->lm.topk_group = 1;
+    c->lm.first_dense = c->lm.moe_freq = 1;
+    c->lm.score = shapes[which].sigmoid ? VLK_SCORE_SIGMOID : VLK_SCORE_SOFTMAX;
+    c->lm.topk = shapes[which].sigmoid ? VLK_TOPK_NOAUX_TC : VLK_TOPK_GREEDY;
+    c->lm.norm_topk = shapes[which].sigmoid;
+    c->lm.routed_scaling = shapes[which].sigmoid ? 2 : 1;
+    c->lm.rms_eps = 1e-6f;
+    c->lm.context = 4096;
+    c->lm.eos = 1;
+    c->lm.rope_scaling.theta = 10000;
+    c->lm.rope_scaling.factor = 1;
+}
+
+vl2_status vl2_shape_open(const struct vl2_shape *shape, struct vl2_config *config, vl2_checkpoint **checkpoint, vl2_error *err) {
+    *config = (struct vl2_config){0};
+    *checkpoint = NULL;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        if (strcmp(shapes[i].name, shape->name) != 0)
+            continue;
+        if (shape->layers < 0 || shape->format < VL2_FORMAT_MIX || shape->format > VL2_FORMAT_BF16)
+            break;
+        fill_vision(config, shape->layers);
+        fill_language(config, i, shape->layers);
+        fill_candidates(config);
+        config->quantised = shape->format != VL2_FORMAT_BF16;
+        return vl2_checkpoint_generate((vl2_format) shape->format,
+                                       64 + 12 * (size_t) config->vision.layers +
+                                           (size_t) config->lm.layers * (32 + 3 * (size_t) config->lm.experts),
+                                       checkpoint, err);
+    }
+    return vl2_fail(err, VL2_ERR_USAGE, "There is no shape \"%.20s\" with %d layers; tiny, small and base are known.", shape->name,
+                    shape->layers);
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of tensors: one line per tensor with its name and shape. Names are those of the published checkpoints, whose
+ * "view_seperator" is misspelt. Element types may differ from tensor to tensor.
+ */
+#include "engine/checkpoint/weights.h"
+
+#include "engine/error.h"
+#include "kernels/quant.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct binder {
+    struct vlk_backend *backend;
+    const struct vl2_config *config;
+    vl2_checkpoint *checkpoint;
+    const struct vl2_engine_options *options;
+    struct vl2_weights *weights;
+    vl2_finding_fn finding; /* a survey: tell every difference and bind nothing; NULL when binding */
+    void *user;
+    vl2_error *err;
+    vl2_status status; /* the first failure sticks, later lines do nothing; in a survey only memory fails */
+    uint64_t total;
+    int32_t host_layers;
+    vlk_place place; /* of what is bound next */
+    char prefix[64];
+};
+
+static void format_dims(char *text, size_t size, int32_t n_dims, const int64_t *dims) {
+    size_t used = (size_t) snprintf(text, size, "[");
+    for (int32_t d = 0; d < n_dims && used < size; d++)
+        used += (size_t) snprintf(text + used, size - used, d ? ", %lld" : "%lld", (long long) dims[d]);
+    if (used < size)
+        snprintf(text + used, size - used, "]");
+}
+
+/* A tensor that is not as config.json wants it: the end when binding, a finding in a survey. */
+static void __attribute__((format(printf, 3, 4))) object(struct binder *b, vl2_finding kind, const char *format, ...) {
+    char text[sizeof b->err->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (b->finding)
+        b->finding(kind, text, b->user);
+    else
+        b->status = vl2_fail(b->err, VL2_ERR_MODEL, "%s", text);
+}
+
+/* Finds a tensor of exactly these dims and a float dtype, or objects. */
+static struct vl2_tensor *find_tensor(struct binder *b, const char *name, int32_t n_dims, const int64_t *dims) {
+    char full[128];
+    if (b->status != VL2_OK)
+        return NULL;
+    snprintf(full, sizeof full, "%s%s", b->prefix, name);
+    struct vl2_tensor *t = vl2_checkpoint_find(b->checkpoint, full);
+    if (!t)
+        t = vl2_checkpoint_make(b->checkpoint, full, n_dims, dims);
+    if (!t && vl2_checkpoint_generated(b->checkpoint)) {
+        b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory to generate tensor \"%s\".", full);
+        return NULL;
+    }
+    if (!t) {
+        object(b, VL2_FINDING_MISSING, "The checkpoint has no tensor \"%s\", which its config.json asks for.", full);
+        return NULL;
+    }
+    t->used = true;
+    if (t->n_dims != n_dims || memcmp(t->dims, dims, (size_t) n_dims * sizeof *dims) != 0) {
+        char found[160], wanted[160];
+        format_dims(found, sizeof found, t->n_dims, t->dims);
+        format_dims(wanted, sizeof wanted, n_dims, dims);
+        object(b, VL2_FINDING_SHAPE, "%s: tensor \"%s\" has the shape %s where config.json asks for %s.", t->file, full, found, wanted);
+        return NULL;
+    }
+    if (!t->is_float) {
+        object(b, VL2_FINDING_DTYPE, "%s: tensor \"%s\" has dtype %s; F32, BF16 and F16 are implemented.", t->file, full, t->dtype_name);
+        return NULL;
+    }
+    uint64_t elements = 1;
+    for (int32_t d = 0; d < n_dims; d++)
+        elements *= (uint64_t) dims[d];
+    b->weights->parameters += elements;
+    b->weights->bytes += t->bytes;
+    return t;
+}
+
+static void report(struct binder *b) {
+    if (b->options->cancel && atomic_load(b->options->cancel))
+        b->status = vl2_fail(b->err, VL2_CANCELLED, "Loading was cancelled.");
+    else if (b->options->progress)
+        b->options->progress(VL2_STAGE_LOAD, b->weights->bytes, b->total, b->options->progress_user);
+}
+
+static void bind_dims(struct binder *b, struct vlk_weight *out, int32_t rows, int32_t cols, const char *name, int32_t n_dims,
+                      const int64_t *dims) {
+    struct vl2_tensor *t = find_tensor(b, name, n_dims, dims);
+    if (!t || b->finding)
+        return;
+    *out = b->backend->ops->weight_import(b->backend, t->dtype, rows, cols, t->data, b->place);
+    if (!out->data) {
+        *out = (struct vlk_weight){0};
+        b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for tensor \"%s\" (%zu bytes) of %s.", t->name,
+                             t->bytes, t->file);
+        return;
+    }
+    b->weights->bound[b->weights->n_bound++] = out;
+    report(b);
+}
+
+static void matrix(struct binder *b, struct vlk_weight *out, const char *name, int32_t rows, int32_t cols) {
+    bind_dims(b, out, rows, cols, name, 2, (const int64_t[]){rows, cols});
+}
+
+static void vector(struct binder *b, struct vlk_weight *out, const char *name, int32_t size) {
+    bind_dims(b, out, 1, size, name, 1, (const int64_t[]){size});
+}
+
+static float float_at(const struct vl2_tensor *t, size_t i) {
+    float value;
+    uint16_t half;
+    if (t->dtype == VLK_F32) {
+        memcpy(&value, t->data + 4 * i, 4);
+        return value;
+    }
+    memcpy(&half, t->data + 2 * i, 2);
+    return t->dtype == VLK_F16 ? vlk_f16_to_f32(half) : vlk_bf16_to_f32(half);
+}
+
+/* A row that the engine itself places among picture rows: kept on the host as f32. */
+static void host_row(struct binder *b, float **out, const char *name, int32_t size) {
+    struct vl2_tensor *t = find_tensor(b, name, 1, (const int64_t[]){size});
+    if (!t || b->finding)
+        return;
+    *out = vlk_alloc((size_t) size, sizeof **out);
+    if (!*out) {
+        b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for tensor \"%s\".", t->name);
+        return;
+    }
+    for (size_t i = 0; i < (size_t) size; i++)
+        (*out)[i] = float_at(t, i);
+}
+
+/* Calls of matrix/vector that follow name tensors below this prefix. */
+static void __attribute__((format(printf, 2, 3))) set_prefix(struct binder *b, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(b->prefix, sizeof b->prefix, format, args);
+    va_end(args);
+}
+
+static void bind_vision(struct binder *b) {
+    const struct vl2_config *c = b->config;
+    struct vl2_weights *w = b->weights;
+    int32_t width = c->vision.width, mlp = c->vision.mlp, patch = c->vision.patch, tokens = c->vision.tokens;
+    set_prefix(b, "vision.");
+    bind_dims(b, &w->patch_w, width, 3 * patch * patch, "patch_embed.proj.weight", 4, (const int64_t[]){width, 3, patch, patch});
+    vector(b, &w->patch_b, "patch_embed.proj.bias", width);
+    bind_dims(b, &w->pos, tokens, width, "pos_embed", 3, (const int64_t[]){1, tokens, width});
+    vector(b, &w->vision_norm_w, "norm.weight", width);
+    vector(b, &w->vision_norm_b, "norm.bias", width);
+    for (int32_t i = 0; i < c->vision.layers; i++) {
+        struct vl2_vision_block *v = &w->vision[i];
+        set_prefix(b, "vision.blocks.%d.", i);
+        vector(b, &v->norm1_w, "norm1.weight", width);
+        vector(b, &v->norm1_b, "norm1.bias", width);
+        matrix(b, &v->qkv_w, "attn.qkv.weight", 3 * width, width);
+        vector(b, &v->qkv_b, "attn.qkv.bias", 3 * width);
+        matrix(b, &v->proj_w, "attn.proj.weight", width, width);
+        vector(b, &v->proj_b, "attn.proj.bias", width);
+        vector(b, &v->norm2_w, "norm2.weight", width);
+        vector(b, &v->norm2_b, "norm2.bias", width);
+        matrix(b, &v->fc1_w, "mlp.fc1.weight", mlp, width);
+        vector(b, &v->fc1_b, "mlp.fc1.bias", mlp);
+        matrix(b, &v->fc2_w, "mlp.fc2.weight", width, mlp);
+        vector(b, &v->fc2_b, "mlp.fc2.bias", width);
+    }
+}
+
+/* nn.Sequential of Linears and GELUs: the Linears are layers.0, layers.2, …; a lone Linear has no number. */
+static void bind_projector(struct binder *b) {
+    const struct vl2_config *c = b->config;
+    int32_t depth = c->projector.depth;
+    for (int32_t i = 0; i < depth; i++) {
+        if (c->projector.type == VL2_PROJ_LINEAR)
+            set_prefix(b, "projector.layers.");
+        else
+            set_prefix(b, "projector.layers.%d.", 2 * i);
+        int32_t out = i == depth - 1 ? c->projector.out : c->projector.hidden;
+        matrix(b, &b->weights->proj_w[i], "weight", out, i == 0 ? c->projector.in : c->projector.hidden);
+        vector(b, &b->weights->proj_b[i], "bias", out);
+    }
+    set_prefix(b, "%s", "");
+    host_row(b, &b->weights->newline, "image_newline", c->projector.out);
+    host_row(b, &b->weights->separator, "view_seperator", c->projector.out);
+}
+
+static void bind_mla(struct binder *b, struct vl2_layer *l) {
+    const struct vl2_config *c = b->config;
+    int32_t hidden = c->lm.hidden, heads = c->lm.heads, head = c->lm.nope + c->lm.rope;
+    bool bias = c->lm.attention_bias;
+    if (c->lm.q_lora == 0) {
+        matrix(b, &l->q, "self_attn.q_proj.weight", heads * head, hidden);
+    } else {
+        matrix(b, &l->q_a, "self_attn.q_a_proj.weight", c->lm.q_lora, hidden);
+        if (bias)
+            vector(b, &l->q_a_b, "self_attn.q_a_proj.bias", c->lm.q_lora);
+        vector(b, &l->q_a_norm, "self_attn.q_a_layernorm.weight", c->lm.q_lora);
+        matrix(b, &l->q_up, "self_attn.q_b_proj.weight", heads * head, c->lm.q_lora);
+    }
+    matrix(b, &l->kv_a, "self_attn.kv_a_proj_with_mqa.weight", c->lm.kv_lora + c->lm.rope, hidden);
+    if (bias)
+        vector(b, &l->kv_a_b, "self_attn.kv_a_proj_with_mqa.bias", c->lm.kv_lora + c->lm.rope);
+    vector(b, &l->kv_a_norm, "self_attn.kv_a_layernorm.weight", c->lm.kv_lora);
+    matrix(b, &l->kv_b, "self_attn.kv_b_proj.weight", heads * (c->lm.nope + c->lm.v), c->lm.kv_lora);
+    matrix(b, &l->o, "self_attn.o_proj.weight", hidden, heads * c->lm.v);
+    if (bias)
+        vector(b, &l->o_b, "self_attn.o_proj.bias", hidden);
+}
+
+static void bind_mha(struct binder *b, struct vl2_layer *l) {
+    const struct vl2_config *c = b->config;
+    int32_t hidden = c->lm.hidden, q = c->lm.heads * c->lm.head_dim, kv = c->lm.kv_heads * c->lm.head_dim;
+    matrix(b, &l->q, "self_attn.q_proj.weight", q, hidden);
+    matrix(b, &l->k, "self_attn.k_proj.weight", kv, hidden);
+    matrix(b, &l->v, "self_attn.v_proj.weight", kv, hidden);
+    matrix(b, &l->o, "self_attn.o_proj.weight", hidden, q);
+    if (!c->lm.attention_bias)
+        return;
+    vector(b, &l->q_b, "self_attn.q_proj.bias", q);
+    vector(b, &l->k_b, "self_attn.k_proj.bias", kv);
+    vector(b, &l->v_b, "self_attn.v_proj.bias", kv);
+    vector(b, &l->o_b, "self_attn.o_proj.bias", hidden);
+}
+
+static void bind_moe(struct binder *b, struct vl2_layer *l, int32_t layer) {
+    const struct vl2_config *c = b->config;
+    int32_t hidden = c->lm.hidden, inter = c->lm.moe_inter, shared = c->lm.shared_inter, experts = c->lm.experts;
+    matrix(b, &l->router, "mlp.gate.weight", experts, hidden);
+    if (b->status == VL2_OK && (l->router.dtype == VLK_I8G || l->router.dtype == VLK_I4G))
+        b->status = vl2_fail(b->err, VL2_ERR_MODEL, "The router of layer %d is quantised, which it must not be.", layer);
+    if (c->lm.topk == VLK_TOPK_NOAUX_TC)
+        vector(b, &l->router_bias, "mlp.gate.e_score_correction_bias", experts);
+    if (shared) {
+        matrix(b, &l->gate, "mlp.shared_experts.gate_proj.weight", shared, hidden);
+        matrix(b, &l->up, "mlp.shared_experts.up_proj.weight", shared, hidden);
+        matrix(b, &l->down, "mlp.shared_experts.down_proj.weight", hidden, shared);
+    }
+    l->expert_gate = vlk_alloc((size_t) experts, sizeof *l->expert_gate);
+    l->expert_up = vlk_alloc((size_t) experts, sizeof *l->expert_up);
+    l->expert_down = vlk_alloc((size_t) experts, sizeof *l->expert_down);
+    if (b->status == VL2_OK && (!l->expert_gate || !l->expert_up || !l->expert_down))
+        b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for the experts of layer %d.", layer);
+    b->place = layer >= c->lm.layers - b->host_layers ? VLK_PLACE_HOST : VLK_PLACE_DEVICE;
+    for (int32_t e = 0; e < experts && b->status == VL2_OK; e++) {
+        set_prefix(b, "language.model.layers.%d.mlp.experts.%d.", layer, e);
+        matrix(b, &l->expert_gate[e], "gate_proj.weight", inter, hidden);
+        matrix(b, &l->expert_up[e], "up_proj.weight", inter, hidden);
+        matrix(b, &l->expert_down[e], "down_proj.weight", hidden, inter);
+    }
+    b->place = VLK_PLACE_DEVICE;
+}
+
+static void bind_language(struct binder *b) {
+    const struct vl2_config *c = b->config;
+    struct vl2_weights *w = b->weights;
+    int32_t hidden = c->lm.hidden, inter = c->lm.dense_inter;
+    set_prefix(b, "language.");
+    matrix(b, &w->embed, "model.embed_tokens.weight", c->lm.vocab, hidden);
+    vector(b, &w->norm, "model.norm.weight", hidden);
+    matrix(b, &w->head, "lm_head.weight", c->lm.vocab, hidden);
+    for (int32_t i = 0; i < c->lm.layers && b->status == VL2_OK; i++) {
+        struct vl2_layer *l = &w->layers[i];
+        set_prefix(b, "language.model.layers.%d.", i);
+        vector(b, &l->input_norm, "input_layernorm.weight", hidden);
+        vector(b, &l->post_norm, "post_attention_layernorm.weight", hidden);
+        if (c->lm.mla)
+            bind_mla(b, l);
+        else
+            bind_mha(b, l);
+        if (vl2_config_is_moe(c, i)) {
+            bind_moe(b, l, i);
+            continue;
+        }
+        matrix(b, &l->gate, "mlp.gate_proj.weight", inter, hidden);
+        matrix(b, &l->up, "mlp.up_proj.weight", inter, hidden);
+        matrix(b, &l->down, "mlp.down_proj.weight", hidden, inter);
+    }
+}
+
+/* Tensors that published or converted checkpoints carry and the model does not use. */
+static bool is_known_unused(const char *name) {
+    static const char pool[] = "vision.attn_pool.", rope[] = ".rotary_emb.inv_freq", padding[] = "padding.";
+    size_t length = strlen(name);
+    return strncmp(name, pool, sizeof pool - 1) == 0 || strncmp(name, padding, sizeof padding - 1) == 0 ||
+           (length >= sizeof rope && strcmp(name + length - (sizeof rope - 1), rope) == 0);
+}
+
+void vl2_weights_count(vl2_checkpoint *checkpoint, uint64_t *bytes, uint64_t *parameters) {
+    *bytes = *parameters = 0;
+    for (size_t i = 0; i < vl2_checkpoint_count(checkpoint); i++) {
+        const struct vl2_tensor *t = vl2_checkpoint_tensor(checkpoint, i);
+        if (is_known_unused(t->name))
+            continue;
+        uint64_t elements = 1;
+        for (int32_t d = 0; d < t->n_dims; d++)
+            elements *= (uint64_t) t->dims[d];
+        *bytes += t->bytes;
+        *parameters += elements;
+    }
+}
+
+uint64_t vl2_weights_expert_bytes(vl2_checkpoint *checkpoint, int32_t layer) {
+    uint64_t bytes = 0;
+    char prefix[64];
+    int length = snprintf(prefix, sizeof prefix, "language.model.layers.%d.mlp.experts.", (int) layer);
+    for (size_t i = 0; i < vl2_checkpoint_count(checkpoint); i++) {
+        const struct vl2_tensor *t = vl2_checkpoint_tensor(checkpoint, i);
+        bytes += strncmp(t->name, prefix, (size_t) length) == 0 ? t->bytes : 0;
+    }
+    return bytes;
+}
+
+static void refuse_unknown(struct binder *b) {
+    for (size_t i = 0; b->status == VL2_OK && i < vl2_checkpoint_count(b->checkpoint); i++) {
+        const struct vl2_tensor *t = vl2_checkpoint_tensor(b->checkpoint, i);
+        if (!t->used && !is_known_unused(t->name))
+            object(b, VL2_FINDING_EXTRA, "%s: tensor \"%.200s\" is not part of the model that config.json describes.", t->file, t->name);
+    }
+}
+
+/* The table itself, line by line. */
+static vl2_status walk(struct binder *b) {
+    struct vl2_weights *w = b->weights;
+    w->bound = vlk_alloc(vl2_checkpoint_most(b->checkpoint), sizeof *w->bound);
+    w->vision = vlk_alloc((size_t) b->config->vision.layers, sizeof *w->vision);
+    w->layers = vlk_alloc((size_t) b->config->lm.layers, sizeof *w->layers);
+    if (!w->bound || !w->vision || !w->layers)
+        return vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for the table of tensors.");
+    bind_vision(b);
+    bind_projector(b);
+    bind_language(b);
+    refuse_unknown(b);
+    return b->status;
+}
+
+vl2_status vl2_weights_bind(struct vlk_backend *backend, const struct vl2_config *config, vl2_checkpoint *checkpoint,
+                            const struct vl2_engine_options *options, int32_t host_layers, struct vl2_weights *out, vl2_error *err) {
+    struct binder b = {.backend = backend, .config = config, .checkpoint = checkpoint, .options = options, .weights = out, .err = err,
+                       .host_layers = host_layers, .total = vl2_checkpoint_bytes(checkpoint)};
+    *out = (struct vl2_weights){0};
+    return walk(&b);
+}
+
+static void free_tables(const struct vl2_config *config, struct vl2_weights *w) {
+    for (int32_t i = 0; w->layers && i < config->lm.layers; i++) {
+        vlk_free(w->layers[i].expert_gate);
+        vlk_free(w->layers[i].expert_up);
+        vlk_free(w->layers[i].expert_down);
+    }
+    vlk_free(w->newline);
+    vlk_free(w->separator);
+    vlk_free(w->layers);
+    vlk_free(w->vision);
+    vlk_free(w->bound);
+    *w = (struct vl2_weights){0};
+}
+
+vl2_status vl2_weights_survey(const struct vl2_config *config, vl2_checkpoint *checkpoint, vl2_finding_fn finding, void *user,
+                              uint64_t *parameters, vl2_error *err) {
+    struct vl2_weights weights = {0};
+    struct binder b = {.config = config, .checkpoint = checkpoint, .weights = &weights, .finding = finding, .user = user, .err = err};
+    vl2_status status = walk(&b);
+    *parameters = weights.parameters;
+    free_tables(config, &weights);
+    return status;
+}
+
+void vl2_weights_deinit(struct vlk_backend *backend, const struct vl2_config *config, struct vl2_weights *w) {
+    for (size_t i = 0; i < w->n_bound; i++)
+        backend->ops->weight_release(backend, w->bound[i]);
+    free_tables(config, w);
+}

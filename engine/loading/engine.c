@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Opening and closing a model: backend, config, tokenizer, tensors, rotary tables, facts. See engine/vl2.h. Everything is
+ * checked here, so that the forward pass never meets a shape or an id that does not fit.
+ */
+#include "engine/model/model.h"
+
+#include "engine/model/backend_wait.h"
+#include "engine/grounding/box_grammar.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/config.h"
+#include "engine/model/decoder.h"
+#include "engine/error.h"
+#include "engine/loading/memory_plan.h"
+#include "engine/model/rope.h"
+#include "engine/checkpoint/published_shapes.h"
+#include "engine/text/tokenizer.h"
+#include "engine/checkpoint/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+enum { TOKENIZER_GROWTH = 4 }; /* tables of a tokenizer over its file, measured on 129,000 entries */
+enum { KEPT_MEMORY = 512 << 10 };
+
+static vl2_status backend_failure(const struct vlk_error *failure, vl2_error *err) {
+    return vl2_fail(err, failure->code == VLK_ERR_MEMORY ? VL2_ERR_MEMORY : VL2_ERR_DEVICE, "%s", failure->text);
+}
+
+static vl2_status open_cpu(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
+    struct vlk_error failure = {0};
+    e->backend = vlk_cpu_open(&(struct vlk_cpu_options){.threads = options->threads, .isa = options->isa}, &failure);
+    return e->backend ? VL2_OK : backend_failure(&failure, err);
+}
+
+/* Which layers' experts stay in the computer's memory: those asked for, and then as many of the last as the GPU has no room for.
+ * *needed becomes what the GPU has to hold. */
+static void place_experts(struct vl2_engine *e, int32_t asked, uint64_t left, uint64_t *needed) {
+    uint64_t reserve = (uint64_t) 1 << 30, available = vl2_memory_available();
+    int32_t layers = e->config.lm.layers;
+    for (e->host_layers = 0; e->host_layers < layers && (e->host_layers < asked || *needed > left); e->host_layers++) {
+        uint64_t bytes = vl2_weights_expert_bytes(e->checkpoint, layers - 1 - e->host_layers);
+        if (bytes == 0 || e->host_bytes + bytes + reserve > available)
+            break;
+        e->host_bytes += bytes;
+        *needed -= bytes;
+    }
+}
+
+/* Weights, a cache of the whole context and working space, against what the GPU has free now. */
+static vl2_status open_cuda(struct vl2_engine *e, int gpu, const struct vl2_engine_options *options, vl2_error *err) {
+    static const uint64_t working_space = 512 << 20;
+    struct vlk_error failure = {0};
+    e->backend = vlk_cuda_open(&(struct vlk_cuda_options){.device = gpu}, &failure);
+    if (!e->backend)
+        return backend_failure(&failure, err);
+    uint64_t needed = vl2_checkpoint_bytes(e->checkpoint) + vl2_kv_bytes(&e->config, e->config.lm.context, VLK_BF16) + working_space;
+    uint64_t left = e->backend->ops->memory_left(e->backend);
+    place_experts(e, options->host_layers, left, &needed);
+    if (needed <= left)
+        return VL2_OK;
+    e->host_layers = 0;
+    e->host_bytes = 0;
+    vl2_status status = vl2_fail(err, VL2_ERR_MEMORY, "%s has %llu MiB free, and the model needs %llu MiB besides the experts that fit "
+                                 "into the computer's memory; close other programs that use the GPU, or use the CPU.",
+                                 e->backend->ops->describe(e->backend), (unsigned long long) (left >> 20), (unsigned long long) (needed >> 20));
+    e->backend->ops->close(e->backend);
+    e->backend = NULL;
+    return status;
+}
+
+/* "auto" takes a GPU that works and has room, and says nothing of one that has not: `devices` does. */
+static vl2_status open_backend(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
+    const char *device = options->device ? options->device : "auto";
+    int gpu = -1, end = 0;
+    if (strcmp(device, "cuda") == 0 || (sscanf(device, "cuda:%3d%n", &gpu, &end) == 1 && gpu >= 0 && !device[end]))
+        return open_cuda(e, gpu, options, err);
+    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
+        return vl2_fail(err, VL2_ERR_USAGE, "The device \"%.40s\" is unknown; auto, cpu and cuda are known.", device);
+    if (strcmp(device, "auto") == 0 && open_cuda(e, -1, options, NULL) == VL2_OK)
+        return VL2_OK;
+    return open_cpu(e, options, err);
+}
+
+/* bos and eos come from the tokenizer; config.json fills in for a tokenizer that names none. */
+static vl2_status open_tokenizer(struct vl2_engine *e, const char *dir, vl2_error *err) {
+    vl2_status status = vl2_tokenizer_open(dir, &e->tokenizer, err);
+    if (status != VL2_OK)
+        return status;
+    char path[4200];
+    struct stat file;
+    snprintf(path, sizeof path, "%s/tokenizer.json", dir);
+    e->tokenizer_bytes = stat(path, &file) == 0 ? TOKENIZER_GROWTH * (uint64_t) file.st_size : 0;
+    e->special = *vl2_tokenizer_special(e->tokenizer);
+    if (e->special.bos < 0)
+        e->special.bos = e->config.lm.bos;
+    if (e->special.eos < 0)
+        e->special.eos = e->config.lm.eos;
+    int32_t size = vl2_tokenizer_size(e->tokenizer);
+    if (size > e->config.lm.vocab)
+        return vl2_fail(err, VL2_ERR_MODEL, "%s/tokenizer.json uses token ids up to %d, but the model has %d embeddings.", dir,
+                        size - 1, e->config.lm.vocab);
+    return VL2_OK;
+}
+
+static vl2_status make_rope(struct vl2_engine *e, vl2_error *err) {
+    struct vlk_backend *be = e->backend;
+    int32_t positions = e->config.lm.context, dim = vl2_rope_dim(&e->config);
+    size_t half = (size_t) dim / 2, count = (size_t) positions * half;
+    float *host = vlk_alloc(2 * count + half, sizeof *host);
+    e->rope_cos = be->ops->mem_alloc(be, count * sizeof *host);
+    e->rope_sin = be->ops->mem_alloc(be, count * sizeof *host);
+    if (host && e->rope_cos && e->rope_sin) {
+        vl2_rope_fill(&e->config, positions, host + 2 * count, host, host + count);
+        be->ops->mem_write(be, e->rope_cos, host, count * sizeof *host);
+        be->ops->mem_write(be, e->rope_sin, host + count, count * sizeof *host);
+    }
+    bool ok = host && e->rope_cos && e->rope_sin;
+    vlk_free(host);
+    if (!ok)
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the rotary tables of %d positions.", positions);
+    e->rope = (struct vlk_rope){.cos = e->rope_cos, .sin = e->rope_sin, .dim = dim, .interleaved = e->config.lm.mla};
+    e->attention_scale = vl2_attention_scale(&e->config);
+    return VL2_OK;
+}
+
+/* The element type that holds most of the model's bytes. */
+static const char *main_dtype(vl2_checkpoint *checkpoint) {
+    uint64_t bytes[VLK_DTYPE_COUNT] = {0};
+    vlk_dtype most = VLK_F32;
+    for (size_t i = 0; i < vl2_checkpoint_count(checkpoint); i++) {
+        const struct vl2_tensor *t = vl2_checkpoint_tensor(checkpoint, i);
+        if (!t->is_float)
+            continue;
+        bytes[t->dtype] += t->bytes;
+        if (bytes[t->dtype] > bytes[most])
+            most = t->dtype;
+    }
+    return vlk_dtype_name(most);
+}
+
+static void fill_info(struct vl2_engine *e) {
+    static const char *const scores[] = {"softmax", "sigmoid"}, *const methods[] = {"greedy", "group_limited_greedy", "noaux_tc"};
+    const struct vl2_config *c = &e->config;
+    if (c->lm.experts)
+        snprintf(e->router, sizeof e->router, "%s %s", scores[c->lm.score], methods[c->lm.topk]);
+    else
+        snprintf(e->router, sizeof e->router, "none");
+    e->info = (struct vl2_info){
+        .dir = e->dir,
+        .device = e->backend ? e->backend->ops->name : "none",
+        .isa = e->backend ? e->backend->ops->describe(e->backend) : "none",
+        .architecture = c->lm.mla ? "MLA" : "MHA",
+        .router = e->router,
+        .parameters = e->weights.parameters,
+        .weight_bytes = e->weights.bytes,
+        .layers = c->lm.layers,
+        .hidden = c->lm.hidden,
+        .heads = c->lm.heads,
+        .vocab = c->lm.vocab,
+        .experts = c->lm.experts,
+        .experts_per_token = c->lm.experts_per_token,
+        .context = c->lm.context,
+        .vision_layers = c->vision.layers,
+        .vision_width = c->vision.width,
+        .tile_side = c->tiles.side,
+        .patch = c->vision.patch,
+        .tokens_per_tile = c->projector.grid * c->projector.grid,
+        .n_candidates = c->tiles.n_candidates,
+        .candidates = c->tiles.candidates,
+        .threads = e->backend && strcmp(e->backend->ops->name, "cpu") == 0 ? vlk_cpu_threads(e->backend) : 0,
+        .host_layers = e->host_layers,
+        .host_bytes = e->host_bytes,
+        .weight_dtype = main_dtype(e->checkpoint),
+    };
+}
+
+/* Between the steps that read whole files; binding polls for every tensor. */
+static vl2_status poll_cancel(const struct vl2_engine_options *options, vl2_error *err) {
+    bool cancelled = options->cancel && atomic_load(options->cancel);
+    return cancelled ? vl2_fail(err, VL2_CANCELLED, "Loading was cancelled.") : VL2_OK;
+}
+
+static vl2_status open_folder(struct vl2_engine *e, const char *dir, const struct vl2_engine_options *options, vl2_error *err) {
+    vl2_status status = vl2_config_load(dir, &e->config, err);
+    if (status == VL2_OK)
+        status = poll_cancel(options, err);
+    if (status == VL2_OK)
+        status = open_tokenizer(e, dir, err);
+    if (status == VL2_OK)
+        status = poll_cancel(options, err);
+    if (status == VL2_OK)
+        status = vl2_checkpoint_open(dir, &e->checkpoint, err);
+    if (status == VL2_OK)
+        e->config.quantised = vl2_checkpoint_metadata(e->checkpoint, "quantisation") != NULL;
+    return status;
+}
+
+/* The folder, or a shape where that is not NULL. */
+static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct vl2_shape *shape,
+                             const struct vl2_engine_options *options, vl2_error *err) {
+    vl2_status status = shape ? vl2_shape_open(shape, &e->config, &e->checkpoint, err) : open_folder(e, dir, options, err);
+    if (status == VL2_OK)
+        status = poll_cancel(options, err);
+    if (status == VL2_OK)
+        vl2_weights_count(e->checkpoint, &e->weights.bytes, &e->weights.parameters);
+    if (status != VL2_OK || options->headers_only)
+        return status;
+    status = open_backend(e, options, err);
+    if (status == VL2_OK && e->memory_limit != UINT64_MAX)
+        status = vl2_memory_check(e, e->config.lm.context, vl2_chunk_size(&e->config, e->config.lm.context, 0), err);
+    if (status == VL2_OK)
+        status = vl2_weights_bind(e->backend, &e->config, e->checkpoint, options, e->host_layers, &e->weights, err);
+    if (status == VL2_OK)
+        status = make_rope(e, err);
+    if (status == VL2_OK)
+        status = vl2_backend_wait(e, err);
+    return status;
+}
+
+/* What glibc keeps of freed memory, per thread, grows to 64 MiB with the blocks that it sees freed, unless told not to. */
+static void bound_kept_memory(void) {
+#ifdef __GLIBC__
+    mallopt(M_TRIM_THRESHOLD, KEPT_MEMORY);
+#endif
+}
+
+static vl2_status open_engine(const char *dir, const struct vl2_shape *shape, const struct vl2_engine_options *options,
+                              vl2_engine **out, vl2_error *err) {
+    static const struct vl2_engine_options defaults = {0};
+    *out = NULL;
+    bound_kept_memory();
+    size_t length = strlen(dir) + 1;
+    struct vl2_engine *e = vlk_alloc(1, sizeof *e);
+    char *dir_copy = vlk_alloc(length, 1);
+    if (!e || !dir_copy) {
+        vlk_free(e);
+        vlk_free(dir_copy);
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to open %s.", dir);
+    }
+    memcpy(dir_copy, dir, length);
+    e->dir = dir_copy;
+    options = options ? options : &defaults;
+    e->memory_limit = options->memory_limit;
+    vl2_status status = open_parts(e, dir, shape, options, err);
+    if (status != VL2_OK) {
+        vl2_engine_close(e);
+        return status;
+    }
+    fill_info(e);
+    *out = e;
+    return VL2_OK;
+}
+
+vl2_status vl2_engine_open(const char *dir, const struct vl2_engine_options *options, vl2_engine **out, vl2_error *err) {
+    return open_engine(dir, NULL, options, out, err);
+}
+
+vl2_status vl2_engine_open_shape(const struct vl2_shape *shape, const struct vl2_engine_options *options, vl2_engine **out,
+                                 vl2_error *err) {
+    char name[80];
+    snprintf(name, sizeof name, "generated weights of the shape %.20s", shape->name);
+    return open_engine(name, shape, options, out, err);
+}
+
+/* What was freed goes back to the system when a model is closed. */
+static void give_memory_back(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+void vl2_engine_close(vl2_engine *e) {
+    if (!e)
+        return;
+    vl2_box_grammar_close(e->grammar);
+    if (e->backend) {
+        vl2_weights_deinit(e->backend, &e->config, &e->weights);
+        if (e->rope_cos)
+            e->backend->ops->mem_free(e->backend, e->rope_cos);
+        if (e->rope_sin)
+            e->backend->ops->mem_free(e->backend, e->rope_sin);
+        e->backend->ops->close(e->backend);
+    }
+    vl2_checkpoint_close(e->checkpoint);
+    vl2_tokenizer_close(e->tokenizer);
+    vlk_free(e->dir);
+    vlk_free(e);
+    give_memory_back();
+}
+
+int vl2_gpus(struct vl2_gpu *out, int room, vl2_error *err) {
+    struct vlk_cuda_device devices[VLK_CUDA_MAX_DEVICES];
+    struct vlk_error failure = {0};
+    int count = vlk_cuda_devices(devices, room < VLK_CUDA_MAX_DEVICES ? room : VLK_CUDA_MAX_DEVICES, &failure);
+    for (int i = 0; i < count; i++) {
+        const struct vlk_cuda_device *d = &devices[i];
+        out[i] = (struct vl2_gpu){.capability = d->capability, .free_bytes = d->free_bytes, .total_bytes = d->total_bytes};
+        memcpy(out[i].name, d->name, sizeof out[i].name);
+        memcpy(out[i].problem, d->problem, sizeof out[i].problem);
+    }
+    if (count == 0)
+        backend_failure(&failure, err);
+    return count;
+}
+
+const struct vl2_info *vl2_engine_info(const vl2_engine *engine) {
+    return &engine->info;
+}
+
+const vl2_tokenizer *vl2_engine_tokenizer(const vl2_engine *engine) {
+    return engine->tokenizer;
+}
+
+struct vl2_tile_rule vl2_engine_tile_rule(const vl2_engine *engine) {
+    return engine->config.tiles;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See engine/loading/memory_plan.h. What the system has is read from /proc and the control groups (versions 1 and 2); a file that is not
+ * there says nothing. What the CPU kernels allocate for themselves is estimated from the shapes that they are called with.
+ */
+#include "engine/loading/memory_plan.h"
+
+#include "engine/model/decoder.h"
+#include "engine/error.h"
+#include "engine/model/rope.h"
+#include "engine/model/vision.h"
+#include "engine/checkpoint/weights.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DEFAULT_CHUNK = 256, CANCEL_TOKENS = 64, F32_CACHE_LIMIT = 512 << 20, BRANCH_LIMIT = 128 << 20 };
+
+static const uint64_t unknown = UINT64_MAX;
+
+/* ------------------------------------------------------------------------------------------------ the system */
+
+static FILE *open_below(const char *root, const char *path) {
+    char full[1200];
+    return snprintf(full, sizeof full, "%s/%s", root, path) < (int) sizeof full ? fopen(full, "re") : NULL;
+}
+
+/* The number of the line that starts with key, or of a file of one number. */
+static uint64_t read_number(const char *root, const char *path, const char *key) {
+    FILE *f = open_below(root, path);
+    char line[256];
+    uint64_t found = unknown;
+    size_t length = strlen(key);
+    while (f && found == unknown && fgets(line, sizeof line, f)) {
+        uint64_t value;
+        if (strncmp(line, key, length) == 0 && sscanf(line + length, "%" SCNu64, &value) == 1)
+            found = value;
+    }
+    if (f)
+        fclose(f);
+    return found;
+}
+
+struct group_files { /* of one version of control groups, below its folder */
+    const char *folder, *limit, *used, *cached[2];
+};
+
+/* What one control group still allows; its page cache can be taken back. */
+static uint64_t group_left(const char *root, const struct group_files *files, const char *group) {
+    char path[1100];
+    snprintf(path, sizeof path, "%s%s/%s", files->folder, group, files->limit);
+    uint64_t limit = read_number(root, path, "");
+    snprintf(path, sizeof path, "%s%s/%s", files->folder, group, files->used);
+    uint64_t used = read_number(root, path, "");
+    if (limit == unknown || used == unknown)
+        return unknown;
+    snprintf(path, sizeof path, "%s%s/memory.stat", files->folder, group);
+    for (int i = 0; i < 2; i++) {
+        uint64_t cached = read_number(root, path, files->cached[i]);
+        used -= cached == unknown ? 0 : cached < used ? cached : used;
+    }
+    return limit > used ? limit - used : 0;
+}
+
+/* The least that a group and the groups above it allow. */
+static uint64_t groups_left(const char *root, const struct group_files *files, char *group) {
+    uint64_t least = unknown;
+    for (;;) {
+        uint64_t left = group_left(root, files, group);
+        least = left < least ? left : least;
+        char *slash = strrchr(group, '/');
+        if (!slash)
+            return least;
+        *slash = 0;
+    }
+}
+
+/* Lines of /proc/self/cgroup: "0::/path" (version 2), "4:memory:/path" (version 1). */
+static uint64_t all_groups_left(const char *root) {
+    static const struct group_files v2 = {"sys/fs/cgroup", "memory.max", "memory.current", {"active_file ", "inactive_file "}};
+    static const struct group_files v1 = {"sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
+                                          {"total_active_file ", "total_inactive_file "}};
+    FILE *f = open_below(root, "proc/self/cgroup");
+    char line[1000];
+    uint64_t least = unknown;
+    while (f && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = 0;
+        char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!path)
+            continue;
+        *path++ = 0;
+        const struct group_files *files = controllers[1] == 0 ? &v2 : strcmp(controllers + 1, "memory") == 0 ? &v1 : NULL;
+        uint64_t left = files ? groups_left(root, files, path) : unknown;
+        least = left < least ? left : least;
+    }
+    if (f)
+        fclose(f);
+    return least;
+}
+
+uint64_t vl2_memory_available_in(const char *root) {
+    uint64_t kib = read_number(root, "proc/meminfo", "MemAvailable:"), groups = all_groups_left(root);
+    uint64_t system = kib == unknown ? unknown : kib * 1024;
+    return groups < system ? groups : system;
+}
+
+uint64_t vl2_memory_available(void) {
+    return vl2_memory_available_in("");
+}
+
+/* ------------------------------------------------------------------------------------------------ a session's shape */
+
+int32_t vl2_chunk_size(const struct vl2_config *c, int32_t context, int32_t wanted) {
+    int32_t chunk = wanted ? wanted : DEFAULT_CHUNK, most = CANCEL_TOKENS * c->lm.layers;
+    chunk = chunk < most ? chunk : most;
+    return chunk < context ? chunk : context;
+}
+
+/* Halving the cache is worth a rounding of 2^-9 where it is large, and where the weights were rounded more than that: reading it is
+ * up to half of a decode step of the tiny model. */
+vlk_dtype vl2_cache_dtype(const struct vl2_config *c, int32_t context) {
+    return !c->quantised && vl2_kv_bytes(c, context, VLK_F32) <= F32_CACHE_LIMIT ? VLK_F32 : VLK_BF16;
+}
+
+size_t vl2_branch_budget(const struct vl2_config *c, int32_t context) {
+    size_t cache = vl2_kv_bytes(c, context, vl2_cache_dtype(c, context));
+    return cache < BRANCH_LIMIT ? cache : BRANCH_LIMIT;
+}
+
+/* ------------------------------------------------------------------------------------------------ estimates */
+
+static uint64_t most(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/* Floats that the CPU keeps beside our arrays: packed rows, inner activations, expert outputs, expanded keys, tiles of a
+ * worker. kernels/cpu/cpu.h: enum vlk_slot; a slot grows to the largest op that used it, and by a quarter more. */
+static uint64_t backend_floats(const struct vl2_config *c, const struct vl2_memory_use *use) {
+    const uint64_t pass = 1024, moe_pass = 512, panel = 8 * 32 * (512 + 32), heads = (uint64_t) c->lm.heads;
+    uint64_t n = least((uint64_t) use->chunk, (uint64_t) use->tokens), k = (uint64_t) c->lm.experts_per_token;
+    uint64_t m = least(n, pass), e = least(n, moe_pass);
+    uint64_t hidden = (uint64_t) c->lm.hidden, inter = (uint64_t) c->lm.moe_inter, shared = (uint64_t) c->lm.shared_inter;
+    uint64_t v = c->lm.mla ? (uint64_t) c->lm.v : (uint64_t) c->lm.head_dim, wide = most(hidden, heads * v);
+    uint64_t inner = most(m * (uint64_t) c->lm.dense_inter, c->lm.experts ? e * (k * inter + shared) : 0);
+    uint64_t packed = most(m * most(wide, (uint64_t) c->lm.dense_inter), c->lm.experts ? e * (k + 1) * most(hidden, inter) : 0);
+    uint64_t pairs = c->lm.experts ? e * (k + 2) * hidden : 0, query = 0, expanded = 0;
+    if (c->lm.mla) {
+        uint64_t dk = (uint64_t) (c->lm.nope + c->lm.rope), lora = (uint64_t) c->lm.kv_lora;
+        pairs = most(pairs, n * heads * lora);
+        query = n * heads * (lora + (uint64_t) c->lm.rope);
+        expanded = 4 * (uint64_t) use->tokens * (dk + v);
+    }
+    if (use->most_tiles) {
+        uint64_t rows = (uint64_t) vl2_vision_rows(c, use->most_tiles);
+        uint64_t widest = most((uint64_t) c->vision.mlp, (uint64_t) c->projector.in);
+        packed = most(packed, least(rows, pass) * widest);
+        query = most(query, rows * 3 * (uint64_t) c->vision.patch * (uint64_t) c->vision.patch);
+    }
+    uint64_t partial = n * heads * (v + 2), sample = 5 * (uint64_t) c->lm.vocab;
+    uint64_t workers = 2 * panel * (uint64_t) (use->threads ? use->threads : 1);
+    return (2 * inner + packed + pairs + query + expanded + partial + sample + workers) * 5 / 4;
+}
+
+void vl2_memory_estimate(const struct vl2_config *c, const struct vl2_memory_use *use, struct vl2_memory *out) {
+    uint64_t rope = (uint64_t) c->lm.context * (uint64_t) vl2_rope_dim(c) * sizeof(float), vocab = (uint64_t) c->lm.vocab;
+    *out = (struct vl2_memory){
+        .weights = use->weight_bytes,
+        .tables = rope + use->tokenizer_bytes,
+        .cache = vl2_kv_bytes(c, use->tokens, vl2_cache_dtype(c, use->context)),
+        .scratch = vl2_scratch_bytes(c, use->chunk) + 3 * vocab,
+        .vision = use->most_tiles ? vl2_vision_scratch_bytes(c, use->most_tiles) : 0,
+        .pictures = use->picture_bytes,
+        .branches = use->branch_bytes,
+        .backend = backend_floats(c, use) * sizeof(float),
+        .available = vl2_memory_available(),
+    };
+    out->peak = out->weights + out->tables + out->cache + out->scratch + out->vision + out->pictures + out->branches + out->backend;
+}
+
+static double mib(uint64_t bytes) {
+    return (double) bytes / (1 << 20);
+}
+
+/* Two pictures of the largest grid, or as many as the context holds. */
+void vl2_memory_use_all(const struct vl2_config *c, struct vl2_memory_use *use) {
+    use->tokens = use->context;
+    use->branch_bytes = vl2_branch_budget(c, use->context);
+    use->most_tiles = 1;
+    use->picture_bytes = 0;
+    for (int32_t i = 0; i < c->tiles.n_candidates; i++) {
+        int32_t w = c->tiles.candidates[i][0] / c->tiles.side, h = c->tiles.candidates[i][1] / c->tiles.side;
+        int32_t tiles = vl2_vision_tile_count(w, h);
+        uint64_t bytes = VL2_MAX_TILED_PICTURES * (uint64_t) vl2_picture_rows_bytes(c, w, h);
+        use->most_tiles = tiles > use->most_tiles ? tiles : use->most_tiles;
+        use->picture_bytes = most(use->picture_bytes, bytes);
+    }
+    use->picture_bytes = least(use->picture_bytes, (uint64_t) use->context * (uint64_t) c->lm.hidden * sizeof(float));
+}
+
+/* A GPU's memory is its own; engine.c compares the weights with it. */
+static vl2_status check_device(const struct vl2_engine *e, int32_t context, int32_t chunk, uint64_t left, vl2_error *err) {
+    uint64_t needed = vl2_kv_bytes(&e->config, context, VLK_BF16) + vl2_scratch_bytes(&e->config, chunk);
+    if (needed <= left)
+        return VL2_OK;
+    return vl2_fail(err, VL2_ERR_MEMORY, "A context of %d tokens needs %.1f MiB of the GPU's memory; %.1f MiB are free.", context,
+                    mib(needed), mib(left));
+}
+
+vl2_status vl2_memory_check(const struct vl2_engine *e, int32_t context, int32_t chunk, vl2_error *err) {
+    uint64_t left = e->backend->ops->memory_left(e->backend);
+    if (left != UINT64_MAX)
+        return check_device(e, context, chunk, left, err);
+    struct vl2_memory_use use = {.weight_bytes = e->weights.bytes,
+                                 .tokenizer_bytes = e->tokenizer_bytes,
+                                 .context = context,
+                                 .chunk = chunk,
+                                 .threads = vlk_cpu_threads(e->backend)};
+    struct vl2_memory memory;
+    vl2_memory_use_all(&e->config, &use);
+    vl2_memory_estimate(&e->config, &use, &memory);
+    uint64_t allowed = e->memory_limit ? e->memory_limit : memory.available;
+    if (memory.peak <= allowed)
+        return VL2_OK;
+    return vl2_fail(err, VL2_ERR_MEMORY,
+                    "%s needs %.0f MiB (weights %.0f, a context of %d tokens %.0f, computing %.0f); %.0f MiB are %s.", e->dir,
+                    mib(memory.peak), mib(memory.weights), use.tokens, mib(memory.cache),
+                    mib(memory.peak - memory.weights - memory.cache), mib(allowed), e->memory_limit ? "allowed" : "free");
+}

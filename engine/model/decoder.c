@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * modeling_deepseek.py: DeepseekV2DecoderLayer.forward, DeepseekV2Attention.forward, DeepseekV2MoE.forward; transformers 4.38
+ * modeling_llama.py: LlamaAttention.forward for MHA. See engine/model/decoder.h.
+ */
+#include "engine/model/decoder.h"
+
+#include "engine/error.h"
+#include "engine/session/eviction.h"
+
+static const float lora_norm_eps = 1e-6f; /* q_a_layernorm, kv_a_layernorm: the class default whatever rms_norm_eps says */
+
+static size_t cache_width(const struct vl2_config *c) {
+    return c->lm.mla ? (size_t) (c->lm.kv_lora + c->lm.rope) : (size_t) c->lm.kv_heads * (size_t) c->lm.head_dim;
+}
+
+size_t vl2_kv_bytes(const struct vl2_config *c, int32_t capacity, vlk_dtype dtype) {
+    size_t row = vlk_row_bytes(dtype, (int64_t) cache_width(c));
+    return (size_t) capacity * row * (c->lm.mla ? 1 : 2) * (size_t) c->lm.layers;
+}
+
+vl2_status vl2_kv_init(const struct vl2_engine *e, int32_t capacity, vlk_dtype dtype, struct vl2_kv *kv, vl2_error *err) {
+    int32_t layers = e->config.lm.layers;
+    size_t bytes = (size_t) capacity * vlk_row_bytes(dtype, (int64_t) cache_width(&e->config));
+    *kv = (struct vl2_kv){.capacity = capacity, .dtype = dtype};
+    kv->k = vlk_alloc((size_t) layers, sizeof *kv->k);
+    kv->v = vlk_alloc((size_t) layers, sizeof *kv->v);
+    bool ok = kv->k && kv->v;
+    for (int32_t i = 0; ok && i < layers; i++) {
+        kv->k[i] = vl2_room_alloc(e, bytes);
+        kv->v[i] = e->config.lm.mla ? NULL : vl2_room_alloc(e, bytes);
+        ok = kv->k[i] && (e->config.lm.mla || kv->v[i]);
+    }
+    if (ok)
+        return VL2_OK;
+    vl2_kv_deinit(e, kv);
+    return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for a cache of %d tokens (%zu MiB).", capacity,
+                    vl2_kv_bytes(&e->config, capacity, dtype) >> 20);
+}
+
+void vl2_kv_deinit(const struct vl2_engine *e, struct vl2_kv *kv) {
+    for (int32_t i = 0; i < e->config.lm.layers; i++) {
+        if (kv->k && kv->k[i])
+            e->backend->ops->mem_free(e->backend, kv->k[i]);
+        if (kv->v && kv->v[i])
+            e->backend->ops->mem_free(e->backend, kv->v[i]);
+    }
+    vlk_free(kv->k);
+    vlk_free(kv->v);
+    *kv = (struct vl2_kv){0};
+}
+
+void vl2_kv_read(const struct vl2_engine *e, const struct vl2_kv *kv, size_t first, size_t n, uint8_t *host) {
+    struct vlk_backend *be = e->backend;
+    size_t row = vlk_row_bytes(kv->dtype, (int64_t) cache_width(&e->config));
+    for (int32_t i = 0; i < e->config.lm.layers; i++) {
+        const void *const parts[] = {kv->k[i], kv->v[i]};
+        for (int p = 0; p < 2 && parts[p]; p++, host += n * row)
+            be->ops->mem_read(be, host, (const uint8_t *) parts[p] + first * row, n * row);
+    }
+}
+
+void vl2_kv_write(const struct vl2_engine *e, const struct vl2_kv *kv, size_t first, size_t n, const uint8_t *host, size_t rows,
+                  size_t at) {
+    struct vlk_backend *be = e->backend;
+    size_t row = vlk_row_bytes(kv->dtype, (int64_t) cache_width(&e->config));
+    for (int32_t i = 0; i < e->config.lm.layers; i++) {
+        void *const parts[] = {kv->k[i], kv->v[i]};
+        for (int p = 0; p < 2 && parts[p]; p++, host += rows * row)
+            be->ops->mem_write(be, (uint8_t *) parts[p] + first * row, host + at * row, n * row);
+    }
+}
+
+struct widths { /* floats per token of each scratch array */
+    size_t q, q_a, k, v, attended;
+};
+
+static struct widths scratch_widths(const struct vl2_config *c) {
+    size_t heads = (size_t) c->lm.heads;
+    if (c->lm.mla)
+        return (struct widths){.q = heads * (size_t) (c->lm.nope + c->lm.rope),
+                               .q_a = (size_t) c->lm.q_lora,
+                               .k = cache_width(c),
+                               .attended = heads * (size_t) c->lm.v};
+    return (struct widths){.q = heads * (size_t) c->lm.head_dim,
+                           .k = cache_width(c),
+                           .v = cache_width(c),
+                           .attended = heads * (size_t) c->lm.head_dim};
+}
+
+size_t vl2_scratch_bytes(const struct vl2_config *c, int32_t rows) {
+    struct widths w = scratch_widths(c);
+    size_t per_row = 1 + 2 * (size_t) c->lm.hidden + w.q + w.q_a + w.k + w.v + w.attended + 2 * (size_t) c->lm.experts_per_token;
+    return 4 * ((size_t) rows * per_row + (size_t) c->lm.vocab) + sizeof(struct vlk_step);
+}
+
+vl2_status vl2_scratch_init(const struct vl2_engine *e, int32_t rows, struct vl2_scratch *s, vl2_error *err) {
+    const struct vl2_config *c = &e->config;
+    struct widths w = scratch_widths(c);
+    size_t hidden = (size_t) c->lm.hidden, k = (size_t) c->lm.experts_per_token, n = (size_t) rows;
+    *s = (struct vl2_scratch){.rows = rows};
+    struct {
+        void **p;
+        size_t count; /* of 4-byte elements; 0 = this model has no such array */
+    } parts[] = {
+        {(void **) &s->ids, n},           {(void **) &s->x, n * hidden},         {(void **) &s->h, n * hidden},
+        {(void **) &s->q, n * w.q},       {(void **) &s->q_a, n * w.q_a},        {(void **) &s->k, n * w.k},
+        {(void **) &s->v, n * w.v},       {(void **) &s->attended, n * w.attended}, {(void **) &s->expert_ids, n * k},
+        {(void **) &s->expert_weights, n * k}, {(void **) &s->logits, (size_t) c->lm.vocab},
+        {(void **) &s->step, sizeof(struct vlk_step) / 4},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i].count == 0)
+            continue;
+        *parts[i].p = vl2_room_alloc(e, 4 * parts[i].count);
+        if (!*parts[i].p) {
+            vl2_scratch_deinit(e, s);
+            return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to compute chunks of %d tokens (%zu MiB).", rows,
+                            vl2_scratch_bytes(c, rows) >> 20);
+        }
+    }
+    return VL2_OK;
+}
+
+void vl2_scratch_deinit(const struct vl2_engine *e, struct vl2_scratch *s) {
+    void *const parts[] = {s->ids, s->x, s->h, s->q, s->q_a, s->k, s->v, s->attended, s->expert_ids, s->expert_weights, s->logits, s->step};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (parts[i])
+            e->backend->ops->mem_free(e->backend, parts[i]);
+    *s = (struct vl2_scratch){0};
+}
+
+static void linear(struct vlk_backend *be, int32_t n, struct vlk_weight w, struct vlk_weight b, const float *x, float *y) {
+    be->ops->linear(be, &(struct vlk_linear_args){.n = n, .w = w, .b = b, .x = x, .y = y});
+}
+
+static void rmsnorm(struct vlk_backend *be, int32_t n, struct vlk_weight w, float eps, const float *x, float *y) {
+    be->ops->rmsnorm(be, &(struct vlk_rmsnorm_args){.n = n, .width = w.cols, .eps = eps, .w = w, .x = x, .y = y});
+}
+
+static void attend_mla(const struct vl2_engine *e, const struct vl2_layer *l, const struct vl2_kv *kv, const struct vl2_scratch *s,
+                       int32_t layer, int32_t n, int32_t max_pos) {
+    const struct vl2_config *c = &e->config;
+    struct vlk_backend *be = e->backend;
+    if (c->lm.q_lora) {
+        linear(be, n, l->q_a, l->q_a_b, s->h, s->q_a);
+        rmsnorm(be, n, l->q_a_norm, lora_norm_eps, s->q_a, s->q_a);
+        linear(be, n, l->q_up, (struct vlk_weight){0}, s->q_a, s->q);
+    } else {
+        linear(be, n, l->q, (struct vlk_weight){0}, s->h, s->q);
+    }
+    linear(be, n, l->kv_a, l->kv_a_b, s->h, s->k);
+    be->ops->mla_write(be, &(struct vlk_mla_write_args){.n = n,
+                                                        .heads = c->lm.heads,
+                                                        .nope = c->lm.nope,
+                                                        .lora = c->lm.kv_lora,
+                                                        .eps = lora_norm_eps,
+                                                        .rope = e->rope,
+                                                        .kv_norm = l->kv_a_norm,
+                                                        .step = s->step,
+                                                        .q = s->q,
+                                                        .kv_a = s->k,
+                                                        .cache = kv->k[layer],
+                                                        .cache_dtype = kv->dtype});
+    be->ops->mla_attend(be, &(struct vlk_mla_attend_args){.n = n,
+                                                          .heads = c->lm.heads,
+                                                          .nope = c->lm.nope,
+                                                          .lora = c->lm.kv_lora,
+                                                          .v = c->lm.v,
+                                                          .rope = c->lm.rope,
+                                                          .scale = e->attention_scale,
+                                                          .max_pos = max_pos,
+                                                          .step = s->step,
+                                                          .kv_b = l->kv_b,
+                                                          .q = s->q,
+                                                          .cache = kv->k[layer],
+                                                          .cache_dtype = kv->dtype,
+                                                          .out = s->attended,
+                                                          .probs = s->probs,
+                                                          .probs_stride = s->probs_stride});
+}
+
+static void attend_mha(const struct vl2_engine *e, const struct vl2_layer *l, const struct vl2_kv *kv, const struct vl2_scratch *s,
+                       int32_t layer, int32_t n, int32_t max_pos) {
+    const struct vl2_config *c = &e->config;
+    struct vlk_backend *be = e->backend;
+    linear(be, n, l->q, l->q_b, s->h, s->q);
+    linear(be, n, l->k, l->k_b, s->h, s->k);
+    linear(be, n, l->v, l->v_b, s->h, s->v);
+    be->ops->mha_write(be, &(struct vlk_mha_write_args){.n = n,
+                                                        .heads = c->lm.heads,
+                                                        .kv_heads = c->lm.kv_heads,
+                                                        .head_dim = c->lm.head_dim,
+                                                        .rope = e->rope,
+                                                        .step = s->step,
+                                                        .q = s->q,
+                                                        .k = s->k,
+                                                        .v = s->v,
+                                                        .k_cache = kv->k[layer],
+                                                        .v_cache = kv->v[layer],
+                                                        .cache_dtype = kv->dtype});
+    be->ops->mha_attend(be, &(struct vlk_mha_attend_args){.n = n,
+                                                          .heads = c->lm.heads,
+                                                          .kv_heads = c->lm.kv_heads,
+                                                          .head_dim = c->lm.head_dim,
+                                                          .scale = e->attention_scale,
+                                                          .max_pos = max_pos,
+                                                          .step = s->step,
+                                                          .q = s->q,
+                                                          .k_cache = kv->k[layer],
+                                                          .v_cache = kv->v[layer],
+                                                          .cache_dtype = kv->dtype,
+                                                          .out = s->attended,
+                                                          .probs = s->probs,
+                                                          .probs_stride = s->probs_stride});
+}
+
+static void run_experts(const struct vl2_engine *e, const struct vl2_layer *l, const struct vl2_scratch *s, int32_t n) {
+    const struct vl2_config *c = &e->config;
+    struct vlk_backend *be = e->backend;
+    be->ops->router(be, &(struct vlk_router_args){.n = n,
+                                                  .k = c->lm.experts_per_token,
+                                                  .n_group = c->lm.n_group,
+                                                  .topk_group = c->lm.topk_group,
+                                                  .score = c->lm.score,
+                                                  .method = c->lm.topk,
+                                                  .norm_topk = c->lm.norm_topk,
+                                                  .scaling = c->lm.routed_scaling,
+                                                  .w = l->router,
+                                                  .bias = l->router_bias,
+                                                  .x = s->h,
+                                                  .expert_ids = s->expert_ids,
+                                                  .expert_weights = s->expert_weights});
+    be->ops->moe(be, &(struct vlk_moe_args){.n = n,
+                                            .k = c->lm.experts_per_token,
+                                            .experts = c->lm.experts,
+                                            .gate = l->expert_gate,
+                                            .up = l->expert_up,
+                                            .down = l->expert_down,
+                                            .shared_gate = l->gate,
+                                            .shared_up = l->up,
+                                            .shared_down = l->down,
+                                            .expert_ids = s->expert_ids,
+                                            .expert_weights = s->expert_weights,
+                                            .x = s->h,
+                                            .y = s->x});
+}
+
+void vl2_decoder_layer(const struct vl2_engine *e, const struct vl2_kv *kv, const struct vl2_scratch *s, int32_t layer, int32_t n,
+                       int32_t max_pos) {
+    const struct vl2_layer *l = &e->weights.layers[layer];
+    struct vlk_backend *be = e->backend;
+    rmsnorm(be, n, l->input_norm, e->config.lm.rms_eps, s->x, s->h);
+    if (e->config.lm.mla)
+        attend_mla(e, l, kv, s, layer, n, max_pos);
+    else
+        attend_mha(e, l, kv, s, layer, n, max_pos);
+    be->ops->linear(be, &(struct vlk_linear_args){.n = n, .w = l->o, .b = l->o_b, .accumulate = true, .x = s->attended, .y = s->x});
+    rmsnorm(be, n, l->post_norm, e->config.lm.rms_eps, s->x, s->h);
+    if (vl2_config_is_moe(&e->config, layer))
+        run_experts(e, l, s, n);
+    else
+        be->ops->mlp(be, &(struct vlk_mlp_args){
+            .n = n, .gate = l->gate, .up = l->up, .down = l->down, .accumulate = true, .x = s->h, .y = s->x});
+}
+
+void vl2_decoder_logits(const struct vl2_engine *e, const struct vl2_scratch *s, int32_t first, int32_t n, float *logits) {
+    size_t offset = (size_t) first * (size_t) e->config.lm.hidden;
+    rmsnorm(e->backend, n, e->weights.norm, e->config.lm.rms_eps, s->x + offset, s->h);
+    linear(e->backend, n, e->weights.head, (struct vlk_weight){0}, s->h, logits);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The language model's forward pass over n new tokens, prefill and decoding alike: the same launch sequence for any n.
+ * Used by session.c and generate.c on the inference thread. Ops are only enqueued here; the caller waits.
+ */
+#ifndef VL2_DECODER_H
+#define VL2_DECODER_H
+
+#include "engine/model/model.h"
+
+/* The cache of one session. MHA: k and v [capacity][kv_heads·head_dim] per layer. MLA: k is [capacity][kv_lora+rope], no v. */
+struct vl2_kv {
+    void **k, **v; /* [layers] of (be); v is NULL for MLA */
+    vlk_dtype dtype;
+    int32_t capacity;
+};
+
+/* Room for one chunk of `rows` tokens; all (be). */
+struct vl2_scratch {
+    int32_t rows;
+    int32_t *ids;              /* [rows] */
+    float *x, *h;              /* [rows][hidden]: the residual stream, its norm */
+    float *q, *q_a;            /* [rows][heads·(nope+rope) | heads·head_dim], [rows][q_lora] */
+    float *k, *v;              /* MLA: k is kv_a [rows][kv_lora+rope]; MHA: [rows][kv_heads·head_dim] ×2 */
+    float *attended;           /* [rows][heads·v | heads·head_dim] */
+    int32_t *expert_ids;       /* [rows][k] */
+    float *expert_weights;     /* [rows][k] */
+    float *logits;             /* [vocab], of the last token */
+    struct vlk_step *step;
+    float *probs;              /* borrowed: [n][heads][probs_stride], where a layer's attention goes that is wanted; else NULL */
+    int32_t probs_stride;
+};
+
+size_t vl2_kv_bytes(const struct vl2_config *config, int32_t capacity, vlk_dtype dtype);
+vl2_status vl2_kv_init(const struct vl2_engine *engine, int32_t capacity, vlk_dtype dtype, struct vl2_kv *out, vl2_error *err);
+void vl2_kv_deinit(const struct vl2_engine *engine, struct vl2_kv *kv);
+
+/* Rows of tokens first … first+n-1 of every layer to host memory and back. On the host: layer by layer its keys, then its
+ * values, [rows][row bytes] each. Reading takes rows = n; writing takes n rows from row `at` of each array of `rows`. */
+void vl2_kv_read(const struct vl2_engine *engine, const struct vl2_kv *kv, size_t first, size_t n, uint8_t *host);
+void vl2_kv_write(const struct vl2_engine *engine, const struct vl2_kv *kv, size_t first, size_t n, const uint8_t *host, size_t rows,
+                  size_t at);
+
+size_t vl2_scratch_bytes(const struct vl2_config *config, int32_t rows);
+vl2_status vl2_scratch_init(const struct vl2_engine *engine, int32_t rows, struct vl2_scratch *out, vl2_error *err);
+void vl2_scratch_deinit(const struct vl2_engine *engine, struct vl2_scratch *scratch);
+
+/* Block `layer` on scratch->x [n][hidden]; keys and values of the n tokens are written at step->pos. max_pos is a host bound
+ * on step->pos + n. */
+void vl2_decoder_layer(const struct vl2_engine *engine, const struct vl2_kv *kv, const struct vl2_scratch *scratch, int32_t layer,
+                       int32_t n, int32_t max_pos);
+
+/* Final norm and lm_head of rows first … first+n of scratch->x into logits [n][vocab] (be). */
+void vl2_decoder_logits(const struct vl2_engine *engine, const struct vl2_scratch *scratch, int32_t first, int32_t n, float *logits);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A picture to tiles, as the official processor cuts it: the global view first, then the local view row by row. Every division,
+ * comparison and rounding is done in the order and precision of the original, because other orders give other grids for some sizes.
+ * processing_deepseek_vl_v2.py: select_best_resolution, tokenize_with_images; Pillow: ImageOps.pad
+ * Pure; called by session.c, prompt.c and through engine/vl2.h.
+ */
+#include "engine/error.h"
+#include "engine/picture/resize.h"
+#include "engine/vl2.h"
+#include "kernels/vlk.h"
+
+#include <math.h>
+#include <string.h>
+
+#define GREY 127 /* int(0.5 * 255): what is outside the picture */
+
+/* The candidate that keeps most of the picture's pixels, then the one that wastes least; ties keep the earlier. */
+static void best_resolution(const struct vl2_tile_rule *rule, int32_t width, int32_t height, int32_t best[2]) {
+    int64_t most = 0, least_waste = INT64_MAX, pixels = (int64_t)width * height;
+    best[0] = best[1] = rule->side;
+    for (int32_t i = 0; i < rule->n_candidates; i++) {
+        int32_t w = rule->candidates[i][0], h = rule->candidates[i][1];
+        double across = (double)w / width, down = (double)h / height, scale = across < down ? across : down;
+        int64_t scaled = (int64_t)(width * scale) * (int64_t)(height * scale);
+        int64_t kept = scaled < pixels ? scaled : pixels, waste = (int64_t)w * h - kept;
+        if (kept > most || (kept == most && waste < least_waste)) {
+            most = kept;
+            least_waste = waste;
+            best[0] = w;
+            best[1] = h;
+        }
+    }
+}
+
+void vl2_tile_grid(const struct vl2_tile_rule *rule, int32_t width, int32_t height, bool crop, int32_t *grid_w, int32_t *grid_h) {
+    int32_t best[2] = {rule->side, rule->side};
+    if (crop)
+        best_resolution(rule, width, height, best);
+    *grid_w = best[0] / rule->side;
+    *grid_h = best[1] / rule->side;
+}
+
+/* The size of the picture inside w × h. Python's round(): half to even. A side that rounds to nothing gets one pixel; Pillow
+ * raises an error or pads it away, depending on its version.   ImageOps.contain */
+static void contain(int32_t width, int32_t height, int32_t w, int32_t h, int32_t size[2]) {
+    double ratio = (double)width / height, wanted = (double)w / h;
+    size[0] = w;
+    size[1] = h;
+    if (ratio > wanted)
+        size[1] = (int32_t)rint((double)height / width * w);
+    else if (ratio < wanted)
+        size[0] = (int32_t)rint((double)width / height * h);
+    for (int i = 0; i < 2; i++)
+        size[i] = size[i] < 1 ? 1 : size[i];
+}
+
+void vl2_tile_place(int32_t width, int32_t height, int32_t view_w, int32_t view_h, int32_t place[4]) {
+    contain(width, height, view_w, view_h, place + 2);
+    place[0] = (int32_t)rint((view_w - place[2]) * 0.5);
+    place[1] = (int32_t)rint((view_h - place[3]) * 0.5);
+}
+
+/* Puts u8 [place[3]][place[2]][3] at its place in the view, which is cut into tiles, `columns` of them in a row. */
+static void paste(const uint8_t *rgb, const int32_t place[4], int32_t columns, int32_t side, uint8_t *tiles) {
+    const size_t plane = (size_t)side * (size_t)side;
+    for (int32_t y = 0; y < place[3]; y++) {
+        int32_t view_y = place[1] + y;
+        for (int32_t x = 0; x < place[2]; x++, rgb += 3) {
+            int32_t view_x = place[0] + x;
+            size_t tile = (size_t)(view_y / side) * (size_t)columns + (size_t)(view_x / side);
+            uint8_t *out = tiles + 3 * plane * tile + (size_t)(view_y % side) * (size_t)side + (size_t)(view_x % side);
+            out[0] = rgb[0];
+            out[plane] = rgb[1];
+            out[2 * plane] = rgb[2];
+        }
+    }
+}
+
+static vl2_status make_view(const vl2_picture *picture, int32_t w, int32_t h, int32_t side, uint8_t *tiles, vl2_error *err) {
+    int32_t place[4];
+    vl2_tile_place(picture->width, picture->height, w, h, place);
+    uint8_t *resized = vlk_alloc((size_t)place[2] * (size_t)place[3], 3);
+    if (!resized)
+        return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory to resize a picture to %d × %d pixels.", (int)place[2], (int)place[3]);
+    vl2_status status = vl2_resize_bicubic(picture, place[2], place[3], resized, err);
+    if (status == VL2_OK)
+        paste(resized, place, w / side, side, tiles);
+    vlk_free(resized);
+    return status;
+}
+
+vl2_status vl2_tiles_make(const struct vl2_tile_rule *rule, const vl2_picture *picture, bool crop, struct vl2_tiles *out,
+                          vl2_error *err) {
+    int32_t side = rule->side;
+    *out = (struct vl2_tiles){.side = side};
+    if (picture->width < 1 || picture->height < 1 || !picture->rgb || picture->stride < 3 * (size_t)picture->width)
+        return vl2_fail(err, VL2_ERR_INPUT, "A picture of %d × %d pixels cannot be used.", (int)picture->width, (int)picture->height);
+    vl2_tile_grid(rule, picture->width, picture->height, crop, &out->grid_w, &out->grid_h);
+    out->n_tiles = 1 + out->grid_w * out->grid_h;
+    size_t tile = 3 * (size_t)side * (size_t)side;
+    uint8_t *data = vlk_alloc((size_t)out->n_tiles, tile);
+    if (!data)
+        return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory for %d tiles.", (int)out->n_tiles);
+    memset(data, GREY, (size_t)out->n_tiles * tile);
+    vl2_status status = make_view(picture, side, side, side, data, err);
+    if (status == VL2_OK && out->n_tiles == 2)
+        memcpy(data + tile, data, tile); /* the only local tile shows the same as the global view */
+    else if (status == VL2_OK)
+        status = make_view(picture, out->grid_w * side, out->grid_h * side, side, data + tile, err);
+    if (status == VL2_OK)
+        out->data = data;
+    else
+        vlk_free(data);
+    return status;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of one instruction set level. Compiled once per level, as the isa_*.c are that it collects.
+ */
+#include "kernels/cpu/isa.h"
+
+#include "kernels/cpu/isa_parts.h"
+#include "kernels/cpu/simd.h"
+
+const struct vlk_isa ISA_CODES(table) = {
+    .name = ISA_NAME,
+    .nr = NR,
+    .mr = MR,
+    .unpack = ISA(unpack),
+    .pack_bf16 = ISA(pack_bf16),
+    .dot_rows = ISA(dot_rows),
+    .mix_rows = ISA(mix_rows),
+    .pack_rows = ISA(pack_rows),
+    .pack_cols = ISA(pack_cols),
+    .pack_left = ISA(pack_left),
+    .gemm = ISA(gemm),
+    .code_row = ISA_CODES(code_row),
+    .round_row = ISA_CODES(round_row),
+    .dot_codes = ISA_CODES(dot_codes),
+#if defined(__AVX512VNNI__)
+    .pack_left_codes = ISA_CODES(pack_left_codes),
+    .pack_codes = ISA_CODES(pack_codes),
+    .gemm_codes = ISA_CODES(gemm_codes),
+#endif
+    .dot_heads = ISA(dot_heads),
+    .mix_heads = ISA(mix_heads),
+    .soften = ISA(soften),
+    .scale_lanes = ISA(scale_lanes),
+    .turn = ISA(turn),
+    .max = ISA(max),
+    .exp_sum = ISA(exp_sum),
+    .exp_sum_of = ISA(exp_sum_of),
+    .scale = ISA(scale),
+    .axpy = ISA(axpy),
+    .add = ISA(add),
+    .mul = ISA(mul),
+    .act = ISA(act),
+    .rmsnorm = ISA(rmsnorm),
+    .layernorm = ISA(layernorm),
+};

@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Products of quantised weights with activations that are rounded to int8 themselves: per 32 columns one scale and exact sums
+ * of integers, so that all levels agree but for the order in which groups are added. Levels with VNNI also have a
+ * register-blocked product; the others multiply the rounded values as floats. Compiled once per level; runs on the workers of
+ * the CPU backend. Knows nothing of ops.
+ */
+#include "kernels/cpu/isa_parts.h"
+#include "kernels/cpu/simd.h"
+
+#define GROUP VLK_QUANT_GROUP
+#define RUN 16 /* groups whose scales are multiplied together */
+
+/* ------------------------------------------------------------------------------------------------ rounding activations */
+
+/* The scale of a group (NaN if anything in it is not finite), and x / scale rounded. */
+INLINE float round_group(const float *x, int n, float q[GROUP])
+{
+    vf top = vf_set1(0), wild = vf_set1(0);
+    float padded[GROUP], peak, inverse;
+
+    if (n < GROUP) {
+        memset(padded, 0, sizeof padded);
+        memcpy(padded, x, (size_t)n * sizeof *x);
+        x = padded;
+    }
+    for (int i = 0; i < GROUP; i += W) {
+        vf v = vf_load(x + i);
+
+        top = vf_max(vf_max(v, vf_set1(0) - v), top);
+        wild = wild + v * vf_set1(0);
+    }
+    peak = vf_hmax(top);
+    inverse = peak > 0 ? 127 / peak : 0;
+    for (int i = 0; i < GROUP; i += W)
+        vf_store(q + i, vf_round(vf_load(x + i) * vf_set1(inverse)));
+    return peak / 127 + vf_sum(wild);
+}
+
+#if defined(__AVX2__)
+INLINE void store_codes(const float q[GROUP], int8_t *codes, int32_t *sums)
+{
+    __m256i a = _mm256_packs_epi32(_mm256_cvtps_epi32(_mm256_loadu_ps(q)), _mm256_cvtps_epi32(_mm256_loadu_ps(q + 8)));
+    __m256i b = _mm256_packs_epi32(_mm256_cvtps_epi32(_mm256_loadu_ps(q + 16)), _mm256_cvtps_epi32(_mm256_loadu_ps(q + 24)));
+    __m256i c = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(a, b), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    __m256i fours = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), c), _mm256_set1_epi16(-128));
+
+    _mm256_storeu_si256((__m256i *)(void *)codes, c);
+    _mm256_storeu_si256((__m256i *)(void *)sums, fours);
+}
+#else
+INLINE void store_codes(const float q[GROUP], int8_t *codes, int32_t *sums)
+{
+    for (int i = 0; i < GROUP / 4; i++) {
+        sums[i] = 0;
+        for (int j = 4 * i; j < 4 * i + 4; j++) {
+            codes[j] = (int8_t)q[j];
+            sums[i] -= 128 * codes[j];
+        }
+    }
+}
+#endif
+
+#if defined(__AVX512VNNI__)
+
+/* The order in which a row of int4 meets its activations: of four groups each, columns 0 … 15 of all four, which are the low nibbles
+ * of 64 bytes, then 16 … 31 of all four. Their sums are those of the lanes that add up both. */
+static void order_for_nibbles(const struct vlk_codes *c, int groups)
+{
+    const __m512i low = _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13), high = _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15);
+
+    for (int g = 0; g < groups; g += 4) {
+        int8_t *codes = c->codes + g * GROUP;
+        int32_t *sums = c->sums + g * (GROUP / 4);
+        __m512i a = _mm512_loadu_si512(codes), b = _mm512_loadu_si512(codes + 64);
+
+        _mm512_storeu_si512(codes, _mm512_permutex2var_epi64(a, low, b));
+        _mm512_storeu_si512(codes + 64, _mm512_permutex2var_epi64(a, high, b));
+        a = _mm512_loadu_si512(sums);
+        b = _mm512_loadu_si512(sums + 16);
+        _mm512_storeu_si512(sums, _mm512_add_epi32(_mm512_permutex2var_epi64(a, low, b), _mm512_permutex2var_epi64(a, high, b)));
+    }
+}
+
+#endif
+
+void ISA_CODES(code_row)(vlk_dtype dtype, const float *x, int cols, float *row)
+{
+    struct vlk_codes c = vlk_codes_of(row, cols);
+    const int groups = (int)vlk_quant_groups(cols), padded = vlk_padded_groups(cols);
+    float q[GROUP];
+
+    for (int g = 0; g < groups; g++) {
+        c.scales[g] = round_group(x + g * GROUP, cols - g * GROUP < GROUP ? cols - g * GROUP : GROUP, q);
+        if (!(c.scales[g] < INFINITY))
+            memset(q, 0, sizeof q);
+        store_codes(q, c.codes + g * GROUP, c.sums + g * (GROUP / 4));
+    }
+    memset(c.codes + groups * GROUP, 0, (size_t)(padded - groups) * GROUP);
+    memset(c.sums + groups * (GROUP / 4), 0, (size_t)(padded - groups) * GROUP);
+    memset(c.scales + groups, 0, (size_t)(padded - groups) * sizeof *c.scales);
+#if defined(__AVX512VNNI__)
+    if (dtype == VLK_I4G)
+        order_for_nibbles(&c, padded);
+#endif
+}
+
+void ISA_CODES(round_row)(const float *x, int cols, float *rounded)
+{
+    float q[GROUP];
+
+    for (int at = 0; at < cols; at += GROUP) {
+        int n = cols - at < GROUP ? cols - at : GROUP;
+        float scale = round_group(x + at, n, q);
+
+        for (int i = 0; i < n; i++)
+            rounded[at + i] = scale * q[i];
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------ matrix × one vector */
+
+INLINE int group_bytes(vlk_dtype dtype)
+{
+    return dtype == VLK_I8G ? GROUP : GROUP / 2;
+}
+
+#if defined(__AVX512VNNI__)
+
+/* Written out, for compilers copy the accumulators of the intrinsic. */
+INLINE __m512i dot_bytes(__m512i sum, __m512i u8, __m512i s8)
+{
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u8), "v"(s8));
+    return sum;
+}
+
+/* 64 weights plus 128 as u8; only the first group where there is one. */
+INLINE __m512i load_weights(vlk_dtype dtype, const uint8_t *codes, int groups)
+{
+    const __m512i table = _mm512_broadcast_i32x4(_mm_xor_si128(_mm_setr_epi8(VLK_I4_CODES), _mm_set1_epi8(-128)));
+    const __m512i spread = _mm512_setr_epi64(0, 1, 0, 1, 2, 3, 2, 3);
+    const __m512i shift = _mm512_setr_epi64(0, 0, 0x4000400040004, 0x4000400040004, 0, 0, 0x4000400040004, 0x4000400040004);
+    __m512i v;
+
+    if (dtype == VLK_I8G) {
+        v = groups > 1 ? _mm512_loadu_si512(codes) : _mm512_maskz_loadu_epi8(0xffffffffu, codes);
+        return _mm512_xor_si512(v, _mm512_set1_epi8(-128));
+    }
+    v = _mm512_castsi256_si512(groups > 1 ? _mm256_loadu_si256((const __m256i *)(const void *)codes)
+                                          : _mm256_maskz_loadu_epi8(0xffff, codes));
+    v = _mm512_srlv_epi16(_mm512_permutexvar_epi64(spread, v), shift);
+    return _mm512_shuffle_epi8(table, _mm512_and_si512(v, _mm512_set1_epi8(15)));
+}
+
+/* A line of the rows behind these R, which is one stretch of memory: in the order in which memory likes to be read. */
+INLINE void prefetch_line(const uint8_t *w, size_t stride, const int R, int line)
+{
+    __builtin_prefetch((const void *)((uintptr_t)w + (size_t)R * stride + (size_t)line * 64), 0, 3);
+}
+
+/* Two groups of int8: their sums times a scale each, spread over eight lanes. */
+INLINE void dot_two_of_bytes(const uint8_t *w, size_t stride, const int R, int left, const struct vlk_codes *x, int g,
+                             const vf *scales, int at, vf *acc)
+{
+    const __m512i pair = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+    const __m512i codes = _mm512_loadu_si512(x->codes + g * GROUP), sums = _mm512_loadu_si512(x->sums + g * (GROUP / 4));
+
+#pragma GCC unroll 4
+    for (int r = 0; r < R; r++) {
+        __m512i sum = dot_bytes(sums, load_weights(VLK_I8G, w + r * stride + g * GROUP, left), codes);
+
+        prefetch_line(w, stride, R, g / 2 * R + r);
+        acc[r] = vf_fma(_mm512_permutexvar_ps(_mm512_add_epi32(pair, _mm512_set1_epi32(at)), scales[r]), _mm512_cvtepi32_ps(sum),
+                        acc[r]);
+    }
+}
+
+/* Four groups of int4, a group in each quarter of the vector: columns 0 … 15 of all four from the low nibbles, 16 … 31 from the high. */
+INLINE void dot_four_of_nibbles(const uint8_t *w, size_t stride, const int R, int left, const struct vlk_codes *x, int g,
+                                const vf *scales, int at, vf *acc)
+{
+    const __m512i table = _mm512_broadcast_i32x4(_mm_xor_si128(_mm_setr_epi8(VLK_I4_CODES), _mm_set1_epi8(-128)));
+    const __m512i four = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3), nibble = _mm512_set1_epi8(15);
+    const __m512i sums = _mm512_loadu_si512(x->sums + g * (GROUP / 4));
+    const __m512i low = _mm512_loadu_si512(x->codes + g * GROUP), high = _mm512_loadu_si512(x->codes + g * GROUP + 64);
+
+#pragma GCC unroll 4
+    for (int r = 0; r < R; r++) {
+        const uint8_t *from = w + r * stride + g * (GROUP / 2);
+        __m512i v = left >= 4 ? _mm512_loadu_si512(from) : _mm512_maskz_loadu_epi64((__mmask8)((1 << 2 * left) - 1), from);
+        __m512i sum = dot_bytes(sums, _mm512_shuffle_epi8(table, _mm512_and_si512(v, nibble)), low);
+
+        sum = dot_bytes(sum, _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble)), high);
+        prefetch_line(w, stride, R, g / 4 * R + r);
+        acc[r] = vf_fma(_mm512_permutexvar_ps(_mm512_add_epi32(four, _mm512_set1_epi32(at)), scales[r]), _mm512_cvtepi32_ps(sum),
+                        acc[r]);
+    }
+}
+
+/* The sums of four vectors. */
+INLINE void store_totals(const vf *v, float *y)
+{
+    __m512 a = _mm512_unpacklo_ps(v[0], v[1]) + _mm512_unpackhi_ps(v[0], v[1]);
+    __m512 b = _mm512_unpacklo_ps(v[2], v[3]) + _mm512_unpackhi_ps(v[2], v[3]);
+    __m512d c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);
+    __m512 all = _mm512_castpd_ps(_mm512_unpacklo_pd(c, d)) + _mm512_castpd_ps(_mm512_unpackhi_pd(c, d));
+    __m256 half = _mm512_castps512_ps256(all) + _mm512_extractf32x8_ps(all, 1);
+
+    _mm_storeu_ps(y, _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1));
+}
+
+/* R rows side by side, so that their sums do not wait for each other. */
+INLINE void dot_some(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, int cols, const struct vlk_codes *x, float *y)
+{
+    const uint8_t *scales_at = w + vlk_quant_code_bytes(dtype, cols);
+    const int groups = (int)vlk_quant_groups(cols), step = dtype == VLK_I8G ? 2 : 4;
+    vf acc[4] = { vf_set1(0), vf_set1(0), vf_set1(0), vf_set1(0) }, scales[4];
+
+#define DOT(left, g, at) (dtype == VLK_I8G ? dot_two_of_bytes(w, stride, R, left, x, g, scales, at, acc)                         \
+                                           : dot_four_of_nibbles(w, stride, R, left, x, g, scales, at, acc))
+    for (int g0 = 0; g0 < groups; g0 += RUN) {
+        const int n = groups - g0 < RUN ? groups - g0 : RUN;
+
+#pragma GCC unroll 4
+        for (int r = 0; r < R; r++) {
+            const uint8_t *from = scales_at + r * stride;
+
+            scales[r] = (n == RUN ? vf_from_bf16(from + 2 * g0) : vf_load_as_part(VLK_BF16, from, g0, n)) * vf_load(x->scales + g0);
+            prefetch_line(w, stride, R, groups / step * R + (g0 / RUN * R + r) / 2);
+        }
+        if (n == RUN) {
+#pragma GCC unroll 8
+            for (int g = 0; g < RUN; g += step)
+                DOT(step, g0 + g, g);
+        } else {
+#pragma GCC unroll 8
+            for (int g = 0; g < RUN; g += step)
+                if (g < n)
+                    DOT(n - g, g0 + g, g);
+        }
+    }
+#undef DOT
+    if (R == 4)
+        store_totals(acc, y);
+    else
+        *y = vf_sum(acc[0]);
+}
+
+#else
+
+/* Scales of n groups of a weight row times those of the vector; 0 from n on. */
+INLINE void multiply_scales(const uint8_t *scales, const float *x, int n, float out[RUN])
+{
+    for (int i = 0; i < RUN; i += W) {
+        int left = n - i;
+        vf s = vf_set1(0);
+
+        if (left >= W)
+            s = vf_from_bf16(scales + 2 * i);
+        else if (left > 0)
+            s = vf_load_as_part(VLK_BF16, scales, i, left);
+        vf_store(out + i, s * vf_load(x + i));
+    }
+}
+
+#if defined(__AVX2__)
+
+typedef __m256 sums_t;
+
+INLINE __m256i load_weights(vlk_dtype dtype, const uint8_t *codes)
+{
+    __m128i bytes;
+
+    if (dtype == VLK_I8G)
+        return _mm256_loadu_si256((const __m256i *)(const void *)codes);
+    bytes = _mm_loadu_si128((const __m128i *)(const void *)codes);
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_setr_epi8(VLK_I4_CODES)),
+                               _mm256_and_si256(_mm256_inserti128_si256(_mm256_castsi128_si256(bytes),
+                                                                        _mm_srli_epi16(bytes, 4), 1),
+                                                _mm256_set1_epi8(15)));
+}
+
+/* The run of groups from g0 on. Signs move to the activations; two products of 127 · 127 still fit 16 bits. */
+INLINE void dot_run(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
+                    const float (*scales)[RUN], sums_t *acc)
+{
+    for (int g = 0; g < n; g++) {
+        __m256i codes = _mm256_loadu_si256((const __m256i *)(const void *)(x->codes + (g0 + g) * GROUP));
+
+#pragma GCC unroll 4
+        for (int r = 0; r < R; r++) {
+            const uint8_t *from = w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
+            __m256i v = load_weights(dtype, from);
+            __m256i twos = _mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(codes, v));
+            __m256 sum = _mm256_cvtepi32_ps(_mm256_madd_epi16(twos, _mm256_set1_epi16(1)));
+
+            __builtin_prefetch((const void *)((uintptr_t)from + R * stride), 0, 3);
+            acc[r] = _mm256_fmadd_ps(_mm256_set1_ps(scales[r][g]), sum, acc[r]);
+        }
+    }
+}
+
+INLINE float total_of(sums_t v)
+{
+    __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+}
+
+#else
+
+typedef float sums_t;
+
+INLINE void dot_run(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
+                    const float (*scales)[RUN], sums_t *acc)
+{
+    for (int g = 0; g < n; g++) {
+        const int8_t *codes = x->codes + (g0 + g) * GROUP;
+
+        for (int r = 0; r < R; r++) {
+            const uint8_t *from = w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
+            int32_t sum = 0;
+
+            for (int i = 0; i < GROUP / 2; i++) {
+                int low = dtype == VLK_I8G ? (int8_t)from[i] : vlk_i4_codes[from[i] & 15];
+                int high = dtype == VLK_I8G ? (int8_t)from[i + 16] : vlk_i4_codes[from[i] >> 4];
+
+                sum += low * codes[i] + high * codes[i + 16];
+            }
+            acc[r] += scales[r][g] * (float)sum;
+        }
+    }
+}
+
+INLINE float total_of(sums_t v)
+{
+    return v;
+}
+
+#endif
+
+INLINE void dot_some(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, int cols, const struct vlk_codes *x, float *y)
+{
+    const uint8_t *scales_at = w + vlk_quant_code_bytes(dtype, cols);
+    const int groups = (int)vlk_quant_groups(cols);
+    float scales[4][RUN];
+    sums_t acc[4] = { 0 };
+
+    for (int g0 = 0; g0 < groups; g0 += RUN) {
+        int n = groups - g0 < RUN ? groups - g0 : RUN;
+
+        for (int r = 0; r < R; r++) {
+            multiply_scales(scales_at + r * stride + 2 * (size_t)g0, x->scales + g0, n, scales[r]);
+            __builtin_prefetch((const void *)((uintptr_t)scales_at + (size_t)(R + r) * stride + 2 * (size_t)g0), 0, 3);
+        }
+        dot_run(dtype, w, stride, R, x, g0, n, scales, acc);
+    }
+    for (int r = 0; r < R; r++)
+        y[r] = total_of(acc[r]);
+}
+
+#endif
+
+INLINE void dot_all(vlk_dtype dtype, const uint8_t *w, size_t stride, int rows, int cols, const struct vlk_codes *x, float *y)
+{
+    int r = 0;
+
+    for (; r + 4 <= rows; r += 4)
+        dot_some(dtype, w + r * stride, stride, 4, cols, x, y + r);
+    for (; r < rows; r++)
+        dot_some(dtype, w + r * stride, stride, 1, cols, x, y + r);
+}
+
+void ISA_CODES(dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *row, float *y)
+{
+    const struct vlk_codes x = vlk_codes_of((float *)row, cols);
+
+    if (dtype == VLK_I8G)
+        dot_all(VLK_I8G, w, stride, rows, cols, &x, y);
+    else
+        dot_all(VLK_I4G, w, stride, rows, cols, &x, y);
+}
+
+/* ------------------------------------------------------------------------------------------------ GEMM */
+
+#if defined(__AVX512VNNI__)
+
+#define MRC VLK_CODE_ROWS
+
+/* A group of a block of rows and of a panel. */
+struct left_group {
+    int32_t fours[GROUP / 4][MRC]; /* four codes each */
+    int32_t sums[MRC];             /* -128 times the sum of the codes */
+    float scales[MRC];
+};
+
+struct right_group {
+    int32_t fours[GROUP / 4][NR]; /* four weights plus 128 each */
+    float scales[NR];
+};
+
+_Static_assert(sizeof(struct left_group) == VLK_LEFT_GROUP * sizeof(float), "vlk_isa says so");
+_Static_assert(sizeof(struct right_group) == VLK_RIGHT_GROUP * NR * sizeof(float), "vlk_isa says so");
+
+void ISA_CODES(pack_left_codes)(const float *const *rows, int m, int cols, float *dst)
+{
+    struct left_group *left = (struct left_group *)(void *)dst;
+    const int groups = (int)vlk_quant_groups(cols);
+    int32_t codes[GROUP / 4], sums[GROUP / 4];
+    float q[GROUP];
+
+    memset(left, 0, (size_t)groups * sizeof *left);
+    for (int i = 0; i < m; i++) {
+        for (int g = 0; g < groups; g++) {
+            float scale = round_group(rows[i] + g * GROUP, cols - g * GROUP < GROUP ? cols - g * GROUP : GROUP, q);
+            int32_t sum = 0;
+
+            if (!(scale < INFINITY))
+                memset(q, 0, sizeof q);
+            store_codes(q, (int8_t *)codes, sums);
+            for (int j = 0; j < GROUP / 4; j++) {
+                left[g].fours[j][i] = codes[j];
+                sum += sums[j];
+            }
+            left[g].sums[i] = sum;
+            left[g].scales[i] = scale;
+        }
+    }
+}
+
+/* W rows of weights into one half of a panel's groups, two groups at a time; the scales likewise, W groups at a time. */
+INLINE void pack_half(vlk_dtype dtype, const char *w, size_t stride, int rows, int cols, int g0, int groups, int half,
+                      struct right_group *right)
+{
+    const char *scales = w + vlk_quant_code_bytes(dtype, cols) + 2 * (size_t)g0;
+    vf t[W];
+
+    for (int g = 0; g < groups; g += 2) {
+        const char *from = w + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
+
+#pragma GCC unroll 16
+        for (int r = 0; r < W; r++)
+            t[r] = r < rows ? _mm512_castsi512_ps(load_weights(dtype, (const uint8_t *)from + r * stride, groups - g))
+                            : vf_set1(0);
+        vf_transpose(t);
+#pragma GCC unroll 16
+        for (int j = 0; j < W; j++)
+            if (g + j / 8 < groups)
+                vf_store((float *)(void *)right[g + j / 8].fours[j % 8] + half * W, t[j]);
+    }
+    for (int g = 0; g < groups; g += W) {
+        int n = groups - g < W ? groups - g : W;
+
+#pragma GCC unroll 16
+        for (int r = 0; r < W; r++)
+            t[r] = r < rows ? vf_load_as_part(VLK_BF16, scales + r * stride, g, n) : vf_set1(0);
+        vf_transpose(t);
+#pragma GCC unroll 16
+        for (int j = 0; j < W; j++)
+            if (j < n)
+                vf_store(right[g + j].scales + half * W, t[j]);
+    }
+}
+
+void ISA_CODES(pack_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, int g0, int groups, float *panels)
+{
+    struct right_group *right = (struct right_group *)(void *)panels;
+
+    for (int r = 0; r < rows; r += NR, right += groups) {
+        for (int half = 0; half < 2; half++) {
+            int from = r + half * W, n = rows - from < 0 ? 0 : rows - from < W ? rows - from : W;
+            const char *at = (const char *)w + (size_t)from * stride;
+
+            if (dtype == VLK_I8G)
+                pack_half(VLK_I8G, at, stride, n, cols, g0, groups, half, right);
+            else
+                pack_half(VLK_I4G, at, stride, n, cols, g0, groups, half, right);
+        }
+    }
+}
+
+/* M rows × NR columns: integer sums of a group, then one scaling. */
+INLINE void micro_codes(const int M, int n, int groups, const struct left_group *a, const struct right_group *b, float *c,
+                        size_t ldc, bool add)
+{
+    vf acc[MRC][2];
+
+#pragma GCC unroll 8
+    for (int i = 0; i < M; i++)
+        acc[i][0] = acc[i][1] = vf_set1(0);
+    for (; groups > 0; groups--, a++, b++) {
+        __m512i sum[MRC][2];
+        vf s0 = vf_load(b->scales), s1 = vf_load(b->scales + W);
+
+#pragma GCC unroll 8
+        for (int i = 0; i < M; i++)
+            sum[i][0] = sum[i][1] = _mm512_set1_epi32(a->sums[i]);
+#pragma GCC unroll 8
+        for (int j = 0; j < GROUP / 4; j++) {
+            __m512i b0 = _mm512_loadu_si512(b->fours[j]), b1 = _mm512_loadu_si512(b->fours[j] + W);
+
+#pragma GCC unroll 8
+            for (int i = 0; i < M; i++) {
+                __m512i x = _mm512_set1_epi32(a->fours[j][i]);
+
+                sum[i][0] = dot_bytes(sum[i][0], b0, x);
+                sum[i][1] = dot_bytes(sum[i][1], b1, x);
+            }
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < M; i++) {
+            vf s = vf_set1(a->scales[i]);
+
+            acc[i][0] = vf_fma(s * s0, _mm512_cvtepi32_ps(sum[i][0]), acc[i][0]);
+            acc[i][1] = vf_fma(s * s1, _mm512_cvtepi32_ps(sum[i][1]), acc[i][1]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < M; i++) {
+        for (int half = 0; half < 2; half++) {
+            int left = n - half * W < W ? n - half * W : W;
+            float *at = c + (size_t)i * ldc + half * W;
+
+            if (left <= 0)
+                break;
+            if (add)
+                acc[i][half] = acc[i][half] + vf_load_part(at, left);
+            vf_store_part(at, acc[i][half], left);
+        }
+    }
+}
+
+typedef void micro_fn(int n, int groups, const struct left_group *a, const struct right_group *b, float *c, size_t ldc, bool add);
+
+#define MICRO(M)                                                                                                           \
+    static void micro_##M(int n, int groups, const struct left_group *a, const struct right_group *b, float *c,            \
+                          size_t ldc, bool add)                                                                            \
+    {                                                                                                                      \
+        micro_codes(M, n, groups, a, b, c, ldc, add);                                                                      \
+    }
+
+MICRO(1)
+MICRO(2)
+MICRO(3)
+MICRO(4)
+MICRO(5)
+MICRO(6)
+
+void ISA_CODES(gemm_codes)(int m, int n, int groups, const struct vlk_tile *t)
+{
+    static micro_fn *const micro_of[MRC] = { micro_1, micro_2, micro_3, micro_4, micro_5, micro_6 };
+
+    for (int i = 0; i < m; i += MRC) {
+        const float *a = t->a + (size_t)(i / MRC) * t->a_step;
+        int rows = m - i < MRC ? m - i : MRC;
+
+        for (int j = 0; j < n; j += NR)
+            micro_of[rows - 1](n - j < NR ? n - j : NR, groups, (const struct left_group *)(const void *)a,
+                               (const struct right_group *)(const void *)(t->b + (size_t)(j / NR) * t->b_step),
+                               t->c + (size_t)i * t->ldc + j, t->ldc, t->add);
+    }
+}
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The functions of one level, by the file that defines them; isa.h says what each does. Included by the isa*.c alone, which are
+ * compiled once per level, so that every name carries its level.
+ */
+#ifndef VLK_ISA_PARTS_H
+#define VLK_ISA_PARTS_H
+
+#include "kernels/cpu/simd.h"
+
+/* isa_dot.c */
+void ISA(unpack)(vlk_dtype dtype, const void *row, int cols, int col0, int n, float *dst);
+void ISA(pack_bf16)(uint16_t *dst, const float *src, int64_t n);
+void ISA(dot_rows)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *x, size_t ldx, int nx, float *y,
+                   size_t ldy);
+void ISA(mix_rows)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *coef, bool add, float *y);
+
+void ISA(dot_heads)(const struct vlk_heads *h, const float *q, float *s, size_t lds);
+void ISA(mix_heads)(const struct vlk_heads *h, const float *s, size_t lds, float *o);
+
+/* isa_gemm.c */
+void ISA(pack_rows)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, int col0, int k, float *panels);
+void ISA(pack_cols)(vlk_dtype dtype, const void *w, size_t stride, int k, int cols, float *panels);
+void ISA(pack_left)(const float *const *rows, int m, int k, float *dst);
+void ISA(gemm)(int m, int n, int k, const struct vlk_tile *t);
+
+/* isa_int8.c */
+void ISA_CODES(code_row)(vlk_dtype dtype, const float *x, int cols, float *row);
+void ISA_CODES(round_row)(const float *x, int cols, float *rounded);
+void ISA_CODES(dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *row, float *y);
+#if defined(__AVX512VNNI__)
+void ISA_CODES(pack_left_codes)(const float *const *rows, int m, int cols, float *dst);
+void ISA_CODES(pack_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, int g0, int groups, float *panels);
+void ISA_CODES(gemm_codes)(int m, int n, int groups, const struct vlk_tile *t);
+#endif
+
+/* isa_attention.c */
+bool ISA(soften)(float *s, int keys, int rows, const float *limit, float *peak, float *sum, float *factor);
+void ISA(scale_lanes)(float *o, int n, int rows, const float *factor);
+void ISA(turn)(const float *panel, int n, int rows, const float *factor, float *const *dst);
+
+/* isa_rows.c */
+float ISA(max)(const float *x, int64_t n);
+double ISA(exp_sum)(float *x, int64_t n, float shift);
+double ISA(exp_sum_of)(const float *x, int64_t n, float shift);
+void ISA(scale)(float *x, int64_t n, float f);
+void ISA(axpy)(float *y, const float *x, int64_t n, float f);
+void ISA(add)(float *y, const float *x, int64_t n);
+void ISA(mul)(float *y, const float *x, int64_t n);
+void ISA(act)(vlk_act kind, float *y, int64_t n);
+void ISA(rmsnorm)(float *y, const float *x, const float *w, int n, float eps);
+void ISA(layernorm)(float *y, const float *x, const float *w, const float *b, int n, float eps);
+
+#endif

@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See the header. GtkListView jumps with tall rows of unequal height (and GTK 4.8
+ * cannot scroll to a row), so there are plain rows for at most WINDOW messages
+ * and buttons for those before and after.
+ */
+#include "ui/chat/sl-chat-view.h"
+
+#include "ui/chat/sl-answer-row.h"
+#include "ui/chat/sl-question-row.h"
+
+#include <adwaita.h>
+#include <glib/gi18n.h>
+
+#define WINDOW 100 /* messages, about 50 turns */
+#define STEP 50
+#define END_SLACK 12
+/* As the official inference script samples. */
+#define VARIED_TEMPERATURE 0.4
+#define VARIED_TOP_P 0.9
+
+struct _SlChatView
+{
+  GtkWidget parent_instance;
+
+  SlConversation *conversation;
+  guint first, last; /* the rows shown are messages [first, last) */
+  GHashTable *rows;  /* SlMessage → GtkWidget, borrowed */
+
+  GtkWidget *scrolled;
+  GtkWidget *column;
+  GtkWidget *earlier;
+  GtkWidget *later;
+  GtkWidget *to_end;
+
+  gboolean stuck;    /* to the end */
+  GtkWidget *keep;   /* row that stays where it is while rows change, or NULL */
+  double keep_y;
+  guint tick;
+  guint following;   /* tick that brings the view to its place */
+};
+
+enum
+{
+  EDIT,
+  OPEN_ANSWER,
+  OPEN_PART,
+  COMPARE,
+  FIND_AGAIN,
+  FAILED,
+  N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE (SlChatView, sl_chat_view, GTK_TYPE_WIDGET)
+
+static GtkAdjustment *
+get_adjustment (SlChatView *self)
+{
+  return gtk_scrolled_window_get_vadjustment (GTK_SCROLLED_WINDOW (self->scrolled));
+}
+
+static double
+end_value (GtkAdjustment *adjustment)
+{
+  return gtk_adjustment_get_upper (adjustment) - gtk_adjustment_get_page_size (adjustment);
+}
+
+/* --- scrolling ------------------------------------------------------------- */
+
+static void
+update_to_end (SlChatView *self)
+{
+  gtk_widget_set_visible (self->to_end, !self->stuck);
+}
+
+static void
+on_value_changed (SlChatView    *self,
+                  GtkAdjustment *adjustment)
+{
+  self->stuck = gtk_adjustment_get_value (adjustment) >= end_value (adjustment) - END_SLACK;
+  update_to_end (self);
+}
+
+static gboolean
+follow (GtkWidget     *widget,
+        GdkFrameClock *clock,
+        gpointer       data)
+{
+  SlChatView *self = SL_CHAT_VIEW (widget);
+  GtkAdjustment *adjustment = get_adjustment (self);
+  graphene_point_t at;
+
+  self->following = 0;
+
+  if (self->keep != NULL &&
+      gtk_widget_compute_point (self->keep, self->column, &GRAPHENE_POINT_INIT (0, 0), &at))
+    {
+      gtk_adjustment_set_value (adjustment,
+                                gtk_adjustment_get_value (adjustment) + at.y - self->keep_y);
+      self->keep = NULL;
+    }
+  else if (self->stuck)
+    gtk_adjustment_set_value (adjustment, end_value (adjustment));
+  else
+    on_value_changed (self, adjustment);
+  return G_SOURCE_REMOVE;
+}
+
+/* The content grew or the view changed its size. This comes in the middle of an
+ * allocation, where a new value would be lost: it is set with the next frame. */
+static void
+on_extent_changed (SlChatView *self)
+{
+  if (self->following == 0)
+    self->following = gtk_widget_add_tick_callback (GTK_WIDGET (self), follow, NULL, NULL);
+}
+
+static void
+keep_row (SlChatView *self,
+          GtkWidget  *row)
+{
+  graphene_point_t at;
+
+  self->keep = NULL;
+  if (row == NULL ||
+      !gtk_widget_compute_point (row, self->column, &GRAPHENE_POINT_INIT (0, 0), &at))
+    return;
+  self->keep = row;
+  self->keep_y = at.y;
+}
+
+void
+sl_chat_view_scroll_to_end (SlChatView *self)
+{
+  g_return_if_fail (SL_IS_CHAT_VIEW (self));
+  self->stuck = TRUE;
+  gtk_adjustment_set_value (get_adjustment (self), end_value (get_adjustment (self)));
+  update_to_end (self);
+}
+
+/* --- draining -------------------------------------------------------------- */
+
+static gboolean
+on_tick (GtkWidget     *widget,
+         GdkFrameClock *clock,
+         gpointer       data)
+{
+  SlChatView *self = SL_CHAT_VIEW (widget);
+  SlMessage *answering = self->conversation ? sl_conversation_get_answering (self->conversation)
+                                            : NULL;
+  SlJob *job = answering ? sl_message_get_job (answering) : NULL;
+
+  if (job == NULL)
+    {
+      self->tick = 0;
+      return G_SOURCE_REMOVE;
+    }
+  g_object_ref (job);
+  sl_job_drain (job);
+  g_object_unref (job);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+on_busy (SlChatView *self)
+{
+  gboolean busy = sl_conversation_is_busy (self->conversation);
+  GHashTableIter iter;
+  gpointer row;
+
+  if (busy && self->tick == 0)
+    self->tick = gtk_widget_add_tick_callback (GTK_WIDGET (self), on_tick, NULL, NULL);
+  g_hash_table_iter_init (&iter, self->rows);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    if (SL_IS_ANSWER_ROW (row))
+      sl_answer_row_set_busy (row, busy);
+    else
+      sl_question_row_set_busy (row, busy);
+}
+
+/* --- rows ------------------------------------------------------------------ */
+
+static SlMessage *
+message_of (SlChatView *self,
+            GtkWidget  *row)
+{
+  GHashTableIter iter;
+  gpointer message, candidate;
+
+  g_hash_table_iter_init (&iter, self->rows);
+  while (g_hash_table_iter_next (&iter, &message, &candidate))
+    if (candidate == row)
+      return message;
+  return NULL;
+}
+
+static void
+fail (SlChatView *self,
+      GError     *error)
+{
+  g_signal_emit (self, signals[FAILED], 0, error->message);
+}
+
+static void
+on_regenerate (SlChatView *self,
+               GtkWidget  *row)
+{
+  g_autoptr (GError) error = NULL;
+
+  self->stuck = TRUE;
+  if (sl_conversation_regenerate (self->conversation, message_of (self, row), NULL, &error) == NULL)
+    fail (self, error);
+}
+
+/* Where the mode takes the most likely words, a seed would change nothing. */
+static void
+on_vary (SlChatView *self,
+         GtkWidget  *row)
+{
+  SlMessage *answer = message_of (self, row);
+  SlSettings settings = sl_settings_for_mode (sl_message_get_mode (answer));
+  g_autoptr (GError) error = NULL;
+
+  settings.sampling.temperature = MAX (settings.sampling.temperature, VARIED_TEMPERATURE);
+  settings.sampling.top_p = MIN (settings.sampling.top_p, VARIED_TOP_P);
+  self->stuck = TRUE;
+  if (sl_conversation_regenerate (self->conversation, answer, &settings, &error) == NULL)
+    fail (self, error);
+}
+
+static void
+on_find_again (SlChatView *self,
+               const char *label,
+               GtkWidget  *row)
+{
+  g_signal_emit (self, signals[FIND_AGAIN], 0, message_of (self, row), label);
+}
+
+static void
+on_compare (SlChatView *self,
+            GtkWidget  *row)
+{
+  g_signal_emit (self, signals[COMPARE], 0, message_of (self, row));
+}
+
+static void
+on_stop (SlChatView *self)
+{
+  sl_conversation_stop (self->conversation);
+}
+
+static void
+on_sibling (SlChatView *self,
+            guint       position,
+            GtkWidget  *row)
+{
+  SlMessage *message = message_of (self, row);
+
+  if (message != NULL && position < sl_message_get_n_siblings (message))
+    sl_conversation_select_sibling (self->conversation, message, position);
+}
+
+static void
+on_edit (SlChatView *self,
+         GtkWidget  *row)
+{
+  g_signal_emit (self, signals[EDIT], 0, message_of (self, row));
+}
+
+static void
+on_open_viewer (SlChatView *self,
+                SlBoxModel *boxes,
+                GtkWidget  *row)
+{
+  g_signal_emit (self, signals[OPEN_ANSWER], 0, message_of (self, row), boxes);
+}
+
+static void
+on_open_picture (SlChatView    *self,
+                 SlMessagePart *part,
+                 GtkWidget     *row)
+{
+  g_signal_emit (self, signals[OPEN_PART], 0, message_of (self, row), part);
+}
+
+static GtkWidget *
+make_row (SlChatView *self,
+          SlMessage  *message)
+{
+  GtkWidget *row;
+
+  if (sl_message_get_role (message) == SL_ROLE_ASSISTANT)
+    {
+      row = sl_answer_row_new (self->conversation, message);
+      g_signal_connect_object (row, "regenerate", G_CALLBACK (on_regenerate), self, G_CONNECT_SWAPPED);
+      g_signal_connect_object (row, "vary", G_CALLBACK (on_vary), self, G_CONNECT_SWAPPED);
+      g_signal_connect_object (row, "compare", G_CALLBACK (on_compare), self, G_CONNECT_SWAPPED);
+      g_signal_connect_object (row, "find-again", G_CALLBACK (on_find_again), self,
+                               G_CONNECT_SWAPPED);
+      g_signal_connect_object (row, "stop", G_CALLBACK (on_stop), self, G_CONNECT_SWAPPED);
+      g_signal_connect_object (row, "open-viewer", G_CALLBACK (on_open_viewer), self,
+                               G_CONNECT_SWAPPED);
+    }
+  else
+    {
+      row = sl_question_row_new (message);
+      g_signal_connect_object (row, "edit", G_CALLBACK (on_edit), self, G_CONNECT_SWAPPED);
+      g_signal_connect_object (row, "open-picture", G_CALLBACK (on_open_picture), self,
+                               G_CONNECT_SWAPPED);
+    }
+  g_signal_connect_object (row, "sibling", G_CALLBACK (on_sibling), self, G_CONNECT_SWAPPED);
+  g_hash_table_insert (self->rows, g_object_ref (message), row);
+  return row;
+}
+
+static gboolean
+is_shown (SlChatView *self,
+          SlMessage  *message)
+{
+  for (guint i = self->first; i < self->last; i++)
+    {
+      g_autoptr (SlMessage) item = g_list_model_get_item (G_LIST_MODEL (self->conversation), i);
+      if (item == message)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static void
+remove_rows (SlChatView *self)
+{
+  GHashTableIter iter;
+  gpointer message, row;
+
+  g_hash_table_iter_init (&iter, self->rows);
+  while (g_hash_table_iter_next (&iter, &message, &row))
+    if (self->conversation == NULL || !is_shown (self, message))
+      {
+        if (row == self->keep)
+          self->keep = NULL;
+        gtk_box_remove (GTK_BOX (self->column), row);
+        g_hash_table_iter_remove (&iter);
+      }
+}
+
+/* Makes the rows be those of [first, last), keeping the ones that stay. */
+static void
+update_rows (SlChatView *self)
+{
+  GtkWidget *after = self->earlier;
+  guint n_items = self->conversation ? g_list_model_get_n_items (G_LIST_MODEL (self->conversation))
+                                     : 0;
+
+  remove_rows (self);
+  for (guint i = self->first; i < self->last; i++)
+    {
+      g_autoptr (SlMessage) message = g_list_model_get_item (G_LIST_MODEL (self->conversation), i);
+      GtkWidget *row;
+
+      if (sl_message_get_role (message) == SL_ROLE_SYSTEM)
+        continue;
+      row = g_hash_table_lookup (self->rows, message);
+      if (row == NULL)
+        {
+          row = make_row (self, message);
+          gtk_box_insert_child_after (GTK_BOX (self->column), row, after);
+        }
+      else
+        gtk_box_reorder_child_after (GTK_BOX (self->column), row, after);
+      after = row;
+    }
+  gtk_box_reorder_child_after (GTK_BOX (self->column), self->later, after);
+  gtk_widget_set_visible (self->earlier, self->first > 0);
+  gtk_widget_set_visible (self->later, self->last < n_items);
+  if (self->conversation != NULL)
+    on_busy (self);
+}
+
+static void
+on_items_changed (SlChatView *self,
+                  guint       position,
+                  guint       removed,
+                  guint       added)
+{
+  guint n_items = g_list_model_get_n_items (G_LIST_MODEL (self->conversation));
+
+  self->last = n_items;
+  self->first = n_items > WINDOW ? n_items - WINDOW : 0;
+  if (added > 0 && position + added == n_items)
+    self->stuck = TRUE; /* something was asked: show it */
+  update_rows (self);
+}
+
+static GtkWidget *
+row_at (SlChatView *self,
+        guint       position)
+{
+  g_autoptr (SlMessage) message = g_list_model_get_item (G_LIST_MODEL (self->conversation), position);
+
+  return message ? g_hash_table_lookup (self->rows, message) : NULL;
+}
+
+static void
+on_earlier (SlChatView *self)
+{
+  guint n_items = g_list_model_get_n_items (G_LIST_MODEL (self->conversation));
+
+  self->stuck = FALSE;
+  keep_row (self, row_at (self, self->first));
+  self->first -= MIN (STEP, self->first);
+  self->last = MIN (n_items, self->first + WINDOW);
+  update_rows (self);
+}
+
+static void
+on_later (SlChatView *self)
+{
+  guint n_items = g_list_model_get_n_items (G_LIST_MODEL (self->conversation));
+
+  keep_row (self, row_at (self, self->last - 1));
+  self->last = MIN (n_items, self->last + STEP);
+  self->first = self->last > WINDOW ? self->last - WINDOW : 0;
+  update_rows (self);
+}
+
+/* --- object ---------------------------------------------------------------- */
+
+static void
+sl_chat_view_dispose (GObject *object)
+{
+  SlChatView *self = SL_CHAT_VIEW (object);
+
+  if (self->conversation != NULL)
+    g_signal_handlers_disconnect_by_data (self->conversation, self);
+  g_clear_object (&self->conversation);
+  g_hash_table_remove_all (self->rows);
+  while (gtk_widget_get_first_child (GTK_WIDGET (self)) != NULL)
+    gtk_widget_unparent (gtk_widget_get_first_child (GTK_WIDGET (self)));
+  G_OBJECT_CLASS (sl_chat_view_parent_class)->dispose (object);
+}
+
+static void
+sl_chat_view_finalize (GObject *object)
+{
+  g_hash_table_unref (SL_CHAT_VIEW (object)->rows);
+  G_OBJECT_CLASS (sl_chat_view_parent_class)->finalize (object);
+}
+
+static void
+sl_chat_view_class_init (SlChatViewClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  object_class->dispose = sl_chat_view_dispose;
+  object_class->finalize = sl_chat_view_finalize;
+  gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
+  gtk_widget_class_set_css_name (widget_class, "chatview");
+  signals[EDIT] = g_signal_new ("edit", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                G_TYPE_NONE, 1, SL_TYPE_MESSAGE);
+  signals[OPEN_ANSWER] = g_signal_new ("open-answer", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL,
+                                       NULL, NULL, G_TYPE_NONE, 2, SL_TYPE_MESSAGE,
+                                       SL_TYPE_BOX_MODEL);
+  signals[OPEN_PART] = g_signal_new ("open-part", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL,
+                                     NULL, NULL, G_TYPE_NONE, 2, SL_TYPE_MESSAGE,
+                                     SL_TYPE_MESSAGE_PART);
+  signals[COMPARE] = g_signal_new ("compare", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                   NULL, G_TYPE_NONE, 1, SL_TYPE_MESSAGE);
+  signals[FIND_AGAIN] = g_signal_new ("find-again", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL,
+                                      NULL, NULL, G_TYPE_NONE, 2, SL_TYPE_MESSAGE, G_TYPE_STRING);
+  signals[FAILED] = g_signal_new ("failed", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                  NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+}
+
+static GtkWidget *
+make_page_button (SlChatView *self,
+                  const char *label,
+                  GCallback   clicked)
+{
+  GtkWidget *button = gtk_button_new_with_label (label);
+
+  gtk_widget_add_css_class (button, "flat");
+  gtk_widget_set_halign (button, GTK_ALIGN_CENTER);
+  gtk_widget_set_visible (button, FALSE);
+  g_signal_connect_swapped (button, "clicked", clicked, self);
+  return button;
+}
+
+static GtkWidget *
+make_to_end (SlChatView *self)
+{
+  GtkWidget *button = gtk_button_new_from_icon_name ("go-down-symbolic");
+
+  gtk_widget_add_css_class (button, "circular");
+  gtk_widget_add_css_class (button, "osd");
+  gtk_widget_set_tooltip_text (button, _("Scroll to the End"));
+  gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  _("Scroll to the End"), -1);
+  g_signal_connect_swapped (button, "clicked", G_CALLBACK (sl_chat_view_scroll_to_end), self);
+  gtk_widget_set_halign (button, GTK_ALIGN_END);
+  gtk_widget_set_valign (button, GTK_ALIGN_END);
+  gtk_widget_set_margin_end (button, 18);
+  gtk_widget_set_margin_bottom (button, 12);
+  gtk_widget_set_visible (button, FALSE);
+  return button;
+}
+
+static void
+sl_chat_view_init (SlChatView *self)
+{
+  GtkWidget *overlay = gtk_overlay_new ();
+  GtkWidget *clamp = adw_clamp_new ();
+
+  self->rows = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
+  self->stuck = TRUE;
+  self->earlier = make_page_button (self, _("Show Earlier Messages"), G_CALLBACK (on_earlier));
+  self->later = make_page_button (self, _("Show Later Messages"), G_CALLBACK (on_later));
+  self->column = gtk_box_new (GTK_ORIENTATION_VERTICAL, 18);
+  gtk_widget_add_css_class (self->column, "chat");
+  gtk_box_append (GTK_BOX (self->column), self->earlier);
+  gtk_box_append (GTK_BOX (self->column), self->later);
+  adw_clamp_set_maximum_size (ADW_CLAMP (clamp), 860);
+  adw_clamp_set_tightening_threshold (ADW_CLAMP (clamp), 600);
+  adw_clamp_set_child (ADW_CLAMP (clamp), self->column);
+
+  self->scrolled = gtk_scrolled_window_new ();
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (self->scrolled), GTK_POLICY_NEVER,
+                                  GTK_POLICY_AUTOMATIC);
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (self->scrolled), clamp);
+  gtk_widget_set_vexpand (self->scrolled, TRUE);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->scrolled), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  _("Messages"), -1);
+  self->to_end = make_to_end (self);
+  gtk_overlay_set_child (GTK_OVERLAY (overlay), self->scrolled);
+  gtk_overlay_add_overlay (GTK_OVERLAY (overlay), self->to_end);
+  gtk_widget_set_parent (overlay, GTK_WIDGET (self));
+
+  g_signal_connect_swapped (get_adjustment (self), "value-changed", G_CALLBACK (on_value_changed),
+                            self);
+  g_signal_connect_swapped (get_adjustment (self), "changed", G_CALLBACK (on_extent_changed), self);
+}
+
+void
+sl_chat_view_set_conversation (SlChatView     *self,
+                               SlConversation *conversation)
+{
+  g_return_if_fail (SL_IS_CHAT_VIEW (self));
+
+  if (self->conversation == conversation)
+    return;
+  if (self->conversation != NULL)
+    g_signal_handlers_disconnect_by_data (self->conversation, self);
+  g_clear_object (&self->conversation);
+  self->first = self->last = 0;
+  update_rows (self);
+
+  self->stuck = TRUE;
+  if (conversation == NULL)
+    return;
+  self->conversation = g_object_ref (conversation);
+  g_signal_connect_object (conversation, "items-changed", G_CALLBACK (on_items_changed), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (conversation, "notify::busy", G_CALLBACK (on_busy), self,
+                           G_CONNECT_SWAPPED);
+  on_items_changed (self, 0, 0, g_list_model_get_n_items (G_LIST_MODEL (conversation)));
+}
+
+SlConversation *
+sl_chat_view_get_conversation (SlChatView *self)
+{
+  g_return_val_if_fail (SL_IS_CHAT_VIEW (self), NULL);
+  return self->conversation;
+}

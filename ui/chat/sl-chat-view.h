@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The messages of one conversation as real rows in a scrolled column. Keeps a
+ * window of rows over long conversations, stays at the end while an answer
+ * streams unless the user has scrolled up, and drains the answer's job once per
+ * frame. Owned by SlWindow; UI thread only.
+ */
+#pragma once
+
+#include "ui/pictures/sl-box-model.h"
+
+#include "app/conversation/sl-conversation.h"
+
+#include <gtk/gtk.h>
+
+G_BEGIN_DECLS
+
+#define SL_TYPE_CHAT_VIEW (sl_chat_view_get_type ())
+
+G_DECLARE_FINAL_TYPE (SlChatView, sl_chat_view, SL, CHAT_VIEW, GtkWidget)
+
+/* Signals: "edit" (SlMessage question), "open-answer" (SlMessage, SlBoxModel),
+ * "open-part" (SlMessage, SlMessagePart), "compare" (SlMessage), "find-again" (SlMessage,
+ * string label), "failed" (const char *sentence). */
+
+void            sl_chat_view_set_conversation (SlChatView     *self,
+                                               SlConversation *conversation);
+SlConversation *sl_chat_view_get_conversation (SlChatView     *self);
+
+void sl_chat_view_scroll_to_end (SlChatView *self);
+
+G_END_DECLS

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See the header. One Export carries the choice from the dialog over the file chooser
+ * to the job and ends there.
+ */
+#include "ui/inspector/sl-export-dialog.h"
+
+#include "app/exports/sl-export-job.h"
+
+#include <adwaita.h>
+#include <glib/gi18n.h>
+
+typedef enum
+{
+  SCOPE_BOX,
+  SCOPE_ANSWER,
+  SCOPE_CONVERSATION,
+} Scope;
+
+typedef struct
+{
+  GtkWindow *parent; /* weak */
+  SlConversation *conversation;
+  SlMessage *answer;
+  SlBoxItem *box;
+  SlExportDone done;
+
+  Scope first_scope; /* of the row's first entry */
+  AdwComboRow *scope_row, *format_row;
+  SlExportJob *job;
+  GtkFileChooserNative *chooser;
+  char *path;
+} Export;
+
+static void
+export_free (Export *self)
+{
+  g_clear_weak_pointer (&self->parent);
+  g_object_unref (self->conversation);
+  g_clear_object (&self->answer);
+  g_clear_object (&self->box);
+  g_clear_object (&self->job);
+  g_clear_object (&self->chooser);
+  g_free (self->path);
+  g_free (self);
+}
+
+/* --- doing ----------------------------------------------------------------- */
+
+static void
+on_written (GObject      *source,
+            GAsyncResult *result,
+            gpointer      data)
+{
+  Export *self = data;
+  g_autoptr (GError) error = NULL;
+  gboolean written = sl_export_job_run_finish (SL_EXPORT_JOB (source), result, &error);
+  g_autofree char *name = g_filename_display_basename (self->path);
+  /* Translators: a file or folder that was written */
+  g_autofree char *sentence = g_strdup_printf (_("“%s” was exported"), name);
+
+  if (self->parent != NULL)
+    self->done (self->parent, written ? sentence : error->message);
+  export_free (self);
+}
+
+static void
+on_place (Export *self,
+          int     response)
+{
+  g_autoptr (GFile) file = NULL;
+  g_autofree char *name = NULL;
+
+  if (response == GTK_RESPONSE_ACCEPT)
+    file = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser));
+  /* It watches the folder: GTK 4.8 loses what it has noted of a file that vanishes, as the temporary one of the export does. */
+  g_clear_object (&self->chooser);
+  if (file == NULL || g_file_peek_path (file) == NULL)
+    {
+      export_free (self);
+      return;
+    }
+  if (sl_export_job_is_file (self->job))
+    self->path = g_file_get_path (file);
+  else
+    {
+      name = sl_export_job_dup_name (self->job);
+      self->path = g_build_filename (g_file_peek_path (file), name, NULL);
+    }
+  sl_export_job_run_async (self->job, self->path, NULL, on_written, self);
+}
+
+static void
+ask_for_place (Export *self)
+{
+  gboolean is_file = sl_export_job_is_file (self->job);
+  g_autofree char *name = sl_export_job_dup_name (self->job);
+
+  self->chooser = gtk_file_chooser_native_new (
+    is_file ? _("Export") : _("Choose Where the Folder Goes"), self->parent,
+    is_file ? GTK_FILE_CHOOSER_ACTION_SAVE : GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER,
+    _("_Export"), NULL);
+  if (is_file)
+    gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (self->chooser), name);
+  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
+  g_signal_connect_swapped (self->chooser, "response", G_CALLBACK (on_place), self);
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
+}
+
+static void
+on_response (AdwMessageDialog *dialog,
+             const char       *response,
+             Export           *self)
+{
+  Scope scope = self->first_scope + adw_combo_row_get_selected (self->scope_row);
+  SlExportFormat format = adw_combo_row_get_selected (self->format_row);
+
+  if (!g_str_equal (response, "export") || self->parent == NULL)
+    {
+      export_free (self);
+      return;
+    }
+  if (self->answer == NULL)
+    scope = SCOPE_CONVERSATION;
+  self->job = sl_export_job_new (format);
+  if (scope == SCOPE_CONVERSATION)
+    sl_export_job_add_conversation (self->job, self->conversation);
+  else
+    sl_export_job_add_answer (self->job, self->conversation, self->answer,
+                              scope == SCOPE_BOX ? self->box : NULL);
+  if (sl_export_job_get_n_pictures (self->job) > 0)
+    {
+      ask_for_place (self);
+      return;
+    }
+  self->done (self->parent, _("There are no boxes to export"));
+  export_free (self);
+}
+
+/* --- asking ---------------------------------------------------------------- */
+
+static AdwComboRow *
+add_row (AdwPreferencesGroup *group,
+         const char          *title,
+         GtkStringList       *entries)
+{
+  GtkWidget *row = adw_combo_row_new ();
+
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
+  adw_combo_row_set_model (ADW_COMBO_ROW (row), G_LIST_MODEL (entries));
+  adw_preferences_group_add (group, row);
+  return ADW_COMBO_ROW (row);
+}
+
+static GtkWidget *
+make_choices (Export *self)
+{
+  AdwPreferencesGroup *group = ADW_PREFERENCES_GROUP (adw_preferences_group_new ());
+  g_autoptr (GtkStringList) scopes = gtk_string_list_new (NULL);
+  g_autoptr (GtkStringList) formats = gtk_string_list_new (NULL);
+
+  self->first_scope = self->box != NULL ? SCOPE_BOX : SCOPE_ANSWER;
+  if (self->box != NULL)
+    gtk_string_list_append (scopes, _("This box"));
+  if (self->answer != NULL)
+    gtk_string_list_append (scopes, _("This answer"));
+  gtk_string_list_append (scopes, _("The whole conversation"));
+  for (guint i = 0; i < SL_N_EXPORT_FORMATS; i++)
+    gtk_string_list_append (formats, sl_export_format_get_display_name (i));
+  self->scope_row = add_row (group, _("Boxes of"), scopes);
+  self->format_row = add_row (group, _("Format"), formats);
+  if (self->box != NULL)
+    adw_combo_row_set_selected (self->format_row, SL_EXPORT_CROPS);
+  return GTK_WIDGET (group);
+}
+
+void
+sl_export_dialog_present (GtkWindow      *parent,
+                          SlConversation *conversation,
+                          SlMessage      *answer,
+                          SlBoxItem      *box,
+                          SlExportDone    done)
+{
+  Export *self = g_new0 (Export, 1);
+  GtkWidget *dialog = adw_message_dialog_new (parent, _("Export Boxes"),
+                                              _("Hidden boxes are left out."));
+
+  g_set_weak_pointer (&self->parent, parent);
+  self->conversation = g_object_ref (conversation);
+  self->answer = answer ? g_object_ref (answer) : NULL;
+  self->box = box ? g_object_ref (box) : NULL;
+  self->done = done;
+  adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), make_choices (self));
+  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", _("_Cancel"), "export",
+                                    _("_Export…"), NULL);
+  adw_message_dialog_set_default_response (ADW_MESSAGE_DIALOG (dialog), "export");
+  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
+  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "export",
+                                              ADW_RESPONSE_SUGGESTED);
+  g_signal_connect (dialog, "response", G_CALLBACK (on_response), self);
+  gtk_window_present (GTK_WINDOW (dialog));
+}

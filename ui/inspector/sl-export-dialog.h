@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Asks what to export, as what and where to, and does it in the background. Used by
+ * SlWindow. UI thread only.
+ */
+#pragma once
+
+#include "app/conversation/sl-conversation.h"
+
+#include <gtk/gtk.h>
+
+G_BEGIN_DECLS
+
+/* How it ended, as a sentence for the user. Not called if the user gives up. */
+typedef void (*SlExportDone) (GtkWindow *parent, const char *sentence);
+
+/* @answer: what "this answer" is, NULL: only the conversation can be exported. @box: one
+ * of its boxes, or NULL. @done is not called once @parent is gone. */
+void sl_export_dialog_present (GtkWindow      *parent,
+                               SlConversation *conversation,
+                               SlMessage      *answer,
+                               SlBoxItem      *box,
+                               SlExportDone    done);
+
+G_END_DECLS

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See the header. The text is the file that came with the weights; where there is none, a summary and the address.
+ */
+#include "ui/models/sl-licence.h"
+
+#include "app/inference/sl-models.h"
+#include "app/system/sl-places.h"
+
+#include <adwaita.h>
+#include <glib/gi18n.h>
+
+#define KEY      "accepted-licences"
+#define MAX_TEXT (256 * 1024)
+
+/* The licence in words of our own, for folders without one. */
+static const char summary[] =
+  N_("This folder has no licence file. The weights of DeepSeek-VL2 are published under the DeepSeek Model License, to be "
+     "found at https://github.com/deepseek-ai/DeepSeek-VL2/blob/main/LICENSE-MODEL. Please read it there.\n\n"
+     "In short: commercial use is allowed; the weights may not be used for military purposes, to harm people or minors, to "
+     "deceive, to discriminate, or against the law; whoever passes the weights on has to pass on the licence with these "
+     "restrictions. The licence counts, not this summary.");
+
+static char *
+dup_text (const char *dir)
+{
+  static const char *const names[] = { "LICENSE-MODEL", "LICENSE-MODEL.txt", "LICENSE", "LICENSE.txt", "LICENSE.md" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = g_build_filename (dir, names[i], NULL);
+      char *text = NULL;
+      gsize length;
+
+      if (!g_file_test (path, G_FILE_TEST_IS_REGULAR) || !g_file_get_contents (path, &text, &length, NULL))
+        continue;
+      if (length > 0 && length <= MAX_TEXT && g_utf8_validate (text, length, NULL))
+        return text;
+      g_free (text);
+    }
+  return g_strdup (_(summary));
+}
+
+static GtkWidget *
+new_dialog (GtkWindow  *parent,
+            const char *dir,
+            const char *text)
+{
+  g_autofree char *name = g_path_get_basename (dir);
+  GtkWidget *dialog = adw_message_dialog_new (parent, _("Licence of the Model"), NULL);
+  GtkWidget *scroller = gtk_scrolled_window_new ();
+  GtkWidget *label = gtk_label_new (text);
+
+  /* Translators: name of a model's folder */
+  adw_message_dialog_format_body (ADW_MESSAGE_DIALOG (dialog),
+                                  _("“%s” can be used under these conditions:"), name);
+  gtk_label_set_wrap (GTK_LABEL (label), TRUE);
+  gtk_label_set_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  gtk_label_set_yalign (GTK_LABEL (label), 0);
+  gtk_label_set_selectable (GTK_LABEL (label), TRUE);
+  gtk_widget_set_can_focus (label, FALSE);
+  gtk_widget_set_margin_start (label, 12);
+  gtk_widget_set_margin_end (label, 12);
+  gtk_widget_set_margin_top (label, 12);
+  gtk_widget_set_margin_bottom (label, 12);
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), label);
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_NEVER,
+                                  GTK_POLICY_AUTOMATIC);
+  gtk_widget_add_css_class (scroller, "view");
+  gtk_widget_add_css_class (scroller, "card");
+  gtk_widget_set_size_request (scroller, 380, 280);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (scroller), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  _("Licence text"), -1);
+  adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), scroller);
+  return dialog;
+}
+
+void
+sl_licence_show (GtkWindow  *parent,
+                 const char *dir)
+{
+  g_autofree char *text = dup_text (dir);
+  GtkWidget *dialog = new_dialog (parent, dir, text);
+
+  adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "close", _("_Close"));
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+
+/* --- accepting ------------------------------------------------------------- */
+
+typedef struct
+{
+  char *dir, *hash;
+  SlLicenceAccepted accepted;
+} Question;
+
+static void
+free_question (gpointer  data,
+               GClosure *closure)
+{
+  Question *question = data;
+
+  g_free (question->dir);
+  g_free (question->hash);
+  g_free (question);
+}
+
+static gboolean
+is_accepted (const char *hash)
+{
+  g_autoptr (GSettings) settings = sl_places_open_settings ();
+  g_auto (GStrv) hashes = settings ? g_settings_get_strv (settings, KEY) : NULL;
+
+  return hashes != NULL && g_strv_contains ((const char *const *) hashes, hash);
+}
+
+static void
+remember (const char *hash)
+{
+  g_autoptr (GSettings) settings = sl_places_open_settings ();
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  g_auto (GStrv) before = NULL;
+  g_auto (GStrv) after = NULL;
+
+  if (settings == NULL)
+    return;
+  before = g_settings_get_strv (settings, KEY);
+  g_strv_builder_addv (builder, (const char **) before);
+  g_strv_builder_add (builder, hash);
+  after = g_strv_builder_end (builder);
+  g_settings_set_strv (settings, KEY, (const char *const *) after);
+}
+
+static void
+on_response (AdwMessageDialog *dialog,
+             const char       *response,
+             Question         *question)
+{
+  if (!g_str_equal (response, "accept"))
+    return;
+  remember (question->hash);
+  question->accepted (gtk_window_get_transient_for (GTK_WINDOW (dialog)), question->dir);
+}
+
+void
+sl_licence_ask (GtkWindow         *parent,
+                const char        *dir,
+                SlLicenceAccepted  accepted)
+{
+  g_autofree char *text = dup_text (dir);
+  g_autofree char *hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, text, -1);
+  Question *question;
+  GtkWidget *dialog;
+
+  if (sl_models_is_demo (dir) || is_accepted (hash))
+    {
+      accepted (parent, dir);
+      return;
+    }
+  dialog = new_dialog (parent, dir, text);
+  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "decline", _("_Decline"), "accept",
+                                    _("_Accept"), NULL);
+  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "accept",
+                                              ADW_RESPONSE_SUGGESTED);
+  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "decline");
+  question = g_new (Question, 1);
+  *question = (Question) { g_strdup (dir), g_steal_pointer (&hash), accepted };
+  g_signal_connect_data (dialog, "response", G_CALLBACK (on_response), question, free_question, 0);
+  gtk_window_present (GTK_WINDOW (dialog));
+}

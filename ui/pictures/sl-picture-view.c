@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See the header. Where the picture lies is (scale, offset); while `fitted` it
+ * follows the widget's size. The painter works in widget units, so lines and text
+ * keep their size at every zoom and are crisp on any display.
+ */
+#include "ui/pictures/sl-picture-view-private.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+
+#define MAX_SCALE 64.0
+#define STILL_MAX_WIDTH 640
+#define STILL_MAX_HEIGHT 420
+#define STILL_MIN_SIDE 240
+#define REVEAL_MARGIN 24
+/* How much of the view a box takes that is zoomed to. */
+#define ZOOM_TO_PART 0.6
+
+enum
+{
+  PROP_0,
+  PROP_SCALE,
+  N_PROPS,
+};
+
+enum
+{
+  ACTIVATED,
+  AREA,
+  POINTER,
+  MENU,
+  MOVED,
+  N_SIGNALS,
+};
+
+static GParamSpec *properties[N_PROPS];
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE (SlPictureView, sl_picture_view, GTK_TYPE_WIDGET)
+
+/* --- view ------------------------------------------------------------------ */
+
+static void
+apply_view (SlPictureView *self)
+{
+  SlBoxView view = {
+    .x = self->x,
+    .y = self->y,
+    .scale = self->scale,
+    .width = sl_picture_get_width (self->picture),
+    .height = sl_picture_get_height (self->picture),
+    .visible = { 0, 0, gtk_widget_get_width (GTK_WIDGET (self)),
+                 gtk_widget_get_height (GTK_WIDGET (self)) },
+    .grid = 1.0 / gtk_widget_get_scale_factor (GTK_WIDGET (self)),
+  };
+
+  sl_box_painter_set_view (self->painter, &view);
+  sl_picture_view_invalidate (self);
+}
+
+static double
+fit_scale (SlPictureView *self)
+{
+  double width = MAX (1, gtk_widget_get_width (GTK_WIDGET (self)));
+  double height = MAX (1, gtk_widget_get_height (GTK_WIDGET (self)));
+
+  return MIN (width / sl_picture_get_width (self->picture),
+              height / sl_picture_get_height (self->picture));
+}
+
+/* Keeps the picture in sight: centred where it is smaller than the view. Its corner lies on a device pixel, so that a
+ * picture that moves keeps its pixels. */
+static void
+clamp_offset (SlPictureView *self)
+{
+  double width = gtk_widget_get_width (GTK_WIDGET (self));
+  double height = gtk_widget_get_height (GTK_WIDGET (self));
+  double shown_width = sl_picture_get_width (self->picture) * self->scale;
+  double shown_height = sl_picture_get_height (self->picture) * self->scale;
+  int factor = gtk_widget_get_scale_factor (GTK_WIDGET (self));
+
+  self->x = shown_width <= width ? (width - shown_width) / 2
+                                 : CLAMP (self->x, width - shown_width, 0);
+  self->y = shown_height <= height ? (height - shown_height) / 2
+                                   : CLAMP (self->y, height - shown_height, 0);
+  self->x = round (self->x * factor) / factor;
+  self->y = round (self->y * factor) / factor;
+}
+
+static void
+set_view (SlPictureView *self,
+          double         scale,
+          double         x,
+          double         y)
+{
+  gboolean rescaled = scale != self->scale;
+
+  self->scale = scale;
+  self->x = x;
+  self->y = y;
+  clamp_offset (self);
+  apply_view (self);
+  if (rescaled)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SCALE]);
+  g_signal_emit (self, signals[MOVED], 0);
+}
+
+void
+sl_picture_view_fit (SlPictureView *self)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  self->fitted = TRUE;
+  if (self->picture != NULL)
+    set_view (self, fit_scale (self), 0, 0);
+}
+
+void
+sl_picture_view_zoom_at (SlPictureView *self,
+                         double         scale,
+                         double         x,
+                         double         y)
+{
+  double factor;
+
+  if (self->picture == NULL || !self->zoomable)
+    return;
+  scale = CLAMP (scale, MIN (fit_scale (self), 1) / 2, MAX_SCALE);
+  factor = scale / self->scale;
+  self->fitted = FALSE;
+  set_view (self, scale, x - (x - self->x) * factor, y - (y - self->y) * factor);
+}
+
+void
+sl_picture_view_move_to (SlPictureView *self,
+                         double         x,
+                         double         y)
+{
+  if (self->picture != NULL)
+    set_view (self, self->scale, x, y);
+}
+
+void
+sl_picture_view_set_scale (SlPictureView *self,
+                           double         scale)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  sl_picture_view_zoom_at (self, scale, gtk_widget_get_width (GTK_WIDGET (self)) / 2.0,
+                           gtk_widget_get_height (GTK_WIDGET (self)) / 2.0);
+}
+
+double
+sl_picture_view_get_scale (SlPictureView *self)
+{
+  g_return_val_if_fail (SL_IS_PICTURE_VIEW (self), 1);
+  return self->scale;
+}
+
+void
+sl_picture_view_reveal (SlPictureView *self,
+                        int            paint_box)
+{
+  const SlBoxGeometry *geometry;
+  gsize n_boxes;
+  double dx = 0, dy = 0;
+
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+
+  geometry = sl_box_painter_layout (self->painter, &n_boxes);
+  if (paint_box < 0 || (gsize) paint_box >= n_boxes || self->fitted)
+    return;
+  const cairo_rectangle_t *frame = &geometry[paint_box].frame;
+  if (frame->x < REVEAL_MARGIN || frame->x + frame->width >
+                                    gtk_widget_get_width (GTK_WIDGET (self)) - REVEAL_MARGIN)
+    dx = gtk_widget_get_width (GTK_WIDGET (self)) / 2.0 - (frame->x + frame->width / 2);
+  if (frame->y < REVEAL_MARGIN || frame->y + frame->height >
+                                    gtk_widget_get_height (GTK_WIDGET (self)) - REVEAL_MARGIN)
+    dy = gtk_widget_get_height (GTK_WIDGET (self)) / 2.0 - (frame->y + frame->height / 2);
+  sl_picture_view_move_to (self, self->x + dx, self->y + dy);
+}
+
+void
+sl_picture_view_zoom_to (SlPictureView *self,
+                         int            paint_box)
+{
+  double width = gtk_widget_get_width (GTK_WIDGET (self));
+  double height = gtk_widget_get_height (GTK_WIDGET (self));
+  const SlPaintBox *boxes;
+  gsize n_boxes;
+  double scale;
+
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+
+  if (self->model == NULL || self->picture == NULL)
+    return;
+  boxes = sl_box_model_get_paint_boxes (self->model, &n_boxes);
+  if (paint_box < 0 || (gsize) paint_box >= n_boxes)
+    return;
+  scale = MIN (width / MAX (1, boxes[paint_box].x2 - boxes[paint_box].x1),
+               height / MAX (1, boxes[paint_box].y2 - boxes[paint_box].y1)) * ZOOM_TO_PART;
+  scale = CLAMP (scale, MIN (fit_scale (self), 1) / 2, MAX_SCALE);
+  self->fitted = FALSE;
+  set_view (self, scale,
+            width / 2 - (boxes[paint_box].x1 + boxes[paint_box].x2) / 2 * scale,
+            height / 2 - (boxes[paint_box].y1 + boxes[paint_box].y2) / 2 * scale);
+}
+
+void
+sl_picture_view_follow (SlPictureView *self,
+                        SlPictureView *other)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  g_return_if_fail (SL_IS_PICTURE_VIEW (other));
+
+  if (self->picture == NULL || (self->scale == other->scale && self->x == other->x &&
+                                self->y == other->y))
+    return;
+  self->fitted = other->fitted;
+  if (self->fitted)
+    sl_picture_view_fit (self);
+  else
+    set_view (self, other->scale, other->x, other->y);
+}
+
+/* --- boxes ----------------------------------------------------------------- */
+
+static void
+update_name (SlPictureView *self)
+{
+  g_autofree char *name = NULL;
+  gsize n_boxes = 0;
+
+  if (self->model != NULL)
+    sl_box_model_get_paint_boxes (self->model, &n_boxes);
+  if (self->picture != NULL)
+    /* Translators: accessible name of a picture: file name, number of boxes drawn on it */
+    name = g_strdup_printf (ngettext ("Picture %s, %u box", "Picture %s, %u boxes", n_boxes),
+                            sl_picture_get_name (self->picture), (guint) n_boxes);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  name ? name : _("Picture"), -1);
+}
+
+static void
+update_boxes (SlPictureView *self)
+{
+  const SlPaintBox *boxes = NULL;
+  gsize n_boxes = 0;
+
+  if (self->model != NULL && sl_box_model_get_picture (self->model) == self->picture)
+    boxes = sl_box_model_get_paint_boxes (self->model, &n_boxes);
+  sl_box_painter_set_boxes (self->painter, boxes, n_boxes);
+  update_name (self);
+  sl_picture_view_invalidate (self);
+}
+
+/* --- size ------------------------------------------------------------------ */
+
+static void
+still_size (SlPictureView *self,
+            int           *width,
+            int           *height)
+{
+  double picture_width = sl_picture_get_width (self->picture);
+  double picture_height = sl_picture_get_height (self->picture);
+  double scale = MIN (STILL_MAX_WIDTH / picture_width, STILL_MAX_HEIGHT / picture_height);
+
+  scale = MIN (scale, MAX (1, STILL_MIN_SIDE / MAX (1, MIN (picture_width, picture_height))));
+  *width = MAX (1, round (picture_width * scale));
+  *height = MAX (1, round (picture_height * scale));
+}
+
+static void
+sl_picture_view_measure (GtkWidget      *widget,
+                         GtkOrientation  orientation,
+                         int             for_size,
+                         int            *minimum,
+                         int            *natural,
+                         int            *minimum_baseline,
+                         int            *natural_baseline)
+{
+  SlPictureView *self = SL_PICTURE_VIEW (widget);
+  int width = 0, height = 0;
+
+  *minimum = *natural = self->zoomable ? 64 : 0;
+  if (self->zoomable || self->picture == NULL)
+    return;
+  still_size (self, &width, &height);
+  if (orientation == GTK_ORIENTATION_HORIZONTAL)
+    {
+      *minimum = MIN (width, 48);
+      *natural = width;
+    }
+  else
+    *minimum = *natural = for_size < 0 || for_size >= width
+                            ? height
+                            : MAX (1, (int) round ((double) height * for_size / width));
+}
+
+static GtkSizeRequestMode
+sl_picture_view_get_request_mode (GtkWidget *widget)
+{
+  return SL_PICTURE_VIEW (widget)->zoomable ? GTK_SIZE_REQUEST_CONSTANT_SIZE
+                                            : GTK_SIZE_REQUEST_HEIGHT_FOR_WIDTH;
+}
+
+static void
+sl_picture_view_size_allocate (GtkWidget *widget,
+                               int        width,
+                               int        height,
+                               int        baseline)
+{
+  SlPictureView *self = SL_PICTURE_VIEW (widget);
+
+  if (self->picture == NULL)
+    return;
+  if (self->fitted)
+    sl_picture_view_fit (self);
+  else
+    set_view (self, self->scale, self->x, self->y);
+}
+
+/* What is not on the display takes no memory. */
+static void
+sl_picture_view_unmap (GtkWidget *widget)
+{
+  SlPictureView *self = SL_PICTURE_VIEW (widget);
+
+  GTK_WIDGET_CLASS (sl_picture_view_parent_class)->unmap (widget);
+  g_clear_pointer (&self->boxes_node, gsk_render_node_unref);
+  sl_canvas_clear (&self->canvas);
+}
+
+/* --- object ---------------------------------------------------------------- */
+
+static void
+sl_picture_view_dispose (GObject *object)
+{
+  SlPictureView *self = SL_PICTURE_VIEW (object);
+
+  g_clear_object (&self->picture);
+  g_clear_object (&self->mipmap);
+  g_clear_object (&self->model);
+  g_clear_object (&self->heat);
+  g_clear_pointer (&self->boxes_node, gsk_render_node_unref);
+  sl_canvas_clear (&self->canvas);
+  G_OBJECT_CLASS (sl_picture_view_parent_class)->dispose (object);
+}
+
+static void
+sl_picture_view_finalize (GObject *object)
+{
+  g_clear_pointer (&SL_PICTURE_VIEW (object)->painter, sl_box_painter_free);
+  G_OBJECT_CLASS (sl_picture_view_parent_class)->finalize (object);
+}
+
+static void
+sl_picture_view_get_property (GObject    *object,
+                              guint       id,
+                              GValue     *value,
+                              GParamSpec *pspec)
+{
+  if (id == PROP_SCALE)
+    g_value_set_double (value, SL_PICTURE_VIEW (object)->scale);
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+install_signals (GType type)
+{
+  signals[ACTIVATED] = g_signal_new ("activated", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                     G_TYPE_NONE, 1, G_TYPE_INT);
+  signals[AREA] = g_signal_new ("area", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                                5, G_TYPE_INT, G_TYPE_DOUBLE, G_TYPE_DOUBLE, G_TYPE_DOUBLE,
+                                G_TYPE_DOUBLE);
+  signals[POINTER] = g_signal_new ("pointer", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                   G_TYPE_NONE, 2, G_TYPE_DOUBLE, G_TYPE_DOUBLE);
+  signals[MENU] = g_signal_new ("menu", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                                2, G_TYPE_DOUBLE, G_TYPE_DOUBLE);
+  signals[MOVED] = g_signal_new ("moved", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+}
+
+void
+sl_picture_view_emit_activated (SlPictureView *self,
+                                int            box)
+{
+  g_signal_emit (self, signals[ACTIVATED], 0, box);
+}
+
+void
+sl_picture_view_emit_area (SlPictureView *self,
+                           int            box)
+{
+  g_signal_emit (self, signals[AREA], 0, box, self->draft.x, self->draft.y,
+                 self->draft.x + self->draft.width, self->draft.y + self->draft.height);
+}
+
+void
+sl_picture_view_emit_pointer (SlPictureView *self)
+{
+  double x = NAN, y = NAN;
+
+  if (self->picture != NULL && !isnan (self->pointer_x))
+    {
+      x = (self->pointer_x - self->x) / self->scale;
+      y = (self->pointer_y - self->y) / self->scale;
+      if (x < 0 || y < 0 || x >= sl_picture_get_width (self->picture) ||
+          y >= sl_picture_get_height (self->picture))
+        x = y = NAN;
+    }
+  g_signal_emit (self, signals[POINTER], 0, x, y);
+}
+
+static void
+sl_picture_view_class_init (SlPictureViewClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  object_class->dispose = sl_picture_view_dispose;
+  object_class->finalize = sl_picture_view_finalize;
+  object_class->get_property = sl_picture_view_get_property;
+  widget_class->snapshot = sl_picture_view_draw;
+  widget_class->unmap = sl_picture_view_unmap;
+  widget_class->measure = sl_picture_view_measure;
+  widget_class->get_request_mode = sl_picture_view_get_request_mode;
+  widget_class->size_allocate = sl_picture_view_size_allocate;
+
+  properties[PROP_SCALE] = g_param_spec_double ("scale", NULL, NULL, 0, G_MAXDOUBLE, 1,
+                                                G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+  install_signals (G_TYPE_FROM_CLASS (klass));
+  sl_picture_view_install_input (widget_class);
+  gtk_widget_class_set_css_name (widget_class, "pictureview");
+  gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_IMG);
+}
+
+static void
+sl_picture_view_init (SlPictureView *self)
+{
+  self->painter = sl_box_painter_new ();
+  self->style = sl_box_default_style;
+  self->scale = 1;
+  self->fitted = TRUE;
+  self->boxes_visible = TRUE;
+  self->pointer_x = self->pointer_y = NAN;
+  gtk_widget_set_focusable (GTK_WIDGET (self), TRUE);
+  gtk_widget_set_overflow (GTK_WIDGET (self), GTK_OVERFLOW_HIDDEN);
+}
+
+GtkWidget *
+sl_picture_view_new (gboolean zoomable)
+{
+  SlPictureView *self = g_object_new (SL_TYPE_PICTURE_VIEW, NULL);
+
+  self->zoomable = zoomable;
+  if (zoomable)
+    {
+      gtk_widget_set_hexpand (GTK_WIDGET (self), TRUE);
+      gtk_widget_set_vexpand (GTK_WIDGET (self), TRUE);
+    }
+  else
+    gtk_widget_set_halign (GTK_WIDGET (self), GTK_ALIGN_START);
+  sl_picture_view_add_input (self);
+  update_name (self);
+  return GTK_WIDGET (self);
+}
+
+static void
+on_mipmap_ready (SlPictureView *self)
+{
+  sl_canvas_invalidate (&self->canvas);
+  sl_picture_view_invalidate (self);
+}
+
+/* The same part of another picture, so that stepping through a series compares. */
+static void
+keep_zoom (SlPictureView *self,
+           double         old_width,
+           double         old_height)
+{
+  double width = gtk_widget_get_width (GTK_WIDGET (self));
+  double height = gtk_widget_get_height (GTK_WIDGET (self));
+  double x = (width / 2 - self->x) / self->scale / old_width;
+  double y = (height / 2 - self->y) / self->scale / old_height;
+
+  set_view (self, self->scale, width / 2 - x * self->scale * sl_picture_get_width (self->picture),
+            height / 2 - y * self->scale * sl_picture_get_height (self->picture));
+}
+
+void
+sl_picture_view_set_picture (SlPictureView *self,
+                             SlPicture     *picture)
+{
+  double old_width = 0, old_height = 0;
+
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+
+  if (self->picture == picture)
+    return;
+  if (self->picture != NULL)
+    {
+      old_width = sl_picture_get_width (self->picture);
+      old_height = sl_picture_get_height (self->picture);
+    }
+  g_set_object (&self->picture, picture);
+  if (self->mipmap != NULL)
+    g_signal_handlers_disconnect_by_data (self->mipmap, self);
+  g_clear_object (&self->mipmap);
+  g_clear_object (&self->heat);
+  sl_canvas_invalidate (&self->canvas);
+  if (picture != NULL)
+    {
+      self->mipmap = sl_mipmap_for_picture (picture);
+      g_signal_connect_object (self->mipmap, "ready", G_CALLBACK (on_mipmap_ready), self,
+                               G_CONNECT_SWAPPED);
+      if (self->fitted || old_width == 0)
+        sl_picture_view_fit (self);
+      else
+        keep_zoom (self, old_width, old_height);
+    }
+  update_boxes (self);
+  gtk_widget_queue_resize (GTK_WIDGET (self));
+}
+
+void
+sl_picture_view_set_model (SlPictureView *self,
+                           SlBoxModel    *model)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+
+  if (self->model == model)
+    return;
+  if (self->model != NULL)
+    g_signal_handlers_disconnect_by_data (self->model, self);
+  g_set_object (&self->model, model);
+  if (model != NULL)
+    {
+      g_signal_connect_object (model, "changed", G_CALLBACK (update_boxes), self,
+                               G_CONNECT_SWAPPED);
+      g_signal_connect_object (model, "shown-changed", G_CALLBACK (update_boxes), self,
+                               G_CONNECT_SWAPPED);
+      g_signal_connect_object (model, "lit-changed", G_CALLBACK (gtk_widget_queue_draw), self,
+                               G_CONNECT_SWAPPED);
+    }
+  update_boxes (self);
+}
+
+void
+sl_picture_view_set_boxes_visible (SlPictureView *self,
+                                   gboolean       visible)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  self->boxes_visible = visible;
+  sl_picture_view_invalidate (self);
+}
+
+void
+sl_picture_view_set_style (SlPictureView    *self,
+                           const SlBoxStyle *style)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  self->style = *style;
+  sl_picture_view_invalidate (self);
+}
+
+void
+sl_picture_view_set_editable (SlPictureView *self,
+                              gboolean       editable)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  self->editable = editable;
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+void
+sl_picture_view_set_drawing (SlPictureView *self,
+                             gboolean       drawing)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  self->drawing = drawing;
+  gtk_widget_set_cursor_from_name (GTK_WIDGET (self), drawing ? "crosshair" : NULL);
+}
+
+void
+sl_picture_view_set_heat (SlPictureView *self,
+                          GdkTexture    *heat)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  if (g_set_object (&self->heat, heat))
+    sl_picture_view_invalidate (self);
+}
+
+void
+sl_picture_view_set_cut (SlPictureView *self,
+                         int            columns,
+                         int            rows)
+{
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  self->cut_columns = columns;
+  self->cut_rows = rows;
+  sl_picture_view_invalidate (self);
+}

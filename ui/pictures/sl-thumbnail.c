@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See the header. The picture is shown whole, never cropped: what is asked about
+ * may lie at its edge.
+ */
+#include "ui/pictures/sl-thumbnail.h"
+
+#include "ui/pictures/sl-mipmap.h"
+
+#include "app/pictures/sl-picture.h"
+
+#include <glib/gi18n.h>
+
+struct _SlThumbnail
+{
+  GtkWidget parent_instance;
+
+  SlMessagePart *part;
+  SlMipmap *mipmap;
+  int side;
+  gboolean editable;
+  guint position, n_pictures;
+
+  SlEngine *engine;  /* knows what the picture costs, or NULL */
+  GtkWidget *menu;   /* GtkPopoverMenu, while it is open */
+  GtkWidget *remove;
+  GtkWidget *icon; /* spinner or "missing", while there is no picture */
+};
+
+enum
+{
+  PROP_0,
+  PROP_DETAIL,
+  N_PROPS,
+};
+
+enum
+{
+  ACTIVATED,
+  REMOVE,
+  MOVE,
+  N_SIGNALS,
+};
+
+static GParamSpec *properties[N_PROPS];
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE (SlThumbnail, sl_thumbnail, GTK_TYPE_WIDGET)
+
+static void
+get_size (SlThumbnail *self,
+          int         *width,
+          int         *height)
+{
+  double picture_width = MAX (1, sl_message_part_get_width (self->part));
+  double picture_height = MAX (1, sl_message_part_get_height (self->part));
+  double scale = self->side / MAX (picture_width, picture_height);
+
+  *width = MAX (self->side / 2, picture_width * scale);
+  *height = MAX (self->side / 2, picture_height * scale);
+}
+
+static void
+sl_thumbnail_measure (GtkWidget      *widget,
+                      GtkOrientation  orientation,
+                      int             for_size,
+                      int            *minimum,
+                      int            *natural,
+                      int            *minimum_baseline,
+                      int            *natural_baseline)
+{
+  int width, height;
+
+  get_size (SL_THUMBNAIL (widget), &width, &height);
+  *minimum = *natural = orientation == GTK_ORIENTATION_HORIZONTAL ? width : height;
+}
+
+static void
+sl_thumbnail_size_allocate (GtkWidget *widget,
+                            int        width,
+                            int        height,
+                            int        baseline)
+{
+  SlThumbnail *self = SL_THUMBNAIL (widget);
+  int icon_width, icon_height;
+
+  if (self->remove != NULL)
+    {
+      int side;
+      gtk_widget_measure (self->remove, GTK_ORIENTATION_HORIZONTAL, -1, NULL, &side, NULL, NULL);
+      gtk_widget_size_allocate (self->remove, &(GtkAllocation) { width - side - 2, 2, side, side },
+                                -1);
+    }
+  if (self->icon != NULL)
+    {
+      gtk_widget_measure (self->icon, GTK_ORIENTATION_HORIZONTAL, -1, NULL, &icon_width, NULL, NULL);
+      gtk_widget_measure (self->icon, GTK_ORIENTATION_VERTICAL, -1, NULL, &icon_height, NULL, NULL);
+      gtk_widget_size_allocate (self->icon,
+                                &(GtkAllocation) { (width - icon_width) / 2,
+                                                   (height - icon_height) / 2, icon_width,
+                                                   icon_height },
+                                -1);
+    }
+}
+
+static void
+sl_thumbnail_snapshot (GtkWidget   *widget,
+                       GtkSnapshot *snapshot)
+{
+  SlThumbnail *self = SL_THUMBNAIL (widget);
+  SlPicture *picture = sl_message_part_get_picture (self->part);
+  int width = gtk_widget_get_width (widget);
+  int height = gtk_widget_get_height (widget);
+  graphene_rect_t bounds = GRAPHENE_RECT_INIT (0, 0, width, height);
+
+  if (picture != NULL && self->mipmap != NULL)
+    {
+      double scale = MIN ((double) width / sl_picture_get_width (picture),
+                          (double) height / sl_picture_get_height (picture));
+      double shown_width = sl_picture_get_width (picture) * scale;
+      double shown_height = sl_picture_get_height (picture) * scale;
+      graphene_rect_t area = GRAPHENE_RECT_INIT ((width - shown_width) / 2,
+                                                 (height - shown_height) / 2, shown_width,
+                                                 shown_height);
+      sl_mipmap_snapshot (self->mipmap, snapshot, &area, &bounds,
+                          gtk_widget_get_scale_factor (widget));
+    }
+  GTK_WIDGET_CLASS (sl_thumbnail_parent_class)->snapshot (widget, snapshot);
+}
+
+static const char *
+picture_name (SlThumbnail *self)
+{
+  SlPicture *picture = sl_message_part_get_picture (self->part);
+
+  return picture ? sl_picture_get_name (picture) : "";
+}
+
+static void
+update_name (SlThumbnail *self)
+{
+  g_autofree char *name = NULL;
+  g_autofree char *tooltip = NULL;
+  const char *error = sl_message_part_get_error_text (self->part);
+
+  /* Translators: accessible name of a picture in a message: its place, how many, its file name */
+  name = g_strdup_printf (_("Picture %u of %u: %s"), self->position, self->n_pictures,
+                          picture_name (self));
+  if (sl_message_part_get_detail (self->part) == SL_DETAIL_LOW)
+    gtk_widget_add_css_class (GTK_WIDGET (self), "low-detail");
+  else
+    gtk_widget_remove_css_class (GTK_WIDGET (self), "low-detail");
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+  /* Translators: tooltip of a picture: file name, width, height */
+  tooltip = error ? g_strdup (error)
+                  : g_strdup_printf (_("%s\n%d × %d pixels"), picture_name (self),
+                                     sl_message_part_get_width (self->part),
+                                     sl_message_part_get_height (self->part));
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self), tooltip);
+}
+
+static void
+set_icon (SlThumbnail *self,
+          GtkWidget   *icon)
+{
+  g_clear_pointer (&self->icon, gtk_widget_unparent);
+  self->icon = icon;
+  if (icon != NULL)
+    gtk_widget_set_parent (icon, GTK_WIDGET (self));
+}
+
+static void
+update (SlThumbnail *self)
+{
+  SlPicture *picture = sl_message_part_get_picture (self->part);
+
+  g_clear_object (&self->mipmap);
+  if (picture != NULL)
+    {
+      self->mipmap = sl_mipmap_for_picture (picture);
+      g_signal_connect_object (self->mipmap, "ready", G_CALLBACK (gtk_widget_queue_draw), self,
+                               G_CONNECT_SWAPPED);
+      set_icon (self, NULL);
+    }
+  else if (sl_message_part_get_error_text (self->part) != NULL)
+    set_icon (self, gtk_image_new_from_icon_name ("image-missing-symbolic"));
+  update_name (self);
+  gtk_widget_queue_resize (GTK_WIDGET (self));
+}
+
+static void
+sl_thumbnail_map (GtkWidget *widget)
+{
+  SlThumbnail *self = SL_THUMBNAIL (widget);
+
+  GTK_WIDGET_CLASS (sl_thumbnail_parent_class)->map (widget);
+  if (sl_message_part_get_picture (self->part) == NULL &&
+      sl_message_part_get_error_text (self->part) == NULL)
+    {
+      GtkWidget *spinner = gtk_spinner_new ();
+      gtk_spinner_start (GTK_SPINNER (spinner));
+      set_icon (self, spinner);
+      sl_message_part_load (self->part);
+    }
+}
+
+static void
+emit_activated (SlThumbnail *self)
+{
+  g_signal_emit (self, signals[ACTIVATED], 0);
+}
+
+static void
+emit_remove (SlThumbnail *self)
+{
+  g_signal_emit (self, signals[REMOVE], 0);
+}
+
+/* --- detail ---------------------------------------------------------------- */
+
+static char *
+dup_choice (SlThumbnail *self,
+            SlDetail     detail)
+{
+  guint tokens = sl_engine_get_picture_tokens (self->engine, sl_message_part_get_width (self->part),
+                                               sl_message_part_get_height (self->part), detail,
+                                               self->n_pictures);
+
+  if (tokens == 0)
+    return g_strdup (detail == SL_DETAIL_LOW ? _("_Low Detail") : _("_Full Detail"));
+  if (detail == SL_DETAIL_LOW)
+    return g_strdup_printf (ngettext ("_Low Detail: %u Token", "_Low Detail: %u Tokens", tokens), tokens);
+  return g_strdup_printf (ngettext ("_Full Detail: %u Token", "_Full Detail: %u Tokens", tokens), tokens);
+}
+
+static void
+on_menu_closed (SlThumbnail *self)
+{
+  g_clear_pointer (&self->menu, gtk_widget_unparent);
+}
+
+static gboolean
+drop_menu (gpointer data)
+{
+  on_menu_closed (data);
+  return G_SOURCE_REMOVE;
+}
+
+/* The action of the entry that was chosen still has to find the menu's parents. */
+static void
+on_menu_closing (SlThumbnail *self)
+{
+  g_idle_add_full (G_PRIORITY_DEFAULT, drop_menu, g_object_ref (self), g_object_unref);
+}
+
+static void
+open_menu (SlThumbnail *self)
+{
+  g_autoptr (GMenu) menu = g_menu_new ();
+  g_autofree char *full = NULL;
+  g_autofree char *low = NULL;
+
+  if (self->engine == NULL || self->menu != NULL)
+    return;
+  full = dup_choice (self, SL_DETAIL_AUTO);
+  low = dup_choice (self, SL_DETAIL_LOW);
+  g_menu_append (menu, full, "thumbnail.detail::full");
+  g_menu_append (menu, low, "thumbnail.detail::low");
+  self->menu = gtk_popover_menu_new_from_model (G_MENU_MODEL (menu));
+  gtk_widget_set_parent (self->menu, GTK_WIDGET (self));
+  g_signal_connect_swapped (self->menu, "closed", G_CALLBACK (on_menu_closing), self);
+  gtk_popover_popup (GTK_POPOVER (self->menu));
+}
+
+static gboolean
+menu_binding (GtkWidget *widget,
+              GVariant  *args,
+              gpointer   data)
+{
+  open_menu (SL_THUMBNAIL (widget));
+  return TRUE;
+}
+
+static void
+sl_thumbnail_get_property (GObject    *object,
+                           guint       id,
+                           GValue     *value,
+                           GParamSpec *pspec)
+{
+  SlThumbnail *self = SL_THUMBNAIL (object);
+
+  if (id == PROP_DETAIL)
+    g_value_set_string (value, self->part && sl_message_part_get_detail (self->part) == SL_DETAIL_LOW
+                                 ? "low"
+                                 : "full");
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+sl_thumbnail_set_property (GObject      *object,
+                           guint         id,
+                           const GValue *value,
+                           GParamSpec   *pspec)
+{
+  SlThumbnail *self = SL_THUMBNAIL (object);
+
+  if (id != PROP_DETAIL)
+    {
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      return;
+    }
+  sl_message_part_set_detail (self->part, g_strcmp0 (g_value_get_string (value), "low") == 0
+                                            ? SL_DETAIL_LOW
+                                            : SL_DETAIL_AUTO);
+  update_name (self);
+}
+
+/* --- keys ------------------------------------------------------------------ */
+
+static gboolean
+activate_binding (GtkWidget *widget,
+                  GVariant  *args,
+                  gpointer   data)
+{
+  emit_activated (SL_THUMBNAIL (widget));
+  return TRUE;
+}
+
+static gboolean
+remove_binding (GtkWidget *widget,
+                GVariant  *args,
+                gpointer   data)
+{
+  if (!SL_THUMBNAIL (widget)->editable)
+    return FALSE;
+  emit_remove (SL_THUMBNAIL (widget));
+  return TRUE;
+}
+
+static gboolean
+move_binding (GtkWidget *widget,
+              GVariant  *args,
+              gpointer   data)
+{
+  if (!SL_THUMBNAIL (widget)->editable)
+    return FALSE;
+  g_signal_emit (widget, signals[MOVE], 0, g_variant_get_int32 (args));
+  return TRUE;
+}
+
+static GdkContentProvider *
+on_drag_prepare (SlThumbnail *self)
+{
+  return gdk_content_provider_new_typed (SL_TYPE_THUMBNAIL, self);
+}
+
+static void
+on_drag_begin (SlThumbnail   *self,
+               GdkDrag       *drag,
+               GtkDragSource *source)
+{
+  g_autoptr (GdkPaintable) paintable = gtk_widget_paintable_new (GTK_WIDGET (self));
+
+  gtk_drag_source_set_icon (source, paintable, 0, 0);
+}
+
+static void
+sl_thumbnail_dispose (GObject *object)
+{
+  SlThumbnail *self = SL_THUMBNAIL (object);
+
+  g_clear_pointer (&self->menu, gtk_widget_unparent);
+  g_clear_object (&self->engine);
+  g_clear_pointer (&self->remove, gtk_widget_unparent);
+  g_clear_pointer (&self->icon, gtk_widget_unparent);
+  g_clear_object (&self->mipmap);
+  g_clear_object (&self->part);
+  G_OBJECT_CLASS (sl_thumbnail_parent_class)->dispose (object);
+}
+
+static void
+sl_thumbnail_class_init (SlThumbnailClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = sl_thumbnail_dispose;
+  widget_class->measure = sl_thumbnail_measure;
+  widget_class->size_allocate = sl_thumbnail_size_allocate;
+  widget_class->snapshot = sl_thumbnail_snapshot;
+  widget_class->map = sl_thumbnail_map;
+
+  signals[ACTIVATED] = g_signal_new ("activated", SL_TYPE_THUMBNAIL, G_SIGNAL_RUN_LAST, 0, NULL,
+                                     NULL, NULL, G_TYPE_NONE, 0);
+  signals[REMOVE] = g_signal_new ("remove", SL_TYPE_THUMBNAIL, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                  NULL, G_TYPE_NONE, 0);
+  signals[MOVE] = g_signal_new ("move", SL_TYPE_THUMBNAIL, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                G_TYPE_NONE, 1, G_TYPE_INT);
+
+  G_OBJECT_CLASS (klass)->get_property = sl_thumbnail_get_property;
+  G_OBJECT_CLASS (klass)->set_property = sl_thumbnail_set_property;
+  properties[PROP_DETAIL] = g_param_spec_string ("detail", NULL, NULL, "full",
+                                                 G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (G_OBJECT_CLASS (klass), N_PROPS, properties);
+  gtk_widget_class_install_property_action (widget_class, "thumbnail.detail", "detail");
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_Menu, 0, menu_binding, NULL);
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_F10, GDK_SHIFT_MASK, menu_binding, NULL);
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_Return, 0, activate_binding, NULL);
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_space, 0, activate_binding, NULL);
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_Delete, 0, remove_binding, NULL);
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_BackSpace, 0, remove_binding, NULL);
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_Left, GDK_ALT_MASK, move_binding, "i", -1);
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_Right, GDK_ALT_MASK, move_binding, "i", 1);
+  gtk_widget_class_set_css_name (widget_class, "thumbnail");
+  gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_IMG);
+}
+
+static void
+sl_thumbnail_init (SlThumbnail *self)
+{
+  GtkGesture *click = gtk_gesture_click_new ();
+
+  self->position = self->n_pictures = 1;
+  gtk_widget_set_focusable (GTK_WIDGET (self), TRUE);
+  gtk_widget_set_overflow (GTK_WIDGET (self), GTK_OVERFLOW_HIDDEN);
+  gtk_widget_set_cursor_from_name (GTK_WIDGET (self), "pointer");
+  g_signal_connect_swapped (click, "released", G_CALLBACK (emit_activated), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (click));
+}
+
+static void
+make_editable (SlThumbnail *self)
+{
+  GtkDragSource *drag = gtk_drag_source_new ();
+
+  self->editable = TRUE;
+  self->remove = gtk_button_new_from_icon_name ("window-close-symbolic");
+  gtk_widget_add_css_class (self->remove, "osd");
+  gtk_widget_add_css_class (self->remove, "circular");
+  gtk_widget_set_tooltip_text (self->remove, _("Remove Picture"));
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->remove), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  _("Remove Picture"), -1);
+  g_signal_connect_swapped (self->remove, "clicked", G_CALLBACK (emit_remove), self);
+  gtk_widget_set_parent (self->remove, GTK_WIDGET (self));
+
+  gtk_drag_source_set_actions (drag, GDK_ACTION_MOVE);
+  g_signal_connect_swapped (drag, "prepare", G_CALLBACK (on_drag_prepare), self);
+  g_signal_connect_swapped (drag, "drag-begin", G_CALLBACK (on_drag_begin), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (drag));
+}
+
+GtkWidget *
+sl_thumbnail_new (SlMessagePart *part,
+                  int            side,
+                  gboolean       editable)
+{
+  SlThumbnail *self = g_object_new (SL_TYPE_THUMBNAIL, NULL);
+
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (part), NULL);
+
+  self->part = g_object_ref (part);
+  self->side = side;
+  if (editable)
+    make_editable (self);
+  g_signal_connect_object (part, "notify::picture", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (part, "notify::error-text", G_CALLBACK (update), self,
+                           G_CONNECT_SWAPPED);
+  update (self);
+  return GTK_WIDGET (self);
+}
+
+void
+sl_thumbnail_set_engine (SlThumbnail *self,
+                         SlEngine    *engine)
+{
+  GtkGesture *click;
+
+  g_return_if_fail (SL_IS_THUMBNAIL (self));
+  if (engine == NULL || self->engine != NULL)
+    return;
+  self->engine = g_object_ref (engine);
+  click = gtk_gesture_click_new ();
+  gtk_gesture_single_set_button (GTK_GESTURE_SINGLE (click), GDK_BUTTON_SECONDARY);
+  g_signal_connect_swapped (click, "pressed", G_CALLBACK (open_menu), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (click));
+}
+
+SlMessagePart *
+sl_thumbnail_get_part (SlThumbnail *self)
+{
+  g_return_val_if_fail (SL_IS_THUMBNAIL (self), NULL);
+  return self->part;
+}
+
+void
+sl_thumbnail_set_position (SlThumbnail *self,
+                           guint        position,
+                           guint        n_pictures)
+{
+  g_return_if_fail (SL_IS_THUMBNAIL (self));
+  self->position = position;
+  self->n_pictures = n_pictures;
+  update_name (self);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See the header. The self-test runs on a thread of its own and is cancelled with the page.
+ */
+#include "ui/window/sl-diagnostics-page.h"
+
+#include "app/system/sl-diagnostics.h"
+#include "ui/window/sl-about.h"
+
+#include <glib/gi18n.h>
+
+struct _SlDiagnosticsPage
+{
+  AdwPreferencesPage parent_instance;
+
+  GPtrArray *facts;
+  GPtrArray *results; /* of the last self-test, NULL before */
+  AdwPreferencesGroup *test_group;
+  GPtrArray *test_rows; /* borrowed: rows of the results */
+  GtkWidget *test_button;
+  GtkWidget *spinner;
+  GCancellable *cancellable;
+};
+
+G_DEFINE_FINAL_TYPE (SlDiagnosticsPage, sl_diagnostics_page, ADW_TYPE_PREFERENCES_PAGE)
+
+static GtkWidget *
+new_row (const char *title,
+         const char *value,
+         const char *advice)
+{
+  GtkWidget *row = adw_action_row_new ();
+  g_autofree char *text = advice ? g_strdup_printf ("%s\n%s", value, advice) : g_strdup (value);
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), escaped);
+  adw_action_row_set_subtitle_lines (ADW_ACTION_ROW (row), 0);
+  if (advice != NULL)
+    adw_action_row_set_icon_name (ADW_ACTION_ROW (row), "dialog-warning-symbolic");
+  return row;
+}
+
+static char *
+dup_report (SlDiagnosticsPage *self)
+{
+  g_autofree char *facts = sl_diagnostics_to_text (self->facts);
+  g_autofree char *results = self->results ? sl_diagnostics_to_text (self->results) : g_strdup ("");
+
+  return g_strdup_printf ("GTK: %u.%u.%u, libadwaita %u.%u.%u\n%s%s", gtk_get_major_version (),
+                          gtk_get_minor_version (), gtk_get_micro_version (), adw_get_major_version (),
+                          adw_get_minor_version (), adw_get_micro_version (), facts, results);
+}
+
+static void
+on_copy (SlDiagnosticsPage *self)
+{
+  g_autofree char *report = dup_report (self);
+  GtkRoot *root = gtk_widget_get_root (GTK_WIDGET (self));
+
+  gdk_clipboard_set_text (gtk_widget_get_clipboard (GTK_WIDGET (self)), report);
+  if (ADW_IS_PREFERENCES_WINDOW (root))
+    adw_preferences_window_add_toast (ADW_PREFERENCES_WINDOW (root), adw_toast_new (_("Copied")));
+}
+
+static void
+on_help (SlDiagnosticsPage *self)
+{
+  sl_about_show_guide (GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))), "gpu");
+}
+
+/* --- self-test ------------------------------------------------------------- */
+
+static void
+show_results (SlDiagnosticsPage *self)
+{
+  for (guint i = 0; i < self->test_rows->len; i++)
+    adw_preferences_group_remove (self->test_group, self->test_rows->pdata[i]);
+  g_ptr_array_set_size (self->test_rows, 0);
+  for (guint i = 0; i < self->results->len; i++)
+    {
+      const SlDiagnostic *result = self->results->pdata[i];
+      GtkWidget *row = new_row (result->name, result->value, result->advice);
+
+      adw_preferences_group_add (self->test_group, row);
+      g_ptr_array_add (self->test_rows, row);
+    }
+}
+
+static void
+on_tested (GObject      *source,
+           GAsyncResult *result,
+           gpointer      data)
+{
+  g_autoptr (SlDiagnosticsPage) self = data;
+  g_autoptr (GError) error = NULL;
+  GPtrArray *results = sl_diagnostics_self_test_finish (result, &error);
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || self->facts == NULL)
+    {
+      g_clear_pointer (&results, g_ptr_array_unref);
+      return;
+    }
+  gtk_spinner_stop (GTK_SPINNER (self->spinner));
+  gtk_widget_set_sensitive (self->test_button, TRUE);
+  if (results == NULL)
+    {
+      adw_preferences_group_set_description (self->test_group, error->message);
+      return;
+    }
+  g_clear_pointer (&self->results, g_ptr_array_unref);
+  self->results = results;
+  show_results (self);
+}
+
+static void
+on_test (SlDiagnosticsPage *self)
+{
+  gtk_widget_set_sensitive (self->test_button, FALSE);
+  gtk_spinner_start (GTK_SPINNER (self->spinner));
+  sl_diagnostics_self_test_async (self->cancellable, on_tested, g_object_ref (self));
+}
+
+/* --- object ---------------------------------------------------------------- */
+
+static GtkWidget *
+new_button (const char *label,
+            GCallback   clicked,
+            gpointer    self)
+{
+  GtkWidget *button = gtk_button_new_with_label (label);
+
+  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
+  g_signal_connect_swapped (button, "clicked", clicked, self);
+  return button;
+}
+
+static void
+add_facts (SlDiagnosticsPage *self)
+{
+  GtkWidget *group = adw_preferences_group_new ();
+  GtkWidget *buttons = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+
+  adw_preferences_group_set_title (ADW_PREFERENCES_GROUP (group), _("This Computer"));
+  gtk_box_append (GTK_BOX (buttons), new_button (_("Help"), G_CALLBACK (on_help), self));
+  gtk_box_append (GTK_BOX (buttons), new_button (_("Copy All"), G_CALLBACK (on_copy), self));
+  adw_preferences_group_set_header_suffix (ADW_PREFERENCES_GROUP (group), buttons);
+  for (guint i = 0; i < self->facts->len; i++)
+    {
+      const SlDiagnostic *fact = self->facts->pdata[i];
+
+      adw_preferences_group_add (ADW_PREFERENCES_GROUP (group),
+                                 new_row (fact->name, fact->value, fact->advice));
+    }
+  adw_preferences_page_add (ADW_PREFERENCES_PAGE (self), ADW_PREFERENCES_GROUP (group));
+}
+
+static void
+add_test (SlDiagnosticsPage *self)
+{
+  GtkWidget *suffix = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+
+  self->test_group = ADW_PREFERENCES_GROUP (adw_preferences_group_new ());
+  adw_preferences_group_set_title (self->test_group, _("Self-Test"));
+  adw_preferences_group_set_description (
+    self->test_group, _("Reads a picture in every way that this computer can, and compares the results."));
+  self->spinner = gtk_spinner_new ();
+  self->test_button = new_button (_("Run"), G_CALLBACK (on_test), self);
+  gtk_box_append (GTK_BOX (suffix), self->spinner);
+  gtk_box_append (GTK_BOX (suffix), self->test_button);
+  adw_preferences_group_set_header_suffix (self->test_group, suffix);
+  adw_preferences_page_add (ADW_PREFERENCES_PAGE (self), self->test_group);
+}
+
+static void
+sl_diagnostics_page_dispose (GObject *object)
+{
+  SlDiagnosticsPage *self = SL_DIAGNOSTICS_PAGE (object);
+
+  g_cancellable_cancel (self->cancellable);
+  g_clear_object (&self->cancellable);
+  g_clear_pointer (&self->facts, g_ptr_array_unref);
+  g_clear_pointer (&self->results, g_ptr_array_unref);
+  g_clear_pointer (&self->test_rows, g_ptr_array_unref);
+  G_OBJECT_CLASS (sl_diagnostics_page_parent_class)->dispose (object);
+}
+
+static void
+sl_diagnostics_page_class_init (SlDiagnosticsPageClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = sl_diagnostics_page_dispose;
+}
+
+static void
+sl_diagnostics_page_init (SlDiagnosticsPage *self)
+{
+  self->cancellable = g_cancellable_new ();
+  self->test_rows = g_ptr_array_new ();
+  self->facts = sl_diagnostics_collect ();
+  adw_preferences_page_set_title (ADW_PREFERENCES_PAGE (self), _("Diagnostics"));
+  adw_preferences_page_set_name (ADW_PREFERENCES_PAGE (self), "diagnostics");
+  adw_preferences_page_set_icon_name (ADW_PREFERENCES_PAGE (self), "dialog-information-symbolic");
+  add_facts (self);
+  add_test (self);
+}
+
+GtkWidget *
+sl_diagnostics_page_new (void)
+{
+  return g_object_new (SL_TYPE_DIAGNOSTICS_PAGE, NULL);
+}

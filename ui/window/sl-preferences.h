@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The preferences window: general switches, models, diagnostics. UI thread.
+ */
+#pragma once
+
+#include "app/inference/sl-engine.h"
+#include "app/inference/sl-models.h"
+
+#include <adwaita.h>
+
+G_BEGIN_DECLS
+
+/* Loading activates an action of the window that it is transient for. page: "general", "models" or "diagnostics". */
+GtkWidget *sl_preferences_new (SlEngine   *engine,
+                               SlModels   *models,
+                               const char *page);
+
+G_END_DECLS

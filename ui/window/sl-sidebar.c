@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See the header. Rows are of equal height, so a GtkListView holds any number of
+ * conversations.
+ */
+#include "ui/window/sl-sidebar.h"
+
+#include <adwaita.h>
+#include <glib/gi18n.h>
+
+struct _SlSidebar
+{
+  GtkWidget parent_instance;
+
+  SlHistory *history;
+  gint64 current;
+  GCancellable *search; /* of the search under way */
+  gboolean updating;    /* the selection is set by us */
+
+  GtkWidget *box;
+  GtkToggleButton *search_toggle;
+  GtkSearchBar *search_bar;
+  GtkSearchEntry *search_entry;
+  GtkStack *stack;
+  GtkListView *list;
+  GtkLabel *empty;
+  GtkSingleSelection *selection;
+};
+
+static guint open_signal;
+
+G_DEFINE_FINAL_TYPE (SlSidebar, sl_sidebar, GTK_TYPE_WIDGET)
+
+/* --- rows ------------------------------------------------------------------ */
+
+static char *
+display_title (gpointer    item,
+               const char *title)
+{
+  return g_strdup (title != NULL && *title != '\0' ? title : _("New Conversation"));
+}
+
+static void
+on_setup (SlSidebar   *self,
+          GtkListItem *item)
+{
+  GtkWidget *row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+  GtkWidget *lines = gtk_box_new (GTK_ORIENTATION_VERTICAL, 2);
+  GtkWidget *title = gtk_label_new (NULL);
+  GtkWidget *snippet = gtk_label_new (NULL);
+  GtkWidget *spinner = gtk_spinner_new ();
+  GtkExpression *summary = gtk_property_expression_new (GTK_TYPE_LIST_ITEM, NULL, "item");
+  GtkExpression *titles[] = { gtk_property_expression_new (
+    SL_TYPE_SUMMARY, gtk_expression_ref (summary), "title") };
+
+  gtk_label_set_xalign (GTK_LABEL (title), 0);
+  gtk_label_set_ellipsize (GTK_LABEL (title), PANGO_ELLIPSIZE_END);
+  gtk_label_set_xalign (GTK_LABEL (snippet), 0);
+  gtk_label_set_ellipsize (GTK_LABEL (snippet), PANGO_ELLIPSIZE_END);
+  gtk_label_set_single_line_mode (GTK_LABEL (snippet), TRUE);
+  gtk_widget_add_css_class (snippet, "caption");
+  gtk_widget_add_css_class (snippet, "dim-label");
+  gtk_widget_set_hexpand (lines, TRUE);
+  gtk_box_append (GTK_BOX (lines), title);
+  gtk_box_append (GTK_BOX (lines), snippet);
+  gtk_box_append (GTK_BOX (row), lines);
+  gtk_box_append (GTK_BOX (row), spinner);
+  gtk_widget_add_css_class (row, "conversation-row");
+  gtk_list_item_set_child (item, row);
+
+  gtk_expression_bind (gtk_cclosure_expression_new (G_TYPE_STRING, NULL, 1, titles,
+                                                    G_CALLBACK (display_title), NULL, NULL),
+                       title, "label", item);
+  gtk_expression_bind (gtk_property_expression_new (SL_TYPE_SUMMARY, gtk_expression_ref (summary),
+                                                    "snippet"),
+                       snippet, "label", item);
+  gtk_expression_bind (gtk_property_expression_new (SL_TYPE_SUMMARY, gtk_expression_ref (summary),
+                                                    "busy"),
+                       spinner, "spinning", item);
+  gtk_expression_bind (gtk_property_expression_new (SL_TYPE_SUMMARY, summary, "busy"), spinner,
+                       "visible", item);
+}
+
+static void
+update_selection (SlSidebar *self)
+{
+  GListModel *model = G_LIST_MODEL (self->selection);
+  guint found = GTK_INVALID_LIST_POSITION;
+
+  for (guint i = 0; self->current != 0 && i < g_list_model_get_n_items (model); i++)
+    {
+      g_autoptr (SlSummary) summary = g_list_model_get_item (model, i);
+      if (sl_summary_get_id (summary) == self->current)
+        {
+          found = i;
+          break;
+        }
+    }
+  self->updating = TRUE;
+  gtk_single_selection_set_selected (self->selection, found);
+  self->updating = FALSE;
+}
+
+static void
+update_empty (SlSidebar *self)
+{
+  guint n_items = g_list_model_get_n_items (G_LIST_MODEL (self->selection));
+  gboolean searching = gtk_search_bar_get_search_mode (self->search_bar) &&
+                       *gtk_editable_get_text (GTK_EDITABLE (self->search_entry)) != '\0';
+
+  gtk_label_set_label (self->empty, searching ? _("Nothing was found")
+                                              : _("Conversations will be listed here"));
+  gtk_stack_set_visible_child_name (self->stack, n_items ? "list" : "empty");
+}
+
+static void
+on_items_changed (SlSidebar *self)
+{
+  update_selection (self);
+  update_empty (self);
+}
+
+static void
+emit_open (SlSidebar *self)
+{
+  SlSummary *summary = gtk_single_selection_get_selected_item (self->selection);
+
+  if (summary != NULL)
+    g_signal_emit (self, open_signal, 0, sl_summary_get_id (summary),
+                   sl_summary_get_message (summary));
+}
+
+static void
+on_selected (SlSidebar *self)
+{
+  SlSummary *summary = gtk_single_selection_get_selected_item (self->selection);
+
+  if (!self->updating && summary != NULL && sl_summary_get_id (summary) != self->current)
+    emit_open (self);
+}
+
+/* --- search ---------------------------------------------------------------- */
+
+static void
+set_model (SlSidebar  *self,
+           GListModel *model)
+{
+  self->updating = TRUE;
+  gtk_single_selection_set_model (self->selection, model);
+  self->updating = FALSE;
+  on_items_changed (self);
+}
+
+static void
+on_found (GObject      *source,
+          GAsyncResult *result,
+          gpointer      data)
+{
+  g_autoptr (SlSidebar) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GListModel) hits = sl_history_search_finish (SL_HISTORY (source), result, &error);
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || self->box == NULL)
+    return;
+  if (hits == NULL)
+    hits = G_LIST_MODEL (g_list_store_new (SL_TYPE_SUMMARY));
+  set_model (self, hits);
+}
+
+static void
+on_search_changed (SlSidebar *self)
+{
+  g_autofree char *query = g_strdup (gtk_editable_get_text (GTK_EDITABLE (self->search_entry)));
+
+  g_cancellable_cancel (self->search);
+  g_clear_object (&self->search);
+  if (*g_strstrip (query) == '\0' || !gtk_search_bar_get_search_mode (self->search_bar))
+    {
+      set_model (self, G_LIST_MODEL (self->history));
+      return;
+    }
+  self->search = g_cancellable_new ();
+  sl_history_search_async (self->history, query, self->search, on_found, g_object_ref (self));
+}
+
+void
+sl_sidebar_start_search (SlSidebar  *self,
+                         const char *query)
+{
+  g_return_if_fail (SL_IS_SIDEBAR (self));
+  gtk_search_bar_set_search_mode (self->search_bar, TRUE);
+  if (query != NULL)
+    gtk_editable_set_text (GTK_EDITABLE (self->search_entry), query);
+  gtk_widget_grab_focus (GTK_WIDGET (self->search_entry));
+  /* Opening a result leaves the search in place; what is typed next replaces it. */
+  gtk_editable_select_region (GTK_EDITABLE (self->search_entry), query != NULL ? -1 : 0, -1);
+}
+
+void
+sl_sidebar_stop_search (SlSidebar *self)
+{
+  g_return_if_fail (SL_IS_SIDEBAR (self));
+  gtk_search_bar_set_search_mode (self->search_bar, FALSE);
+}
+
+/* --- object ---------------------------------------------------------------- */
+
+static void
+sl_sidebar_dispose (GObject *object)
+{
+  SlSidebar *self = SL_SIDEBAR (object);
+
+  g_cancellable_cancel (self->search);
+  g_clear_object (&self->search);
+  g_clear_pointer (&self->box, gtk_widget_unparent);
+  g_clear_object (&self->selection);
+  g_clear_object (&self->history);
+  G_OBJECT_CLASS (sl_sidebar_parent_class)->dispose (object);
+}
+
+static void
+activate_action_binding (GtkWidgetClass *klass,
+                         guint           key,
+                         const char     *action)
+{
+  gtk_widget_class_add_binding_action (klass, key, 0, action, NULL);
+}
+
+static void
+sl_sidebar_class_init (SlSidebarClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = sl_sidebar_dispose;
+  open_signal = g_signal_new ("open", SL_TYPE_SIDEBAR, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                              G_TYPE_NONE, 2, G_TYPE_INT64, G_TYPE_INT64);
+  activate_action_binding (widget_class, GDK_KEY_Delete, "win.delete");
+  gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
+  gtk_widget_class_set_css_name (widget_class, "sidebar");
+  gtk_widget_class_set_template_from_resource (widget_class,
+                                               "/io/github/sightline/Sightline/sl-sidebar.ui");
+  gtk_widget_class_bind_template_child (widget_class, SlSidebar, box);
+  gtk_widget_class_bind_template_child (widget_class, SlSidebar, search_toggle);
+  gtk_widget_class_bind_template_child (widget_class, SlSidebar, search_bar);
+  gtk_widget_class_bind_template_child (widget_class, SlSidebar, search_entry);
+  gtk_widget_class_bind_template_child (widget_class, SlSidebar, stack);
+  gtk_widget_class_bind_template_child (widget_class, SlSidebar, list);
+  gtk_widget_class_bind_template_child (widget_class, SlSidebar, empty);
+}
+
+static void
+sl_sidebar_init (SlSidebar *self)
+{
+  GtkListItemFactory *factory = gtk_signal_list_item_factory_new ();
+
+  gtk_widget_init_template (GTK_WIDGET (self));
+  gtk_search_bar_connect_entry (self->search_bar, GTK_EDITABLE (self->search_entry));
+  self->selection = gtk_single_selection_new (NULL);
+  gtk_single_selection_set_autoselect (self->selection, FALSE);
+  gtk_single_selection_set_can_unselect (self->selection, TRUE);
+  g_signal_connect_swapped (factory, "setup", G_CALLBACK (on_setup), self);
+  gtk_list_view_set_factory (self->list, factory);
+  g_object_unref (factory);
+  gtk_list_view_set_model (self->list, GTK_SELECTION_MODEL (self->selection));
+  g_signal_connect_swapped (self->list, "activate", G_CALLBACK (emit_open), self);
+  g_signal_connect_swapped (self->selection, "notify::selected-item", G_CALLBACK (on_selected), self);
+  g_signal_connect_swapped (self->selection, "items-changed", G_CALLBACK (on_items_changed), self);
+  g_signal_connect_swapped (self->search_entry, "search-changed", G_CALLBACK (on_search_changed),
+                            self);
+  update_empty (self);
+}
+
+void
+sl_sidebar_set_history (SlSidebar *self,
+                        SlHistory *history)
+{
+  g_return_if_fail (SL_IS_SIDEBAR (self));
+  g_set_object (&self->history, history);
+  set_model (self, G_LIST_MODEL (history));
+}
+
+void
+sl_sidebar_set_current (SlSidebar *self,
+                        gint64     id)
+{
+  g_return_if_fail (SL_IS_SIDEBAR (self));
+  self->current = id;
+  update_selection (self);
+}

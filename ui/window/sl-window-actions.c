@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Everything a user can do in the window: asking, conversations, pictures, model.
+ */
+#include "ui/window/sl-window-private.h"
+
+#include "ui/inspector/sl-export-dialog.h"
+#include "ui/models/sl-licence.h"
+#include "ui/window/sl-preferences.h"
+
+#include <glib/gi18n.h>
+
+/* --- asking ---------------------------------------------------------------- */
+
+void
+sl_window_send_now (SlWindow   *self,
+                    SlOverflow  overflow)
+{
+  g_autoptr (GPtrArray) parts = sl_composer_dup_parts (self->composer);
+  SlMode mode = sl_composer_get_mode (self->composer);
+  gboolean raw = sl_composer_get_raw (self->composer);
+  SlSettings settings = sl_settings_for_mode (mode);
+  g_autoptr (GError) error = NULL;
+  SlMessage *answer;
+
+  settings.overflow = overflow;
+  if (self->editing != NULL)
+    answer = sl_conversation_edit (self->conversation, self->editing, parts, mode, raw, &settings, &error);
+  else
+    answer = sl_conversation_send (self->conversation, parts, mode, raw, &settings, &error);
+  if (answer == NULL)
+    {
+      sl_window_toast (self, error->message);
+      return;
+    }
+  sl_window_cancel_plan (self);
+  g_clear_object (&self->editing);
+  sl_composer_set_editing (self->composer, FALSE);
+  sl_composer_clear (self->composer);
+  sl_chat_view_scroll_to_end (self->chat);
+}
+
+static void
+on_stop (SlWindow *self)
+{
+  sl_conversation_stop (self->conversation);
+}
+
+static gboolean
+on_paste (SlWindow *self)
+{
+  return sl_intake_add_clipboard (self->intake, gtk_widget_get_clipboard (GTK_WIDGET (self)));
+}
+
+static void
+on_edit (SlWindow  *self,
+         SlMessage *question)
+{
+  g_autoptr (GPtrArray) parts = g_ptr_array_new ();
+
+  for (guint i = 0; i < sl_message_get_n_parts (question); i++)
+    g_ptr_array_add (parts, sl_message_get_part (question, i));
+  g_set_object (&self->editing, question);
+  sl_composer_set_parts (self->composer, parts);
+  sl_composer_set_mode (self->composer, sl_message_get_mode (question));
+  sl_composer_set_raw (self->composer, sl_message_get_raw (question));
+  sl_composer_set_editing (self->composer, TRUE);
+  sl_composer_grab_focus (self->composer);
+}
+
+/* --- samples --------------------------------------------------------------- */
+
+typedef struct
+{
+  SlWindow *window;
+  GPtrArray *pictures; /* SlPicture or NULL, by place */
+  char *prompt;
+  SlMode mode;
+  gboolean raw;
+  guint pending;
+} SampleRun;
+
+typedef struct
+{
+  SampleRun *run;
+  guint index;
+} SamplePicture;
+
+static void
+unref_picture (gpointer picture)
+{
+  if (picture != NULL)
+    g_object_unref (picture);
+}
+
+/* The window may have been closed, or used otherwise, in the meantime. */
+static void
+finish_sample (SampleRun *run)
+{
+  SlWindow *self = run->window;
+  g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < run->pictures->len; i++)
+    if (run->pictures->pdata[i] != NULL)
+      g_ptr_array_add (parts, sl_message_part_new_picture (run->pictures->pdata[i], SL_DETAIL_AUTO));
+  g_ptr_array_add (parts, sl_message_part_new_text (run->prompt));
+  if (self->toasts != NULL && parts->len > 1)
+    {
+      sl_composer_set_mode (self->composer, run->mode);
+      if (sl_conversation_send (self->conversation, parts, run->mode, run->raw, NULL, &error) == NULL)
+        sl_window_toast (self, error->message);
+    }
+  g_ptr_array_unref (run->pictures);
+  g_free (run->prompt);
+  g_object_unref (run->window);
+  g_free (run);
+}
+
+static void
+on_sample_picture (GObject      *source,
+                   GAsyncResult *result,
+                   gpointer      data)
+{
+  SamplePicture *slot = data;
+  SampleRun *run = slot->run;
+  g_autoptr (GError) error = NULL;
+  SlPicture *picture = sl_picture_new_finish (result, &error);
+
+  if (picture == NULL && run->window->toasts != NULL)
+    sl_window_toast (run->window, error->message);
+  run->pictures->pdata[slot->index] = picture;
+  g_free (slot);
+  if (--run->pending == 0)
+    finish_sample (run);
+}
+
+static void
+on_sample (SlWindow       *self,
+           const SlSample *sample)
+{
+  SampleRun *run = g_new0 (SampleRun, 1);
+
+  run->window = g_object_ref (self);
+  run->pictures = g_ptr_array_new_with_free_func (unref_picture);
+  g_ptr_array_set_size (run->pictures, sample->paths->len);
+  run->prompt = g_strdup (sample->prompt);
+  run->mode = sample->mode;
+  run->raw = sample->raw;
+  run->pending = sample->paths->len;
+  for (guint i = 0; i < sample->paths->len; i++)
+    {
+      SamplePicture *slot = g_new0 (SamplePicture, 1);
+      g_autoptr (GFile) file = g_file_new_for_path (sample->paths->pdata[i]);
+
+      slot->run = run;
+      slot->index = i;
+      sl_picture_new_from_file_async (file, NULL, on_sample_picture, slot);
+    }
+}
+
+/* --- conversations --------------------------------------------------------- */
+
+static void
+new_chat (GtkWidget  *widget,
+          const char *name,
+          GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+
+  g_cancellable_cancel (self->opening);
+  if (g_list_model_get_n_items (G_LIST_MODEL (self->conversation)) > 0)
+    sl_window_set_conversation (self, NULL);
+  gtk_stack_set_visible_child_name (self->pages, "main");
+  if (adw_flap_get_folded (self->flap))
+    adw_flap_set_reveal_flap (self->flap, FALSE);
+  sl_composer_grab_focus (self->composer);
+}
+
+static void
+on_rename_response (AdwMessageDialog *dialog,
+                    const char       *response,
+                    GtkEditable      *entry)
+{
+  SlWindow *self = SL_WINDOW (gtk_window_get_transient_for (GTK_WINDOW (dialog)));
+  g_autofree char *title = g_strdup (gtk_editable_get_text (entry));
+
+  if (g_str_equal (response, "rename") && *g_strstrip (title) != '\0')
+    sl_conversation_set_title (self->conversation, title);
+}
+
+static void
+rename_chat (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+  GtkWidget *dialog = adw_message_dialog_new (GTK_WINDOW (self), _("Rename Conversation"), NULL);
+  GtkWidget *entry = gtk_entry_new ();
+
+  gtk_editable_set_text (GTK_EDITABLE (entry), sl_conversation_get_title (self->conversation));
+  gtk_entry_set_activates_default (GTK_ENTRY (entry), TRUE);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Title"),
+                                  -1);
+  adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), entry);
+  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", _("_Cancel"), "rename",
+                                    _("_Rename"), NULL);
+  adw_message_dialog_set_default_response (ADW_MESSAGE_DIALOG (dialog), "rename");
+  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
+  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "rename",
+                                              ADW_RESPONSE_SUGGESTED);
+  g_signal_connect (dialog, "response", G_CALLBACK (on_rename_response), entry);
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+
+static void
+undo_delete (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+  gint64 id = g_variant_get_int64 (parameter);
+
+  sl_history_undo_delete (self->history, id);
+  sl_window_open (self, id);
+}
+
+static void
+delete_chat (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+  gint64 id = sl_conversation_get_id (self->conversation);
+  const char *title = sl_conversation_get_title (self->conversation);
+  g_autofree char *sentence = NULL;
+  g_autofree char *escaped = NULL;
+  AdwToast *toast;
+
+  if (g_list_model_get_n_items (G_LIST_MODEL (self->conversation)) == 0)
+    return;
+  /* Translators: the title of a conversation */
+  sentence = *title ? g_strdup_printf (_("“%s” deleted"), title) : g_strdup (_("Conversation deleted"));
+  escaped = g_markup_escape_text (sentence, -1);
+  toast = adw_toast_new (escaped);
+  adw_toast_set_timeout (toast, SL_UNDO_SECONDS - 2);
+  adw_toast_set_button_label (toast, _("_Undo"));
+  adw_toast_set_action_name (toast, "win.undo-delete");
+  adw_toast_set_action_target_value (toast, g_variant_new_int64 (id));
+
+  sl_window_set_conversation (self, NULL);
+  sl_history_delete (self->history, id);
+  adw_toast_overlay_add_toast (self->toasts, toast);
+}
+
+void
+sl_window_search (SlWindow   *self,
+                  const char *query)
+{
+  g_return_if_fail (SL_IS_WINDOW (self));
+  gtk_stack_set_visible_child_name (self->pages, "main");
+  adw_flap_set_reveal_flap (self->flap, TRUE);
+  sl_sidebar_start_search (self->sidebar, query);
+}
+
+static void
+search (GtkWidget  *widget,
+        const char *name,
+        GVariant   *parameter)
+{
+  sl_window_search (SL_WINDOW (widget), NULL);
+}
+
+static void
+toggle_sidebar (GtkWidget  *widget,
+                const char *name,
+                GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+
+  adw_flap_set_reveal_flap (self->flap, !adw_flap_get_reveal_flap (self->flap));
+}
+
+/* --- pictures -------------------------------------------------------------- */
+
+static void
+on_attach_response (SlWindow *self,
+                    int       response)
+{
+  g_autoptr (GListModel) files = NULL;
+
+  if (response == GTK_RESPONSE_ACCEPT)
+    {
+      files = gtk_file_chooser_get_files (GTK_FILE_CHOOSER (self->chooser));
+      sl_window_add_files (self, files);
+    }
+  g_clear_object (&self->chooser);
+}
+
+static void
+attach (GtkWidget  *widget,
+        const char *name,
+        GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+  g_autoptr (GtkFileFilter) pictures = gtk_file_filter_new ();
+  g_autoptr (GtkFileFilter) all = gtk_file_filter_new ();
+
+  if (self->chooser != NULL)
+    return;
+  self->chooser = gtk_file_chooser_native_new (_("Add Pictures"), GTK_WINDOW (self),
+                                               GTK_FILE_CHOOSER_ACTION_OPEN, _("_Add"), NULL);
+  gtk_file_chooser_set_select_multiple (GTK_FILE_CHOOSER (self->chooser), TRUE);
+  gtk_file_filter_set_name (pictures, _("Pictures"));
+  gtk_file_filter_add_mime_type (pictures, "image/*");
+  gtk_file_filter_set_name (all, _("All Files"));
+  gtk_file_filter_add_pattern (all, "*");
+  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (self->chooser), pictures);
+  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (self->chooser), all);
+  g_signal_connect_object (self->chooser, "response", G_CALLBACK (on_attach_response), self,
+                           G_CONNECT_SWAPPED);
+  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
+}
+
+static void
+paste (GtkWidget  *widget,
+       const char *name,
+       GVariant   *parameter)
+{
+  on_paste (SL_WINDOW (widget));
+}
+
+/* --- model ----------------------------------------------------------------- */
+
+static void
+on_licence_accepted (GtkWindow  *window,
+                     const char *dir)
+{
+  sl_window_load_model (SL_WINDOW (window), dir, TRUE);
+}
+
+static void
+load_model (GtkWidget  *widget,
+            const char *name,
+            GVariant   *parameter)
+{
+  sl_window_load_model (SL_WINDOW (widget), g_variant_get_bytestring (parameter), TRUE);
+}
+
+static void
+on_model_response (SlWindow *self,
+                   int       response)
+{
+  g_autoptr (GFile) folder = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SlModelFolder) found = NULL;
+
+  if (response == GTK_RESPONSE_ACCEPT)
+    folder = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser));
+  g_clear_object (&self->chooser);
+  if (folder == NULL || g_file_peek_path (folder) == NULL)
+    return;
+  found = sl_model_folder_inspect (g_file_peek_path (folder), &error);
+  if (found == NULL)
+    sl_window_warn (self, error->message);
+  else
+    sl_licence_ask (GTK_WINDOW (self), g_file_peek_path (folder), on_licence_accepted);
+}
+
+static void
+choose_model (GtkWidget  *widget,
+              const char *name,
+              GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+
+  if (self->chooser != NULL)
+    return;
+  self->chooser = gtk_file_chooser_native_new (_("Choose a Model Folder"), GTK_WINDOW (self),
+                                               GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER, _("_Choose"),
+                                               NULL);
+  g_signal_connect_object (self->chooser, "response", G_CALLBACK (on_model_response), self,
+                           G_CONNECT_SWAPPED);
+  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
+}
+
+static void
+demo_model (GtkWidget  *widget,
+            const char *name,
+            GVariant   *parameter)
+{
+  g_autofree char *dir = sl_models_dup_demo_dir ();
+
+  if (dir != NULL)
+    sl_window_load_model (SL_WINDOW (widget), dir, TRUE);
+}
+
+static void
+unload_model (GtkWidget  *widget,
+              const char *name,
+              GVariant   *parameter)
+{
+  sl_engine_unload (SL_WINDOW (widget)->engine);
+}
+
+static void
+cancel_load (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  sl_engine_cancel_load (SL_WINDOW (widget)->engine);
+}
+
+/* --- the rest -------------------------------------------------------------- */
+
+static void
+on_exported (GtkWindow  *window,
+             const char *sentence)
+{
+  sl_window_toast (SL_WINDOW (window), sentence);
+}
+
+static void
+stop (GtkWidget  *widget,
+      const char *name,
+      GVariant   *parameter)
+{
+  on_stop (SL_WINDOW (widget));
+}
+
+static void
+open_menu (GtkWidget  *widget,
+           const char *name,
+           GVariant   *parameter)
+{
+  gtk_menu_button_popup (SL_WINDOW (widget)->menu_button);
+}
+
+static void
+dismiss_warning (GtkWidget  *widget,
+                 const char *name,
+                 GVariant   *parameter)
+{
+  gtk_widget_set_visible (SL_WINDOW (widget)->warning, FALSE);
+}
+
+static void
+show_preferences (SlWindow   *self,
+                  const char *page)
+{
+  GtkWidget *window = sl_preferences_new (self->engine, self->models, page);
+
+  gtk_window_set_transient_for (GTK_WINDOW (window), GTK_WINDOW (self));
+  gtk_window_present (GTK_WINDOW (window));
+}
+
+static void
+preferences (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  show_preferences (SL_WINDOW (widget), "general");
+}
+
+static void
+models (GtkWidget  *widget,
+        const char *name,
+        GVariant   *parameter)
+{
+  show_preferences (SL_WINDOW (widget), "models");
+}
+
+static void
+diagnostics (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  show_preferences (SL_WINDOW (widget), "diagnostics");
+}
+
+/* What the model will read, token marks and all. */
+static void
+show_prompt (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+  g_autoptr (GPtrArray) parts = sl_composer_dup_parts (self->composer);
+  g_autoptr (SlPrompt) prompt = sl_conversation_build_prompt (
+    self->conversation, parts, sl_composer_get_mode (self->composer),
+    sl_composer_get_raw (self->composer), NULL);
+  g_autofree char *raw = sl_prompt_dup_raw (prompt);
+  GtkWidget *dialog = adw_message_dialog_new (GTK_WINDOW (self), _("Raw Prompt"), NULL);
+  GtkWidget *scrolled = gtk_scrolled_window_new ();
+  GtkWidget *text = gtk_text_view_new ();
+
+  gtk_text_buffer_set_text (gtk_text_view_get_buffer (GTK_TEXT_VIEW (text)), raw, -1);
+  gtk_text_view_set_editable (GTK_TEXT_VIEW (text), FALSE);
+  gtk_text_view_set_monospace (GTK_TEXT_VIEW (text), TRUE);
+  gtk_text_view_set_wrap_mode (GTK_TEXT_VIEW (text), GTK_WRAP_WORD_CHAR);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (text), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  _("Raw Prompt"), -1);
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scrolled), text);
+  gtk_widget_set_size_request (scrolled, 280, 320);
+  adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), scrolled);
+  adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "close", _("_Close"));
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+
+static void
+toggle_fullscreen (GtkWidget  *widget,
+                   const char *name,
+                   GVariant   *parameter)
+{
+  if (gtk_window_is_fullscreen (GTK_WINDOW (widget)))
+    gtk_window_unfullscreen (GTK_WINDOW (widget));
+  else
+    gtk_window_fullscreen (GTK_WINDOW (widget));
+}
+
+static void
+export_conversation (GtkWidget  *widget,
+                     const char *name,
+                     GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+
+  sl_export_dialog_present (GTK_WINDOW (self), self->conversation, NULL, NULL, on_exported);
+}
+
+/* The last answer that has something to compare. */
+static void
+compare (GtkWidget  *widget,
+         const char *name,
+         GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+
+  for (guint i = g_list_model_get_n_items (G_LIST_MODEL (self->conversation)); i > 0; i--)
+    {
+      g_autoptr (SlMessage) message = g_list_model_get_item (G_LIST_MODEL (self->conversation), i - 1);
+
+      if (g_list_model_get_n_items (sl_message_get_boxes (message)) > 0)
+        {
+          sl_window_compare (self, message);
+          return;
+        }
+    }
+}
+
+void
+sl_window_update_actions (SlWindow *self)
+{
+  GtkWidget *widget = GTK_WIDGET (self);
+  gboolean busy = sl_conversation_is_busy (self->conversation);
+  gboolean some = g_list_model_get_n_items (G_LIST_MODEL (self->conversation)) > 0;
+  SlEngineState state = sl_engine_get_state (self->engine);
+  const SlModelInfo *info = sl_engine_get_info (self->engine);
+
+  gtk_widget_action_set_enabled (widget, "win.stop", busy);
+  gtk_widget_action_set_enabled (widget, "win.rename", some);
+  gtk_widget_action_set_enabled (widget, "win.export", some);
+  gtk_widget_action_set_enabled (widget, "win.compare", some);
+  gtk_widget_action_set_enabled (widget, "win.delete", some);
+  gtk_widget_action_set_enabled (widget, "win.cancel-load", state == SL_ENGINE_LOADING);
+  gtk_widget_action_set_enabled (widget, "win.unload-model", state == SL_ENGINE_READY);
+  gtk_widget_action_set_enabled (widget, "win.demo-model", info == NULL || !info->is_demo);
+}
+
+void
+sl_window_connect_composer (SlWindow *self)
+{
+  g_signal_connect_swapped (self->composer, "send", G_CALLBACK (sl_window_send), self);
+  g_signal_connect_swapped (self->composer, "stop", G_CALLBACK (on_stop), self);
+  g_signal_connect_swapped (self->composer, "paste", G_CALLBACK (on_paste), self);
+  g_signal_connect_swapped (self->composer, "cancel-edit", G_CALLBACK (sl_window_stop_editing), self);
+  g_signal_connect_swapped (self->composer, "changed", G_CALLBACK (sl_window_queue_plan), self);
+  g_signal_connect_swapped (self->chat, "edit", G_CALLBACK (on_edit), self);
+  g_signal_connect_swapped (self->empty, "sample", G_CALLBACK (on_sample), self);
+}
+
+/* Not where GTK looks for it, which makes all of its widgets before the window is shown. */
+static void
+show_shortcuts (GtkWidget  *widget,
+                const char *name,
+                GVariant   *parameter)
+{
+  g_autoptr (GtkBuilder) builder = gtk_builder_new_from_resource ("/io/github/sightline/Sightline/help-overlay.ui");
+  GtkWindow *overlay = GTK_WINDOW (gtk_builder_get_object (builder, "help_overlay"));
+
+  gtk_window_set_transient_for (overlay, GTK_WINDOW (widget));
+  gtk_window_present (overlay);
+}
+
+void
+sl_window_install_actions (GtkWidgetClass *klass)
+{
+  static const struct
+  {
+    const char *name;
+    GtkWidgetActionActivateFunc activate;
+    const char *parameter;
+    guint key;
+    GdkModifierType modifiers;
+  } actions[] = {
+    { "win.new-chat", new_chat, NULL, GDK_KEY_n, GDK_CONTROL_MASK },
+    { "win.rename", rename_chat, NULL, GDK_KEY_F2, 0 },
+    { "win.delete", delete_chat, NULL, 0, 0 },
+    { "win.undo-delete", undo_delete, "x", 0, 0 },
+    { "win.search", search, NULL, GDK_KEY_f, GDK_CONTROL_MASK },
+    { "win.toggle-sidebar", toggle_sidebar, NULL, GDK_KEY_F9, 0 },
+    { "win.attach", attach, NULL, GDK_KEY_o, GDK_CONTROL_MASK },
+    { "win.paste", paste, NULL, GDK_KEY_v, GDK_CONTROL_MASK },
+    { "win.choose-model", choose_model, NULL, 0, 0 },
+    { "win.demo-model", demo_model, NULL, 0, 0 },
+    { "win.unload-model", unload_model, NULL, 0, 0 },
+    { "win.cancel-load", cancel_load, NULL, 0, 0 },
+    { "win.stop", stop, NULL, GDK_KEY_Escape, 0 },
+    { "win.fullscreen", toggle_fullscreen, NULL, GDK_KEY_F11, 0 },
+    { "win.export", export_conversation, NULL, 0, 0 },
+    { "win.compare", compare, NULL, GDK_KEY_d, GDK_CONTROL_MASK },
+    { "win.show-prompt", show_prompt, NULL, 0, 0 },
+    { "win.menu", open_menu, NULL, GDK_KEY_F10, 0 },
+    { "win.dismiss-warning", dismiss_warning, NULL, 0, 0 },
+    { "win.load-model", load_model, "ay", 0, 0 },
+    { "win.models", models, NULL, 0, 0 },
+    { "win.diagnostics", diagnostics, NULL, 0, 0 },
+    { "win.preferences", preferences, NULL, GDK_KEY_comma, GDK_CONTROL_MASK },
+    { "win.show-help-overlay", show_shortcuts, NULL, 0, 0 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (actions); i++)
+    {
+      gtk_widget_class_install_action (klass, actions[i].name, actions[i].parameter,
+                                       actions[i].activate);
+      if (actions[i].key != 0)
+        gtk_widget_class_add_binding_action (klass, actions[i].key, actions[i].modifiers,
+                                             actions[i].name, NULL);
+    }
+  gtk_widget_class_add_binding_action (klass, GDK_KEY_w, GDK_CONTROL_MASK, "window.close", NULL);
+}

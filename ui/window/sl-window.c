@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the window shows and remembers. Actions are in sl-window-actions.c.
+ */
+#include "ui/window/sl-window-private.h"
+
+#include "ui/inspector/sl-export-dialog.h"
+#include "app/system/sl-places.h"
+#include "ui/window/sl-window-state.h"
+
+#include <glib/gi18n.h>
+
+G_DEFINE_FINAL_TYPE (SlWindow, sl_window, ADW_TYPE_APPLICATION_WINDOW)
+
+/* --- sentences ------------------------------------------------------------- */
+
+void
+sl_window_toast (SlWindow   *self,
+                 const char *sentence)
+{
+  g_autofree char *escaped = g_markup_escape_text (sentence, -1);
+
+  g_return_if_fail (SL_IS_WINDOW (self));
+  adw_toast_overlay_add_toast (self->toasts, adw_toast_new (escaped));
+}
+
+void
+sl_window_warn (SlWindow   *self,
+                const char *sentence)
+{
+  g_return_if_fail (SL_IS_WINDOW (self));
+  gtk_label_set_label (self->warning_label, sentence);
+  gtk_widget_set_visible (self->warning, TRUE);
+}
+
+static void
+on_store_error (SlWindow *self)
+{
+  const char *sentence = sl_store_get_error_text (self->store);
+
+  if (sentence != NULL)
+    sl_window_warn (self, sentence);
+  else if (self->store_warning != NULL &&
+           g_str_equal (gtk_label_get_label (self->warning_label), self->store_warning))
+    gtk_widget_set_visible (self->warning, FALSE);
+  g_free (self->store_warning);
+  self->store_warning = g_strdup (sentence);
+}
+
+/* --- conversation ---------------------------------------------------------- */
+
+static void
+update_title (SlWindow *self)
+{
+  const char *title = sl_conversation_get_title (self->conversation);
+  const SlModelInfo *info = sl_engine_get_info (self->engine);
+  const char *model = "";
+
+  if (title == NULL || *title == '\0')
+    title = _("New Conversation");
+  if (info != NULL)
+    model = info->is_demo ? _("Demo model") : info->name;
+  adw_window_title_set_title (self->title, title);
+  adw_window_title_set_subtitle (self->title, model);
+  gtk_window_set_title (GTK_WINDOW (self), title);
+}
+
+static void
+update_content (SlWindow *self)
+{
+  guint n_messages = g_list_model_get_n_items (G_LIST_MODEL (self->conversation));
+
+  gtk_stack_set_visible_child_name (self->content, n_messages ? "chat" : "empty");
+  sl_sidebar_set_current (self->sidebar, n_messages ? sl_conversation_get_id (self->conversation) : 0);
+  sl_window_update_actions (self);
+}
+
+static void
+on_busy (SlWindow *self)
+{
+  g_object_set (self->composer, "generating", sl_conversation_is_busy (self->conversation), NULL);
+  sl_window_update_actions (self);
+}
+
+void
+sl_window_stop_editing (SlWindow *self)
+{
+  if (self->editing == NULL)
+    return;
+  g_clear_object (&self->editing);
+  sl_composer_set_editing (self->composer, FALSE);
+  sl_composer_clear (self->composer);
+}
+
+void
+sl_window_set_conversation (SlWindow       *self,
+                            SlConversation *conversation)
+{
+  g_autoptr (SlConversation) fresh = NULL;
+
+  sl_window_stop_editing (self);
+  if (conversation == NULL)
+    conversation = fresh = sl_history_create (self->history);
+  if (conversation != self->conversation)
+    {
+      if (self->conversation != NULL)
+        g_signal_handlers_disconnect_by_data (self->conversation, self);
+      g_set_object (&self->conversation, conversation);
+      g_signal_connect_object (conversation, "notify::title", G_CALLBACK (update_title), self,
+                               G_CONNECT_SWAPPED);
+      g_signal_connect_object (conversation, "notify::busy", G_CALLBACK (on_busy), self,
+                               G_CONNECT_SWAPPED);
+      g_signal_connect_object (conversation, "items-changed", G_CALLBACK (update_content), self,
+                               G_CONNECT_SWAPPED);
+      sl_chat_view_set_conversation (self->chat, conversation);
+    }
+  update_title (self);
+  update_content (self);
+  on_busy (self);
+  gtk_stack_set_visible_child_name (self->pages, "main");
+  sl_composer_grab_focus (self->composer);
+}
+
+static void
+on_opened (GObject      *source,
+           GAsyncResult *result,
+           gpointer      data)
+{
+  g_autoptr (SlWindow) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SlConversation) conversation =
+    sl_history_open_finish (SL_HISTORY (source), result, &error);
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || self->toasts == NULL)
+    return;
+  if (conversation == NULL)
+    sl_window_toast (self, error->message);
+  else
+    sl_window_set_conversation (self, conversation);
+}
+
+void
+sl_window_open (SlWindow *self,
+                gint64    id)
+{
+  g_cancellable_cancel (self->opening);
+  g_clear_object (&self->opening);
+  if (id == sl_conversation_get_id (self->conversation))
+    return;
+  self->opening = g_cancellable_new ();
+  sl_history_open_async (self->history, id, self->opening, on_opened, g_object_ref (self));
+}
+
+static void
+on_sidebar_open (SlWindow *self,
+                 gint64    id)
+{
+  sl_window_open (self, id);
+  if (adw_flap_get_folded (self->flap))
+    adw_flap_set_reveal_flap (self->flap, FALSE);
+}
+
+/* --- viewer ---------------------------------------------------------------- */
+
+static void
+on_close_viewer (SlWindow *self)
+{
+  gtk_stack_set_visible_child_name (self->pages, "main");
+  sl_picture_viewer_clear (self->viewer);
+  sl_composer_grab_focus (self->composer);
+}
+
+/* A crop or a marked copy becomes part of the next question. */
+static void
+on_viewer_ask (SlWindow  *self,
+               SlPicture *picture,
+               gboolean   marked)
+{
+  on_close_viewer (self);
+  sl_composer_add_picture (self->composer, picture);
+  if (marked)
+    {
+      sl_composer_set_mode (self->composer, SL_MODE_GROUND);
+      sl_window_toast (self, _("Add the picture to search, then ask for what the rectangle marks"));
+    }
+}
+
+static void
+on_close_compare (SlWindow *self)
+{
+  gtk_stack_set_visible_child_name (self->pages, self->compared_from);
+  sl_compare_view_clear (self->compare);
+  gtk_widget_child_focus (gtk_stack_get_visible_child (self->pages), GTK_DIR_TAB_FORWARD);
+}
+
+void
+sl_window_compare (SlWindow  *self,
+                   SlMessage *answer)
+{
+  const char *page = gtk_stack_get_visible_child_name (self->pages);
+
+  if (self->compare == NULL)
+    {
+      self->compare = g_object_new (SL_TYPE_COMPARE_VIEW, NULL);
+      g_signal_connect_swapped (self->compare, "close", G_CALLBACK (on_close_compare), self);
+      gtk_stack_add_named (self->pages, GTK_WIDGET (self->compare), "compare");
+    }
+  if (!sl_compare_view_show (self->compare, self->conversation, answer))
+    {
+      sl_window_toast (self, _("No other answer has boxes on this picture yet"));
+      return;
+    }
+  g_free (self->compared_from);
+  self->compared_from = g_strdup (page);
+  gtk_stack_set_visible_child_name (self->pages, "compare");
+}
+
+static void
+on_viewer_find_again (SlWindow   *self,
+                      SlMessage  *answer,
+                      const char *label)
+{
+  g_autoptr (SlMessage) kept = g_object_ref (answer);
+  g_autofree char *words = g_strdup (label);
+
+  on_close_viewer (self);
+  sl_window_find_again (self, kept, words);
+}
+
+static void
+on_exported (GtkWindow  *window,
+             const char *sentence)
+{
+  sl_window_toast (SL_WINDOW (window), sentence);
+}
+
+static void
+on_viewer_export (SlWindow  *self,
+                  SlMessage *answer,
+                  SlBoxItem *box)
+{
+  sl_export_dialog_present (GTK_WINDOW (self), self->conversation, answer, box, on_exported);
+}
+
+/* The viewer's widgets are made when it is first opened: a window is there a third sooner without them and the comparison's. */
+static SlPictureViewer *
+open_viewer (SlWindow *self)
+{
+  if (self->viewer == NULL)
+    {
+      self->viewer = g_object_new (SL_TYPE_PICTURE_VIEWER, NULL);
+      g_signal_connect_swapped (self->viewer, "close", G_CALLBACK (on_close_viewer), self);
+      g_signal_connect_swapped (self->viewer, "ask", G_CALLBACK (on_viewer_ask), self);
+      g_signal_connect_swapped (self->viewer, "export", G_CALLBACK (on_viewer_export), self);
+      g_signal_connect_swapped (self->viewer, "compare", G_CALLBACK (sl_window_compare), self);
+      g_signal_connect_swapped (self->viewer, "find-again", G_CALLBACK (on_viewer_find_again), self);
+      g_signal_connect_swapped (self->viewer, "failed", G_CALLBACK (sl_window_toast), self);
+      gtk_stack_add_named (self->pages, GTK_WIDGET (self->viewer), "viewer");
+    }
+  gtk_stack_set_visible_child_name (self->pages, "viewer");
+  return self->viewer;
+}
+
+static void
+on_open_answer (SlWindow   *self,
+                SlMessage  *answer,
+                SlBoxModel *boxes)
+{
+  sl_picture_viewer_show_answer (open_viewer (self), self->conversation, answer, boxes);
+}
+
+static void
+on_open_part (SlWindow      *self,
+              SlMessage     *message,
+              SlMessagePart *part)
+{
+  g_autoptr (GPtrArray) parts = sl_conversation_list_pictures (self->conversation, NULL);
+
+  sl_picture_viewer_show_parts (open_viewer (self), parts, part);
+}
+
+static void
+on_composer_open (SlWindow      *self,
+                  SlMessagePart *part)
+{
+  g_autoptr (GPtrArray) parts = sl_composer_dup_parts (self->composer);
+  g_autoptr (GPtrArray) pictures = g_ptr_array_new ();
+
+  for (guint i = 0; i < parts->len; i++)
+    if (sl_message_part_get_kind (parts->pdata[i]) == SL_PART_PICTURE)
+      g_ptr_array_add (pictures, parts->pdata[i]);
+  sl_picture_viewer_show_parts (open_viewer (self), pictures, part);
+}
+
+/* --- pictures coming in ---------------------------------------------------- */
+
+static void
+on_picture (SlWindow  *self,
+            SlPicture *picture)
+{
+  gtk_stack_set_visible_child_name (self->pages, "main");
+  sl_composer_add_picture (self->composer, picture);
+  sl_composer_grab_focus (self->composer);
+}
+
+static void
+on_intake_failed (SlWindow   *self,
+                  guint       count,
+                  const char *sentence)
+{
+  g_autofree char *more = NULL;
+
+  if (count > 1)
+    more = g_strdup_printf (ngettext ("%s (and %u more)", "%s (and %u more)", count - 1), sentence,
+                            count - 1);
+  sl_window_toast (self, more ? more : sentence);
+}
+
+static void
+on_intake_busy (SlWindow *self)
+{
+  g_object_set (self->composer, "receiving", sl_intake_is_busy (self->intake), NULL);
+}
+
+void
+sl_window_add_files (SlWindow   *self,
+                     GListModel *files)
+{
+  g_return_if_fail (SL_IS_WINDOW (self));
+  sl_intake_add_files (self->intake, files);
+}
+
+static gboolean
+on_drop_accept (SlWindow *self,
+                GdkDrop  *drop)
+{
+  /* A picture that is moved inside the composer is not for us. */
+  return gdk_drop_get_drag (drop) == NULL && sl_intake_accepts (gdk_drop_get_formats (drop));
+}
+
+static GdkDragAction
+on_drop_enter (SlWindow *self)
+{
+  gtk_revealer_set_reveal_child (self->drop_highlight, TRUE);
+  return GDK_ACTION_COPY;
+}
+
+static void
+let_go (GtkDropTarget *target)
+{
+  g_signal_emit_by_name (target, "leave"); /* so that it shows no place for the text */
+  gtk_drop_target_reject (target);
+}
+
+/* Text below the pointer would take the address, too. GTK on X11 tells of a drop's end only when the next drag comes, and
+ * only what is under it by then; text that was hidden in the meantime would keep the old drop and complain about the next. */
+static void
+keep_from_text (SlWindow *self,
+                GdkDrop  *drop,
+                double    x,
+                double    y)
+{
+  GtkWidget *widget = gtk_widget_pick (GTK_WIDGET (self), x, y, GTK_PICK_DEFAULT);
+
+  for (; widget != NULL && widget != GTK_WIDGET (self); widget = gtk_widget_get_parent (widget))
+    {
+      g_autoptr (GListModel) controllers = gtk_widget_observe_controllers (widget);
+
+      for (guint i = 0; i < g_list_model_get_n_items (controllers); i++)
+        {
+          g_autoptr (GtkEventController) controller = g_list_model_get_item (controllers, i);
+
+          if (GTK_IS_DROP_TARGET (controller) && gtk_drop_target_get_current_drop (GTK_DROP_TARGET (controller)) == drop)
+            let_go (GTK_DROP_TARGET (controller));
+        }
+    }
+}
+
+static GdkDragAction
+on_drop_motion (SlWindow *self,
+                GdkDrop  *drop,
+                double    x,
+                double    y)
+{
+  keep_from_text (self, drop, x, y);
+  return GDK_ACTION_COPY;
+}
+
+static void
+on_drop_leave (SlWindow *self)
+{
+  gtk_revealer_set_reveal_child (self->drop_highlight, FALSE);
+}
+
+static gboolean
+on_drop (SlWindow *self,
+         GdkDrop  *drop,
+         double    x,
+         double    y)
+{
+  keep_from_text (self, drop, x, y);
+  gtk_revealer_set_reveal_child (self->drop_highlight, FALSE);
+  sl_intake_add_drop (self->intake, drop);
+  return TRUE;
+}
+
+static void
+add_drop_target (SlWindow *self)
+{
+  GtkDropTargetAsync *target = gtk_drop_target_async_new (NULL, GDK_ACTION_COPY);
+
+  g_signal_connect_swapped (target, "accept", G_CALLBACK (on_drop_accept), self);
+  g_signal_connect_swapped (target, "drag-enter", G_CALLBACK (on_drop_enter), self);
+  g_signal_connect_swapped (target, "drag-motion", G_CALLBACK (on_drop_motion), self);
+  g_signal_connect_swapped (target, "drag-leave", G_CALLBACK (on_drop_leave), self);
+  g_signal_connect_swapped (target, "drop", G_CALLBACK (on_drop), self);
+  /* Before the text view, which would insert the address as text. */
+  gtk_event_controller_set_propagation_phase (GTK_EVENT_CONTROLLER (target), GTK_PHASE_CAPTURE);
+  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (target));
+}
+
+/* --- model ----------------------------------------------------------------- */
+
+static void
+on_engine_state (SlWindow *self)
+{
+  const SlModelInfo *info = sl_engine_get_info (self->engine);
+
+  update_title (self);
+  sl_empty_state_set_samples_visible (self->empty, info == NULL || info->is_demo);
+  sl_window_update_actions (self);
+}
+
+void
+sl_window_load_model (SlWindow   *self,
+                      const char *dir,
+                      gboolean    remember)
+{
+  g_autoptr (GSettings) settings = sl_places_open_settings ();
+  g_autofree char *device = NULL;
+  SlEngineOptions options = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  g_return_if_fail (SL_IS_WINDOW (self));
+  if (remember && !sl_models_set_last_dir (self->models, sl_models_is_demo (dir) ? NULL : dir, &error))
+    sl_window_toast (self, error->message);
+  options.device = device = settings ? g_settings_get_string (settings, "device") : NULL;
+  sl_engine_load (self->engine, dir, &options);
+}
+
+/* --- size ------------------------------------------------------------------ */
+
+/* The composer never takes more than a third of the window. */
+static void
+on_layout (SlWindow *self,
+           int       width,
+           int       height)
+{
+  sl_composer_set_max_height (self->composer, height / 3);
+}
+
+static void
+sl_window_realize (GtkWidget *widget)
+{
+  GTK_WIDGET_CLASS (sl_window_parent_class)->realize (widget);
+  g_signal_connect_object (gtk_native_get_surface (GTK_NATIVE (widget)), "layout",
+                           G_CALLBACK (on_layout), widget, G_CONNECT_SWAPPED);
+}
+
+static gboolean
+sl_window_close_request (GtkWindow *window)
+{
+  SlWindow *self = SL_WINDOW (window);
+  guint n_messages = g_list_model_get_n_items (G_LIST_MODEL (self->conversation));
+  SlWindowState state = {
+    .maximized = gtk_window_is_maximized (window),
+    .sidebar = adw_flap_get_folded (self->flap) || adw_flap_get_reveal_flap (self->flap),
+    .mode = sl_composer_get_mode (self->composer),
+    .conversation = n_messages ? sl_conversation_get_id (self->conversation) : 0,
+  };
+
+  gtk_window_get_default_size (window, &state.width, &state.height);
+  sl_window_state_save (&state);
+  return GTK_WINDOW_CLASS (sl_window_parent_class)->close_request (window);
+}
+
+static void
+restore_state (SlWindow *self)
+{
+  SlWindowState state;
+
+  sl_window_state_load (&state);
+  gtk_window_set_default_size (GTK_WINDOW (self), state.width, state.height);
+  if (state.maximized)
+    gtk_window_maximize (GTK_WINDOW (self));
+  if (!state.sidebar)
+    adw_flap_set_reveal_flap (self->flap, FALSE);
+  sl_composer_set_mode (self->composer, state.mode);
+  if (state.conversation != 0)
+    {
+      self->opening = g_cancellable_new ();
+      sl_history_open_async (self->history, state.conversation, self->opening, on_opened,
+                             g_object_ref (self));
+    }
+}
+
+/* --- object ---------------------------------------------------------------- */
+
+static void
+sl_window_dispose (GObject *object)
+{
+  SlWindow *self = SL_WINDOW (object);
+
+  sl_window_cancel_plan (self);
+  g_cancellable_cancel (self->opening);
+  g_clear_object (&self->opening);
+  if (self->intake != NULL)
+    g_object_run_dispose (G_OBJECT (self->intake));
+  g_clear_object (&self->intake);
+  g_clear_object (&self->chooser);
+  g_clear_object (&self->editing);
+  g_clear_object (&self->conversation);
+  g_clear_object (&self->engine);
+  g_clear_object (&self->store);
+  g_clear_object (&self->history);
+  g_clear_object (&self->models);
+  g_clear_pointer (&self->compared_from, g_free);
+  g_clear_pointer (&self->store_warning, g_free);
+  self->toasts = NULL;
+  G_OBJECT_CLASS (sl_window_parent_class)->dispose (object);
+}
+
+static void
+bind_template (GtkWidgetClass *klass)
+{
+  gtk_widget_class_set_template_from_resource (klass, "/io/github/sightline/Sightline/sl-window.ui");
+  gtk_widget_class_bind_template_child (klass, SlWindow, toasts);
+  gtk_widget_class_bind_template_child (klass, SlWindow, pages);
+  gtk_widget_class_bind_template_child (klass, SlWindow, flap);
+  gtk_widget_class_bind_template_child (klass, SlWindow, sidebar);
+  gtk_widget_class_bind_template_child (klass, SlWindow, title);
+  gtk_widget_class_bind_template_child (klass, SlWindow, menu_button);
+  gtk_widget_class_bind_template_child (klass, SlWindow, content);
+  gtk_widget_class_bind_template_child (klass, SlWindow, empty);
+  gtk_widget_class_bind_template_child (klass, SlWindow, chat);
+  gtk_widget_class_bind_template_child (klass, SlWindow, model_bar);
+  gtk_widget_class_bind_template_child (klass, SlWindow, warning);
+  gtk_widget_class_bind_template_child (klass, SlWindow, warning_label);
+  gtk_widget_class_bind_template_child (klass, SlWindow, composer);
+  gtk_widget_class_bind_template_child (klass, SlWindow, drop_highlight);
+}
+
+static void
+sl_window_class_init (SlWindowClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = sl_window_dispose;
+  widget_class->realize = sl_window_realize;
+  GTK_WINDOW_CLASS (klass)->close_request = sl_window_close_request;
+  g_type_ensure (SL_TYPE_CHAT_VIEW);
+  g_type_ensure (SL_TYPE_COMPOSER);
+  g_type_ensure (SL_TYPE_EMPTY_STATE);
+  g_type_ensure (SL_TYPE_MODEL_BAR);
+  g_type_ensure (SL_TYPE_SIDEBAR);
+  bind_template (widget_class);
+  sl_window_install_actions (widget_class);
+}
+
+static void
+sl_window_init (SlWindow *self)
+{
+  gtk_widget_init_template (GTK_WIDGET (self));
+  add_drop_target (self);
+
+  self->intake = sl_intake_new ();
+  g_signal_connect_object (self->intake, "picture", G_CALLBACK (on_picture), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->intake, "failed", G_CALLBACK (on_intake_failed), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->intake, "notify::busy", G_CALLBACK (on_intake_busy), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_swapped (self->sidebar, "open", G_CALLBACK (on_sidebar_open), self);
+  g_signal_connect_swapped (self->chat, "open-answer", G_CALLBACK (on_open_answer), self);
+  g_signal_connect_swapped (self->chat, "open-part", G_CALLBACK (on_open_part), self);
+  g_signal_connect_swapped (self->chat, "compare", G_CALLBACK (sl_window_compare), self);
+  g_signal_connect_swapped (self->chat, "find-again", G_CALLBACK (sl_window_find_again), self);
+  g_signal_connect_swapped (self->chat, "failed", G_CALLBACK (sl_window_toast), self);
+  g_signal_connect_swapped (self->composer, "open-picture", G_CALLBACK (on_composer_open), self);
+  sl_window_connect_composer (self);
+}
+
+SlWindow *
+sl_window_new (GtkApplication *application,
+               SlEngine       *engine,
+               SlStore        *store,
+               SlHistory      *history,
+               SlModels       *models)
+{
+  SlWindow *self = g_object_new (SL_TYPE_WINDOW, "application", application, NULL);
+  g_autofree char *data_dir = sl_models_dup_data_dir ();
+  g_autoptr (GPtrArray) samples = sl_sample_load_all (data_dir);
+
+  self->engine = g_object_ref (engine);
+  sl_composer_set_engine (self->composer, engine);
+  self->store = g_object_ref (store);
+  self->history = g_object_ref (history);
+  self->models = g_object_ref (models);
+  sl_sidebar_set_history (self->sidebar, history);
+  sl_model_bar_set_engine (self->model_bar, engine);
+  sl_empty_state_set_samples (self->empty, samples);
+  sl_window_set_conversation (self, NULL);
+  g_signal_connect_object (engine, "notify::state", G_CALLBACK (on_engine_state), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (store, "notify::error-text", G_CALLBACK (on_store_error), self,
+                           G_CONNECT_SWAPPED);
+  on_engine_state (self);
+  on_store_error (self);
+  restore_state (self);
+  return self;
+}
