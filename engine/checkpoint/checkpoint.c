@@ -7,6 +7,7 @@
 #include "engine/checkpoint/checkpoint.h"
 
 #include "engine/error.h"
+#include "engine/files/json.h"
 #include "engine/files/mapped_file.h"
 #include "engine/checkpoint/synthetic_weights.h"
 
@@ -59,44 +60,6 @@ static char *join_path(const char *dir, const char *name) {
     if (path)
         snprintf(path, length, "%s/%s", dir, name);
     return path;
-}
-
-/* Parses one JSON object and nothing after it. `what` names the text in messages. */
-static vl2_status parse_object(const char *text, size_t length, const char *what, json_t **out, vl2_error *err) {
-    json_error_t where;
-    *out = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
-    if (!*out) {
-        if (json_error_code(&where) == json_error_out_of_memory || !where.text[0])
-            return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to read %s.", what);
-        return vl2_fail(err, VL2_ERR_MODEL, "%s is not valid JSON: %s at byte %d.", what, where.text, where.position);
-    }
-    if (!json_is_object(*out)) {
-        json_decref(*out);
-        *out = NULL;
-        return vl2_fail(err, VL2_ERR_MODEL, "%s is not a JSON object.", what);
-    }
-    return VL2_OK;
-}
-
-vl2_status vl2_json_load(const char *dir, const char *name, json_t **out, vl2_error *err) {
-    *out = NULL;
-    char *path = join_path(dir, name);
-    if (!path)
-        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to read %s.", name);
-    struct vl2_mapped_file file;
-    vl2_status status = vl2_mapped_file_open(path, &file, err);
-    if (status == VL2_OK && file.size > VL2_MAX_JSON_BYTES)
-        status = vl2_fail(err, VL2_ERR_MODEL, "%s has %zu bytes; at most %u are accepted.", path, file.size, VL2_MAX_JSON_BYTES);
-    if (status == VL2_OK)
-        status = parse_object(file.data ? (const char *) file.data : "", file.size, path, out, err);
-    if (status == VL2_OK && vl2_mapped_file_damaged(&file)) {
-        json_decref(*out);
-        *out = NULL;
-        status = vl2_fail(err, VL2_ERR_IO, "%s changed or could not be read while it was being loaded.", path);
-    }
-    vl2_mapped_file_close(&file);
-    vlk_free(path);
-    return status;
 }
 
 /* The entry's dtype, shape and offsets → *out. `data` is the file's data section of data_bytes bytes. */
@@ -228,7 +191,7 @@ static vl2_status read_header(struct vl2_checkpoint *cp, struct shard *shard, vl
         return vl2_fail(err, VL2_ERR_MODEL,
                         "%s announces a header of %llu bytes in a file of %zu: it is truncated or not a safetensors file.",
                         shard->path, (unsigned long long) length, file->size);
-    vl2_status status = parse_object((const char *) file->data + 8, (size_t) length, shard->path, &shard->header, err);
+    vl2_status status = vl2_json_parse((const char *) file->data + 8, (size_t) length, shard->path, &shard->header, err);
     if (status == VL2_OK)
         status = reserve_tensors(cp, json_object_size(shard->header), shard->path, err);
     if (status != VL2_OK)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A checkpoint directory: its JSON files and its tensors. One or many safetensors files (with model.safetensors.index.json),
+ * A checkpoint directory: its tensors. One or many safetensors files (with model.safetensors.index.json),
  * mapped read-only; every header, offset, shape and dtype is checked before a byte of data is believed.
  *
  * A quantised checkpoint is safetensors too, with these entries of __metadata__: "format" = "sightline", "version" = "1",
@@ -15,13 +15,10 @@
 #include "engine/vl2.h"
 #include "kernels/vlk.h"
 
-#include <jansson.h>
-
 #define VL2_MAX_DIMS 8
 #define VL2_MAX_SHARDS 1024
 #define VL2_MAX_TENSORS 1000000
 #define VL2_MAX_HEADER_BYTES (100u << 20) /* the limit that the safetensors library itself sets */
-#define VL2_MAX_JSON_BYTES (64u << 20)
 
 struct vl2_tensor {
     const char *name;
@@ -64,8 +61,5 @@ const uint8_t *vl2_checkpoint_data(const vl2_checkpoint *checkpoint, size_t *siz
 
 /* VL2_ERR_IO naming the file when a mapped file shrank or failed while it was in use. */
 vl2_status vl2_checkpoint_check(const vl2_checkpoint *checkpoint, vl2_error *err);
-
-/* Reads dir/name as one JSON object: no duplicate keys, no NaN, size limited. *out is released with json_decref(). */
-vl2_status vl2_json_load(const char *dir, const char *name, json_t **out, vl2_error *err);
 
 #endif

@@ -7,8 +7,8 @@
  */
 #include "engine/checkpoint/config.h"
 
-#include "engine/checkpoint/checkpoint.h"
 #include "engine/error.h"
+#include "engine/files/json.h"
 
 #include <math.h>
 #include <string.h>
@@ -37,6 +37,11 @@ static int32_t read_int(struct reader *r, const char *key, int64_t missing, int6
         if (missing == REQUIRED)
             REFUSE(r, "%s has no %s.", r->where, key);
         return missing == REQUIRED ? (int32_t) max : (int32_t) missing;
+    }
+    double real = json_real_value(value); /* of an integer that none can hold */
+    if (fabs(real) >= 0x1p63) {
+        REFUSE(r, "%s: %s is %g; %lld to %lld is accepted.", r->where, key, real, (long long) min, (long long) max);
+        return (int32_t) max;
     }
     if (!json_is_integer(value)) {
         REFUSE(r, "%s: %s is not an integer.", r->where, key);

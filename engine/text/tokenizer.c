@@ -5,8 +5,8 @@
  */
 #include "engine/text/tokenizer.h"
 
-#include "engine/checkpoint/checkpoint.h"
 #include "engine/error.h"
+#include "engine/files/json.h"
 #include "engine/text/utf8.h"
 #include "kernels/vlk.h"
 

@@ -40,7 +40,7 @@ static void test_headers(void) {
         {"not JSON", "{\"a\"", 8, "not valid JSON"},
         {"an array", "[1, 2]", 8, "not a JSON object"},
         {"NaN in the header", "{\"a\":{\"dtype\":\"F32\",\"shape\":[NaN],\"data_offsets\":[0,4]}}", 8, "not valid JSON"},
-        {"a key twice", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{}}", 8, "not valid JSON"},
+        {"a key twice", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{}}", 8, "\"a\" is named twice"},
         {"no dtype", "{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 8, "\"a\" has no dtype"},
         {"entry is a number", "{\"a\":5}", 8, "\"a\" has no dtype"},
         {"unknown dtype", "{\"a\":{\"dtype\":\"F128\",\"shape\":[1],\"data_offsets\":[0,16]}}", 16, "unknown dtype \"F128\""},

@@ -210,7 +210,7 @@ static void test_tensors(void) {
     expect_open("a tokenizer larger than the vocabulary is refused", "300 embeddings");
     folder_copy(base, dir);
     folder_write(dir, "config.json", "{\"a\":1,\"a\":2}", 13);
-    expect_open("a key twice is refused", "config.json is not valid JSON");
+    expect_open("a key twice is refused", "config.json: \"a\" is named twice");
 }
 
 int main(int argc, char **argv) {

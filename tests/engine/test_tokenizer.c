@@ -134,6 +134,31 @@ static const char *encode(const vl2_tokenizer *tokenizer, const char *text, size
     return out;
 }
 
+/* What the published files hold beyond what a tokenizer needs, in small files of the same form: no limit as 10^30, a template
+ * with long numbers, a padding that is the end, AddedToken objects and plain texts side by side, control tokens in the
+ * vocabulary and behind it, some of them normalized, placeholders, a vocabulary without the bytes that UTF-8 never has and
+ * their letters as added tokens, and a class that ends at U+D7FF. Ids: tokenizers 0.23.3. */
+static void check_published(const char *root) {
+    static const char first[] = "abc Á abc<｜fim▁hole｜>1234";
+    static const char second[] = "<｜end▁of▁sentence｜><｜▁pad▁｜><｜place▁holder▁no▁0｜>龥<|User|>: a";
+    char dir[1024];
+    vl2_tokenizer *t;
+    vl2_error err = {0};
+    snprintf(dir, sizeof dir, "%s/published", root);
+    if (!ok(vl2_tokenizer_open(dir, &t, &err) == VL2_OK, "files of the published form open")) {
+        tap_diag("%s", err.text);
+        return;
+    }
+    const struct vl2_special *s = vl2_tokenizer_special(t);
+    ok(s->bos == 0 && s->eos == 1 && s->pad == 1 && s->image == 252 && s->ref == 253 && s->grounding == 257 && s->user == 258 &&
+           s->assistant == 259,
+       "with the ids that the files give");
+    is_int(vl2_tokenizer_size(t), 260, "and no others");
+    is_str(encode(t, first, strlen(first), VL2_MARKUP_ALL), "248 35 250 246 101 102 251 52 53 54 55", "letters that are added tokens");
+    is_str(encode(t, second, strlen(second), VL2_MARKUP_ALL), "1 2 249 234 193 168 258 61 246", "control tokens of every kind");
+    vl2_tokenizer_close(t);
+}
+
 static void check_rule(void) {
     json_t *json = make_json(), *config = json_pack("{s:s, s:{s:s}}", "bos_token", "<s>", "eos_token", "content", "<e>");
     vl2_error err;
@@ -343,6 +368,7 @@ int main(int argc, char **argv) {
     json_object_foreach (json_object_get(json, "tokenizers"), name, fixture)
         check_fixture(argv[1], name, fixture);
     json_decref(json);
+    check_published(argv[1]);
     check_rule();
     check_encoding();
     check_long_words();
