@@ -88,6 +88,14 @@ static inline void folder_make(char *path, size_t size) {
     }
 }
 
+/* Ends the program where a folder that the build makes is not there. */
+static inline void folder_expect(const char *dir) {
+    if (access(dir, R_OK | X_OK) != 0) {
+        printf("Bail out! %s is not there; `ninja meson-test-prereq` makes it\n", dir);
+        exit(1);
+    }
+}
+
 static inline void folder_write(const char *dir, const char *name, const void *data, size_t size) {
     char path[2048];
     snprintf(path, sizeof path, "%s/%s", dir, name);

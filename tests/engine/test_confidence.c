@@ -180,6 +180,7 @@ static void test_unchanged(const char *dir) {
 int main(int argc, char **argv) {
     if (argc != 4)
         return 2;
+    folder_expect(argv[1]);
     test_vocabulary(argv[1], "numbers", true);
     test_vocabulary(argv[1], "digits", false);
     test_range();

@@ -216,6 +216,7 @@ static void test_tensors(void) {
 int main(int argc, char **argv) {
     if (argc != 2)
         return 2;
+    folder_expect(argv[1]);
     snprintf(base, sizeof base, "%s/small_style", argv[1]);
     folder_make(dir, sizeof dir);
     write_changed("config.json", NULL, NULL);

@@ -91,6 +91,7 @@ int main(int argc, char **argv) {
     char base[4096];
     if (argc != 2)
         return 2;
+    folder_expect(argv[1]);
     snprintf(base, sizeof base, "%s/tiny_style", argv[1]);
     sigaction(SIGBUS, &(struct sigaction){.sa_handler = on_foreign_fault}, NULL);
     test_cut(base, true);

@@ -37,6 +37,7 @@ int main(int argc, char **argv) {
     struct load whole = {.cancel_at = -1}, early = {.cancel_at = -1};
     if (argc != 2)
         return 2;
+    folder_expect(argv[1]);
     snprintf(dir, sizeof dir, "%s/tiny_style", argv[1]);
     ok(load(dir, &whole, &err) == VL2_OK && !whole.backwards && whole.calls > 50, "progress is told for every tensor, forwards");
     atomic_store(&early.cancel, true);

@@ -276,6 +276,7 @@ int main(int argc, char **argv) {
     char dirs[2][4096];
     if (argc != 2)
         return 2;
+    folder_expect(argv[1]);
     folder_make(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/s.kv", folder);
     for (int i = 0; i < 2; i++) {
