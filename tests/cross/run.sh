@@ -53,7 +53,7 @@ EOF
 step "Building for aarch64"
 [[ -f $work/build/build.ninja ]] ||
     quiet setup meson setup "$work/build" "$root" --cross-file "$work/aarch64.ini" -Dwerror=true -Dcuda=disabled
-quiet build ninja -C "$work/build"
+quiet build ninja -C "$work/build" all meson-test-prereq
 for program in app/sightline-cli ui/sightline; do
     [[ $(LC_ALL=C readelf -h "$work/build/$program") == *AArch64* ]] || die "$program is not built for aarch64"
 done
