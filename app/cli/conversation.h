@@ -7,8 +7,8 @@
 
 #include <gio/gio.h>
 
-#include "app/prompt/sl-mode.h"
 #include "app/pictures/sl-picture.h"
+#include "app/prompt/sl-mode.h"
 #include "engine/vl2.h"
 
 G_BEGIN_DECLS

@@ -10,9 +10,9 @@
 
 #include <glib/gi18n.h>
 
-#include "app/store/sl-database.h"
 #include "app/conversation/sl-message-part.h"
 #include "app/prompt/sl-mode.h"
+#include "app/store/sl-database.h"
 #include "app/store/sl-store.h"
 
 static const char *const role_nicks[] = { "system", "user", "assistant" };

@@ -12,8 +12,8 @@
 
 #include <gio/gio.h>
 
-#include "app/inference/sl-engine.h"
 #include "app/conversation/sl-message.h"
+#include "app/inference/sl-engine.h"
 
 G_BEGIN_DECLS
 

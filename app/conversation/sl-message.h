@@ -10,8 +10,8 @@
 
 #include "app/boxes/sl-box-item.h"
 #include "app/conversation/sl-generation.h"
-#include "app/inference/sl-job.h"
 #include "app/conversation/sl-message-part.h"
+#include "app/inference/sl-job.h"
 #include "app/prompt/sl-mode.h"
 
 G_BEGIN_DECLS

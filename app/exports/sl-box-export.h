@@ -10,8 +10,8 @@
  */
 #pragma once
 
-#include "app/prompt/sl-grounding.h"
 #include "app/pictures/sl-picture.h"
+#include "app/prompt/sl-grounding.h"
 
 G_BEGIN_DECLS
 

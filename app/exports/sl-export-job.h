@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "app/exports/sl-box-export.h"
 #include "app/conversation/sl-conversation.h"
+#include "app/exports/sl-box-export.h"
 
 G_BEGIN_DECLS
 

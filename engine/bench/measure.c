@@ -6,10 +6,10 @@
  */
 #include "engine/bench.h"
 
-#include "engine/model/backend_wait.h"
-#include "engine/model/decoder.h"
 #include "engine/error.h"
 #include "engine/loading/memory_plan.h"
+#include "engine/model/backend_wait.h"
+#include "engine/model/decoder.h"
 #include "engine/model/vision.h"
 #include "kernels/ceilings.h"
 

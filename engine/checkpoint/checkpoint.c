@@ -9,7 +9,6 @@
 #include "engine/error.h"
 #include "engine/files/json.h"
 #include "engine/files/mapped_file.h"
-#include "engine/checkpoint/synthetic_weights.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -30,7 +29,7 @@ struct vl2_checkpoint {
     struct vl2_tensor *tensors; /* sorted by name */
     size_t n_tensors, tensor_capacity;
     uint64_t bytes;
-    struct vl2_noise *noise; /* what makes the tensors of a generated checkpoint, NULL otherwise */
+    struct vl2_tensor_source source; /* what makes the tensors of a generated checkpoint, all NULL otherwise */
 };
 
 struct dtype_info {
@@ -322,27 +321,28 @@ vl2_status vl2_checkpoint_open(const char *dir, vl2_checkpoint **out, vl2_error 
     return VL2_OK;
 }
 
-vl2_status vl2_checkpoint_generate(vl2_format format, size_t most, vl2_checkpoint **out, vl2_error *err) {
+vl2_status vl2_checkpoint_from_source(const struct vl2_tensor_source *source, size_t most, vl2_checkpoint **out, vl2_error *err) {
     struct vl2_checkpoint *cp = vlk_alloc(1, sizeof *cp);
+    struct vl2_tensor *tensors = vlk_alloc(most, sizeof *tensors);
     *out = NULL;
-    if (cp) {
-        cp->tensors = vlk_alloc(most, sizeof *cp->tensors);
-        cp->noise = vl2_noise_new(format, most);
-        cp->tensor_capacity = most;
-    }
-    if (!cp || !cp->tensors || !cp->noise) {
-        vl2_checkpoint_close(cp);
+    if (!cp || !tensors) {
+        vlk_free(cp);
+        vlk_free(tensors);
+        source->close(source->user);
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to generate %zu tensors.", most);
     }
+    cp->tensors = tensors;
+    cp->tensor_capacity = most;
+    cp->source = *source;
     *out = cp;
     return VL2_OK;
 }
 
 struct vl2_tensor *vl2_checkpoint_make(vl2_checkpoint *cp, const char *name, int32_t n_dims, const int64_t *dims) {
-    if (!cp->noise || cp->n_tensors == cp->tensor_capacity)
+    if (!cp->source.make || cp->n_tensors == cp->tensor_capacity)
         return NULL;
     struct vl2_tensor *tensor = &cp->tensors[cp->n_tensors];
-    if (!vl2_noise_tensor(cp->noise, name, n_dims, dims, tensor))
+    if (!cp->source.make(cp->source.user, name, n_dims, dims, tensor))
         return NULL;
     cp->n_tensors++;
     cp->bytes += tensor->bytes;
@@ -352,7 +352,8 @@ struct vl2_tensor *vl2_checkpoint_make(vl2_checkpoint *cp, const char *name, int
 void vl2_checkpoint_close(vl2_checkpoint *cp) {
     if (!cp)
         return;
-    vl2_noise_free(cp->noise);
+    if (cp->source.close)
+        cp->source.close(cp->source.user);
     for (size_t i = 0; i < cp->n_shards; i++) {
         json_decref(cp->shards[i].header);
         vl2_mapped_file_close(&cp->shards[i].file);
@@ -364,7 +365,7 @@ void vl2_checkpoint_close(vl2_checkpoint *cp) {
 }
 
 struct vl2_tensor *vl2_checkpoint_find(vl2_checkpoint *cp, const char *name) {
-    if (cp->n_tensors == 0 || cp->noise)
+    if (cp->n_tensors == 0 || cp->source.make)
         return NULL;
     struct vl2_tensor key = {.name = name};
     return bsearch(&key, cp->tensors, cp->n_tensors, sizeof key, compare_names);
@@ -375,11 +376,11 @@ size_t vl2_checkpoint_count(const vl2_checkpoint *cp) {
 }
 
 size_t vl2_checkpoint_most(const vl2_checkpoint *cp) {
-    return cp->noise ? cp->tensor_capacity : cp->n_tensors;
+    return cp->source.make ? cp->tensor_capacity : cp->n_tensors;
 }
 
 bool vl2_checkpoint_generated(const vl2_checkpoint *cp) {
-    return cp->noise != NULL;
+    return cp->source.make != NULL;
 }
 
 struct vl2_tensor *vl2_checkpoint_tensor(vl2_checkpoint *cp, size_t i) {

@@ -39,9 +39,17 @@ typedef struct vl2_checkpoint vl2_checkpoint;
 vl2_status vl2_checkpoint_open(const char *dir, vl2_checkpoint **out, vl2_error *err);
 void vl2_checkpoint_close(vl2_checkpoint *checkpoint);
 
-/* A checkpoint without files, of at most `most` tensors, which are made when they are looked for with their shape. For
- * measuring speed: weights are noise of a size that keeps activations near 1. */
-vl2_status vl2_checkpoint_generate(vl2_format format, size_t most, vl2_checkpoint **out, vl2_error *err);
+/* What makes the tensors of a checkpoint without files (engine/checkpoint/synthetic_weights.h). */
+struct vl2_tensor_source {
+    /* Fills *out, whose name and data belong to the source. False without memory. */
+    bool (*make)(void *user, const char *name, int32_t n_dims, const int64_t *dims, struct vl2_tensor *out);
+    void (*close)(void *user);
+    void *user;
+};
+
+/* A checkpoint without files, of at most `most` tensors, which the source makes when they are looked for with their shape. Takes
+ * the source, which is closed with the checkpoint, or at once where this fails. */
+vl2_status vl2_checkpoint_from_source(const struct vl2_tensor_source *source, size_t most, vl2_checkpoint **out, vl2_error *err);
 bool vl2_checkpoint_generated(const vl2_checkpoint *checkpoint);
 /* A tensor of a generated checkpoint; NULL for others, and when memory is short. */
 struct vl2_tensor *vl2_checkpoint_make(vl2_checkpoint *checkpoint, const char *name, int32_t n_dims, const int64_t *dims);

@@ -6,9 +6,9 @@
  */
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/config.h"
+#include "engine/checkpoint/weights.h"
 #include "engine/error.h"
 #include "engine/text/tokenizer.h"
-#include "engine/checkpoint/weights.h"
 
 #include <stdarg.h>
 #include <stdio.h>

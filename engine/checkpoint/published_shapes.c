@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/checkpoint/published_shapes.h. The numbers are those of the published config.json files with the official classes' defaults filled in.
+ * The shapes of tiny, small and base. The numbers are those of the published config.json files with the official classes' defaults
+ * filled in.
  */
 #include "engine/checkpoint/published_shapes.h"
 
+#include "engine/checkpoint/synthetic_weights.h"
 #include "engine/error.h"
 
 #include <string.h>
@@ -94,10 +96,10 @@ vl2_status vl2_shape_open(const struct vl2_shape *shape, struct vl2_config *conf
         fill_language(config, i, shape->layers);
         fill_candidates(config);
         config->quantised = shape->format != VL2_FORMAT_BF16;
-        return vl2_checkpoint_generate((vl2_format) shape->format,
-                                       64 + 12 * (size_t) config->vision.layers +
-                                           (size_t) config->lm.layers * (32 + 3 * (size_t) config->lm.experts),
-                                       checkpoint, err);
+        size_t most = 64 + 12 * (size_t) config->vision.layers + (size_t) config->lm.layers * (32 + 3 * (size_t) config->lm.experts);
+        struct vl2_tensor_source source;
+        vl2_status status = vl2_synthetic_weights((vl2_format) shape->format, most, &source, err);
+        return status == VL2_OK ? vl2_checkpoint_from_source(&source, most, checkpoint, err) : status;
     }
     return vl2_fail(err, VL2_ERR_USAGE, "There is no shape \"%.20s\" with %d layers; tiny, small and base are known.", shape->name,
                     shape->layers);

@@ -4,11 +4,11 @@
  * header's place is kept free and filled at the very end, so that an interrupted file does not open.
  * Called by the command line on its main thread. It knows the file format (engine/checkpoint/checkpoint.h), not the folder around it.
  */
-#include "engine/model/backend_wait.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/config.h"
-#include "engine/error.h"
 #include "engine/checkpoint/tensor_parts.h"
+#include "engine/error.h"
+#include "engine/model/backend_wait.h"
 #include "kernels/quant.h"
 
 #include <errno.h>

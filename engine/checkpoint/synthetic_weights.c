@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/checkpoint/synthetic_weights.h. Matrices are uniform with variance 1 / columns, which keeps the length of what passes
- * through them; norms are 1; biases are small. The rows of a tensor are taken from the block at a start that differs from tensor to tensor, so that
- * no two experts are the same and the router chooses different ones for different tokens.
+ * Noise in the shapes of a model. Matrices are uniform with variance 1 / columns, which keeps the length of what passes through
+ * them; norms are 1; biases are small. The rows of a tensor are taken from the block at a start that differs from tensor to
+ * tensor, so that no two experts are the same and the router chooses different ones for different tokens.
  */
 #include "engine/checkpoint/synthetic_weights.h"
 
 #include "engine/checkpoint/tensor_parts.h"
-#include "engine/loading/memory_plan.h"
+#include "engine/error.h"
+#include "engine/files/system_memory.h"
 #include "kernels/quant.h"
 
 #include <math.h>
@@ -27,7 +28,7 @@ struct block {
     uint8_t *rows; /* [BLOCK_ROWS][row_bytes] */
 };
 
-struct vl2_noise {
+struct noise {
     vl2_format format;
     uint64_t state;
     struct block blocks[MAX_BLOCKS];
@@ -38,29 +39,7 @@ struct vl2_noise {
     size_t shard_used, shard_bytes;
 };
 
-struct vl2_noise *vl2_noise_new(vl2_format format, size_t most) {
-    struct vl2_noise *noise = vlk_alloc(1, sizeof *noise);
-    if (!noise)
-        return NULL;
-    *noise = (struct vl2_noise){.format = format, .state = 1, .most = 2 * most, .owned = vlk_alloc(2 * most, sizeof *noise->owned)};
-    if (noise->owned)
-        return noise;
-    vlk_free(noise);
-    return NULL;
-}
-
-void vl2_noise_free(struct vl2_noise *noise) {
-    if (!noise)
-        return;
-    for (size_t i = 0; i < noise->n_owned; i++)
-        vlk_free(noise->owned[i]);
-    for (size_t i = 0; i < noise->n_blocks; i++)
-        vlk_free(noise->blocks[i].rows);
-    vlk_free(noise->owned);
-    vlk_free(noise);
-}
-
-static void *own(struct vl2_noise *noise, uint64_t bytes) {
+static void *own(struct noise *noise, uint64_t bytes) {
     uint64_t available = vl2_memory_available();
     if (noise->n_owned == noise->most || bytes > SIZE_MAX || (bytes > 1 << 16 && available < bytes + RESERVE))
         return NULL;
@@ -70,7 +49,7 @@ static void *own(struct vl2_noise *noise, uint64_t bytes) {
     return p;
 }
 
-static uint8_t *own_data(struct vl2_noise *noise, size_t bytes) {
+static uint8_t *own_data(struct noise *noise, size_t bytes) {
     if (bytes > SIZE_MAX - ALIGNMENT)
         return NULL;
     bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -87,7 +66,7 @@ static uint8_t *own_data(struct vl2_noise *noise, size_t bytes) {
 }
 
 /* -1 … 1, from an xorshift generator */
-static float next_float(struct vl2_noise *noise) {
+static float next_float(struct noise *noise) {
     noise->state ^= noise->state << 13;
     noise->state ^= noise->state >> 7;
     noise->state ^= noise->state << 17;
@@ -108,7 +87,7 @@ static void store_row(vlk_dtype dtype, const float *values, int64_t cols, uint8_
     }
 }
 
-static const struct block *find_block(struct vl2_noise *noise, vlk_dtype dtype, int64_t cols) {
+static const struct block *find_block(struct noise *noise, vlk_dtype dtype, int64_t cols) {
     for (size_t i = 0; i < noise->n_blocks; i++)
         if (noise->blocks[i].dtype == dtype && noise->blocks[i].cols == cols)
             return &noise->blocks[i];
@@ -134,7 +113,7 @@ static const struct block *find_block(struct vl2_noise *noise, vlk_dtype dtype, 
     return block;
 }
 
-static void fill_vector(struct vl2_noise *noise, struct vl2_tensor *t, uint8_t *data, int64_t size) {
+static void fill_vector(struct noise *noise, struct vl2_tensor *t, uint8_t *data, int64_t size) {
     bool norm = strstr(t->name, "norm") && strstr(t->name, ".weight");
     for (int64_t i = 0; i < size; i++) {
         float value = norm ? 1 : 0.01f * next_float(noise);
@@ -142,7 +121,8 @@ static void fill_vector(struct vl2_noise *noise, struct vl2_tensor *t, uint8_t *
     }
 }
 
-bool vl2_noise_tensor(struct vl2_noise *noise, const char *name, int32_t n_dims, const int64_t *dims, struct vl2_tensor *out) {
+static bool make_tensor(void *user, const char *name, int32_t n_dims, const int64_t *dims, struct vl2_tensor *out) {
+    struct noise *noise = user;
     int64_t cols = dims[n_dims - 1], rows = 1;
     vl2_part_of part = vl2_part_of_tensor(name, n_dims);
     *out = (struct vl2_tensor){.is_float = true, .dtype = VLK_BF16, .n_dims = n_dims, .file = "generated weights"};
@@ -170,4 +150,27 @@ bool vl2_noise_tensor(struct vl2_noise *noise, const char *name, int32_t n_dims,
         memcpy(data + (size_t) r * block->row_bytes,
                block->rows + (((size_t) r * 5 + noise->n_owned * 11) % BLOCK_ROWS) * block->row_bytes, block->row_bytes);
     return true;
+}
+
+static void close_noise(void *user) {
+    struct noise *noise = user;
+    for (size_t i = 0; i < noise->n_owned; i++)
+        vlk_free(noise->owned[i]);
+    for (size_t i = 0; i < noise->n_blocks; i++)
+        vlk_free(noise->blocks[i].rows);
+    vlk_free(noise->owned);
+    vlk_free(noise);
+}
+
+vl2_status vl2_synthetic_weights(vl2_format format, size_t most, struct vl2_tensor_source *out, vl2_error *err) {
+    struct noise *noise = vlk_alloc(1, sizeof *noise);
+    void **owned = vlk_alloc(2 * most, sizeof *owned);
+    if (!noise || !owned) {
+        vlk_free(noise);
+        vlk_free(owned);
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to generate %zu tensors.", most);
+    }
+    *noise = (struct noise){.format = format, .state = 1, .most = 2 * most, .owned = owned};
+    *out = (struct vl2_tensor_source){.make = make_tensor, .close = close_noise, .user = noise};
+    return VL2_OK;
 }

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * Generated weights, for measuring speed without a checkpoint: every tensor has memory of its own, filled with rows of a block
- * of noise per width and type, so that gigabytes are made at the speed of memory. Used by checkpoint.c.
+ * of noise per width and type, so that gigabytes are made at the speed of memory. Used by published_shapes.c.
  */
 #ifndef VL2_SYNTHETIC_WEIGHTS_H
 #define VL2_SYNTHETIC_WEIGHTS_H
 
 #include "engine/checkpoint/checkpoint.h"
 
-struct vl2_noise;
-
-struct vl2_noise *vl2_noise_new(vl2_format format, size_t most); /* NULL without memory; most: tensors to come */
-void vl2_noise_free(struct vl2_noise *noise);
-
-/* Makes the tensor and owns its data and name. False without memory, of which a reserve is left to the system. */
-bool vl2_noise_tensor(struct vl2_noise *noise, const char *name, int32_t n_dims, const int64_t *dims, struct vl2_tensor *out);
+/* A source of at most `most` tensors in this format, for vl2_checkpoint_from_source(). It leaves a reserve of the memory to the
+ * system: what would go beyond it cannot be made. */
+vl2_status vl2_synthetic_weights(vl2_format format, size_t most, struct vl2_tensor_source *out, vl2_error *err);
 
 #endif

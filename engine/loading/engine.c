@@ -5,17 +5,18 @@
  */
 #include "engine/model/model.h"
 
-#include "engine/model/backend_wait.h"
-#include "engine/grounding/box_grammar.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/config.h"
-#include "engine/model/decoder.h"
-#include "engine/error.h"
-#include "engine/loading/memory_plan.h"
-#include "engine/model/rope.h"
 #include "engine/checkpoint/published_shapes.h"
-#include "engine/text/tokenizer.h"
 #include "engine/checkpoint/weights.h"
+#include "engine/error.h"
+#include "engine/files/system_memory.h"
+#include "engine/grounding/box_grammar.h"
+#include "engine/loading/memory_plan.h"
+#include "engine/model/backend_wait.h"
+#include "engine/model/decoder.h"
+#include "engine/model/rope.h"
+#include "engine/text/tokenizer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -229,6 +230,10 @@ static void bound_kept_memory(void) {
 #endif
 }
 
+static vl2_status weights_intact(const struct vl2_engine *e, vl2_error *err) {
+    return vl2_checkpoint_check(e->checkpoint, err);
+}
+
 static vl2_status open_engine(const char *dir, const struct vl2_shape *shape, const struct vl2_engine_options *options,
                               vl2_engine **out, vl2_error *err) {
     static const struct vl2_engine_options defaults = {0};
@@ -246,6 +251,7 @@ static vl2_status open_engine(const char *dir, const struct vl2_shape *shape, co
     e->dir = dir_copy;
     options = options ? options : &defaults;
     e->memory_limit = options->memory_limit;
+    e->hooks.weights_intact = weights_intact;
     vl2_status status = open_parts(e, dir, shape, options, err);
     if (status != VL2_OK) {
         vl2_engine_close(e);

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * How much memory a model and a session take, known from sizes alone, and how much the system has. Used by engine.c before
- * weights are bound, by session.c before a cache is made, and by plan.c. Any thread.
+ * How much memory a model and a session take, known from sizes alone. Used by engine.c before weights are bound,
+ * by session.c before a cache is made, and by plan.c. Any thread.
  */
 #ifndef VL2_MEMORY_PLAN_H
 #define VL2_MEMORY_PLAN_H
 
 #include "engine/model/model.h"
-
-/* Bytes that can still be taken without swapping: free and reclaimable, and no more than the control groups of this process
- * still allow. UINT64_MAX when unknown. */
-uint64_t vl2_memory_available(void);
-
-/* The same with `root` before every path that is read: a folder with proc/meminfo, proc/self/cgroup, sys/fs/cgroup. */
-uint64_t vl2_memory_available_in(const char *root);
 
 /* The chunk that a session of this context reads at once; wanted 0 = chosen. Never so large that one layer of it is more
  * work than 64 tokens through all layers: that is how far away a cancel may be. */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/model/backend_wait.h.
+ * Starts what was enqueued, waits, and turns what went wrong into a sentence. See engine/model/backend_wait.h.
  */
 #include "engine/model/backend_wait.h"
 
-#include "engine/checkpoint/checkpoint.h"
 #include "engine/error.h"
 
 #include <time.h>
@@ -31,7 +30,7 @@ vl2_status vl2_backend_wait(const struct vl2_engine *engine, vl2_error *err) {
     vlk_status status = be->ops->wait(be, &failure);
     if (status != VLK_OK)
         return vl2_fail(err, translate(status), "%s: %s", be->ops->name, failure.text);
-    return vl2_checkpoint_check(engine->checkpoint, err);
+    return engine->hooks.weights_intact ? engine->hooks.weights_intact(engine, err) : VL2_OK;
 }
 
 bool vl2_watch_cancelled(const struct vl2_watch *watch) {

@@ -6,14 +6,8 @@
 #ifndef VL2_DECODER_H
 #define VL2_DECODER_H
 
+#include "engine/model/kv_cache.h"
 #include "engine/model/model.h"
-
-/* The cache of one session. MHA: k and v [capacity][kv_heads·head_dim] per layer. MLA: k is [capacity][kv_lora+rope], no v. */
-struct vl2_kv {
-    void **k, **v; /* [layers] of (be); v is NULL for MLA */
-    vlk_dtype dtype;
-    int32_t capacity;
-};
 
 /* Room for one chunk of `rows` tokens; all (be). */
 struct vl2_scratch {
@@ -30,16 +24,6 @@ struct vl2_scratch {
     float *probs;              /* borrowed: [n][heads][probs_stride], where a layer's attention goes that is wanted; else NULL */
     int32_t probs_stride;
 };
-
-size_t vl2_kv_bytes(const struct vl2_config *config, int32_t capacity, vlk_dtype dtype);
-vl2_status vl2_kv_init(const struct vl2_engine *engine, int32_t capacity, vlk_dtype dtype, struct vl2_kv *out, vl2_error *err);
-void vl2_kv_deinit(const struct vl2_engine *engine, struct vl2_kv *kv);
-
-/* Rows of tokens first … first+n-1 of every layer to host memory and back. On the host: layer by layer its keys, then its
- * values, [rows][row bytes] each. Reading takes rows = n; writing takes n rows from row `at` of each array of `rows`. */
-void vl2_kv_read(const struct vl2_engine *engine, const struct vl2_kv *kv, size_t first, size_t n, uint8_t *host);
-void vl2_kv_write(const struct vl2_engine *engine, const struct vl2_kv *kv, size_t first, size_t n, const uint8_t *host, size_t rows,
-                  size_t at);
 
 size_t vl2_scratch_bytes(const struct vl2_config *config, int32_t rows);
 vl2_status vl2_scratch_init(const struct vl2_engine *engine, int32_t rows, struct vl2_scratch *out, vl2_error *err);

@@ -9,12 +9,13 @@
  *
  *   config   immutable, every field range-checked (config.c)
  *   weights  immutable after binding, shared by sessions (weights.c: one table line per tensor)
- *   kv       per session: the cache (decoder.c) and what is in it (session.c)
+ *   kv       per session: the cache (kv_cache.c) and what is in it (session.c)
  *   scratch  per session: sized once from config and chunk, nothing is allocated while decoding (decoder.c)
  */
 #ifndef VL2_MODEL_H
 #define VL2_MODEL_H
 
+#include "engine/text/special_tokens.h"
 #include "engine/vl2.h"
 #include "kernels/vlk.h"
 
@@ -97,9 +98,12 @@ struct vl2_weights {
     size_t n_bound;
 };
 
-/* Token ids that the prompt and the generation loop need; all < config.lm.vocab. */
-struct vl2_special {
-    int32_t bos, eos, pad, image, ref, ref_end, det, det_end, grounding, user, assistant;
+/* What the rooms above do for a pass. NULL: there is nothing to do. */
+struct vl2_hooks {
+    /* VL2_ERR_IO when a mapped weight was cut under the pass, which is worthless then. Set by engine.c. */
+    vl2_status (*weights_intact)(const struct vl2_engine *engine, vl2_error *err);
+    /* Device memory is short: moves something to the host; false when there is nothing left to move. Set by eviction.c. */
+    bool (*make_room)(const struct vl2_engine *engine);
 };
 
 struct vl2_session;    /* engine/session/session.h */
@@ -116,6 +120,7 @@ struct vl2_engine {
     uint64_t memory_limit;             /* of vl2_engine_options */
     int32_t host_layers;               /* as in vl2_info, chosen before the weights are bound */
     uint64_t host_bytes;
+    struct vl2_hooks hooks;
     struct vl2_session *sessions;      /* unused for longest first (eviction.c) */
     uint64_t key[2];                   /* of snapshots (snapshot.c); 0 until it is first wanted */
     struct vlk_rope rope;              /* tables (be) for positions 0 … context-1 */

@@ -5,9 +5,9 @@
  */
 #include "engine/model/vision.h"
 
-#include "engine/model/backend_wait.h"
 #include "engine/error.h"
-#include "engine/session/eviction.h"
+#include "engine/model/backend_wait.h"
+#include "engine/model/device_memory.h"
 
 #include <string.h>
 
@@ -86,14 +86,14 @@ static bool tower_init(const struct vl2_engine *e, int32_t n_tiles, struct tower
     size_t target = be->traits.batch_bytes ? be->traits.batch_bytes : SCRATCH_TARGET;
     *t = (struct tower){.batch = batch_tiles(c, n_tiles, target)};
     size_t n = (size_t) t->batch, f = sizeof(float);
-    t->tiles = vl2_room_alloc(e, n * 3 * (size_t) c->vision.side * (size_t) c->vision.side);
-    t->x = vl2_room_alloc(e, n * tokens * width * f);
-    t->h = vl2_room_alloc(e, n * tokens * width * f);
-    t->qkv = vl2_room_alloc(e, n * tokens * 3 * width * f);
-    t->mid = vl2_room_alloc(e, n * tokens * (size_t) c->vision.mlp * f);
-    t->cells = vl2_room_alloc(e, n * cells * (size_t) c->projector.in * f);
-    t->p = vl2_room_alloc(e, n * cells * (size_t) c->projector.hidden * f);
-    t->q = vl2_room_alloc(e, n * cells * (size_t) c->projector.hidden * f);
+    t->tiles = vl2_device_alloc(e, n * 3 * (size_t) c->vision.side * (size_t) c->vision.side);
+    t->x = vl2_device_alloc(e, n * tokens * width * f);
+    t->h = vl2_device_alloc(e, n * tokens * width * f);
+    t->qkv = vl2_device_alloc(e, n * tokens * 3 * width * f);
+    t->mid = vl2_device_alloc(e, n * tokens * (size_t) c->vision.mlp * f);
+    t->cells = vl2_device_alloc(e, n * cells * (size_t) c->projector.in * f);
+    t->p = vl2_device_alloc(e, n * cells * (size_t) c->projector.hidden * f);
+    t->q = vl2_device_alloc(e, n * cells * (size_t) c->projector.hidden * f);
     return t->tiles && t->x && t->h && t->qkv && t->mid && t->cells && t->p && t->q;
 }
 
@@ -200,7 +200,7 @@ vl2_status vl2_vision_encode(const struct vl2_engine *e, const struct vl2_tiles 
     size_t bytes = vl2_picture_rows_bytes(c, tiles->grid_w, tiles->grid_h);
     struct tower tower = {0};
     vl2_status status = VL2_OK;
-    out->rows = vl2_room_alloc(e, bytes);
+    out->rows = vl2_device_alloc(e, bytes);
     if (!out->rows || !tower_init(e, n_tiles, &tower))
         status = vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to encode a picture of %d tiles.", n_tiles);
     for (int32_t first = 0; first < n_tiles && status == VL2_OK; first += tower.batch) {

@@ -5,9 +5,9 @@
  */
 #include "engine/session/attention_map.h"
 
-#include "engine/model/backend_wait.h"
 #include "engine/error.h"
-#include "engine/session/eviction.h"
+#include "engine/model/backend_wait.h"
+#include "engine/model/device_memory.h"
 #include "engine/model/vision.h"
 
 #include <math.h>
@@ -180,7 +180,7 @@ vl2_status vl2_attention_tap_init(struct vl2_session *s, const struct vl2_genera
     if (status == VL2_OK && s->n_spans > 0)
         status = make_maps(tap, o->attention_cells, err);
     if (status == VL2_OK && tap->n_pictures > 0) {
-        tap->probs = vl2_room_alloc(s->engine, probs_floats(tap) * sizeof *tap->probs);
+        tap->probs = vl2_device_alloc(s->engine, probs_floats(tap) * sizeof *tap->probs);
         tap->host = vlk_alloc(probs_floats(tap), sizeof *tap->host);
         tap->mean = vlk_alloc((size_t) tap->stride, sizeof *tap->mean);
         if (!tap->probs || !tap->host || !tap->mean)
@@ -237,7 +237,7 @@ vl2_status vl2_attention_tap_first(struct vl2_attention_tap *tap, vl2_error *err
     struct vl2_engine *e = s->engine;
     struct vlk_backend *be = e->backend;
     size_t last = s->length - 1;
-    uint8_t *saved = vl2_room_alloc(e, vl2_kv_bytes(&e->config, 1, s->kv.dtype));
+    uint8_t *saved = vl2_device_alloc(e, vl2_kv_bytes(&e->config, 1, s->kv.dtype));
     if (!saved)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the attention to pictures.");
     copy_rows(tap, last, saved, false);

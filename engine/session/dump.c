@@ -5,10 +5,11 @@
  */
 #include "engine/session/session.h"
 
-#include "engine/model/backend_wait.h"
 #include "engine/error.h"
+#include "engine/files/system_memory.h"
+#include "engine/model/backend_wait.h"
+#include "engine/model/device_memory.h"
 #include "engine/session/eviction.h"
-#include "engine/loading/memory_plan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +41,7 @@ static vl2_status dump_alloc(struct dump *d, vl2_error *err) {
     d->taps.layers = vlk_alloc(n * hidden * (size_t) c->lm.layers, sizeof(float));
     d->taps.experts = vlk_alloc(n * experts, sizeof(float));
     d->taps.logits = vlk_alloc(n * vocab, sizeof(float));
-    d->taps.chunk_logits = vl2_room_alloc(d->session->engine, (size_t) d->session->scratch.rows * vocab * sizeof(float));
+    d->taps.chunk_logits = vl2_device_alloc(d->session->engine, (size_t) d->session->scratch.rows * vocab * sizeof(float));
     if (!d->vision || !d->projected || !d->taps.embeds || !d->taps.layers || !d->taps.experts || !d->taps.logits || !d->taps.chunk_logits)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the intermediate results of %zu tokens.", n);
     return VL2_OK;
@@ -125,7 +126,7 @@ vl2_status vl2_session_dump(vl2_session *s, const vl2_conversation *conversation
                             const struct vl2_watch *watch, vl2_error *err) {
     struct dump d = {.session = s};
     s->ready = false;
-    vl2_status status = vl2_room_enter(s, err);
+    vl2_status status = vl2_eviction_enter(s, err);
     if (status == VL2_OK)
         status = vl2_layout_make(s, conversation, &d.layout, err);
     if (status == VL2_OK)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/session/eviction.h. The engine's list of sessions begins with the one unused for longest; the last one is in use.
+ * Moves what was used longest ago out of a full GPU, and back. The engine's list of sessions begins with the one unused for
+ * longest; the last one is in use.
  */
 #include "engine/session/eviction.h"
 
+#include "engine/model/device_memory.h"
 #include "engine/session/session.h"
-
-enum { WORKING_SPACE = 512 << 20 }; /* as engine.c reserves it beside the weights */
 
 static void forget(struct vl2_session *s) {
     vlk_free(s->away.rows);
@@ -40,7 +40,7 @@ static bool send_away(struct vl2_session *s) {
 static vl2_status bring_back(struct vl2_session *s, vl2_error *err) {
     const struct vl2_engine *e = s->engine;
     struct vl2_kv kv;
-    vl2_room_make(e, vl2_kv_bytes(&e->config, s->kv.capacity, s->kv.dtype) + vl2_scratch_bytes(&e->config, s->away.chunk));
+    vl2_device_make_room(e, vl2_kv_bytes(&e->config, s->kv.capacity, s->kv.dtype) + vl2_scratch_bytes(&e->config, s->away.chunk));
     vl2_status status = vl2_kv_init(e, s->kv.capacity, s->kv.dtype, &kv, err);
     if (status != VL2_OK)
         return status;
@@ -66,22 +66,6 @@ static bool move_one(const struct vl2_engine *e) {
     return false;
 }
 
-static uint64_t memory_left(const struct vl2_engine *e) {
-    return e->backend->ops->memory_left(e->backend);
-}
-
-void *vl2_room_alloc(const struct vl2_engine *e, size_t bytes) {
-    void *p = e->backend->ops->mem_alloc(e->backend, bytes);
-    while (!p && memory_left(e) != UINT64_MAX && move_one(e))
-        p = e->backend->ops->mem_alloc(e->backend, bytes);
-    return p;
-}
-
-void vl2_room_make(const struct vl2_engine *e, uint64_t bytes) {
-    while (memory_left(e) < bytes + WORKING_SPACE && move_one(e))
-        continue;
-}
-
 static void take_out(struct vl2_session *s) {
     struct vl2_session **link = &s->engine->sessions;
     while (*link && *link != s)
@@ -91,16 +75,17 @@ static void take_out(struct vl2_session *s) {
     s->newer = NULL;
 }
 
-vl2_status vl2_room_enter(struct vl2_session *s, vl2_error *err) {
+vl2_status vl2_eviction_enter(struct vl2_session *s, vl2_error *err) {
     take_out(s);
     struct vl2_session **link = &s->engine->sessions;
     while (*link)
         link = &(*link)->newer;
     *link = s;
+    s->engine->hooks.make_room = move_one;
     return s->away.rows ? bring_back(s, err) : VL2_OK;
 }
 
-void vl2_room_leave(struct vl2_session *s) {
+void vl2_eviction_leave(struct vl2_session *s) {
     take_out(s);
     forget(s);
 }

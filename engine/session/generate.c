@@ -5,11 +5,11 @@
  */
 #include "engine/session/session.h"
 
-#include "engine/session/attention_map.h"
-#include "engine/model/backend_wait.h"
-#include "engine/grounding/box_grammar.h"
-#include "engine/grounding/box_confidence.h"
 #include "engine/error.h"
+#include "engine/grounding/box_confidence.h"
+#include "engine/grounding/box_grammar.h"
+#include "engine/model/backend_wait.h"
+#include "engine/session/attention_map.h"
 #include "engine/session/eviction.h"
 #include "engine/text/tokenizer.h"
 
@@ -261,7 +261,7 @@ vl2_status vl2_session_generate(vl2_session *s, const struct vl2_generate_option
     struct run r = {.session = s, .options = options, .on_token = on_token, .user = user, .out = out, .text_complete = true, .err = err};
     vl2_status status = check_options(s, options, err);
     if (status == VL2_OK)
-        status = vl2_room_enter(s, err);
+        status = vl2_eviction_enter(s, err);
     if (status != VL2_OK)
         return status;
     status = prepare(&r);

@@ -5,7 +5,7 @@
 #include "engine/session/picture_cache.h"
 
 #include "engine/error.h"
-#include "engine/session/eviction.h"
+#include "engine/model/device_memory.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -70,7 +70,7 @@ bool vl2_picture_cache_send_away(const struct vl2_engine *engine, struct vl2_pic
 
 static bool bring_back(const struct vl2_engine *engine, struct vl2_picture_entry *entry) {
     struct vlk_backend *be = engine->backend;
-    entry->rows.rows = vl2_room_alloc(engine, entry->bytes);
+    entry->rows.rows = vl2_device_alloc(engine, entry->bytes);
     if (!entry->rows.rows)
         return false;
     be->ops->mem_write(be, entry->rows.rows, entry->away, entry->bytes);

@@ -4,11 +4,11 @@
  * A message's text is tokenised on its own (prompt.c), so that costs add up exactly; only the number of pictures links them.
  * Pure; called through engine/vl2.h on any thread.
  */
-#include "engine/session/answer_ids.h"
 #include "engine/error.h"
 #include "engine/loading/memory_plan.h"
-#include "engine/session/session.h"
 #include "engine/model/vision.h"
+#include "engine/session/answer_ids.h"
+#include "engine/session/session.h"
 
 #include <string.h>
 

@@ -6,9 +6,9 @@
  *   processing_deepseek_vl_v2.py: format_messages_v2, tokenize_with_images; conversation.py: Conversation.get_prompt
  * Pure; called by session.c and through engine/vl2.h.
  */
-#include "engine/session/answer_ids.h"
 #include "engine/error.h"
 #include "engine/model/model.h"
+#include "engine/session/answer_ids.h"
 #include "engine/text/tokenizer.h"
 #include "engine/text/utf8.h"
 

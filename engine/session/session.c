@@ -6,9 +6,10 @@
  */
 #include "engine/session/session.h"
 
-#include "engine/model/backend_wait.h"
 #include "engine/error.h"
 #include "engine/loading/memory_plan.h"
+#include "engine/model/backend_wait.h"
+#include "engine/model/device_memory.h"
 #include "engine/session/eviction.h"
 
 #include <string.h>
@@ -21,8 +22,8 @@ static bool allocate_host_parts(struct vl2_session *s) {
     s->answer = vlk_alloc(s->capacity + 1, sizeof *s->answer);
     s->seen_host = vlk_alloc(vocab, 1);
     s->allowed = vlk_alloc((vocab + 31) / 32, sizeof *s->allowed);
-    s->seen = vl2_room_alloc(s->engine, vocab);
-    s->result = vl2_room_alloc(s->engine, sizeof *s->result);
+    s->seen = vl2_device_alloc(s->engine, vocab);
+    s->result = vl2_device_alloc(s->engine, sizeof *s->result);
     return s->ids && s->answer && s->seen_host && s->allowed && s->seen && s->result;
 }
 
@@ -56,8 +57,8 @@ vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options
     s->pictures.budget = options->picture_cache_bytes ? options->picture_cache_bytes : DEFAULT_PICTURE_BYTES;
     s->branches.budget = options->branch_bytes ? options->branch_bytes : vl2_branch_budget(&engine->config, context);
     s->options = *options;
-    vl2_room_enter(s, NULL);
-    vl2_room_make(engine, vl2_kv_bytes(&engine->config, context, dtype) + vl2_scratch_bytes(&engine->config, chunk));
+    vl2_eviction_enter(s, NULL);
+    vl2_device_make_room(engine, vl2_kv_bytes(&engine->config, context, dtype) + vl2_scratch_bytes(&engine->config, chunk));
     if (engine->memory_limit != UINT64_MAX)
         status = vl2_memory_check(engine, context, chunk, err);
     if (status == VL2_OK)
@@ -78,7 +79,7 @@ void vl2_session_close(vl2_session *s) {
     if (!s)
         return;
     struct vlk_backend *be = s->engine->backend;
-    vl2_room_leave(s);
+    vl2_eviction_leave(s);
     vl2_picture_cache_deinit(s->engine, &s->pictures);
     vl2_answers_deinit(&s->answers);
     vl2_branches_deinit(&s->branches);
@@ -439,7 +440,7 @@ vl2_status vl2_session_sync(vl2_session *s, const vl2_conversation *conversation
     report = report ? report : &unused;
     *report = (struct vl2_sync_report){0};
     s->ready = false;
-    vl2_status status = vl2_room_enter(s, err);
+    vl2_status status = vl2_eviction_enter(s, err);
     if (status == VL2_OK)
         status = vl2_layout_make(s, conversation, &layout, err);
     if (status != VL2_OK)

@@ -7,9 +7,9 @@
 #ifndef VL2_SESSION_H
 #define VL2_SESSION_H
 
+#include "engine/model/decoder.h"
 #include "engine/session/answer_ids.h"
 #include "engine/session/branches.h"
-#include "engine/model/decoder.h"
 #include "engine/session/picture_cache.h"
 
 struct vl2_session {

@@ -8,8 +8,8 @@
 #define VL2_TOKENIZER_H
 
 #include "engine/text/bpe.h"
-#include "engine/model/model.h"
 #include "engine/text/pretokenize.h"
+#include "engine/text/special_tokens.h"
 #include "engine/vl2.h"
 
 #include <jansson.h>

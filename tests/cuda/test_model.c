@@ -5,7 +5,7 @@
  * test_ops.c; experts in the computer's own memory change nothing; what does not fit even so is refused before loading.
  *   test-cuda-model MODEL_DIR MODULE_FILE     (fake libcuda.so.1 on LD_LIBRARY_PATH, SIGHTLINE_CUDA_DIR set)
  */
-#include "engine/session/eviction.h"
+#include "engine/model/device_memory.h"
 #include "engine/session/session.h"
 #include "tests/cuda/kernels.h"
 #include "tests/engine/talk.h"
@@ -209,7 +209,7 @@ enum { ROW_FLOATS = 1000 };
 static void put_picture(vl2_engine *engine, vl2_session *session, struct vl2_picture_key *key, float *rows)
 {
     const size_t bytes = vl2_picture_rows_bytes(&engine->config, 1, 1);
-    struct vl2_picture_rows picture = { .rows = vl2_room_alloc(engine, bytes), .grid_w = 1, .grid_h = 1 };
+    struct vl2_picture_rows picture = { .rows = vl2_device_alloc(engine, bytes), .grid_w = 1, .grid_h = 1 };
 
     *key = (struct vl2_picture_key){ .hash = { 1, 2 }, .width = 3, .height = 4, .grid_w = 1, .grid_h = 1 };
     for (int i = 0; i < ROW_FLOATS; i++)

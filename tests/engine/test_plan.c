@@ -4,6 +4,7 @@
  * system is said to have, and models that are refused before a weight is touched.
  *   test_plan CHECKPOINTS   (of tests/parity/make_checkpoints.py)
  */
+#include "engine/files/system_memory.h"
 #include "engine/loading/memory_plan.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"

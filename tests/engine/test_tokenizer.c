@@ -5,6 +5,7 @@
  *   test_tokenizer FIXTURE_DIR
  */
 #include "engine/text/tokenizer.h"
+#include "kernels/vlk.h"
 #include "engine/text/utf8.h"
 #include "tests/tap.h"
 

@@ -6,11 +6,11 @@
 #include "ui/chat/sl-answer-row.h"
 
 #include "ui/chat/sl-answer-status.h"
-#include "ui/composer/sl-chip.h"
 #include "ui/chat/sl-flow-label.h"
 #include "ui/chat/sl-markdown-view.h"
 #include "ui/chat/sl-markdown.h"
 #include "ui/chat/sl-message-bar.h"
+#include "ui/composer/sl-chip.h"
 #include "ui/pictures/sl-picture-view.h"
 
 #include <glib/gi18n.h>

@@ -6,10 +6,10 @@
  */
 #pragma once
 
-#include "app/inference/sl-engine.h"
 #include "app/conversation/sl-message-part.h"
-#include "app/prompt/sl-mode.h"
+#include "app/inference/sl-engine.h"
 #include "app/pictures/sl-picture.h"
+#include "app/prompt/sl-mode.h"
 
 #include <gtk/gtk.h>
 

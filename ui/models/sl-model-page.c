@@ -6,8 +6,8 @@
 #include "ui/models/sl-model-page.h"
 
 #include "app/inference/sl-model-fit.h"
-#include "ui/window/sl-about.h"
 #include "ui/models/sl-licence.h"
+#include "ui/window/sl-about.h"
 
 #include <glib/gi18n.h>
 

@@ -10,8 +10,8 @@
 
 #include "app/boxes/sl-box-item.h"
 #include "app/boxes/sl-box-painter.h"
-#include "app/prompt/sl-grounding.h"
 #include "app/pictures/sl-picture.h"
+#include "app/prompt/sl-grounding.h"
 
 #include <gio/gio.h>
 

@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "app/inference/sl-engine.h"
 #include "app/conversation/sl-message-part.h"
+#include "app/inference/sl-engine.h"
 
 #include <gtk/gtk.h>
 

@@ -5,8 +5,8 @@
  */
 #include "ui/window/sl-application.h"
 
-#include "app/system/sl-places.h"
 #include "app/history/sl-search-provider.h"
+#include "app/system/sl-places.h"
 #include "ui/window/sl-about.h"
 #include "ui/window/sl-background.h"
 #include "ui/window/sl-window.h"

@@ -5,8 +5,8 @@
 #include "ui/window/sl-preferences.h"
 
 #include "app/system/sl-places.h"
-#include "ui/window/sl-diagnostics-page.h"
 #include "ui/models/sl-model-page.h"
+#include "ui/window/sl-diagnostics-page.h"
 
 #include <glib/gi18n.h>
 

@@ -6,12 +6,12 @@
 #pragma once
 
 #include "ui/chat/sl-chat-view.h"
-#include "ui/inspector/sl-compare-view.h"
-#include "ui/composer/sl-composer.h"
 #include "ui/chat/sl-empty-state.h"
+#include "ui/composer/sl-composer.h"
 #include "ui/composer/sl-intake.h"
-#include "ui/models/sl-model-bar.h"
+#include "ui/inspector/sl-compare-view.h"
 #include "ui/inspector/sl-picture-viewer.h"
+#include "ui/models/sl-model-bar.h"
 #include "ui/window/sl-sidebar.h"
 #include "ui/window/sl-window.h"
 

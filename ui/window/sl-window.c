@@ -4,8 +4,8 @@
  */
 #include "ui/window/sl-window-private.h"
 
-#include "ui/inspector/sl-export-dialog.h"
 #include "app/system/sl-places.h"
+#include "ui/inspector/sl-export-dialog.h"
 #include "ui/window/sl-window-state.h"
 
 #include <glib/gi18n.h>

@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "app/inference/sl-engine.h"
 #include "app/history/sl-history.h"
+#include "app/inference/sl-engine.h"
 #include "app/inference/sl-models.h"
 
 #include <adwaita.h>
