@@ -48,6 +48,8 @@ static void quantise_i8(const float *x, int n, uint16_t *scale, uint8_t *codes)
 
     for (int i = 0; i < n; i++)
         peak = fmaxf(peak, fabsf(x[i]));
+    if (!(peak > 0x1p-119f)) /* the reciprocal of its scale would overflow */
+        peak = 0;
     *scale = vlk_f32_to_bf16(peak / 127);
     inverse = vlk_bf16_to_f32(*scale) > 0 ? 1 / vlk_bf16_to_f32(*scale) : 0;
     for (int i = 0; i < n; i++) {

@@ -234,18 +234,31 @@ static void bind_mha(struct binder *b, struct vl2_layer *l) {
     vector(b, &l->o_b, "self_attn.o_proj.bias", hidden);
 }
 
+static bool is_quantised(const struct vlk_weight *w) {
+    return w->dtype == VLK_I8G || w->dtype == VLK_I4G;
+}
+
+/* The MLP at the prefix. Quantised halves meet the same rounded activations in one product. */
+static void gated(struct binder *b, struct vlk_weight *gate, struct vlk_weight *up, struct vlk_weight *down, int32_t inter, int32_t hidden) {
+    matrix(b, gate, "gate_proj.weight", inter, hidden);
+    matrix(b, up, "up_proj.weight", inter, hidden);
+    matrix(b, down, "down_proj.weight", hidden, inter);
+    if (b->status == VL2_OK && gate->dtype != up->dtype && (is_quantised(gate) || is_quantised(up)))
+        b->status = vl2_fail(b->err, VL2_ERR_MODEL, "Of %sgate_proj and up_proj one is %s and one %s; they must be quantised alike.", b->prefix,
+                             vlk_dtype_name(gate->dtype), vlk_dtype_name(up->dtype));
+}
+
 static void bind_moe(struct binder *b, struct vl2_layer *l, int32_t layer) {
     const struct vl2_config *c = b->config;
     int32_t hidden = c->lm.hidden, inter = c->lm.moe_inter, shared = c->lm.shared_inter, experts = c->lm.experts;
     matrix(b, &l->router, "mlp.gate.weight", experts, hidden);
-    if (b->status == VL2_OK && (l->router.dtype == VLK_I8G || l->router.dtype == VLK_I4G))
+    if (b->status == VL2_OK && is_quantised(&l->router))
         b->status = vl2_fail(b->err, VL2_ERR_MODEL, "The router of layer %d is quantised, which it must not be.", layer);
     if (c->lm.topk == VLK_TOPK_NOAUX_TC)
         vector(b, &l->router_bias, "mlp.gate.e_score_correction_bias", experts);
     if (shared) {
-        matrix(b, &l->gate, "mlp.shared_experts.gate_proj.weight", shared, hidden);
-        matrix(b, &l->up, "mlp.shared_experts.up_proj.weight", shared, hidden);
-        matrix(b, &l->down, "mlp.shared_experts.down_proj.weight", hidden, shared);
+        set_prefix(b, "language.model.layers.%d.mlp.shared_experts.", layer);
+        gated(b, &l->gate, &l->up, &l->down, shared, hidden);
     }
     l->expert_gate = vlk_alloc((size_t) experts, sizeof *l->expert_gate);
     l->expert_up = vlk_alloc((size_t) experts, sizeof *l->expert_up);
@@ -255,9 +268,7 @@ static void bind_moe(struct binder *b, struct vl2_layer *l, int32_t layer) {
     b->place = layer >= c->lm.layers - b->host_layers ? VLK_PLACE_HOST : VLK_PLACE_DEVICE;
     for (int32_t e = 0; e < experts && b->status == VL2_OK; e++) {
         set_prefix(b, "language.model.layers.%d.mlp.experts.%d.", layer, e);
-        matrix(b, &l->expert_gate[e], "gate_proj.weight", inter, hidden);
-        matrix(b, &l->expert_up[e], "up_proj.weight", inter, hidden);
-        matrix(b, &l->expert_down[e], "down_proj.weight", hidden, inter);
+        gated(b, &l->expert_gate[e], &l->expert_up[e], &l->expert_down[e], inter, hidden);
     }
     b->place = VLK_PLACE_DEVICE;
 }
@@ -283,9 +294,8 @@ static void bind_language(struct binder *b) {
             bind_moe(b, l, i);
             continue;
         }
-        matrix(b, &l->gate, "mlp.gate_proj.weight", inter, hidden);
-        matrix(b, &l->up, "mlp.up_proj.weight", inter, hidden);
-        matrix(b, &l->down, "mlp.down_proj.weight", hidden, inter);
+        set_prefix(b, "language.model.layers.%d.mlp.", i);
+        gated(b, &l->gate, &l->up, &l->down, inter, hidden);
     }
 }
 

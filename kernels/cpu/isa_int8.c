@@ -31,7 +31,7 @@ INLINE float round_group(const float *x, int n, float q[GROUP])
         wild = wild + v * vf_set1(0);
     }
     peak = vf_hmax(top);
-    inverse = peak > 0 ? 127 / peak : 0;
+    inverse = peak > 0x1p-119f ? 127 / peak : 0; /* of much less it would be infinite, and 0 times that no number */
     for (int i = 0; i < GROUP; i += W)
         vf_store(q + i, vf_round(vf_load(x + i) * vf_set1(inverse)));
     return peak / 127 + vf_sum(wild);

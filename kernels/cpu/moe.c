@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define TOKENS_PER_PASS 512 /* bounds the sorted copies */
-#define MAX_MR 16           /* no level has larger blocks of rows */
 
 /* ------------------------------------------------------------------------------------------------ router */
 
@@ -220,13 +219,14 @@ static bool run_layer(struct vlk_cpu *cpu, struct moe_pass *p, bool down, const 
                       float *y_shared, float *g, float *g_shared)
 {
     const struct vlk_moe_args *a = p->a;
-    const int32_t pairs = p->n * a->k;
     const struct vlk_weight *any = down ? a->down : a->up, *shared = down ? &a->shared_down : &a->shared_up;
-    const int64_t used = pairs < a->experts ? pairs : a->experts, blocks = pairs + used * (MAX_MR - 1);
-    size_t floats = vlk_packed_floats(cpu, blocks, any) + (shared->rows ? vlk_packed_floats(cpu, p->n, shared) : 0);
-    float *dst = vlk_scratch(cpu, VLK_SLOT_PACK, floats * sizeof *dst);
+    size_t floats = shared->rows ? vlk_packed_floats(cpu, p->n, shared) : 0;
+    float *dst;
     int count = 0;
 
+    for (int32_t e = 0; e < a->experts; e++) /* each by its own dtype */
+        floats += vlk_packed_floats(cpu, p->first[e + 1] - p->first[e], &any[e]);
+    dst = vlk_scratch(cpu, VLK_SLOT_PACK, floats * sizeof *dst);
     if (!dst)
         return false;
     p->group_count = 0;

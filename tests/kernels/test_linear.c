@@ -95,6 +95,11 @@ static void test_rounding(struct vlk_backend *be)
     ok(isnan(y[0]) && isnan(y[ROWS]) && isfinite(y[2 * ROWS]), "%s: what is not finite stays so, in its row", level);
     be->ops->linear(be, &(struct vlk_linear_args){ .n = 1, .w = w.w, .x = x, .y = y });
     ok(isnan(y[0]), "%s: the same for one row", level);
+    for (int i = 0; i < N * COLS; i++)
+        x[i] = i % 32 ? 0 : 1e-38f;
+    be->ops->linear(be, &(struct vlk_linear_args){ .n = N, .w = w.w, .x = x, .y = y });
+    be->ops->linear(be, &(struct vlk_linear_args){ .n = 1, .w = w.w, .x = x, .y = y + ROWS });
+    ok(fabsf(y[0]) < 1e-30f && fabsf(y[ROWS]) < 1e-30f, "%s: what is too small for a scale is nothing", level);
     free_weight(be, &w);
     vlk_free(x);
     vlk_free(y);
@@ -177,8 +182,10 @@ static void test_mlp(struct vlk_backend *be)
 #define MOE_EXPERTS 9
 #define MOE_K 3
 
-/* Token t chooses 3 of the first `spread` experts; the first is always chosen when spread is small. */
-static void check_moe(struct vlk_backend *be, vlk_dtype dtype, int n, int width, int inter, int shared_inter, int spread)
+/* Token t chooses 3 of the first `spread` experts; the first is always chosen when spread is small. Expert 0 is of `first`, the rest
+ * of `dtype`. */
+static void check_mixed_moe(struct vlk_backend *be, vlk_dtype first, vlk_dtype dtype, int n, int width, int inter, int shared_inter,
+                            int spread)
 {
     struct test_weight gate[MOE_EXPERTS], up[MOE_EXPERTS], down[MOE_EXPERTS], shared[3];
     struct vlk_weight g[MOE_EXPERTS], u[MOE_EXPERTS], d[MOE_EXPERTS];
@@ -188,12 +195,14 @@ static void check_moe(struct vlk_backend *be, vlk_dtype dtype, int n, int width,
     double *want = doubles(size);
     struct vlk_moe_args a = { .n = n, .k = MOE_K, .experts = MOE_EXPERTS, .gate = g, .up = u, .down = d, .expert_ids = ids,
                               .expert_weights = weights, .x = x, .y = y };
-    char name[128];
+    char name[160];
 
     for (int e = 0; e < MOE_EXPERTS; e++) {
-        gate[e] = make_weight(be, dtype, inter, width, 1 / sqrt(width));
-        up[e] = make_weight(be, dtype, inter, width, 1 / sqrt(width));
-        down[e] = make_weight(be, dtype, width, inter, 1 / sqrt(inter));
+        const vlk_dtype own = e == 0 ? first : dtype;
+
+        gate[e] = make_weight(be, own, inter, width, 1 / sqrt(width));
+        up[e] = make_weight(be, own, inter, width, 1 / sqrt(width));
+        down[e] = make_weight(be, own, width, inter, 1 / sqrt(inter));
         g[e] = gate[e].w;
         u[e] = up[e].w;
         d[e] = down[e].w;
@@ -210,7 +219,7 @@ static void check_moe(struct vlk_backend *be, vlk_dtype dtype, int n, int width,
             double weight = (double)weights[t * MOE_K + j];
             int e = ids[t * MOE_K + j];
 
-            add_mlp(is_quantised_dtype(dtype), 1, inter, width, x + t * width, gate[e].values, up[e].values,
+            add_mlp(is_quantised_dtype(e == 0 ? first : dtype), 1, inter, width, x + t * width, gate[e].values, up[e].values,
                     down[e].values, &weight, want + t * width);
         }
     }
@@ -221,9 +230,9 @@ static void check_moe(struct vlk_backend *be, vlk_dtype dtype, int n, int width,
         a.shared_down = shared[2].w;
     }
     be->ops->moe(be, &a);
-    snprintf(name, sizeof name, "%s moe %s n=%d %d/%d shared %d over %d experts", level, vlk_dtype_name(dtype), n, width,
-             inter, shared_inter, spread);
-    close_to(y, want, size, is_quantised_dtype(dtype) ? NMSE_CODES : NMSE_F32, name);
+    snprintf(name, sizeof name, "%s moe %s and %s n=%d %d/%d shared %d over %d experts", level, vlk_dtype_name(first),
+             vlk_dtype_name(dtype), n, width, inter, shared_inter, spread);
+    close_to(y, want, size, is_quantised_dtype(first) || is_quantised_dtype(dtype) ? NMSE_CODES : NMSE_F32, name);
     for (int e = 0; e < MOE_EXPERTS; e++) {
         free_weight(be, &gate[e]);
         free_weight(be, &up[e]);
@@ -236,6 +245,23 @@ static void check_moe(struct vlk_backend *be, vlk_dtype dtype, int n, int width,
     vlk_free(weights);
     vlk_free(ids);
     vlk_free(want);
+}
+
+static void check_moe(struct vlk_backend *be, vlk_dtype dtype, int n, int width, int inter, int shared_inter, int spread)
+{
+    check_mixed_moe(be, dtype, dtype, n, width, inter, shared_inter, spread);
+}
+
+/* Packed rows differ in size with the dtype, in both directions; a backend of its own, whose memory nothing larger has grown. */
+static void test_mixed_experts(const char *isa)
+{
+    for (int swap = 0; swap < 2; swap++) {
+        struct vlk_backend *be = vlk_cpu_open(&(struct vlk_cpu_options){ .threads = 2, .isa = isa }, NULL);
+
+        check_mixed_moe(be, swap ? VLK_I8G : VLK_BF16, swap ? VLK_BF16 : VLK_I8G, 512, 16, 16, 0, 9);
+        check_mixed_moe(be, swap ? VLK_I4G : VLK_F16, swap ? VLK_F32 : VLK_I4G, 9, 1100, 24, 0, 9);
+        be->ops->close(be);
+    }
 }
 
 static void test_moe(struct vlk_backend *be)
@@ -393,6 +419,7 @@ int main(void)
         test_rounding(be);
         test_mlp(be);
         test_moe(be);
+        test_mixed_experts(level);
         test_router(be);
         is_int(be->ops->wait(be, &err), VLK_OK, "no error");
         be->ops->close(be);

@@ -192,12 +192,29 @@ static void test_short_group(vlk_dtype dtype, const float *x, int cols)
        vlk_dtype_name(dtype), cols, wide);
 }
 
+/* Magnitudes whose scale has no finite reciprocal. */
+static void test_tiny(vlk_dtype dtype)
+{
+    float x[32], y[32], most = 0;
+    uint8_t row[64];
+
+    for (int i = 0; i < 32; i++)
+        x[i] = i % 3 ? 0 : 1e-38f;
+    vlk_quantise(dtype, x, 32, row);
+    vlk_dequantise(dtype, row, 32, 0, 32, y);
+    for (int i = 0; i < 32; i++)
+        most = fabsf(y[i]) > most || y[i] != y[i] ? fabsf(y[i]) : most;
+    ok(most < 1e-30f, "%s: what is too small for a scale is nothing", vlk_dtype_name(dtype));
+}
+
 static void test_formats(void)
 {
     static const int widths[] = { 896, 1408, 6848 % 2048, 10944 % 2048, 4304 % 2048, 136, 72, 33, 1 };
     float x[2048];
     double worst, peak = 0;
 
+    test_tiny(VLK_I8G);
+    test_tiny(VLK_I4G);
     for (int i = 0; i < 2048; i++) {
         x[i] = normal();
         peak = fmax(peak, fabs((double)x[i]));
