@@ -10,7 +10,9 @@
  *    memory. Pointers into it may be offset by the caller (they are byte addresses) but never dereferenced.
  *  - Activations are f32, row-major, contiguous: x[n][width]. Weights are [out][in] in any vlk_dtype.
  *  - Ops only enqueue and return nothing: the first error sticks to the backend ("poisoned") and comes back from
- *    vlk_submit()/vlk_wait(); later ops do nothing. Shapes are validated by the engine when it binds weights.
+ *    vlk_submit()/vlk_wait(); later ops do nothing. VLK_ERR_MEMORY ends with the wait that returns it: what was enqueued since the
+ *    last wait is undone, and the same may be asked again. Any other error is for good. Shapes are validated by the engine when it
+ *    binds weights.
  *  - Nothing that changes from one decode step to the next is a host scalar: positions, token ids, expert ids and the
  *    sampler's state live in `struct vlk_step` in backend memory, so that a decode step is one fixed launch sequence.
  *  - Results do not depend on the number of threads: a row's sum is always formed by one worker in one order.
@@ -33,7 +35,7 @@ extern "C" {
 
 typedef enum {
     VLK_OK = 0,
-    VLK_ERR_MEMORY,      /* host or device memory exhausted */
+    VLK_ERR_MEMORY,      /* host or device memory exhausted; the backend works on after wait() has said so */
     VLK_ERR_DEVICE,      /* driver, device or kernel failure: the backend is lost */
     VLK_ERR_UNSUPPORTED, /* this backend has no kernel for what was asked */
     VLK_CANCELLED
@@ -321,7 +323,7 @@ struct vlk_ops {
     void (*sample)(struct vlk_backend *be, const struct vlk_sample_args *a);
     void (*step_advance)(struct vlk_backend *be, struct vlk_step *step, int32_t n); /* step->pos += n */
 
-    vlk_status (*submit)(struct vlk_backend *be);                          /* start what was enqueued */
+    vlk_status (*submit)(struct vlk_backend *be);                          /* start what was enqueued; first error, which stays */
     vlk_status (*wait)(struct vlk_backend *be, struct vlk_error *err);     /* until all of it has run; first error */
     void (*close)(struct vlk_backend *be);                                 /* frees everything it still owns */
 };

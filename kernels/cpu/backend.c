@@ -219,11 +219,17 @@ static vlk_status submit(struct vlk_backend *be)
     return vlk_cpu_of(be)->error.code;
 }
 
+/* Memory that was short a moment ago may be there the next time; everything else is for good. */
 static vlk_status wait(struct vlk_backend *be, struct vlk_error *err)
 {
+    struct vlk_cpu *cpu = vlk_cpu_of(be);
+    const struct vlk_error found = cpu->error;
+
+    if (found.code == VLK_ERR_MEMORY)
+        cpu->error = (struct vlk_error){ 0 };
     if (err)
-        *err = vlk_cpu_of(be)->error;
-    return vlk_cpu_of(be)->error.code;
+        *err = found;
+    return found.code;
 }
 
 static void close_backend(struct vlk_backend *be)

@@ -106,9 +106,7 @@ static inline void folder_write(const char *dir, const char *name, const void *d
     }
 }
 
-static inline void *folder_read(const char *dir, const char *name, size_t *size) {
-    char path[5200];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+static inline void *folder_read_path(const char *path, size_t *size) {
     FILE *f = fopen(path, "rb");
     struct stat st;
     if (!f || fstat(fileno(f), &st) != 0) {
@@ -123,6 +121,12 @@ static inline void *folder_read(const char *dir, const char *name, size_t *size)
     }
     fclose(f);
     return data;
+}
+
+static inline void *folder_read(const char *dir, const char *name, size_t *size) {
+    char path[5200];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return folder_read_path(path, size);
 }
 
 /* Copies the files of a folder; those of the target that are not in the source stay. */
