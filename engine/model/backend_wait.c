@@ -33,6 +33,10 @@ vl2_status vl2_backend_wait(const struct vl2_engine *engine, vl2_error *err) {
     return engine->hooks.weights_intact ? engine->hooks.weights_intact(engine, err) : VL2_OK;
 }
 
+bool vl2_backend_is_sound(const struct vl2_engine *engine) {
+    return engine->backend->ops->submit(engine->backend) == VLK_OK;
+}
+
 bool vl2_watch_cancelled(const struct vl2_watch *watch) {
     return watch && watch->cancel && atomic_load(watch->cancel);
 }

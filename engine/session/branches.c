@@ -4,6 +4,8 @@
  */
 #include "engine/session/branches.h"
 
+#include "engine/model/backend_wait.h"
+
 #include <string.h>
 
 enum { LEAST_TOKENS = 16 }; /* what is read again as fast as it is found */
@@ -142,7 +144,10 @@ void vl2_branches_park(const struct vl2_engine *e, struct vl2_branches *all, con
     if (n_spans)
         memcpy(branch.spans, live->spans, n_spans * sizeof *branch.spans);
     vl2_kv_read(e, kv, from, length - from, branch.rows);
-    vl2_branches_add(all, &branch);
+    if (vl2_backend_is_sound(e))
+        vl2_branches_add(all, &branch);
+    else /* nothing was read */
+        vl2_branch_free(&branch);
 }
 
 size_t vl2_branches_fetch(const struct vl2_engine *e, struct vl2_branches *all, const struct vl2_kv *kv,

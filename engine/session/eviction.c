@@ -5,6 +5,7 @@
  */
 #include "engine/session/eviction.h"
 
+#include "engine/model/backend_wait.h"
 #include "engine/model/device_memory.h"
 #include "engine/session/session.h"
 
@@ -29,6 +30,10 @@ static bool send_away(struct vl2_session *s) {
     }
     vl2_kv_read(e, &s->kv, 0, s->length, s->away.rows);
     e->backend->ops->mem_read(e->backend, s->away.logits, s->scratch.logits, logits);
+    if (!vl2_backend_is_sound(e)) { /* then nothing was read */
+        forget(s);
+        return false;
+    }
     s->away.chunk = s->scratch.rows;
     vl2_kv_deinit(e, &s->kv);
     vl2_scratch_deinit(e, &s->scratch);

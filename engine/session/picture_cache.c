@@ -5,6 +5,8 @@
 #include "engine/session/picture_cache.h"
 
 #include "engine/error.h"
+#include "engine/model/backend_wait.h"
+#include "engine/session/eviction.h"
 #include "engine/model/device_memory.h"
 
 #define XXH_INLINE_ALL
@@ -62,6 +64,10 @@ bool vl2_picture_cache_send_away(const struct vl2_engine *engine, struct vl2_pic
     if (!away)
         return false;
     be->ops->mem_read(be, away, oldest->rows.rows, oldest->bytes);
+    if (!vl2_backend_is_sound(engine)) { /* then nothing was read */
+        vlk_free(away);
+        return false;
+    }
     be->ops->mem_free(be, oldest->rows.rows);
     oldest->rows.rows = NULL;
     oldest->away = away;

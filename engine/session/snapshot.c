@@ -15,6 +15,7 @@
 
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/error.h"
+#include "engine/model/backend_wait.h"
 #include "engine/session/eviction.h"
 
 #define XXH_INLINE_ALL
@@ -197,14 +198,21 @@ static vl2_status write_file(const struct vl2_session *s, const struct header *h
     put_timeline(&w, s, h);
     put_rows(&w, s, h, block, cancel);
     int cause = errno;
+    vl2_status status = vl2_backend_wait(s->engine, err); /* of a lost backend nothing was read: the hash would be right all the same */
+    if (!w.failed && status == VL2_OK && fsync(w.fd) != 0) { /* else the name may be on the disk before what it names */
+        cause = errno;
+        w.failed = true;
+    }
     if (close(w.fd) != 0 && !w.failed) {
         cause = errno;
         w.failed = true;
     }
-    if (!w.failed && rename(temporary, path) == 0)
+    if (!w.failed && status == VL2_OK && rename(temporary, path) == 0)
         return VL2_OK;
     cause = w.failed ? cause : errno;
     unlink(temporary);
+    if (status != VL2_OK)
+        return status;
     if (cancel && atomic_load(cancel))
         return vl2_fail(err, VL2_CANCELLED, "Saving the session was cancelled.");
     return vl2_fail(err, VL2_ERR_IO, "%s cannot be written: %s.", path, strerror(cause));

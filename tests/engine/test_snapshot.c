@@ -4,6 +4,7 @@
  * and changes nothing.
  *   test_snapshot CHECKPOINTS   (of tests/parity/make_checkpoints.py)
  */
+#include "engine/session/session.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
 
@@ -249,6 +250,65 @@ static void test_cut(const char *dir) {
     vl2_engine_close(engine);
 }
 
+static vlk_status lost_status = VLK_ERR_DEVICE;
+
+static vlk_status lost_wait(struct vlk_backend *be, struct vlk_error *failure) {
+    if (failure)
+        *failure = (struct vlk_error){.code = lost_status, .text = "It fell off the bus."};
+    return lost_status;
+}
+
+static vlk_status lost_submit(struct vlk_backend *be) {
+    return lost_status;
+}
+
+static void lost_read(struct vlk_backend *be, void *dst, const void *src, size_t bytes) {
+}
+
+/* A backend that fails while its cache is read back: what it left in the buffer is worth nothing, though its hash would be right. */
+static void test_lost_backend(const char *dir) {
+    vl2_engine *engine = open_engine(dir);
+    save_first(engine);
+    size_t before, after;
+    char *good = folder_read(folder, "s.kv", &before), *now;
+    vl2_session *session = open_session(engine, 0);
+    struct talk talk = {.n_parts = 0};
+    first_question(&talk);
+    vl2_session_sync(session, &talk.conversation, NULL, NULL, &err);
+    const struct vlk_ops *whole = engine->backend->ops;
+    struct vlk_ops lost = *whole;
+    lost.submit = lost_submit;
+    lost.wait = lost_wait;
+    lost.mem_read = lost_read;
+    for (int i = 0; i < 2; i++) {
+        lost_status = i ? VLK_ERR_MEMORY : VLK_ERR_DEVICE;
+        engine->backend->ops = &lost;
+        vl2_status status = vl2_session_save(session, path, 0, NULL, &err);
+        engine->backend->ops = whole;
+        is_int(status, i ? VL2_ERR_MEMORY : VL2_ERR_DEVICE, "a backend that failed is not saved");
+        ok(strstr(err.text, "bus") != NULL, "it says why: %s", err.text);
+        now = folder_read(folder, "s.kv", &after);
+        ok(before == after && memcmp(good, now, before) == 0, "the good file stays");
+        free(now);
+        char part[1200];
+        snprintf(part, sizeof part, "%s.part", path);
+        ok(access(part, F_OK) != 0, "without a rest beside it");
+    }
+    /* Nor does a timeline that could not be read become a branch. */
+    struct talk other = {.n_parts = 0};
+    struct vl2_sync_report report;
+    talk_user(&other, NULL, "Something else altogether, at some length, so that the first one has to leave.");
+    engine->backend->ops = &lost;
+    vl2_session_sync(session, &other.conversation, NULL, NULL, &err);
+    engine->backend->ops = whole;
+    vl2_session_sync(session, &other.conversation, NULL, NULL, &err);
+    vl2_session_sync(session, &talk.conversation, NULL, &report, &err);
+    is_int((int64_t) report.branch_tokens, 0, "what was not read is no branch");
+    free(good);
+    vl2_session_close(session);
+    vl2_engine_close(engine);
+}
+
 /* What another conversation said does not travel along. */
 static void test_privacy(const char *dir) {
     static struct talk_text secret, other;
@@ -288,6 +348,7 @@ int main(int argc, char **argv) {
     test_other_model(dirs[0], dirs[1]);
     test_limits(dirs[0]);
     test_cut(dirs[0]);
+    test_lost_backend(dirs[0]);
     test_privacy(dirs[0]);
     folder_remove(folder);
     return tap_done();
