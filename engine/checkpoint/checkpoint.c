@@ -21,6 +21,7 @@ struct shard {
     char *path;
     struct vl2_mapped_file file;
     json_t *header; /* owns the tensors' names */
+    size_t data;    /* where the tensors begin; the header's length in the file may change after it was checked */
 };
 
 struct vl2_checkpoint {
@@ -156,11 +157,16 @@ static int compare_names(const void *a, const void *b) {
 }
 
 static vl2_status check_overlap(struct vl2_tensor *tensors, size_t n, vl2_error *err) {
+    const struct vl2_tensor *before = NULL; /* the last one that has data */
     qsort(tensors, n, sizeof *tensors, compare_data);
-    for (size_t i = 1; i < n; i++)
-        if (tensors[i - 1].bytes && tensors[i].bytes && tensors[i].data < tensors[i - 1].data + tensors[i - 1].bytes)
+    for (size_t i = 0; i < n; i++) {
+        if (!tensors[i].bytes)
+            continue;
+        if (before && tensors[i].data < before->data + before->bytes)
             return vl2_fail(err, VL2_ERR_MODEL, "%s: the data of tensors \"%.120s\" and \"%.120s\" overlap.", tensors[i].file,
-                            tensors[i - 1].name, tensors[i].name);
+                            before->name, tensors[i].name);
+        before = &tensors[i];
+    }
     return VL2_OK;
 }
 
@@ -190,6 +196,7 @@ static vl2_status read_header(struct vl2_checkpoint *cp, struct shard *shard, vl
         return vl2_fail(err, VL2_ERR_MODEL,
                         "%s announces a header of %llu bytes in a file of %zu: it is truncated or not a safetensors file.",
                         shard->path, (unsigned long long) length, file->size);
+    shard->data = 8 + (size_t) length;
     vl2_status status = vl2_json_parse((const char *) file->data + 8, (size_t) length, shard->path, &shard->header, err);
     if (status == VL2_OK)
         status = reserve_tensors(cp, json_object_size(shard->header), shard->path, err);
@@ -206,7 +213,7 @@ static vl2_status read_header(struct vl2_checkpoint *cp, struct shard *shard, vl
             continue;
         struct vl2_tensor *tensor = &cp->tensors[cp->n_tensors];
         *tensor = (struct vl2_tensor){0};
-        status = read_entry(shard->path, name, entry, file->data + 8 + length, file->size - 8 - (size_t) length, tensor, err);
+        status = read_entry(shard->path, name, entry, file->data + shard->data, file->size - shard->data, tensor, err);
         const char *type = json_string_value(json_object_get(metadata, name));
         if (status == VL2_OK && type)
             status = read_quantised(tensor, type, err);
@@ -398,12 +405,9 @@ const char *vl2_checkpoint_metadata(const vl2_checkpoint *cp, const char *key) {
 }
 
 const uint8_t *vl2_checkpoint_data(const vl2_checkpoint *cp, size_t *size) {
-    const struct vl2_mapped_file *file = &cp->shards[0].file;
-    uint64_t length = 0;
-    for (int i = 7; i >= 0; i--) /* checked when the file was opened */
-        length = length << 8 | file->data[i];
-    *size = file->size - 8 - (size_t) length;
-    return file->data + 8 + length;
+    const struct shard *shard = &cp->shards[0];
+    *size = shard->file.size - shard->data;
+    return shard->file.data + shard->data;
 }
 
 vl2_status vl2_checkpoint_check(const vl2_checkpoint *cp, vl2_error *err) {

@@ -77,6 +77,16 @@ static bool is_quantised(vlk_dtype dtype) {
     return dtype == VLK_I8G || dtype == VLK_I4G;
 }
 
+/* Names that stand in the metadata for something else than a tensor. */
+static const char *const own_entries[] = {"format", "version", "layout", "quantisation", "source", "content", "changed"};
+
+static bool is_own_entry(const char *name) {
+    for (size_t i = 0; i < sizeof own_entries / sizeof own_entries[0]; i++)
+        if (strcmp(name, own_entries[i]) == 0)
+            return true;
+    return false;
+}
+
 static void plan_output(const struct vl2_quantise_options *options, struct vl2_tensor *t, struct output *o) {
     *o = (struct output){.source = t, .rows = 1, .cols = 1, .dtype = t->dtype};
     for (int32_t d = 0; d < t->n_dims; d++)
@@ -103,6 +113,9 @@ static vl2_status plan_file(struct writer *w) {
         struct vl2_tensor *t = vl2_checkpoint_tensor(w->checkpoint, i);
         struct output *o = &w->outputs[w->n_outputs++];
         plan_output(w->options, t, o);
+        if (is_quantised(o->dtype) && is_own_entry(t->name))
+            return vl2_fail(w->err, VL2_ERR_MODEL, "%s: a tensor cannot be called \"%s\" in a quantised file, where that is an entry of its "
+                            "own.", t->file, t->name);
         o->offset = w->bytes;
         w->bytes += o->bytes;
         w->total += t->bytes;
@@ -118,46 +131,61 @@ static vl2_status plan_file(struct writer *w) {
     return VL2_OK;
 }
 
+/* NULL without memory. */
 static json_t *entry_of(const struct output *o) {
     json_t *shape = json_array();
     const char *dtype = "U8";
+    int lost = 0;
     if (!o->source) {
-        json_array_append_new(shape, json_integer((json_int_t) o->bytes));
+        lost = json_array_append_new(shape, json_integer((json_int_t) o->bytes));
     } else if (is_quantised(o->dtype)) {
-        json_array_append_new(shape, json_integer((json_int_t) o->rows));
-        json_array_append_new(shape, json_integer((json_int_t) o->row_bytes));
+        lost = json_array_append_new(shape, json_integer((json_int_t) o->rows)) |
+               json_array_append_new(shape, json_integer((json_int_t) o->row_bytes));
     } else {
         static const char *const names[] = {[VLK_F32] = "F32", [VLK_BF16] = "BF16", [VLK_F16] = "F16"};
         dtype = o->source->is_float ? names[o->dtype] : o->source->dtype_name;
         for (int32_t d = 0; d < o->source->n_dims; d++)
-            json_array_append_new(shape, json_integer((json_int_t) o->source->dims[d]));
+            lost |= json_array_append_new(shape, json_integer((json_int_t) o->source->dims[d]));
+    }
+    if (lost) {
+        json_decref(shape);
+        return NULL;
     }
     return json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", shape, "data_offsets", (json_int_t) o->offset,
                      (json_int_t) (o->offset + o->bytes));
 }
 
-/* The header as text, padded so that the data begins at a multiple of 64. Hashes have a fixed length, so that the text's
- * length is known before they are. NULL without memory. */
-static char *make_header(const struct writer *w, const char *source, const char *content, size_t *length) {
-    json_t *header = json_object();
+/* What the file is, and the type of every quantised tensor. NULL without memory. */
+static json_t *make_metadata(const struct writer *w, const char *source, const char *content) {
     json_t *metadata = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "format", "sightline", "version", "1", "layout", "rows", "quantisation",
                                  vl2_format_name(w->options->format), "source", source, "content", content);
     char changed[256];
     snprintf(changed, sizeof changed, "These weights were changed: %s rounded them to %s. source is the hash of the unchanged ones.",
              w->options->program ? w->options->program : "Sightline", vl2_format_name(w->options->format));
-    json_object_set_new(metadata, "changed", json_string(changed));
+    bool whole = json_object_set_new(metadata, "changed", json_string(changed)) == 0;
     for (size_t i = 0; i < w->n_outputs; i++) {
         const struct output *o = &w->outputs[i];
         char type[48];
         if (!o->source || !is_quantised(o->dtype))
             continue;
         snprintf(type, sizeof type, "%s %llu", o->dtype == VLK_I4G ? "I4G" : "I8G", (unsigned long long) o->cols);
-        json_object_set_new(metadata, o->source->name, json_string(type));
+        whole &= json_object_set_new(metadata, o->source->name, json_string(type)) == 0;
     }
-    json_object_set_new(header, "__metadata__", metadata);
+    if (whole)
+        return metadata;
+    json_decref(metadata);
+    return NULL;
+}
+
+/* The header as text, padded so that the data begins at a multiple of 64. Hashes have a fixed length, so that the text's
+ * length is known before they are. NULL without memory. */
+static char *make_header(const struct writer *w, const char *source, const char *content, size_t *length) {
+    json_t *header = json_object();
+    bool whole = json_object_set_new(header, "__metadata__", make_metadata(w, source, content)) == 0;
     for (size_t i = 0; i < w->n_outputs; i++)
-        json_object_set_new(header, w->outputs[i].source ? w->outputs[i].source->name : w->outputs[i].padding, entry_of(&w->outputs[i]));
-    size_t text = json_dumpb(header, NULL, 0, JSON_COMPACT);
+        whole &= json_object_set_new(header, w->outputs[i].source ? w->outputs[i].source->name : w->outputs[i].padding,
+                                     entry_of(&w->outputs[i])) == 0;
+    size_t text = whole ? json_dumpb(header, NULL, 0, JSON_COMPACT) : 0;
     *length = (text + 8 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     char *out = text ? vlk_alloc(*length, 1) : NULL;
     if (out) {

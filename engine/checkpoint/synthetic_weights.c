@@ -40,8 +40,7 @@ struct noise {
 };
 
 static void *own(struct noise *noise, uint64_t bytes) {
-    uint64_t available = vl2_memory_available();
-    if (noise->n_owned == noise->most || bytes > SIZE_MAX || (bytes > 1 << 16 && available < bytes + RESERVE))
+    if (noise->n_owned == noise->most || bytes > SIZE_MAX || (bytes > 1 << 16 && vl2_memory_available() < bytes + RESERVE))
         return NULL;
     void *p = vlk_alloc((size_t) bytes, 1);
     if (p)

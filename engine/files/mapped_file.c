@@ -136,10 +136,11 @@ vl2_status vl2_mapped_file_open(const char *path, struct vl2_mapped_file *out, v
 
 void vl2_mapped_file_close(struct vl2_mapped_file *file) {
     if (file->data) {
-        munmap((void *) (uintptr_t) file->data, file->size);
-        /* After the unmapping: a fault in between must still find its slot. */
+        /* Before the unmapping, after which the address may be another mapping's, whose damage would be charged to this one. Nobody
+         * reads a file that is being closed. */
         if (file->slot >= 0)
             atomic_store_explicit(&slots[file->slot].state, SLOT_FREE, memory_order_release);
+        munmap((void *) (uintptr_t) file->data, file->size);
     }
     *file = (struct vl2_mapped_file){.slot = -1};
 }
