@@ -13,7 +13,14 @@
 #include "kernels/quant.h"
 
 #define ALIGNMENT 64
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__has_feature) /* clang */
+#if __has_feature(address_sanitizer)
+#define WATCHED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) /* gcc */
+#define WATCHED
+#endif
+#ifdef WATCHED
 #define MAY_MAP 0 /* what watches the ends of blocks knows the heap alone */
 #else
 #define MAY_MAP 1
