@@ -204,18 +204,22 @@ static int first_sibling(int cpu)
 
 int vlk_physical_cores(void)
 {
-    cpu_set_t allowed, cores;
+    enum { MOST_CPUS = 1 << 16 }; /* the kernel refuses a set that is smaller than its own, of which it does not tell the size */
+    const size_t bytes = CPU_ALLOC_SIZE(MOST_CPUS);
+    cpu_set_t *allowed = vlk_alloc(bytes, 1), *cores = vlk_alloc(bytes, 1);
+    int count = 0;
 
-    CPU_ZERO(&allowed);
-    CPU_ZERO(&cores);
-    if (sched_getaffinity(0, sizeof allowed, &allowed))
-        return 1;
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET(cpu, &allowed)) {
-            int first = first_sibling(cpu);
+    if (allowed && cores && !sched_getaffinity(0, bytes, allowed)) {
+        for (int cpu = 0; cpu < MOST_CPUS; cpu++) {
+            if (CPU_ISSET_S(cpu, bytes, allowed)) {
+                int first = first_sibling(cpu);
 
-            CPU_SET(first >= 0 && first < CPU_SETSIZE ? first : cpu, &cores);
+                CPU_SET_S(first >= 0 && first < MOST_CPUS ? first : cpu, bytes, cores);
+            }
         }
+        count = CPU_COUNT_S(bytes, cores);
     }
-    return CPU_COUNT(&cores) > 0 ? CPU_COUNT(&cores) : 1;
+    vlk_free(allowed);
+    vlk_free(cores);
+    return count > 0 ? count : 1;
 }
