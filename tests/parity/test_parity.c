@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The engine against the official code: generated checkpoints (make_checkpoints.py) and what the official code computed on
- * them in float32 (make_fixtures.py). Ids, vision features, embeddings, every layer and logits agree to 1e-4 per token, and
+ * them in float32 (make_fixtures.py). Ids, vision features, embeddings, every layer and logits agree to 2e-5 per token, and
  * the greedy ids are the same, for several chunk sizes and on every instruction set level of this machine.
  *
  *   test_parity CHECKPOINTS FIXTURES CONVERSATIONS.json NAME…
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 enum { MAX_PARTS = 16, MAX_MESSAGES = 8, MAX_PICTURES = 4 };
-static const double bound = 1e-4; /* of ‖a−b‖₂ / ‖b‖₂ per token, in f32; measured errors are below 1e-5 */
+static const double bound = 2e-5; /* of ‖a−b‖₂ / ‖b‖₂ per token, in f32; 7e-6 was measured at most, over every variant and level */
 
 struct talk { /* a conversation of conversations.json */
     const char *key;
