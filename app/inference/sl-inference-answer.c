@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "app/prompt/sl-prompt-view.h"
+#include "app/prompt/sl-prompt-private.h"
 
 static void
 set_text (char       **field,

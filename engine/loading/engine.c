@@ -44,8 +44,8 @@ static void place_experts(struct vl2_engine *e, int32_t asked, uint64_t left, ui
     uint64_t reserve = (uint64_t) 1 << 30, available = vl2_memory_available();
     int32_t layers = e->config.lm.layers;
     for (e->host_layers = 0; e->host_layers < layers && (e->host_layers < asked || *needed > left); e->host_layers++) {
-        uint64_t bytes = vl2_weights_expert_bytes(e->checkpoint, layers - 1 - e->host_layers);
-        if (bytes == 0 || e->host_bytes + bytes + reserve > available)
+        uint64_t bytes = vl2_weights_expert_bytes(e->checkpoint, layers - 1 - e->host_layers); /* 0: a layer without any */
+        if (e->host_bytes + bytes + reserve > available)
             break;
         e->host_bytes += bytes;
         *needed -= bytes;
@@ -94,8 +94,8 @@ static vl2_status open_tokenizer(struct vl2_engine *e, const char *dir, vl2_erro
         return status;
     char path[4200];
     struct stat file;
-    snprintf(path, sizeof path, "%s/tokenizer.json", dir);
-    e->tokenizer_bytes = stat(path, &file) == 0 ? TOKENIZER_GROWTH * (uint64_t) file.st_size : 0;
+    bool fits = snprintf(path, sizeof path, "%s/tokenizer.json", dir) < (int) sizeof path;
+    e->tokenizer_bytes = fits && stat(path, &file) == 0 ? TOKENIZER_GROWTH * (uint64_t) file.st_size : 0;
     e->special = *vl2_tokenizer_special(e->tokenizer);
     if (e->special.bos < 0)
         e->special.bos = e->config.lm.bos;
