@@ -13,6 +13,9 @@
 #include <glib/gi18n-lib.h>
 
 #include "app/pictures/sl-picture-format.h"
+#include "app/pictures/sl-picture-loader.h"
+#include "app/pictures/sl-picture-svg.h"
+#include "app/pictures/sl-picture-tiff.h"
 
 #define MAX_LEFT_BEHIND 4
 #define SVG_MAX_SIDE    4096
@@ -25,6 +28,7 @@ typedef struct
   GBytes          *bytes;
   char            *name;
   SlPictureFormat  format;
+  gboolean         on_white;
   SlPictureLimits  limits;
   gint64           deadline; /* monotonic */
   gint             stop;     /* atomic: nobody waits any more */
@@ -36,6 +40,10 @@ typedef struct
   GError          *error;    /* lock */
 
   /* of the decoding thread */
+  SlPictureEdit    edits[2];       /* what the loader is given otherwise than it stands in the file */
+  guint            n_edits;
+  SlPictureAlpha   alpha;
+  SlPictureTiff    tiff;           /* of a TIFF */
   guint64          refused_pixels; /* 0: the size is allowed */
   int              header_width;
   int              header_height;
@@ -101,22 +109,47 @@ decode_should_stop (Decode  *decode,
 }
 
 static gboolean
-feed (GdkPixbufLoader  *loader,
-      Decode           *decode,
-      GError          **error)
+write_bytes (GdkPixbufLoader  *loader,
+             Decode           *decode,
+             const void       *bytes,
+             gsize             size,
+             GError          **error)
 {
-  gsize size;
-  const guint8 *data = g_bytes_get_data (decode->bytes, &size);
+  const guint8 *data = bytes;
 
   for (gsize at = 0; at < size; at += SL_PICTURE_CHUNK_BYTES)
     {
       if (decode_should_stop (decode, error) ||
           !gdk_pixbuf_loader_write (loader, data + at, MIN (SL_PICTURE_CHUNK_BYTES, size - at), error) ||
           decode->refused_pixels > 0)
-        {
-          gdk_pixbuf_loader_close (loader, NULL);
-          return FALSE;
-        }
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static gboolean
+feed (GdkPixbufLoader  *loader,
+      Decode           *decode,
+      GError          **error)
+{
+  gsize size, at = 0;
+  const guint8 *data = g_bytes_get_data (decode->bytes, &size);
+  gboolean fed = TRUE;
+
+  for (guint i = 0; i < decode->n_edits && fed; i++)
+    {
+      const SlPictureEdit *edit = &decode->edits[i];
+
+      fed = write_bytes (loader, decode, data + at, edit->at - at, error) &&
+            write_bytes (loader, decode, edit->text, edit->length, error);
+      at = edit->at + edit->skip;
+    }
+
+  if (!fed || !write_bytes (loader, decode, data + at, size - at, error))
+    {
+      gdk_pixbuf_loader_close (loader, NULL);
+      return FALSE;
     }
 
   return gdk_pixbuf_loader_close (loader, error);
@@ -232,18 +265,125 @@ check_embedded (Decode  *decode,
   return TRUE;
 }
 
+/* libtiff reads integers of 1 to 16 bits only, and says no more than that it failed. */
+static gboolean
+is_unsupported_tiff (Decode *decode)
+{
+  guint bits = decode->tiff.bits;
+
+  return decode->format == SL_PICTURE_FORMAT_TIFF &&
+         (decode->tiff.floating || (bits != 1 && bits != 2 && bits != 4 && bits != 8 && bits != 16));
+}
+
+static void
+set_unsupported_tiff (Decode  *decode,
+                      GError **error)
+{
+  if (decode->tiff.floating)
+    g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_FORMAT,
+                 /* Translators: the picture's name, how many bits a channel has */
+                 _("“%s” cannot be opened: this kind of TIFF, with floating-point numbers of %u bits, is not supported."),
+                 decode->name, decode->tiff.bits);
+  else
+    g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_FORMAT,
+                 _("“%s” cannot be opened: this kind of TIFF, with %u bits in a channel, is not supported."),
+                 decode->name, decode->tiff.bits);
+}
+
+/* The loader multiplies colours by a straight alpha and calls it straight still, and what lay below alpha 0 is gone. Told that the
+ * channel is not specified, it hands over what the file holds. */
+static void
+prepare_tiff (Decode       *decode,
+              const guint8 *data,
+              gsize         size)
+{
+  const SlPictureTiff *tiff = &decode->tiff;
+
+  if (!sl_picture_tiff_read (data, size, &decode->tiff))
+    return;
+
+  if (tiff->alpha == SL_TIFF_ALPHA_UNSPECIFIED)
+    decode->alpha = SL_PICTURE_ALPHA_NONE;
+  else if (tiff->alpha == SL_TIFF_ALPHA_ASSOCIATED)
+    decode->alpha = SL_PICTURE_ALPHA_MULTIPLIED;
+  else if (tiff->alpha == SL_TIFF_ALPHA_STRAIGHT && tiff->colours)
+    {
+      decode->edits[0] = (SlPictureEdit) { .at = tiff->alpha_at, .skip = 1, .length = 1, .text = { 0 } };
+      decode->n_edits = 1;
+    }
+}
+
+static void
+prepare (Decode *decode)
+{
+  gsize size;
+  const guint8 *data = g_bytes_get_data (decode->bytes, &size);
+
+  decode->alpha = SL_PICTURE_ALPHA_STRAIGHT;
+  if (decode->format == SL_PICTURE_FORMAT_TIFF)
+    prepare_tiff (decode, data, size);
+  else if (decode->format == SL_PICTURE_FORMAT_SVG)
+    decode->n_edits = sl_picture_svg_size_edits ((const char *) data, size, decode->edits);
+  else if (sl_picture_format_is_premultiplied (decode->format, data, size))
+    decode->alpha = SL_PICTURE_ALPHA_MULTIPLIED;
+}
+
+/* What the loader made of the bytes; NULL with the reason why it made nothing. */
+static GdkPixbuf *
+get_loaded (Decode           *decode,
+            GdkPixbufLoader  *loader,
+            GError          **error)
+{
+  g_autoptr(GError) cause = NULL;
+  gboolean fed = feed (loader, decode, &cause);
+  GdkPixbuf *pixbuf = fed ? gdk_pixbuf_loader_get_pixbuf (loader) : NULL;
+
+  if (decode->refused_pixels > 0)
+    sl_picture_set_too_many_pixels (decode->name, decode->header_width, decode->header_height, &decode->limits, error);
+  else if (!fed && g_error_matches (cause, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_SLOW))
+    g_propagate_error (error, g_steal_pointer (&cause));
+  else if (pixbuf == NULL && is_unsupported_tiff (decode))
+    set_unsupported_tiff (decode, error);
+  else if (pixbuf == NULL)
+    set_broken (decode, error, cause);
+  else
+    return pixbuf;
+
+  return NULL;
+}
+
+/* By the orientation that the loader reports, or the one of a file whose loader neither reports nor applies it. */
+static GdkPixbuf *
+turn_upright (Decode     *decode,
+              GdkPixbuf  *pixbuf,
+              GError    **error)
+{
+  gsize size;
+  const guint8 *data = g_bytes_get_data (decode->bytes, &size);
+  guint exif = sl_picture_format_get_orientation (decode->format, data, size);
+  const char *orientation;
+  GdkPixbuf *upright;
+
+  if (exif != 0 && !sl_picture_loader_turns (decode->format))
+    gdk_pixbuf_set_option (pixbuf, "orientation", (const char[]) { (char) ('0' + exif), '\0' });
+  orientation = gdk_pixbuf_get_option (pixbuf, "orientation");
+  decode->turned = exif > 1 || (orientation != NULL && !g_str_equal (orientation, "1"));
+  upright = gdk_pixbuf_apply_embedded_orientation (pixbuf);
+  if (upright == NULL)
+    sl_picture_set_no_memory (decode->name, error);
+
+  return upright;
+}
+
 static GdkPixbuf *
 decode_pixbuf (Decode  *decode,
                GError **error)
 {
   g_autoptr(GdkPixbufLoader) loader = NULL;
   g_autoptr(GError) cause = NULL;
-  GdkPixbuf *pixbuf, *upright;
-  const char *orientation;
+  GdkPixbuf *pixbuf;
   const guint8 *data;
   gsize size;
-  gboolean fed;
-  guint exif;
 
   if (decode->format == SL_PICTURE_FORMAT_SVG && !check_embedded (decode, error))
     return NULL;
@@ -257,27 +397,11 @@ decode_pixbuf (Decode  *decode,
       return NULL;
     }
 
+  prepare (decode);
   g_signal_connect (loader, "size-prepared", G_CALLBACK (on_size_prepared), decode);
-  fed = feed (loader, decode, &cause);
-
-  if (decode->refused_pixels > 0)
-    {
-      sl_picture_set_too_many_pixels (decode->name, decode->header_width, decode->header_height, &decode->limits, error);
-      return NULL;
-    }
-
-  if (!fed && g_error_matches (cause, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_SLOW))
-    {
-      g_propagate_error (error, g_steal_pointer (&cause));
-      return NULL;
-    }
-
-  pixbuf = fed ? gdk_pixbuf_loader_get_pixbuf (loader) : NULL;
+  pixbuf = get_loaded (decode, loader, error);
   if (pixbuf == NULL)
-    {
-      set_broken (decode, error, cause);
-      return NULL;
-    }
+    return NULL;
 
   data = g_bytes_get_data (decode->bytes, &size);
   if (!sl_picture_format_is_complete (decode->format, data, size))
@@ -287,68 +411,7 @@ decode_pixbuf (Decode  *decode,
       return NULL;
     }
 
-  exif = sl_picture_format_get_orientation (decode->format, data, size);
-  if (exif != 0)
-    gdk_pixbuf_set_option (pixbuf, "orientation", (const char[]) { (char) ('0' + exif), '\0' });
-  orientation = gdk_pixbuf_get_option (pixbuf, "orientation");
-  decode->turned = orientation != NULL && !g_str_equal (orientation, "1");
-  upright = gdk_pixbuf_apply_embedded_orientation (pixbuf);
-  if (upright == NULL)
-    sl_picture_set_no_memory (decode->name, error);
-
-  return upright;
-}
-
-/* Drops the fourth byte of every pixel, or lays it over white. */
-static void
-convert_rows (const GdkPixbuf *pixbuf,
-              gboolean         over_white,
-              guint8          *rgb)
-{
-  int width = gdk_pixbuf_get_width (pixbuf);
-  int height = gdk_pixbuf_get_height (pixbuf);
-  gsize stride = gdk_pixbuf_get_rowstride (pixbuf);
-  const guint8 *rgba = gdk_pixbuf_read_pixels (pixbuf);
-
-  for (int y = 0; y < height; y++)
-    {
-      const guint8 *in = rgba + (gsize) y * stride;
-      guint8 *out = rgb + (gsize) y * width * 3;
-
-      for (int x = 0; x < width; x++, in += 4, out += 3)
-        for (int c = 0; c < 3; c++)
-          out[c] = over_white ? (guint8) ((in[c] * in[3] + 255 * (255 - in[3]) + 127) / 255) : in[c];
-    }
-}
-
-gboolean
-sl_picture_take_pixels (SlPicture *self,
-                        GdkPixbuf *pixbuf,
-                        gboolean   over_white)
-{
-  gsize size;
-  guint8 *rgb;
-
-  self->width = gdk_pixbuf_get_width (pixbuf);
-  self->height = gdk_pixbuf_get_height (pixbuf);
-
-  if (!gdk_pixbuf_get_has_alpha (pixbuf))
-    {
-      self->stride = gdk_pixbuf_get_rowstride (pixbuf);
-      self->rgb = g_bytes_new_with_free_func (gdk_pixbuf_read_pixels (pixbuf), gdk_pixbuf_get_byte_length (pixbuf),
-                                              g_object_unref, g_object_ref (pixbuf));
-      return TRUE;
-    }
-
-  self->stride = (gsize) self->width * 3;
-  size = self->stride * self->height;
-  rgb = g_try_malloc (size);
-  if (rgb == NULL)
-    return FALSE;
-
-  convert_rows (pixbuf, over_white, rgb);
-  self->rgb = g_bytes_new_take (rgb, size);
-  return TRUE;
+  return turn_upright (decode, pixbuf, error);
 }
 
 static SlPicture *
@@ -362,7 +425,7 @@ decode_picture (Decode  *decode,
     return NULL;
 
   self = g_object_new (SL_TYPE_PICTURE, NULL);
-  if (!sl_picture_take_pixels (self, pixbuf, decode->format == SL_PICTURE_FORMAT_SVG))
+  if (!sl_picture_take_pixels (self, pixbuf, decode->alpha, decode->on_white || decode->format == SL_PICTURE_FORMAT_SVG))
     {
       sl_picture_set_no_memory (decode->name, error);
       return NULL;
@@ -374,6 +437,7 @@ decode_picture (Decode  *decode,
   self->mime_type = sl_picture_format_get_mime_type (decode->format);
   self->extension = sl_picture_format_get_extension (decode->format);
   self->turned = decode->turned;
+  self->on_white = g_strcmp0 (gdk_pixbuf_get_option (pixbuf, "tEXt::" SL_PICTURE_GROUND), "white") == 0;
 
   return g_steal_pointer (&self);
 }
@@ -491,6 +555,7 @@ check_format (GBytes                 *bytes,
 SlPicture *
 sl_picture_decode (GBytes                 *bytes,
                    const char             *name,
+                   gboolean                on_white,
                    const SlPictureLimits  *limits,
                    GCancellable           *cancellable,
                    GError                **error)
@@ -516,6 +581,7 @@ sl_picture_decode (GBytes                 *bytes,
   decode->bytes = g_bytes_ref (bytes);
   decode->name = g_strdup (name);
   decode->format = format;
+  decode->on_white = on_white;
   decode->limits = *limits;
   decode->deadline = g_get_monotonic_time () + limits->deadline_us;
 

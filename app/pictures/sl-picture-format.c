@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "app/pictures/sl-picture-svg.h"
+
 static const struct
 {
   const char *mime_type;
@@ -48,74 +50,6 @@ read_le32 (const guint8 *p)
 }
 
 /* ------------------------------------------------------------------------------------------------ which format */
-
-static const char *
-skip_past (const char *p,
-           const char *end,
-           const char *mark)
-{
-  const char *found = memmem (p, end - p, mark, strlen (mark));
-
-  return found != NULL ? found + strlen (mark) : end;
-}
-
-/* Past the internal subset, if there is one. */
-static const char *
-skip_doctype (const char *p,
-              const char *end)
-{
-  int depth = 0;
-
-  for (; p < end; p++)
-    {
-      if (*p == '[')
-        depth++;
-      else if (*p == ']')
-        depth--;
-      else if (*p == '>' && depth <= 0)
-        return p + 1;
-    }
-
-  return end;
-}
-
-/* Is the root element of this XML text an svg element, with or without a namespace prefix? */
-static gboolean
-is_svg (const char *p,
-        gsize       length)
-{
-  const char *end = p + length;
-
-  if (length >= 3 && memcmp (p, "\xef\xbb\xbf", 3) == 0)
-    p += 3;
-
-  while (p < end)
-    {
-      if (g_ascii_isspace (*p))
-        p++;
-      else if (end - p >= 2 && memcmp (p, "<?", 2) == 0)
-        p = skip_past (p, end, "?>");
-      else if (end - p >= 4 && memcmp (p, "<!--", 4) == 0)
-        p = skip_past (p, end, "-->");
-      else if (end - p >= 9 && g_ascii_strncasecmp (p, "<!DOCTYPE", 9) == 0)
-        p = skip_doctype (p, end);
-      else
-        break;
-    }
-
-  if (p >= end || *p != '<')
-    return FALSE;
-
-  const char *name = ++p;
-
-  while (p < end && (g_ascii_isalnum (*p) || *p == '_' || *p == '-' || *p == ':'))
-    {
-      if (*p++ == ':')
-        name = p;
-    }
-
-  return p - name == 3 && memcmp (name, "svg", 3) == 0;
-}
 
 /* ISO base media: the brands at the start say whether the codec is AV1 or HEVC. At 12 lies a version, not a brand. */
 static gboolean
@@ -160,11 +94,13 @@ sl_picture_format_sniff (const guint8 *data,
     return SL_PICTURE_FORMAT_BMP;
   if (size >= 8 && (memcmp (data, "II*\0", 4) == 0 || memcmp (data, "MM\0*", 4) == 0))
     return SL_PICTURE_FORMAT_TIFF;
+  if (size >= 16 && (memcmp (data, "II+\0", 4) == 0 || memcmp (data, "MM\0+", 4) == 0)) /* BigTIFF */
+    return SL_PICTURE_FORMAT_TIFF;
   if (size >= 12 && memcmp (data, "RIFF", 4) == 0 && memcmp (data + 8, "WEBP", 4) == 0)
     return SL_PICTURE_FORMAT_WEBP;
   if (size >= 16 && memcmp (data + 4, "ftyp", 4) == 0)
     return sniff_heif (data, size);
-  if (size > 0 && is_svg ((const char *) data, size))
+  if (size > 0 && sl_picture_svg_sniff ((const char *) data, size))
     return SL_PICTURE_FORMAT_SVG;
 
   return SL_PICTURE_FORMAT_NONE;
@@ -297,6 +233,85 @@ sl_picture_format_get_size (SlPictureFormat  format,
     }
 
   return largest > 0;
+}
+
+/* ------------------------------------------------------------------------------------------------ premultiplied */
+
+/* The first box of this type among those that lie one behind the other; what it holds. */
+static gboolean
+find_box (const guint8  *data,
+          gsize          size,
+          const char    *type,
+          const guint8 **content,
+          gsize         *length)
+{
+  gsize at = 0;
+
+  while (size - at >= 8)
+    {
+      guint64 whole = read_be32 (data + at);
+      gsize head = whole == 1 ? 16 : 8;
+
+      if (size - at < head)
+        return FALSE;
+      if (whole == 1)
+        whole = (guint64) read_be32 (data + at + 8) << 32 | read_be32 (data + at + 12);
+      else if (whole == 0)
+        whole = size - at; /* up to the end */
+      if (whole < head || whole > size - at)
+        return FALSE;
+      if (memcmp (data + at + 4, type, 4) == 0)
+        {
+          *content = data + at + head;
+          *length = whole - head;
+          return TRUE;
+        }
+      at += whole;
+    }
+
+  return FALSE;
+}
+
+/* An item's number, which is two or four bytes wide. */
+static guint32
+read_item (const guint8 *at,
+           gboolean      wide)
+{
+  return wide ? read_be32 (at) : (guint32) at[0] << 8 | at[1];
+}
+
+/* The primary item is named in 'pitm'; a reference 'prem' from it says that it is multiplied by the alpha it points to. */
+gboolean
+sl_picture_format_is_premultiplied (SlPictureFormat  format,
+                                    const guint8    *data,
+                                    gsize            size)
+{
+  const guint8 *meta, *primary, *references, *from;
+  gsize meta_size, primary_size, size_left, from_size;
+  gboolean wide;
+  guint32 item;
+
+  if (format != SL_PICTURE_FORMAT_HEIC && format != SL_PICTURE_FORMAT_AVIF)
+    return FALSE;
+  if (!find_box (data, size, "meta", &meta, &meta_size) || meta_size < 4 ||
+      !find_box (meta + 4, meta_size - 4, "pitm", &primary, &primary_size) || primary_size < 6 ||
+      (primary[0] != 0 && primary_size < 8) ||
+      !find_box (meta + 4, meta_size - 4, "iref", &references, &size_left) || size_left < 4)
+    return FALSE;
+
+  item = read_item (primary + 4, primary[0] != 0);
+  wide = references[0] != 0;
+  references += 4;
+  size_left -= 4;
+  while (find_box (references, size_left, "prem", &from, &from_size))
+    {
+      if (from_size >= (wide ? 4 : 2) && read_item (from, wide) == item)
+        return TRUE;
+      size_left -= from + from_size - references;
+      references = from + from_size;
+    }
+
+  return FALSE;
 }
 
 /* ------------------------------------------------------------------------------------------------ EXIF */

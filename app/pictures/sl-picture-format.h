@@ -42,6 +42,11 @@ gboolean        sl_picture_format_get_size      (SlPictureFormat  format,
                                                  guint           *width,
                                                  guint           *height);
 
+/* The colours of a heic or avif file are multiplied by its alpha, which their loader leaves so; FALSE for other formats. */
+gboolean        sl_picture_format_is_premultiplied (SlPictureFormat  format,
+                                                    const guint8    *data,
+                                                    gsize            size);
+
 /* The EXIF orientation 1 … 8 of a png or webp file, whose loaders do not report it; 0 without one, and for other formats. */
 guint           sl_picture_format_get_orientation (SlPictureFormat  format,
                                                    const guint8    *data,

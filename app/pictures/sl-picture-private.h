@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the parts of SlPicture share: the object's fields and the decoder. Included by sl-picture.c and sl-picture-decode.c only.
+ * What the parts of SlPicture share: the object's fields and the decoder. Included by sl-picture.c, sl-picture-decode.c and
+ * sl-picture-pixels.c only.
  */
 #pragma once
 
@@ -12,6 +13,9 @@ G_BEGIN_DECLS
 
 /* Read and decoded at a time; between two of them a caller's wish to stop is heard. */
 #define SL_PICTURE_CHUNK_BYTES (64 * 1024)
+
+/* A text in the PNG of a picture that was laid over white: what lies under it. */
+#define SL_PICTURE_GROUND "Ground"
 
 struct _SlPicture
 {
@@ -27,21 +31,33 @@ struct _SlPicture
   int      width;
   int      height;
   gboolean turned;
+  gboolean transparent;
+  gboolean on_white;
 };
 
+/* What the fourth byte of a loader's pixels is. */
+typedef enum
+{
+  SL_PICTURE_ALPHA_NONE,       /* not transparency, whatever the loader calls it */
+  SL_PICTURE_ALPHA_STRAIGHT,
+  SL_PICTURE_ALPHA_MULTIPLIED, /* the colours are multiplied by it */
+} SlPictureAlpha;
+
 /* Whole bytes to a picture, or NULL with one sentence. Blocks until the deadline of the limits at most; any thread.
- * `name` is valid UTF-8. */
+ * `name` is valid UTF-8. on_white: what is transparent is laid over white; the bytes stay those of the file. */
 SlPicture *sl_picture_decode (GBytes                 *bytes,
                               const char             *name,
+                              gboolean                on_white,
                               const SlPictureLimits  *limits,
                               GCancellable           *cancellable,
                               GError                **error);
 
-/* RGB8 of the pixbuf into `self`, whose size it sets; the pixbuf's own memory where it is RGB already. Alpha is dropped, or laid over
- * white. FALSE: no memory. */
-gboolean   sl_picture_take_pixels (SlPicture *self,
-                                   GdkPixbuf *pixbuf,
-                                   gboolean   over_white);
+/* RGB8 of the pixbuf into `self`, whose size it sets, and whether any of it is transparent; the pixbuf's own memory where it is RGB
+ * already. Alpha is dropped, or laid over white. FALSE: no memory. */
+gboolean   sl_picture_take_pixels (SlPicture      *self,
+                                   GdkPixbuf      *pixbuf,
+                                   SlPictureAlpha  alpha,
+                                   gboolean        on_white);
 
 /* Sentences that both parts say. */
 void       sl_picture_set_too_many_pixels (const char             *name,

@@ -89,7 +89,7 @@ sl_picture_new_with_limits (GBytes                 *bytes,
       !check_bytes (valid_name, g_bytes_get_size (bytes), limits, error))
     return NULL;
 
-  return sl_picture_decode (bytes, valid_name, limits, cancellable, error);
+  return sl_picture_decode (bytes, valid_name, FALSE, limits, cancellable, error);
 }
 
 SlPicture *
@@ -299,6 +299,36 @@ sl_picture_new_finish (GAsyncResult  *result,
 
 /* ------------------------------------------------------------------------------------------------ raw pixels */
 
+/* Lossless, and quick rather than small. ground: what is written down about it, or NULL. */
+static gboolean
+take_png (SlPicture   *self,
+          GdkPixbuf   *pixbuf,
+          const char  *ground,
+          GError     **error)
+{
+  g_autoptr(GError) cause = NULL;
+  char *png = NULL;
+  gsize size = 0;
+
+  if (!gdk_pixbuf_save_to_buffer (pixbuf, &png, &size, "png", &cause, "compression", "3",
+                                  ground != NULL ? "tEXt::" SL_PICTURE_GROUND : NULL, ground, NULL))
+    {
+      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_MEMORY,
+                   _("“%s” cannot be kept as PNG: %s."), self->name, cause->message);
+      return FALSE;
+    }
+
+  g_clear_pointer (&self->bytes, g_bytes_unref);
+  self->bytes = g_bytes_new_take (png, size);
+  g_free (self->sha256);
+  self->sha256 = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, self->bytes);
+  self->mime_type = sl_picture_format_get_mime_type (SL_PICTURE_FORMAT_PNG);
+  self->extension = sl_picture_format_get_extension (SL_PICTURE_FORMAT_PNG);
+  self->turned = FALSE;
+
+  return TRUE;
+}
+
 SlPicture *
 sl_picture_new_from_rgba (const guint8  *rgba,
                           int            width,
@@ -310,9 +340,6 @@ sl_picture_new_from_rgba (const guint8  *rgba,
   g_autofree char *valid_name = g_utf8_make_valid (name != NULL ? name : "", -1);
   g_autoptr(GdkPixbuf) pixbuf = NULL;
   g_autoptr(SlPicture) self = NULL;
-  g_autoptr(GError) cause = NULL;
-  char *png = NULL;
-  gsize size = 0;
 
   g_return_val_if_fail (rgba != NULL, NULL);
   g_return_val_if_fail (width > 0 && height > 0, NULL);
@@ -325,27 +352,73 @@ sl_picture_new_from_rgba (const guint8  *rgba,
     }
 
   pixbuf = gdk_pixbuf_new_from_data (rgba, GDK_COLORSPACE_RGB, TRUE, 8, width, height, (int) stride, NULL, NULL);
-  if (!gdk_pixbuf_save_to_buffer (pixbuf, &png, &size, "png", &cause, "compression", "3", NULL))
-    {
-      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_MEMORY,
-                   _("“%s” cannot be kept as PNG: %s."), valid_name, cause->message);
-      return NULL;
-    }
-
   self = g_object_new (SL_TYPE_PICTURE, NULL);
-  self->bytes = g_bytes_new_take (png, size);
-  if (!sl_picture_take_pixels (self, pixbuf, FALSE))
+  self->name = g_steal_pointer (&valid_name);
+  if (!take_png (self, pixbuf, NULL, error))
+    return NULL;
+  if (!sl_picture_take_pixels (self, pixbuf, SL_PICTURE_ALPHA_STRAIGHT, FALSE))
     {
-      sl_picture_set_no_memory (valid_name, error);
+      sl_picture_set_no_memory (self->name, error);
       return NULL;
     }
-
-  self->name = g_steal_pointer (&valid_name);
-  self->sha256 = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, self->bytes);
-  self->mime_type = sl_picture_format_get_mime_type (SL_PICTURE_FORMAT_PNG);
-  self->extension = sl_picture_format_get_extension (SL_PICTURE_FORMAT_PNG);
 
   return g_steal_pointer (&self);
+}
+
+/* ------------------------------------------------------------------------------------------------ on white */
+
+SlPicture *
+sl_picture_new_on_white (SlPicture     *picture,
+                         GCancellable  *cancellable,
+                         GError       **error)
+{
+  g_autoptr(SlPicture) self = NULL;
+  g_autoptr(GdkPixbuf) pixbuf = NULL;
+
+  g_return_val_if_fail (SL_IS_PICTURE (picture), NULL);
+
+  if (!picture->transparent)
+    return g_object_ref (picture);
+
+  self = sl_picture_decode (picture->bytes, picture->name, TRUE, &sl_picture_default_limits, cancellable, error);
+  if (self == NULL)
+    return NULL;
+  pixbuf = gdk_pixbuf_new_from_bytes (self->rgb, GDK_COLORSPACE_RGB, FALSE, 8, self->width, self->height, (int) self->stride);
+  if (!take_png (self, pixbuf, "white", error))
+    return NULL;
+  self->on_white = TRUE;
+
+  return g_steal_pointer (&self);
+}
+
+static void
+lay_on_white (GTask        *task,
+              gpointer      source,
+              gpointer      data,
+              GCancellable *cancellable)
+{
+  GError *error = NULL;
+  SlPicture *on_white = sl_picture_new_on_white (SL_PICTURE (data), cancellable, &error);
+
+  if (on_white != NULL)
+    g_task_return_pointer (task, on_white, g_object_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+void
+sl_picture_new_on_white_async (SlPicture           *picture,
+                               GCancellable        *cancellable,
+                               GAsyncReadyCallback  callback,
+                               gpointer             user_data)
+{
+  g_autoptr(GTask) task = g_task_new (NULL, cancellable, callback, user_data);
+
+  g_return_if_fail (SL_IS_PICTURE (picture));
+
+  g_task_set_source_tag (task, sl_picture_new_on_white_async);
+  g_task_set_task_data (task, g_object_ref (picture), g_object_unref);
+  g_task_run_in_thread (task, lay_on_white);
 }
 
 /* ------------------------------------------------------------------------------------------------ getters */
@@ -396,6 +469,22 @@ sl_picture_get_turned (SlPicture *self)
   g_return_val_if_fail (SL_IS_PICTURE (self), FALSE);
 
   return self->turned;
+}
+
+gboolean
+sl_picture_get_transparent (SlPicture *self)
+{
+  g_return_val_if_fail (SL_IS_PICTURE (self), FALSE);
+
+  return self->transparent;
+}
+
+gboolean
+sl_picture_get_on_white (SlPicture *self)
+{
+  g_return_val_if_fail (SL_IS_PICTURE (self), FALSE);
+
+  return self->on_white;
 }
 
 int

@@ -44,9 +44,10 @@ extern const SlPictureLimits sl_picture_default_limits;
  * `name` is what the user knows the picture by (a file name), used in errors and as sl_picture_get_name().
  *
  * Pixels: the EXIF orientation is applied, alpha is dropped without compositing (as PIL's convert("RGB")), 16-bit and
- * CMYK pictures become 8-bit RGB as GdkPixbuf does it. Only for svg, which has no pixels behind its transparency,
- * the ground is white. An svg larger than 4096 on its longer side is rendered at that size, and nothing outside its
- * own bytes is loaded: the loader is given no base URI, so file and network references stay empty.
+ * CMYK pictures become 8-bit RGB as GdkPixbuf does it; colours that a TIFF, HEIC or AVIF file holds multiplied by alpha are divided by
+ * it first, rounded down as Pillow does it. Only for svg, which has no pixels behind its transparency, the ground is white. An svg
+ * without a size is 300 × 150, one larger than 4096 on its longer side is rendered at that size, and nothing outside its own bytes
+ * is loaded: the loader is given no base URI, so file and network references stay empty. docs/pictures.md has the table.
  *
  * Blocks at most until the deadline of the limits. `cancellable` may be NULL. */
 SlPicture *sl_picture_new_from_bytes (GBytes       *bytes,
@@ -86,6 +87,18 @@ SlPicture *sl_picture_new_from_rgba (const guint8 *rgba,
                                      const char   *name,
                                      GError      **error);
 
+/* What is transparent laid over white: a picture of its own, whose bytes are a PNG without alpha, so that its SHA-256, what is stored,
+ * what a cache knows it by and what an export copies are those of the pixels that the model sees. One that is opaque comes back as it
+ * is. Blocks as decoding does, and as long as the PNG takes; the other form runs it on a worker. */
+SlPicture *sl_picture_new_on_white       (SlPicture           *picture,
+                                          GCancellable        *cancellable,
+                                          GError             **error);
+/* Finished by sl_picture_new_finish(). */
+void       sl_picture_new_on_white_async (SlPicture           *picture,
+                                          GCancellable        *cancellable,
+                                          GAsyncReadyCallback  callback,
+                                          gpointer             user_data);
+
 /* All borrowed, valid as long as the picture. */
 GBytes       *sl_picture_get_bytes     (SlPicture *self); /* as they came */
 const char   *sl_picture_get_sha256    (SlPicture *self); /* of the bytes, 64 lower-case hex digits */
@@ -94,6 +107,10 @@ const char   *sl_picture_get_extension (SlPicture *self); /* "png", without a do
 const char   *sl_picture_get_name      (SlPicture *self); /* never NULL, valid UTF-8 */
 /* The bytes hold it turned or mirrored, as an EXIF orientation says: readers without EXIF see it differently. */
 gboolean      sl_picture_get_turned    (SlPicture *self);
+/* Some of its pixels are transparent to other programs; their colours are shown here, and seen by the model. */
+gboolean      sl_picture_get_transparent (SlPicture *self);
+/* It was such a picture and lies on white now, also when it was stored and read again. */
+gboolean      sl_picture_get_on_white  (SlPicture *self);
 int           sl_picture_get_width     (SlPicture *self); /* upright pixels */
 int           sl_picture_get_height    (SlPicture *self);
 gsize         sl_picture_get_stride    (SlPicture *self); /* bytes from row to row */
