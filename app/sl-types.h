@@ -24,6 +24,22 @@ typedef struct _SlStore SlStore;
 /* Stored as numbers: append only. */
 typedef enum { SL_ROLE_SYSTEM, SL_ROLE_USER, SL_ROLE_ASSISTANT } SlRole;
 
+/* Of a message. Stored as numbers: append only. */
+typedef enum
+{
+  SL_MESSAGE_COMPLETE,
+  SL_MESSAGE_STREAMING,   /* queued or being written: sl_message_get_job() */
+  SL_MESSAGE_STOPPED,     /* by the user; the text is what was said until then */
+  SL_MESSAGE_FAILED,      /* the generation's error says why; text may be partial */
+  SL_MESSAGE_INTERRUPTED  /* the program ended while it was being written */
+} SlMessageStatus;
+
+/* Of a message's part. Stored as numbers: append only. */
+typedef enum { SL_PART_TEXT, SL_PART_PICTURE } SlPartKind;
+
+/* As the model wrote it, or as a user changed or drew it. Stored as numbers: append only. */
+typedef enum { SL_BOX_KIND_MODEL, SL_BOX_KIND_EDITED } SlBoxKind;
+
 /* How many tokens a picture may cost. LOW: one tile whatever its size. Stored as numbers. */
 typedef enum { SL_DETAIL_AUTO, SL_DETAIL_LOW } SlDetail;
 

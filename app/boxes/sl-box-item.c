@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "app/conversation/sl-message-private.h"
+#include "app/boxes/sl-box-item-record.h"
 
 struct _SlBoxItem
 {

@@ -12,9 +12,6 @@
 
 G_BEGIN_DECLS
 
-/* Stored as numbers: append only. */
-typedef enum { SL_BOX_KIND_MODEL, SL_BOX_KIND_EDITED } SlBoxKind;
-
 #define SL_TYPE_BOX_ITEM (sl_box_item_get_type ())
 G_DECLARE_FINAL_TYPE (SlBoxItem, sl_box_item, SL, BOX_ITEM, GObject)
 

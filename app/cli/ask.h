@@ -7,10 +7,10 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/conversation.h"
-#include "app/conversation/sl-generation.h"
-#include "app/inference/sl-plan.h"
+#include "app/generation/sl-generation.h"
 #include "app/prompt/sl-grounding.h"
 #include "app/prompt/sl-mode.h"
+#include "app/prompt/sl-plan.h"
 
 G_BEGIN_DECLS
 

@@ -12,8 +12,8 @@
 #include <gio/gunixinputstream.h>
 #include <glib/gi18n.h>
 
-#include "app/inference/sl-models.h"
 #include "app/pictures/sl-picture.h"
+#include "app/system/sl-places.h"
 
 #define STDIN_LIMIT (256 * 1024 * 1024)
 
@@ -313,7 +313,7 @@ char *
 cli_model_dir (const char  *given,
                GError     **error)
 {
-  char *dir = given != NULL ? g_strdup (given) : sl_models_dup_demo_dir ();
+  char *dir = given != NULL ? g_strdup (given) : sl_places_dup_demo_dir ();
 
   if (dir == NULL)
     cli_set_error (error, CLI_INPUT, "%s",

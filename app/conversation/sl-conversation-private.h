@@ -42,10 +42,6 @@ struct _SlConversation
   guint forget_source;
 };
 
-/* Both keep references to store and engine. */
-SlConversation *sl_conversation_new (SlStore *store, SlEngine *engine);
-SlConversation *sl_conversation_new_from_record (SlStore *store, SlEngine *engine, const SlConversationRecord *record);
-
 /* sl-conversation.c, for the other parts */
 void sl_conversation_notify_busy (SlConversation *self);
 SlMessage *sl_conversation_get_leaf (SlConversation *self);
@@ -55,12 +51,5 @@ void sl_conversation_save_message (SlConversation *self, SlMessage *message, gbo
 void sl_conversation_show (SlConversation *self, SlMessage *leaf);
 /* Its row, and its title from the words where it has none. */
 void sl_conversation_ensure_stored (SlConversation *self, GPtrArray *parts);
-
-/* What the engine keeps of it goes by this name. Owned by the caller. */
-char *sl_conversation_dup_session_name (gint64 id);
-
-/* sl-conversation-answer.c */
-/* Ends the answer now, wherever it is; what has arrived is kept. */
-void sl_conversation_abandon_answer (SlConversation *self);
 
 G_END_DECLS

@@ -14,6 +14,7 @@
 
 #include "app/conversation/sl-message.h"
 #include "app/inference/sl-engine.h"
+#include "app/store/sl-records.h"
 
 G_BEGIN_DECLS
 
@@ -88,5 +89,15 @@ GPtrArray *sl_conversation_list_located (SlConversation *self, const char *sha25
 SlMessage *sl_conversation_get_question (SlConversation *self, SlMessage *answer);
 /* Changes a stored picture's detail for the turns to come. */
 void sl_conversation_set_detail (SlConversation *self, SlMessagePart *part, SlDetail detail);
+
+/* For SlHistory, which makes and closes conversations. */
+
+/* Both keep references to store and engine. */
+SlConversation *sl_conversation_new (SlStore *store, SlEngine *engine);
+SlConversation *sl_conversation_new_from_record (SlStore *store, SlEngine *engine, const SlConversationRecord *record);
+/* Ends the answer now, wherever it is; what has arrived is kept. */
+void sl_conversation_abandon_answer (SlConversation *self);
+/* What the engine keeps of it goes by this name. Owned by the caller. */
+char *sl_conversation_dup_session_name (gint64 id);
 
 G_END_DECLS

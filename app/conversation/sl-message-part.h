@@ -12,8 +12,6 @@
 
 G_BEGIN_DECLS
 
-typedef enum { SL_PART_TEXT, SL_PART_PICTURE } SlPartKind; /* stored as numbers */
-
 #define SL_TYPE_MESSAGE_PART (sl_message_part_get_type ())
 G_DECLARE_FINAL_TYPE (SlMessagePart, sl_message_part, SL, MESSAGE_PART, GObject)
 

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * How SlConversation makes and changes messages, their parts and boxes. Included by sl-message*.c, sl-box-item.c and
- * sl-conversation*.c only. UI thread.
+ * How SlConversation makes and changes messages and their parts. Included by sl-message*.c and sl-conversation*.c only. UI thread.
  */
 #pragma once
 
+#include "app/boxes/sl-box-item-record.h"
 #include "app/conversation/sl-message.h"
 #include "app/store/sl-records.h"
 
 G_BEGIN_DECLS
-
-/* Boxes. The record is taken. */
-SlBoxItem *sl_box_item_new (SlBoxRecord *record);
-const SlBoxRecord *sl_box_item_get_record (SlBoxItem *self);
-void sl_box_item_take_record (SlBoxItem *self, SlBoxRecord *record);
 
 /* Parts. */
 SlMessagePart *sl_message_part_new_from_record (const SlPartRecord *record, const char *picture_path);

@@ -9,22 +9,13 @@
 #include <gio/gio.h>
 
 #include "app/boxes/sl-box-item.h"
-#include "app/conversation/sl-generation.h"
 #include "app/conversation/sl-message-part.h"
+#include "app/generation/sl-generation.h"
 #include "app/inference/sl-job.h"
 #include "app/prompt/sl-mode.h"
+#include "app/sl-types.h"
 
 G_BEGIN_DECLS
-
-/* Stored as numbers: append only. */
-typedef enum
-{
-  SL_MESSAGE_COMPLETE,
-  SL_MESSAGE_STREAMING,   /* queued or being written: sl_message_get_job() */
-  SL_MESSAGE_STOPPED,     /* by the user; the text is what was said until then */
-  SL_MESSAGE_FAILED,      /* the generation's error says why; text may be partial */
-  SL_MESSAGE_INTERRUPTED  /* the program ended while it was being written */
-} SlMessageStatus;
 
 #define SL_TYPE_MESSAGE (sl_message_get_type ())
 G_DECLARE_FINAL_TYPE (SlMessage, sl_message, SL, MESSAGE, GObject)

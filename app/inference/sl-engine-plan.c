@@ -8,7 +8,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "app/inference/sl-inference.h"
-#include "app/prompt/sl-prompt-private.h"
+#include "app/prompt/sl-prompt-view.h"
 
 G_STATIC_ASSERT ((int) SL_OVERFLOW_DROP_OLDEST - 1 == (int) VL2_FIT_DROP_OLDEST
                  && (int) SL_OVERFLOW_LOW_DETAIL - 1 == (int) VL2_FIT_LOW_DETAIL

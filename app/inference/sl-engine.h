@@ -9,7 +9,7 @@
 #include <gio/gio.h>
 
 #include "app/inference/sl-job.h"
-#include "app/inference/sl-plan.h"
+#include "app/prompt/sl-plan.h"
 #include "app/prompt/sl-prompt.h"
 
 G_BEGIN_DECLS

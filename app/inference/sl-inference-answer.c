@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "app/prompt/sl-prompt-private.h"
+#include "app/prompt/sl-prompt-view.h"
 
 static void
 set_text (char       **field,

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "app/conversation/sl-generation.h"
+#include "app/generation/sl-generation.h"
 #include "app/sl-types.h"
 
 G_BEGIN_DECLS

@@ -8,7 +8,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "app/inference/sl-models.h"
-#include "app/system/sl-diagnostics-private.h"
+#include "app/system/sl-diagnostics.h"
 #include "engine/vl2.h"
 
 #define MAX_GPUS 16

@@ -114,29 +114,12 @@ sl_models_new (void)
 
 /* ------------------------------------------------------------------------------------------------ folders */
 
-char *
-sl_models_dup_data_dir (void)
-{
-  const char *chosen = g_getenv ("SIGHTLINE_DATA");
-
-  return chosen != NULL && chosen[0] != '\0' ? g_strdup (chosen) : sl_places_dup_data_dir ();
-}
-
 static gboolean
 holds_model (const char *dir)
 {
   g_autofree char *config = g_build_filename (dir, "config.json", NULL);
 
   return g_file_test (config, G_FILE_TEST_IS_REGULAR);
-}
-
-char *
-sl_models_dup_demo_dir (void)
-{
-  g_autofree char *data = sl_models_dup_data_dir ();
-  g_autofree char *dir = g_build_filename (data, "demo-model", NULL);
-
-  return holds_model (dir) ? g_steal_pointer (&dir) : NULL;
 }
 
 gboolean
@@ -154,7 +137,7 @@ sl_models_dup_start_dir (SlModels *self)
 
   if (self->last_dir != NULL && holds_model (self->last_dir))
     return g_strdup (self->last_dir);
-  return sl_models_dup_demo_dir ();
+  return sl_places_dup_demo_dir ();
 }
 
 const char *

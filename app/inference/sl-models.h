@@ -19,11 +19,6 @@ G_DECLARE_FINAL_TYPE (SlModels, sl_models, SL, MODELS, GObject)
 
 SlModels *sl_models_new (void);
 
-/* Folder of Sightline's own data (demo-model/, samples/): $SIGHTLINE_DATA, else the installed one, else the source tree's
- * data/ for a program that runs from its build folder. Owned by the caller. Any thread. */
-char *sl_models_dup_data_dir (void);
-/* The bundled model's folder; NULL if it is not there. Owned by the caller. Any thread. */
-char *sl_models_dup_demo_dir (void);
 /* The folder holds the bundled model or a copy of it (it has a demo.json). Any thread. */
 gboolean sl_models_is_demo (const char *dir);
 

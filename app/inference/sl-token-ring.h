@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "app/conversation/sl-generation.h"
+#include "app/generation/sl-generation.h"
 
 G_BEGIN_DECLS
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "app/pictures/sl-picture.h"
-#include "app/prompt/sl-prompt-private.h"
+#include "app/prompt/sl-prompt-view.h"
 
 typedef struct
 {

@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "app/inference/sl-plan.h"
 #include "app/prompt/sl-mode.h"
+#include "app/prompt/sl-plan.h"
 #include "app/sl-types.h"
 
 G_BEGIN_DECLS

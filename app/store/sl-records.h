@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "app/boxes/sl-box-item.h"
-#include "app/conversation/sl-generation.h"
-#include "app/conversation/sl-message.h"
+#include "app/generation/sl-generation.h"
+#include "app/prompt/sl-grounding.h"
+#include "app/prompt/sl-mode.h"
 #include "app/sl-types.h"
 
 G_BEGIN_DECLS

@@ -11,9 +11,6 @@ G_BEGIN_DECLS
 /* root: "/", or a folder with the parts of /sys, /proc, /dev and /usr that matter. (transfer full) */
 SlDiagnostic *sl_diagnostics_explain_gpu (const char *root);
 
-/* Bytes of a line of /proc/meminfo: "MemTotal", "MemAvailable". 0 if it cannot be read. */
-guint64 sl_diagnostics_read_memory (const char *key);
-
 SlDiagnostic *sl_diagnostic_new (const char *name, const char *value, const char *advice);
 void sl_diagnostic_free (SlDiagnostic *self);
 

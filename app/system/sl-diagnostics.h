@@ -29,4 +29,7 @@ void sl_diagnostics_self_test_async (GCancellable *cancellable, GAsyncReadyCallb
  * or could not run. NULL with a sentence if there is no bundled model. (transfer full) */
 GPtrArray *sl_diagnostics_self_test_finish (GAsyncResult *result, GError **error);
 
+/* Bytes of a line of /proc/meminfo: "MemTotal", "MemAvailable". 0 if it cannot be read. */
+guint64 sl_diagnostics_read_memory (const char *key);
+
 G_END_DECLS

@@ -42,10 +42,24 @@ sl_places_dup_build_dir (void)
 char *
 sl_places_dup_data_dir (void)
 {
+  const char *chosen = g_getenv ("SIGHTLINE_DATA");
   g_autofree char *source_dir = NULL;
-  g_autofree char *build_dir = find_build_dir (&source_dir);
+  g_autofree char *build_dir = NULL;
 
+  if (chosen != NULL && chosen[0] != '\0')
+    return g_strdup (chosen);
+  build_dir = find_build_dir (&source_dir);
   return build_dir != NULL ? g_build_filename (source_dir, "data", NULL) : g_strdup (SL_INSTALLED_DATA_DIR);
+}
+
+char *
+sl_places_dup_demo_dir (void)
+{
+  g_autofree char *data = sl_places_dup_data_dir ();
+  g_autofree char *dir = g_build_filename (data, "demo-model", NULL);
+  g_autofree char *config = g_build_filename (dir, "config.json", NULL);
+
+  return g_file_test (config, G_FILE_TEST_IS_REGULAR) ? g_steal_pointer (&dir) : NULL;
 }
 
 char *

@@ -12,8 +12,10 @@ G_BEGIN_DECLS
 
 /* The build folder that this program runs from; NULL for an installed one. Owned by the caller. */
 char *sl_places_dup_build_dir (void);
-/* Folder of demo-model/ and samples/. Owned by the caller. */
+/* Folder of demo-model/ and samples/; SIGHTLINE_DATA names another one. Owned by the caller. */
 char *sl_places_dup_data_dir (void);
+/* Folder of the bundled model; NULL where there is none. Owned by the caller. */
+char *sl_places_dup_demo_dir (void);
 /* Folder of the translations, for bindtextdomain(). Owned by the caller. */
 char *sl_places_dup_locale_dir (void);
 /* The user's preferences (data/io.github.sightline.Sightline.gschema.xml); NULL where their schema is not installed, or not the

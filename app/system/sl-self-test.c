@@ -10,8 +10,8 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "app/inference/sl-models.h"
 #include "app/pictures/sl-picture.h"
+#include "app/system/sl-places.h"
 #include "engine/vl2.h"
 
 #define SAMPLE   "shapes-1.png"
@@ -161,8 +161,8 @@ self_test (GTask        *task,
            GCancellable *cancellable)
 {
   vl2_cancel cancel = false;
-  Run run = { .dir = sl_models_dup_demo_dir (), .cancel = &cancel };
-  g_autofree char *data_dir = sl_models_dup_data_dir ();
+  Run run = { .dir = sl_places_dup_demo_dir (), .cancel = &cancel };
+  g_autofree char *data_dir = sl_places_dup_data_dir ();
   g_autofree char *path = g_build_filename (data_dir, "samples", SAMPLE, NULL);
   g_autoptr (GFile) file = g_file_new_for_path (path);
   GError *error = NULL;

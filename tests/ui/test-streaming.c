@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "app/history/sl-history.h"
-#include "app/inference/sl-models.h"
+#include "app/system/sl-places.h"
 #include "engine/vl2.h"
 #include "ui/chat/sl-chat-view.h"
 #include "ui/composer/sl-chip.h"
@@ -119,7 +119,7 @@ is_ready (gpointer data)
 static void
 chat_init (Chat *chat)
 {
-  g_autofree char *model = sl_models_dup_demo_dir ();
+  g_autofree char *model = sl_places_dup_demo_dir ();
   g_autoptr (GError) error = NULL;
 
   g_assert_nonnull (model);

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "app/inference/sl-plan.h"
+#include "app/prompt/sl-plan.h"
 
 #include <gtk/gtk.h>
 

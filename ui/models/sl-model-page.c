@@ -6,8 +6,8 @@
 #include "ui/models/sl-model-page.h"
 
 #include "app/inference/sl-model-fit.h"
+#include "app/system/sl-places.h"
 #include "ui/models/sl-licence.h"
-#include "ui/window/sl-about.h"
 
 #include <glib/gi18n.h>
 
@@ -200,7 +200,7 @@ add_row (SlModelPage *self,
 static void
 fill_list (SlModelPage *self)
 {
-  g_autofree char *demo = sl_models_dup_demo_dir ();
+  g_autofree char *demo = sl_places_dup_demo_dir ();
   g_auto (GStrv) dirs = sl_models_dup_dirs (self->models);
 
   for (guint i = 0; i < self->rows->len; i++)
@@ -349,7 +349,7 @@ on_open_page (AdwActionRow *row)
 static void
 on_guide (SlModelPage *self)
 {
-  sl_about_show_guide (get_window (self), "models");
+  gtk_widget_activate_action (GTK_WIDGET (self), "app.guide", "s", "models");
 }
 
 static void

@@ -188,6 +188,14 @@ on_help (GSimpleAction *action,
 }
 
 static void
+on_guide (GSimpleAction *action,
+          GVariant      *parameter,
+          gpointer       data)
+{
+  sl_about_show_guide (gtk_application_get_active_window (GTK_APPLICATION (data)), g_variant_get_string (parameter, NULL));
+}
+
+static void
 on_new_chat (GSimpleAction *action,
              GVariant      *parameter,
              gpointer       data)
@@ -233,6 +241,7 @@ sl_application_startup (GApplication *application)
     { .name = "quit", .activate = on_quit },
     { .name = "load-model", .activate = on_load_model, .parameter_type = "ay" },
     { .name = "help", .activate = on_help },
+    { .name = "guide", .activate = on_guide, .parameter_type = "s" }, /* a page of the user guide */
     { .name = "new-chat", .activate = on_new_chat },
     { .name = "open-conversation", .activate = on_open_conversation, .parameter_type = "x" },
     { .name = "search", .activate = on_search, .parameter_type = "s" },

@@ -4,6 +4,7 @@
  */
 #include "ui/window/sl-window-private.h"
 
+#include "app/system/sl-places.h"
 #include "ui/inspector/sl-export-dialog.h"
 #include "ui/models/sl-licence.h"
 #include "ui/window/sl-preferences.h"
@@ -391,7 +392,7 @@ demo_model (GtkWidget  *widget,
             const char *name,
             GVariant   *parameter)
 {
-  g_autofree char *dir = sl_models_dup_demo_dir ();
+  g_autofree char *dir = sl_places_dup_demo_dir ();
 
   if (dir != NULL)
     sl_window_load_model (SL_WINDOW (widget), dir, TRUE);

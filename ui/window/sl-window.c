@@ -597,7 +597,7 @@ sl_window_new (GtkApplication *application,
                SlModels       *models)
 {
   SlWindow *self = g_object_new (SL_TYPE_WINDOW, "application", application, NULL);
-  g_autofree char *data_dir = sl_models_dup_data_dir ();
+  g_autofree char *data_dir = sl_places_dup_data_dir ();
   g_autoptr (GPtrArray) samples = sl_sample_load_all (data_dir);
 
   self->engine = g_object_ref (engine);

@@ -8,7 +8,7 @@
  *
  * A format is never changed: another one gets another column.
  */
-#include "app/conversation/sl-generation.h"
+#include "app/generation/sl-generation.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  *
  * The record of one answer as a boxed value, and what is computed from its token marks. Any thread that owns the value.
  */
-#include "app/conversation/sl-generation.h"
+#include "app/generation/sl-generation.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * See sl-plan.h.
  */
-#include "app/inference/sl-plan.h"
+#include "app/prompt/sl-plan.h"
 
 SlPlan *
 sl_plan_new (void)
