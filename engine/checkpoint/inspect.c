@@ -108,7 +108,7 @@ static void read_settings(const struct vl2_config *c, double values[N_SETTINGS])
         c->lm.dense_inter, c->lm.moe_inter, c->lm.shared_inter, c->lm.experts, c->lm.experts_per_token,
         c->lm.n_group, c->lm.topk_group, c->lm.first_dense, c->lm.moe_freq,
         c->lm.score, c->lm.topk, c->lm.norm_topk, (double) c->lm.routed_scaling, (double) c->lm.rms_eps,
-        c->lm.context, c->lm.bos, c->lm.eos, c->lm.rope_scaling.type, c->lm.rope_scaling.theta,
+        c->lm.context, c->lm.bos, c->lm.eos[0], c->lm.rope_scaling.type, c->lm.rope_scaling.theta,
         c->tiles.n_candidates, c->tiles.side,
     };
     memcpy(values, read, sizeof read);

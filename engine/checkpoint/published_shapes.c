@@ -79,9 +79,9 @@ static void fill_language(struct vl2_config *c, size_t which, int32_t layers) {
     c->lm.routed_scaling = shapes[which].sigmoid ? 2 : 1;
     c->lm.rms_eps = 1e-6f;
     c->lm.context = 4096;
-    c->lm.eos = 1;
+    c->lm.eos[0] = c->lm.n_eos = 1;
     c->lm.rope_scaling.theta = 10000;
-    c->lm.rope_scaling.factor = 1;
+    c->lm.rope_scaling.factor = c->lm.rope_scaling.table_scale = c->lm.rope_scaling.score_scale = 1;
 }
 
 vl2_status vl2_shape_open(const struct vl2_shape *shape, struct vl2_config *config, vl2_checkpoint **checkpoint, vl2_error *err) {

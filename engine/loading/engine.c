@@ -100,7 +100,7 @@ static vl2_status open_tokenizer(struct vl2_engine *e, const char *dir, vl2_erro
     if (e->special.bos < 0)
         e->special.bos = e->config.lm.bos;
     if (e->special.eos < 0)
-        e->special.eos = e->config.lm.eos;
+        e->special.eos = e->config.lm.eos[0];
     int32_t size = vl2_tokenizer_size(e->tokenizer);
     if (size > e->config.lm.vocab)
         return vl2_fail(err, VL2_ERR_MODEL, "%s/tokenizer.json uses token ids up to %d, but the model has %d embeddings.", dir,

@@ -21,6 +21,7 @@
 
 #define VL2_MAX_LAYERS 512
 #define VL2_MAX_CANDIDATES 64
+#define VL2_MAX_EOS 16
 #define VL2_MAX_PROJECTOR_LAYERS 8
 
 typedef enum { VL2_ROPE_NONE, VL2_ROPE_LINEAR, VL2_ROPE_DYNAMIC, VL2_ROPE_YARN } vl2_rope_type;
@@ -47,10 +48,11 @@ struct vl2_config {
         vlk_topk topk;
         bool norm_topk;
         float routed_scaling, rms_eps;
-        int32_t context, bos, eos;
-        struct {
+        int32_t context, bos, eos[VL2_MAX_EOS], n_eos; /* eos: each ends an answer; the first also stands behind earlier ones */
+        struct vl2_rope_scaling {
             vl2_rope_type type;
-            double theta, factor, beta_fast, beta_slow, mscale, mscale_all_dim;
+            double theta, factor, beta_fast, beta_slow;
+            double table_scale, score_scale; /* on cosines and sines (yarn), on the attention's scores (MLA) */
             int32_t original_context;
         } rope_scaling;
     } lm;

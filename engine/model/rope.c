@@ -17,10 +17,6 @@ int32_t vl2_rope_dim(const struct vl2_config *c) {
     return c->lm.mla ? c->lm.rope : c->lm.head_dim;
 }
 
-static double yarn_mscale(double scale, double mscale) {
-    return scale <= 1 ? 1.0 : 0.1 * mscale * log(scale) + 1.0;
-}
-
 static double yarn_correction_dim(const struct vl2_config *c, double rotations) {
     double original = c->lm.rope_scaling.original_context;
     return vl2_rope_dim(c) * log(original / (rotations * 2 * M_PI)) / (2 * log(c->lm.rope_scaling.theta));
@@ -48,8 +44,7 @@ void vl2_rope_fill(const struct vl2_config *c, int32_t positions, float *frequen
     double scale = 1;
     if (c->lm.rope_scaling.type == VL2_ROPE_YARN) {
         yarn_frequencies(c, frequencies);
-        scale = yarn_mscale(c->lm.rope_scaling.factor, c->lm.rope_scaling.mscale) /
-                yarn_mscale(c->lm.rope_scaling.factor, c->lm.rope_scaling.mscale_all_dim);
+        scale = c->lm.rope_scaling.table_scale;
     } else {
         for (int32_t i = 0; i < half; i++)
             frequencies[i] = 1.0f / (float) pow(c->lm.rope_scaling.theta, (double) ((float) (2 * i) / (float) (2 * half)));
@@ -67,11 +62,5 @@ void vl2_rope_fill(const struct vl2_config *c, int32_t positions, float *frequen
 float vl2_attention_scale(const struct vl2_config *c) {
     if (!c->lm.mla)
         return (float) (1.0 / sqrt((double) c->lm.head_dim));
-    double scale = 1.0 / sqrt((double) (c->lm.nope + c->lm.rope));
-    /* The official code does this for every type of scaling, not for yarn alone. */
-    if (c->lm.rope_scaling.type != VL2_ROPE_NONE && c->lm.rope_scaling.mscale_all_dim != 0) {
-        double m = yarn_mscale(c->lm.rope_scaling.factor, c->lm.rope_scaling.mscale_all_dim);
-        scale *= m * m;
-    }
-    return (float) scale;
+    return (float) (c->lm.rope_scaling.score_scale / sqrt((double) (c->lm.nope + c->lm.rope)));
 }

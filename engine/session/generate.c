@@ -190,6 +190,14 @@ static bool is_over(struct run *r, const vl2_cancel *cancel, vl2_stop *stop) {
     return cancel && atomic_load(cancel);
 }
 
+/* The tokenizer's end of a sentence and, where the model's configuration lists several, each of them. */
+static bool ends_answer(const struct vl2_engine *e, int32_t id) {
+    bool ends = id == e->special.eos;
+    for (int32_t i = 0; e->config.lm.n_eos > 1 && i < e->config.lm.n_eos; i++)
+        ends |= id == e->config.lm.eos[i];
+    return ends;
+}
+
 /* Runs until something ends the answer; *stop says what. */
 static vl2_status loop(struct run *r, const vl2_cancel *cancel, vl2_stop *stop) {
     struct vl2_session *s = r->session;
@@ -207,7 +215,7 @@ static vl2_status loop(struct run *r, const vl2_cancel *cancel, vl2_stop *stop) 
             r->out->first_token_ms = vl2_now_ms() - start;
         r->out->mask_changed += r->options->n_replay == 0 && r->sampled.id != r->sampled.unmasked_id;
         *stop = VL2_STOP_EOS;
-        if (r->sampled.id == e->special.eos)
+        if (ends_answer(e, r->sampled.id))
             return VL2_OK;
         *stop = VL2_STOP_CALLER;
         if (!deliver(r))

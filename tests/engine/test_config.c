@@ -51,7 +51,7 @@ static void test_refusals(void) {
         {"tile_tag", "\"1D\"", "tile_tag \"1D\" is not implemented"},
         {"global_view_pos", "\"tail\"", NULL},
         {"vision_config", NULL, "vision_config is missing"},
-        {"vision_config", "[]", "vision_config is missing"},
+        {"vision_config", "[]", "vision_config is not an object"},
         {"vision_config.patch_size", "0", "patch_size is 0"},
         {"vision_config.patch_size", "23", "patch_size 23 is larger than image_size 22"},
         {"vision_config.width", "-3", "width is -3"},
@@ -61,12 +61,12 @@ static void test_refusals(void) {
         {"vision_config.layers", "100000", "layers is 100000"},
         {"vision_config.mlp_ratio", "\"x\"", "mlp_ratio is not a number"},
         {"vision_config.mlp_ratio", "0.001", "mlp_ratio"},
-        {"vision_config.class_token", "true", "class_token is not implemented"},
-        {"vision_config.qk_norm", "true", "qk_norm is not implemented"},
+        {"vision_config.class_token", "true", "class_token true is not implemented"},
+        {"vision_config.qk_norm", "true", "qk_norm true is not implemented"},
         {"vision_config.global_pool", "\"avg\"", "global_pool \"avg\" is not implemented"},
-        {"vision_config.ignore_head", "false", "ignore_head"},
+        {"vision_config.ignore_head", "false", "ignore_head false is not implemented"},
         {"projector_config.projector_type", "\"qformer\"", "projector_type \"qformer\" is not implemented"},
-        {"projector_config.token_pooling", "true", "token_pooling is not implemented"},
+        {"projector_config.token_pooling", "true", "token_pooling true is not implemented"},
         {"projector_config.input_dim", "31", "input_dim 31 is not the vision tower's width 30"},
         {"projector_config.n_embed", "45", "hidden_size 44 is not the projector's n_embed 45"},
         {"projector_config.depth", "99", "depth is 99"},
@@ -76,9 +76,13 @@ static void test_refusals(void) {
         {"language_config.hidden_size", "0", "hidden_size is 0"},
         {"language_config.vocab_size", "1000000000", "vocab_size"},
         {"language_config.eos_token_id", "431", "outside the vocabulary"},
+        {"language_config.eos_token_id", "[1, 431]", "outside the vocabulary"},
+        {"language_config.eos_token_id", "[1, 2]", NULL},
+        {"language_config.eos_token_id", "[]", "eos_token_id has 0 entries"},
+        {"language_config.eos_token_id", "[1, \"2\"]", "eos_token_id[1] is not a token id"},
         {"language_config.bos_token_id", "-1", "bos_token_id is -1"},
         {"language_config.hidden_act", "\"gelu\"", "hidden_act \"gelu\" is not implemented"},
-        {"language_config.tie_word_embeddings", "true", "tie_word_embeddings is not implemented"},
+        {"language_config.tie_word_embeddings", "true", "tie_word_embeddings true is not implemented"},
         {"language_config.rms_norm_eps", "-1", "rms_norm_eps"},
         {"language_config.use_mla", "1", "use_mla is neither true nor false"},
         {"language_config.qk_rope_head_dim", "9", "qk_rope_head_dim 9 is odd"},
@@ -94,16 +98,128 @@ static void test_refusals(void) {
         {"language_config.moe_layer_freq", "0", "moe_layer_freq is 0"},
         {"language_config.rope_theta", "0", "rope_theta"},
         {"language_config.rope_scaling", "{\"type\":\"llama3\",\"factor\":2}", "type \"llama3\" is not implemented"},
-        {"language_config.rope_scaling", "{\"rope_type\":\"yarn\",\"factor\":2}", "type \"(missing)\" is not implemented"},
+        {"language_config.rope_scaling", "{\"factor\":2}", "has a factor but no rope_type"},
         {"language_config.rope_scaling", "{\"type\":\"yarn\"}", "has no factor"},
         {"language_config.rope_scaling", "{\"type\":\"yarn\",\"factor\":-1}", "factor is not a number"},
-        {"language_config.rope_scaling", "7", "rope_scaling is missing"},
+        {"language_config.rope_scaling", "7", "rope_scaling is not an object"},
         {"language_config.max_position_embeddings", "0", "max_position_embeddings is 0"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char what[160];
         snprintf(what, sizeof what, "%s = %s is %s", cases[i].path, cases[i].value ? cases[i].value : "(removed)",
                  cases[i].part ? "refused" : "accepted");
+        write_changed("config.json", cases[i].path, cases[i].value);
+        expect(what, cases[i].part);
+    }
+    write_changed("config.json", NULL, NULL);
+}
+
+/* Writes the base checkpoint's config.json with the members of a JSON object put into its language_config. */
+static void write_language(const char *members) {
+    char full[1200];
+    snprintf(full, sizeof full, "%s/config.json", base);
+    json_t *root = json_load_file(full, 0, NULL), *more = json_loads(members, 0, NULL);
+    json_object_update(json_object_get(root, "language_config"), more);
+    snprintf(full, sizeof full, "%s/config.json", dir);
+    json_dump_file(root, full, 0);
+    json_decref(more);
+    json_decref(root);
+}
+
+/* Positions, as transformers 5.24.0 (DeepseekV2Config) reads them, where the file has its form; where it has the form of the
+ * official class alone ("type" in rope_scaling), as that class does. The base has 512 positions. */
+static void test_rope(void) {
+    static const struct {
+        const char *members;
+        vl2_rope_type type;
+        double theta, factor;
+        int32_t original;
+        double table_scale, score_scale;
+    } cases[] = {
+        {"{\"rope_theta\":50000.0}", VL2_ROPE_NONE, 50000, 1, 0, 1, 1},
+        {"{\"rope_theta\":9e3,\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":7e3}}", VL2_ROPE_NONE, 7000, 1, 0, 1,
+         1},
+        {"{\"rope_theta\":9e3,\"rope_parameters\":{\"rope_type\":\"default\"}}", VL2_ROPE_NONE, 9000, 1, 0, 1, 1},
+        {"{\"rope_theta\":9e3,\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":2},"
+         "\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":7e3}}",
+         VL2_ROPE_LINEAR, 9000, 2, 512, 1, 1},
+        {"{\"rope_scaling\":{},\"rope_parameters\":{\"rope_type\":\"dynamic\",\"factor\":3,\"rope_theta\":7e3}}", VL2_ROPE_DYNAMIC, 7000, 3,
+         512, 1, 1},
+        {"{\"rope_scaling\":null,\"rope_parameters\":null}", VL2_ROPE_NONE, 10000, 1, 0, 1, 1},
+        {"{\"rope_scaling\":{\"rope_type\":\"default\"}}", VL2_ROPE_NONE, 10000, 1, 0, 1, 1},
+        {"{\"rope_scaling\":{\"type\":\"default\"}}", VL2_ROPE_NONE, 10000, 1, 0, 1, 1},
+        {"{\"rope_scaling\":{\"rope_type\":\"linear\",\"type\":\"dynamic\",\"factor\":2}}", VL2_ROPE_LINEAR, 10000, 2, 512, 1, 1},
+        {"{\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":4,\"rope_theta\":50000,\"original_max_position_embeddings\":128,"
+         "\"mscale\":0.7,\"mscale_all_dim\":0.5}}",
+         VL2_ROPE_YARN, 50000, 4, 128, 1.02592865, 1.14343397},
+        {"{\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":4,\"mscale\":0.7}}", VL2_ROPE_YARN, 10000, 4, 512, 1.13862944, 1},
+        {"{\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4,\"mscale_all_dim\":0.5}}", VL2_ROPE_YARN, 10000, 4, 512, 1.13862944,
+         1.14343397},
+        {"{\"rope_parameters\":{\"type\":\"yarn\",\"factor\":4,\"attention_factor\":1.25,\"truncate\":true}}", VL2_ROPE_YARN, 10000, 4, 512,
+         1.25, 1},
+        {"{\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"mscale\":0.7}}", VL2_ROPE_YARN, 10000, 4, 4096, 1.09704061, 1},
+        {"{\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"mscale_all_dim\":0.5}}", VL2_ROPE_YARN, 10000, 4, 4096, 1.06482163,
+         1.14343397},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct vl2_config c;
+        vl2_error err = {.text = ""};
+        write_language(cases[i].members);
+        vl2_status status = vl2_config_load(dir, &c, &err);
+        const struct vl2_rope_scaling *r = &c.lm.rope_scaling;
+        if (!ok(status == VL2_OK && r->type == cases[i].type && r->theta == cases[i].theta && r->factor == cases[i].factor &&
+                    r->original_context == cases[i].original && fabs(r->table_scale - cases[i].table_scale) < 1e-8 &&
+                    fabs(r->score_scale - cases[i].score_scale) < 1e-8,
+                "%s", cases[i].members))
+            tap_diag("%s type %d, theta %g, factor %g, original %d, scales %.9g and %.9g", err.text, (int) r->type, r->theta, r->factor,
+                     (int) r->original_context, r->table_scale, r->score_scale);
+    }
+}
+
+/* Keys that say more than what is read: what changes the arithmetic is refused by name, what does not passes. */
+static void test_keys(void) {
+    static const struct {
+        const char *path, *value, *part; /* part NULL: accepted */
+    } cases[] = {
+        {"language_config.mlp_bias", "true", "language_config: mlp_bias true is not implemented"},
+        {"language_config.mlp_bias", "false", NULL},
+        {"language_config.mlp_bias", "null", NULL},
+        {"language_config.lm_head", "false", "lm_head false is not implemented"},
+        {"language_config.rm_head", "true", "rm_head true is not implemented"},
+        {"language_config.partial_rotary_factor", "0.5", "partial_rotary_factor 0.5 is not implemented"},
+        {"language_config.partial_rotary_factor", "1.0", NULL},
+        {"language_config.attn_logit_softcapping", "30.0", "\"attn_logit_softcapping\" (30.0) is not known and may change"},
+        {"language_config.attn_logit_softcapping", "null", NULL},
+        {"language_config.layer_types", "[\"sliding_attention\"]", "\"layer_types\" ([\"sliding_attention\"]) is not known"},
+        {"language_config.sliding_window", "128", "\"sliding_window\" (128) is not known"},
+        {"language_config.ope_theta", "7", "\"ope_theta\" (7) is not known"},
+        {"language_config.rope", "7", "\"rope\" (7) is not known"},
+        {"language_config.", "7", "\"\" (7) is not known"},
+        {"language_config._attn_implementation_autoset", "true", NULL},
+        {"language_config.head_dim", "64", NULL},
+        {"language_config.qk_head_dim", "7", "qk_head_dim 7 is not implemented"},
+        {"language_config.rope_interleave", "true", NULL},
+        {"language_config.rope_interleave", "false", "rope_interleave false is not implemented with use_mla true"},
+        {"language_config.rope_scaling", "{\"rope_type\":\"yarn\",\"factor\":2,\"truncate\":false}",
+         "rope_scaling: truncate false is not"},
+        {"language_config.rope_parameters", "{\"rope_type\":\"linear\",\"factor\":2,\"low_freq_factor\":1}",
+         "\"low_freq_factor\" (1) is not"},
+        {"language_config.rope_parameters", "{\"full_attention\":{\"rope_type\":\"default\"}}", "\"full_attention\""},
+        {"language_config.quantization_config", "{\"quant_method\":\"gptq\",\"bits\":4}",
+         "quantization_config \"gptq\": weights that another"},
+        {"quantization_config", "{\"bits\":4}", "config.json: quantization_config: weights that another program has quantised"},
+        {"quantization_config", "{}", NULL},
+        {"text_config", "{\"hidden_size\":3}", "\"text_config\" ({\"hidden_size\":3}) is not known"},
+        {"dtype", "\"bfloat16\"", NULL},
+        {"id2label", "{\"0\":\"LABEL_0\"}", NULL},
+        {"vision_config.select_layer", "-1", NULL},
+        {"vision_config.select_layer", "-2", "select_layer -2 is not implemented"},
+        {"vision_config.num_classes", "1000", NULL},
+        {"projector_config.model_type", "\"mlp_projector\"", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char what[200];
+        snprintf(what, sizeof what, "%s = %s is %s", cases[i].path, cases[i].value, cases[i].part ? "refused" : "accepted");
         write_changed("config.json", cases[i].path, cases[i].value);
         expect(what, cases[i].part);
     }
@@ -122,9 +238,10 @@ static void test_processor(void) {
         {"patch_size", "5", "patch_size 5 is not the vision tower's 4"},
         {"patch_size", NULL, "no patch_size"},
         {"downsample_ratio", "1", "downsample_ratio 1"},
+        {"do_rescale", "true", "\"do_rescale\" (true) is not known"},
         {"image_mean", "[0.48, 0.5, 0.5]", "image_mean other than 0.5"},
         {"image_std", "[0.5]", "image_std has not three entries"},
-        {"normalize", "false", "normalize false"},
+        {"normalize", "false", "normalize false is not implemented"},
         {"sft_format", "\"plain\"", "sft_format \"plain\" is not implemented"},
         {"image_token", "\"<img>\"", "image_token \"<img>\" is not implemented"},
     };
@@ -163,7 +280,7 @@ static void test_defaults(void) {
        "experts");
     vl2_format format = VL2_FORMAT_BF16;
     ok(vl2_format_for(dir, &format, &err) == VL2_OK && format == VL2_FORMAT_MIX, "experts of 1407 bear four bits");
-    ok(c.lm.bos == 100000 && c.lm.eos == 100001 && c.lm.rms_eps == 1e-6f && c.lm.rope_scaling.theta == 10000, "ids, eps and theta");
+    ok(c.lm.bos == 100000 && c.lm.eos[0] == 100001 && c.lm.rms_eps == 1e-6f && c.lm.rope_scaling.theta == 10000, "ids, eps and theta");
     ok(c.projector.type == VL2_PROJ_DOWNSAMPLE_MLP_GELU && c.projector.out == 2048 && c.projector.depth == 2 && c.projector.r == 2,
        "projector");
     write_changed("config.json", NULL, NULL);
@@ -223,6 +340,8 @@ int main(int argc, char **argv) {
     write_changed("processor_config.json", NULL, NULL);
     expect("the base config is accepted", NULL);
     test_refusals();
+    test_rope();
+    test_keys();
     test_processor();
     test_defaults();
     test_tensors();

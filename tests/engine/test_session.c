@@ -5,6 +5,7 @@
  *   test_session CHECKPOINTS   (of tests/parity/make_checkpoints.py)
  */
 #include "engine/error.h"
+#include "engine/model/model.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
 
@@ -398,6 +399,30 @@ static void test_cancel_generate(void) {
     vl2_session_close(session);
 }
 
+/* A configuration may list several ids, each of which ends an answer. */
+static void test_ends(void) {
+    struct talk talk = {.n_parts = 0};
+    static struct talk_text whole, cut;
+    struct vl2_generate_options options = talk_greedy(8);
+    struct vl2_generation done;
+    vl2_error err = {.text = ""};
+    vl2_session *session = open_session(0, 0, 0);
+    talk_user(&talk, NULL, "Tell me about the star.");
+    read_talk(session, &talk, "a question");
+    whole = (struct talk_text){.length = 0};
+    generate(session, 8, &whole);
+    size_t at = 0; /* the first token that had not been there before */
+    for (size_t i = 1; i < whole.tokens && at == 0; i++)
+        at = whole.ids[i] != whole.ids[0] ? i : 0;
+    engine->config.lm.eos[engine->config.lm.n_eos++] = whole.ids[at];
+    read_talk(session, &talk, "with that token in the list of ends");
+    cut = (struct talk_text){.length = 0};
+    vl2_status status = vl2_session_generate(session, &options, NULL, talk_on_token, &cut, &done, &err);
+    engine->config.lm.n_eos--;
+    ok(status == VL2_OK && done.stop == VL2_STOP_EOS && cut.tokens == at, "the answer ends before it");
+    vl2_session_close(session);
+}
+
 static void test_context(void) {
     struct talk talk = {.n_parts = 0};
     static struct talk_text answer;
@@ -515,6 +540,7 @@ int main(int argc, char **argv) {
     test_cancel_sync();
     test_granularity();
     test_cancel_generate();
+    test_ends();
     test_context();
     test_sampling();
     test_boxes();
