@@ -5,9 +5,9 @@
  */
 #include "app/history/sl-history.h"
 
-#include <glib/gi18n-lib.h>
+#include "app/conversation/sl-conversation.h"
 
-#include "app/conversation/sl-conversation-private.h"
+#include <glib/gi18n-lib.h>
 
 #define SEARCH_LIMIT 200
 

@@ -11,9 +11,10 @@ import re
 import subprocess
 import sys
 
+import rooms
+
 LAYERS = ["kernels", "engine", "app", "ui"]  # left to right: each may use its left neighbour
-# What a layer shows to the layer on its right; app/ shows every header that is not *-private.h.
-PUBLIC = {"kernels": {"kernels/vlk.h", "kernels/quant.h", "kernels/ceilings.h"}, "engine": {"engine/vl2.h", "engine/bench.h"}}
+ROOMS = rooms.read_rooms()  # what a layer shows to the one on its right, and who may use whom inside a layer
 # Libraries that a layer must not know.
 FOREIGN = {
     "kernels": r"^(glib|gio|gobject|gtk|gdk|adwaita|cairo|pango|sqlite3|jansson|pcre2)",
@@ -87,12 +88,19 @@ def check_includes(root, names):
                 yield name, number, f'"{target}" is not a file; includes are written from the root of the tree'
         elif position and target.startswith(LAYERS[position - 1] + "/"):
             left = LAYERS[position - 1]
-            if target not in PUBLIC[left] if left in PUBLIC else target.endswith("-private.h"):
+            if not rooms.is_public(ROOMS, target):
                 yield name, number, f'"{target}" is private to {left}/; {layer}/ may use only its public header'
         elif target.split("/")[0] in LAYERS:
             yield name, number, f'{layer}/ may not use "{target}": kernels ← engine ← app ← ui, one step to the left'
         else:
             yield name, number, f'"{target}" is not written from the root of the tree (like "{layer}/…")'
+
+
+def check_rooms(root, names):
+    """Inside a layer: only the rooms below, through their doors; every source file is in a room; no circle is declared."""
+    yield from rooms.violations(ROOMS, root, names)
+    for _, sentence in rooms.upward(ROOMS):
+        yield "tests/lint/rooms.txt", 1, sentence
 
 
 def check_heads(root, names):

@@ -37,6 +37,13 @@ PLANTED = [
     ("includes", "app/store/sl-store.c", "#include <gtk/gtk.h>\n", 8),
     ("includes", "ui/window/sl-window.c", '#include "engine/vl2.h"\n', 7),
     ("includes", "ui/window/sl-window.c", '#include "app/store/sl-store-private.h"\n', 7),
+    ("includes", "ui/window/sl-window.c", '#include "app/sl-missing-room/sl-door.h"\n', 7),
+    ("rooms", "engine/text/regex.c", '#include "engine/model/model.h"\n', 1),
+    ("rooms", "engine/model/vision.c", '#include "engine/session/session.h"\n', 1),
+    ("rooms", "engine/loading/engine.c", '#include "engine/text/bpe.h"\n', 1),
+    ("rooms", "app/history/sl-history.c", '#include "app/conversation/sl-message-private.h"\n', 1),
+    ("rooms", "app/store/sl-store.c", '#include "app/history/sl-history.h"\n', 8),
+    ("rooms", "ui/attic/sl-trunk.c", HEAD, 1),
     ("heads", "ui/new.c", "int x;\n", 1),
     ("heads", "ui/new.c", "/* SPDX-License-Identifier: MIT */\nint x;\n", 1),
     ("heads", "tests/new.py", "print()\n", 1),
@@ -59,6 +66,8 @@ PLANTED = [
 HARMLESS = [
     ("endings", "kernels/cpu/pool.c", '_Static_assert(1, "x");\n/* abort() */\nchar *s = "exit(1)";\nint on_exit(int);\n'),
     ("includes", "engine/model/model.h", "#include <jansson.h>\n#include <pthread.h>\n"),
+    ("rooms", "engine/session/generate.c", '#include "engine/model/model.h"\n#include "engine/session/session.h"\n#include "engine/error.h"\n'),
+    ("rooms", "ui/window/sl-window.c", '#include "ui/sl-newer.h"\n#include "ui/chat/sl-chat-view.h"\n'),
 ]
 BUGS = {"gcc": "free(p);\n    free(p);\n", "cppcheck": "char a[2];\n    a[2] = 0;\n    use(a);\n"}
 
@@ -94,6 +103,8 @@ def main():
     for check, name, text, line in PLANTED:
         found = findings(check, [(name, text)])
         results.append((f"{check}: {name} + {text.strip()[:40]!r}", (name, line) in [(path, at) for path, at, _ in found]))
+    circle = {"a": lint.rooms.Room(["b"], [], ""), "b": lint.rooms.Room(["a"], [], "")}
+    results.append(("rooms: a declared circle is found", len(list(lint.rooms.upward(circle))) == 1))
     for tool, bug in BUGS.items():
         results.append((f"{tool}: a harmless function passes", not analysed(tool, "use(p);\n")))
         results.append((f"{tool}: a planted bug is found", any(":6:" in line for line in analysed(tool, bug))))
