@@ -21,7 +21,8 @@ add_picture (SlPrompt      *prompt,
   if (picture != NULL)
     sl_prompt_add_picture (prompt, picture, sl_message_part_get_detail (part));
   else if (sl_message_part_get_path (part) != NULL)
-    sl_prompt_add_picture_file (prompt, sl_message_part_get_path (part), sl_message_part_get_detail (part));
+    sl_prompt_add_picture_file (prompt, sl_message_part_get_path (part), sl_message_part_get_width (part),
+                                sl_message_part_get_height (part), sl_message_part_get_detail (part));
 }
 
 /* A question as its mode words it. */
@@ -129,6 +130,7 @@ build_prompt (SlConversation   *self,
 
 SlPrompt *
 sl_conversation_build_prompt (SlConversation   *self,
+                              SlMessage        *replaced,
                               GPtrArray        *parts,
                               SlMode            mode,
                               gboolean          raw,
@@ -139,7 +141,8 @@ sl_conversation_build_prompt (SlConversation   *self,
   g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
 
   chosen = settings != NULL ? *settings : sl_settings_for_mode (mode);
-  return build_prompt (self, sl_conversation_get_leaf (self), parts, mode, raw, &chosen);
+  return build_prompt (self, replaced != NULL ? sl_message_get_parent (replaced) : sl_conversation_get_leaf (self), parts, mode, raw,
+                       &chosen);
 }
 
 /* ------------------------------------------------------------------------------------------------ streaming */

@@ -67,8 +67,9 @@ void sl_conversation_select_sibling (SlConversation *self, SlMessage *message, g
 void sl_conversation_delete (SlConversation *self, SlMessage *message);
 gboolean sl_conversation_undo_delete (SlConversation *self);
 
-/* What sl_conversation_send() would send, without sending it: for the context meter and the raw view. */
-SlPrompt *sl_conversation_build_prompt (SlConversation *self, GPtrArray *parts, SlMode mode, gboolean raw,
+/* What sl_conversation_send() would send, or sl_conversation_edit() where `replaced` is a question, without sending it: for the
+ * context meter and the raw view. */
+SlPrompt *sl_conversation_build_prompt (SlConversation *self, SlMessage *replaced, GPtrArray *parts, SlMode mode, gboolean raw,
                                         const SlSettings *settings);
 
 /* Boxes of this answer lie on that picture; remembered. Edited boxes follow. */

@@ -154,6 +154,26 @@ sl_message_part_new_from_record (const SlPartRecord *record,
   return sl_message_part_new_stored (record->sha256, picture_path, record->name, record->width, record->height, record->detail);
 }
 
+SlMessagePart *
+sl_message_part_copy (SlMessagePart *self)
+{
+  SlMessagePart *copy = g_object_new (SL_TYPE_MESSAGE_PART, NULL);
+
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), copy);
+
+  copy->kind = self->kind;
+  copy->text = g_strdup (self->text);
+  g_set_object (&copy->picture, self->picture);
+  copy->reloadable = self->reloadable;
+  copy->sha256 = g_strdup (self->sha256);
+  copy->path = g_strdup (self->path);
+  copy->name = g_strdup (self->name);
+  copy->width = self->width;
+  copy->height = self->height;
+  copy->detail = self->detail;
+  return copy;
+}
+
 SlPartRecord *
 sl_message_part_to_record (SlMessagePart *self)
 {

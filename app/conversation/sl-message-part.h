@@ -24,6 +24,9 @@ SlMessagePart *sl_message_part_new_picture (SlPicture *picture, SlDetail detail)
 SlMessagePart *sl_message_part_new_stored (const char *sha256, const char *path, const char *name, int width, int height,
                                            SlDetail detail);
 
+/* For another message: the same text or picture, loaded or not. */
+SlMessagePart *sl_message_part_copy (SlMessagePart *self);
+
 SlPartKind sl_message_part_get_kind (SlMessagePart *self);
 const char *sl_message_part_get_text (SlMessagePart *self);
 /* Pixels, NULL for text and until loaded. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Planning a prompt: asked for on the UI thread, tokenised on a worker of GTask's pool, which borrows the loaded engine for its
- * pure functions. Pictures that are still files are decoded there for their size.
+ * pure functions. Pictures count by their size; none is decoded.
  */
 #include "app/inference/sl-engine.h"
 
@@ -87,7 +87,7 @@ plan_in_thread (GTask        *task,
 {
   Request *request = data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (SlPromptView) view = sl_prompt_view_new (request->prompt, TRUE, cancellable, &error);
+  g_autoptr (SlPromptView) view = sl_prompt_view_new (request->prompt, FALSE, cancellable, &error);
   struct vl2_session_options options = { 0 };
   const SlSettings *settings = sl_prompt_get_settings (request->prompt);
   struct vl2_plan plan;

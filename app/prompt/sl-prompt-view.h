@@ -14,8 +14,9 @@ G_BEGIN_DECLS
 
 typedef struct _SlPromptView SlPromptView;
 
-/* load_files: pictures that are still files are decoded (blocks); else they are left out. The view keeps the prompt alive. */
-SlPromptView *sl_prompt_view_new (SlPrompt *prompt, gboolean load_files, GCancellable *cancellable, GError **error);
+/* decode: pictures that are still files become pixels (blocks); else they have their size and no rgb, which is enough to plan with.
+ * The view keeps the prompt alive. */
+SlPromptView *sl_prompt_view_new (SlPrompt *prompt, gboolean decode, GCancellable *cancellable, GError **error);
 void sl_prompt_view_free (SlPromptView *self);
 const vl2_conversation *sl_prompt_view_get (const SlPromptView *self);
 

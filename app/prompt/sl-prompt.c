@@ -16,6 +16,7 @@ typedef struct
   SlMarkup markup;
   SlPicture *picture; /* or */
   char *path;
+  int width, height;
   SlDetail detail;
 } Part;
 
@@ -40,7 +41,8 @@ struct _SlPromptView
   SlPrompt *prompt;
   GPtrArray *pictures; /* of SlPicture, what the parts point into */
   GArray *parts;       /* of vl2_part, all messages one after another */
-  vl2_picture *pixels; /* [n_pictures] */
+  vl2_picture *pixels; /* [n_pictures], the first n_pixels are set */
+  guint n_pixels;
   vl2_message *messages;
   vl2_conversation conversation;
 };
@@ -157,15 +159,18 @@ sl_prompt_add_picture (SlPrompt  *self,
                        SlPicture *picture,
                        SlDetail   detail)
 {
-  add_part (self, (Part) { .picture = g_object_ref (picture), .detail = detail });
+  add_part (self, (Part) { .picture = g_object_ref (picture), .width = sl_picture_get_width (picture),
+                           .height = sl_picture_get_height (picture), .detail = detail });
 }
 
 void
 sl_prompt_add_picture_file (SlPrompt   *self,
                             const char *path,
+                            int         width,
+                            int         height,
                             SlDetail    detail)
 {
-  add_part (self, (Part) { .path = g_strdup (path), .detail = detail });
+  add_part (self, (Part) { .path = g_strdup (path), .width = width, .height = height, .detail = detail });
 }
 
 void
@@ -228,15 +233,16 @@ sl_prompt_dup_raw (const SlPrompt *self)
 static gboolean
 append_picture (SlPromptView  *self,
                 const Part    *part,
-                gboolean       load_files,
+                gboolean       decode,
                 GCancellable  *cancellable,
                 GError       **error)
 {
   g_autoptr (SlPicture) picture = part->picture != NULL ? g_object_ref (part->picture) : NULL;
-  vl2_picture *pixels = &self->pixels[self->pictures->len];
+  vl2_picture *pixels = &self->pixels[self->n_pixels++];
   vl2_part out = { .kind = VL2_PART_PICTURE, .picture = pixels, .detail = (vl2_detail) part->detail };
 
-  if (picture == NULL && load_files)
+  *pixels = (vl2_picture) { .width = part->width, .height = part->height };
+  if (picture == NULL && decode)
     {
       g_autoptr (GFile) file = g_file_new_for_path (part->path);
 
@@ -244,11 +250,12 @@ append_picture (SlPromptView  *self,
       if (picture == NULL)
         return FALSE;
     }
-  if (picture == NULL)
-    return TRUE;
-  *pixels = (vl2_picture) { .width = sl_picture_get_width (picture), .height = sl_picture_get_height (picture),
-                            .stride = sl_picture_get_stride (picture), .rgb = sl_picture_get_rgb (picture) };
-  g_ptr_array_add (self->pictures, g_steal_pointer (&picture));
+  if (picture != NULL)
+    {
+      *pixels = (vl2_picture) { .width = sl_picture_get_width (picture), .height = sl_picture_get_height (picture),
+                                .stride = sl_picture_get_stride (picture), .rgb = sl_picture_get_rgb (picture) };
+      g_ptr_array_add (self->pictures, g_steal_pointer (&picture));
+    }
   g_array_append_val (self->parts, out);
   return TRUE;
 }
@@ -256,7 +263,7 @@ append_picture (SlPromptView  *self,
 static gboolean
 append_parts (SlPromptView   *self,
               const Message  *message,
-              gboolean        load_files,
+              gboolean        decode,
               GCancellable   *cancellable,
               GError        **error)
 {
@@ -267,7 +274,7 @@ append_parts (SlPromptView   *self,
 
       if (part->text != NULL)
         g_array_append_val (self->parts, text);
-      else if (!append_picture (self, part, load_files, cancellable, error))
+      else if (!append_picture (self, part, decode, cancellable, error))
         return FALSE;
     }
   return TRUE;
@@ -275,7 +282,7 @@ append_parts (SlPromptView   *self,
 
 SlPromptView *
 sl_prompt_view_new (SlPrompt      *prompt,
-                    gboolean       load_files,
+                    gboolean       decode,
                     GCancellable  *cancellable,
                     GError       **error)
 {
@@ -291,7 +298,7 @@ sl_prompt_view_new (SlPrompt      *prompt,
     {
       const Message *message = &g_array_index (prompt->messages, Message, m);
 
-      if (!append_parts (self, message, load_files, cancellable, error))
+      if (!append_parts (self, message, decode, cancellable, error))
         return NULL;
       self->messages[m].role = (vl2_role) message->role;
       self->messages[m].n_parts = self->parts->len - first;

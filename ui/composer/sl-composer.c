@@ -265,12 +265,10 @@ on_drop_thumbnail (SlComposer   *self,
 gboolean
 sl_composer_is_empty (SlComposer *self)
 {
-  GtkTextIter start, end;
   g_autofree char *text = NULL;
 
   g_return_val_if_fail (SL_IS_COMPOSER (self), TRUE);
-  gtk_text_buffer_get_bounds (self->buffer, &start, &end);
-  text = gtk_text_buffer_get_slice (self->buffer, &start, &end, TRUE);
+  text = sl_composer_dup_content (self);
   return *g_strstrip (text) == '\0';
 }
 
@@ -687,6 +685,34 @@ sl_composer_clear (SlComposer *self)
   g_return_if_fail (SL_IS_COMPOSER (self));
   gtk_text_buffer_begin_irreversible_action (self->buffer);
   gtk_text_buffer_set_text (self->buffer, "", 0);
+  gtk_text_buffer_end_irreversible_action (self->buffer);
+}
+
+char *
+sl_composer_dup_content (SlComposer *self)
+{
+  GtkTextIter start, end;
+
+  g_return_val_if_fail (SL_IS_COMPOSER (self), NULL);
+  gtk_text_buffer_get_bounds (self->buffer, &start, &end);
+  return gtk_text_buffer_get_slice (self->buffer, &start, &end, TRUE);
+}
+
+void
+sl_composer_forget_content (SlComposer *self,
+                            const char *content)
+{
+  g_autofree char *now = NULL;
+  GtkTextIter start, end;
+
+  g_return_if_fail (SL_IS_COMPOSER (self));
+  now = sl_composer_dup_content (self);
+  if (!g_str_has_prefix (now, content))
+    return;
+  gtk_text_buffer_get_start_iter (self->buffer, &start);
+  gtk_text_buffer_get_iter_at_offset (self->buffer, &end, g_utf8_strlen (content, -1));
+  gtk_text_buffer_begin_irreversible_action (self->buffer);
+  gtk_text_buffer_delete (self->buffer, &start, &end);
   gtk_text_buffer_end_irreversible_action (self->buffer);
 }
 

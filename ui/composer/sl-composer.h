@@ -40,6 +40,12 @@ void       sl_composer_set_parts (SlComposer *self,
                                   GPtrArray  *parts);
 void       sl_composer_clear     (SlComposer *self);
 
+/* All that is written, U+FFFC for each picture, to be forgotten later: what has been written after it since stays; where it is no
+ * longer what the composer begins with, nothing goes. */
+char *sl_composer_dup_content    (SlComposer *self);
+void  sl_composer_forget_content (SlComposer *self,
+                                  const char *content);
+
 /* At the cursor. */
 void sl_composer_add_picture (SlComposer *self,
                               SlPicture  *picture);

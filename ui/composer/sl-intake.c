@@ -27,6 +27,7 @@ struct _SlIntake
 typedef struct
 {
   SlIntake *intake;     /* owned while anything is under way */
+  GObject *target;      /* whom the pictures are for, or NULL */
   GPtrArray *results;   /* SlPicture, or NULL until there or where it failed */
   guint pending;
   guint n_failed;
@@ -68,11 +69,13 @@ unref_result (gpointer picture)
 }
 
 static Batch *
-batch_new (SlIntake *self)
+batch_new (SlIntake *self,
+           GObject  *target)
 {
   Batch *batch = g_new0 (Batch, 1);
 
   batch->intake = g_object_ref (self);
+  batch->target = target != NULL ? g_object_ref (target) : NULL;
   batch->results = g_ptr_array_new_with_free_func (unref_result);
   batch->pending = 1; /* held by the caller until everything is started */
   g_queue_push_tail (&self->batches, batch);
@@ -88,6 +91,7 @@ batch_free (Batch *batch)
   g_free (batch->sentence);
   g_clear_object (&batch->drop);
   g_clear_object (&batch->clipboard);
+  g_clear_object (&batch->target);
   g_object_unref (batch->intake);
   g_free (batch);
 }
@@ -115,7 +119,7 @@ batch_release (Batch *batch)
       g_queue_pop_head (&self->batches);
       for (guint i = 0; i < first->results->len; i++)
         if (first->results->pdata[i] != NULL)
-          g_signal_emit (self, signals[PICTURE], 0, first->results->pdata[i]);
+          g_signal_emit (self, signals[PICTURE], 0, first->results->pdata[i], first->target);
       if (first->n_failed > 0 && !g_cancellable_is_cancelled (self->cancellable))
         g_signal_emit (self, signals[FAILED], 0, first->n_failed, first->sentence);
       batch_free (first);
@@ -164,13 +168,14 @@ batch_add_file (Batch *batch,
 
 void
 sl_intake_add_files (SlIntake   *self,
-                     GListModel *files)
+                     GListModel *files,
+                     GObject    *target)
 {
   Batch *batch;
 
   g_return_if_fail (SL_IS_INTAKE (self));
 
-  batch = batch_new (self);
+  batch = batch_new (self, target);
   for (guint i = 0; i < g_list_model_get_n_items (files); i++)
     {
       g_autoptr (GFile) file = g_list_model_get_item (files, i);
@@ -336,13 +341,14 @@ sl_intake_accepts (GdkContentFormats *formats)
 
 void
 sl_intake_add_drop (SlIntake *self,
-                    GdkDrop  *drop)
+                    GdkDrop  *drop,
+                    GObject  *target)
 {
   Batch *batch;
 
   g_return_if_fail (SL_IS_INTAKE (self));
 
-  batch = batch_new (self);
+  batch = batch_new (self, target);
   batch->drop = g_object_ref (drop);
   if (has_files (gdk_drop_get_formats (drop)))
     gdk_drop_read_value_async (drop, GDK_TYPE_FILE_LIST, G_PRIORITY_DEFAULT, self->cancellable,
@@ -356,7 +362,8 @@ sl_intake_add_drop (SlIntake *self,
 
 gboolean
 sl_intake_add_clipboard (SlIntake     *self,
-                         GdkClipboard *clipboard)
+                         GdkClipboard *clipboard,
+                         GObject      *target)
 {
   GdkContentFormats *formats = gdk_clipboard_get_formats (clipboard);
   Batch *batch;
@@ -370,7 +377,7 @@ sl_intake_add_clipboard (SlIntake     *self,
        gdk_content_formats_contain_mime_type (formats, "text/plain;charset=utf-8")))
     return FALSE;
 
-  batch = batch_new (self);
+  batch = batch_new (self, target);
   batch->clipboard = g_object_ref (clipboard);
   if (has_files (formats))
     gdk_clipboard_read_value_async (clipboard, GDK_TYPE_FILE_LIST, G_PRIORITY_DEFAULT,
@@ -420,7 +427,7 @@ sl_intake_class_init (SlIntakeClass *klass)
                                                 G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPS, properties);
   signals[PICTURE] = g_signal_new ("picture", SL_TYPE_INTAKE, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                                   NULL, G_TYPE_NONE, 1, SL_TYPE_PICTURE);
+                                   NULL, G_TYPE_NONE, 2, SL_TYPE_PICTURE, G_TYPE_OBJECT);
   signals[FAILED] = g_signal_new ("failed", SL_TYPE_INTAKE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                   G_TYPE_NONE, 2, G_TYPE_UINT, G_TYPE_STRING);
 }

@@ -2,8 +2,9 @@
  *
  * Brings pictures in from outside: dropped or pasted files and raw image data,
  * chosen files. Decoding happens in the decode pool; pictures come out in the
- * order in which they were given, the bad ones as sentences. Used by SlWindow,
- * UI thread only. Knows no composer and no conversation.
+ * order in which they were given, the bad ones as sentences. What is given carries whom
+ * it is for, as that may have changed by the time it is read. Used by SlWindow, UI thread
+ * only. Knows no composer and no conversation.
  */
 #pragma once
 
@@ -16,26 +17,29 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SlIntake, sl_intake, SL, INTAKE, GObject)
 
 /* Property: "busy" (gboolean): something is being read or decoded.
- * Signals: "picture" (SlPicture), "failed" (guint count, const char *sentence): once
- * for each thing given that had bad pictures, with the first reason. */
+ * Signals: "picture" (SlPicture, GObject *target), "failed" (guint count, const char
+ * *sentence): once for each thing given that had bad pictures, with the first reason. */
 
 SlIntake *sl_intake_new (void);
 
 gboolean sl_intake_is_busy (SlIntake *self);
 
-/* @files: of GFile. */
+/* @files: of GFile. @target: handed back with each picture; referenced until then. */
 void sl_intake_add_files (SlIntake   *self,
-                          GListModel *files);
+                          GListModel *files,
+                          GObject    *target);
 
 /* Whether these formats can hold a picture for us. */
 gboolean sl_intake_accepts (GdkContentFormats *formats);
 
 /* Takes over the drop and finishes it. */
 void sl_intake_add_drop (SlIntake *self,
-                         GdkDrop  *drop);
+                         GdkDrop  *drop,
+                         GObject  *target);
 
 /* FALSE if there is nothing like a picture on the clipboard. */
 gboolean sl_intake_add_clipboard (SlIntake     *self,
-                                  GdkClipboard *clipboard);
+                                  GdkClipboard *clipboard,
+                                  GObject      *target);
 
 G_END_DECLS

@@ -218,12 +218,16 @@ sl_sidebar_dispose (GObject *object)
   G_OBJECT_CLASS (sl_sidebar_parent_class)->dispose (object);
 }
 
-static void
-activate_action_binding (GtkWidgetClass *klass,
-                         guint           key,
-                         const char     *action)
+/* The row that is selected may not be shown yet. */
+static gboolean
+act_on_selected (GtkWidget *widget,
+                 GVariant  *action,
+                 gpointer   data)
 {
-  gtk_widget_class_add_binding_action (klass, key, 0, action, NULL);
+  SlSummary *summary = gtk_single_selection_get_selected_item (SL_SIDEBAR (widget)->selection);
+
+  return summary != NULL &&
+         gtk_widget_activate_action (widget, g_variant_get_string (action, NULL), "x", sl_summary_get_id (summary));
 }
 
 static void
@@ -234,7 +238,8 @@ sl_sidebar_class_init (SlSidebarClass *klass)
   G_OBJECT_CLASS (klass)->dispose = sl_sidebar_dispose;
   open_signal = g_signal_new ("open", SL_TYPE_SIDEBAR, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                               G_TYPE_NONE, 2, G_TYPE_INT64, G_TYPE_INT64);
-  activate_action_binding (widget_class, GDK_KEY_Delete, "win.delete");
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_Delete, 0, act_on_selected, "s", "win.delete-conversation");
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_F2, 0, act_on_selected, "s", "win.rename-conversation");
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
   gtk_widget_class_set_css_name (widget_class, "sidebar");
   gtk_widget_class_set_template_from_resource (widget_class,
@@ -277,6 +282,13 @@ sl_sidebar_set_history (SlSidebar *self,
   g_return_if_fail (SL_IS_SIDEBAR (self));
   g_set_object (&self->history, history);
   set_model (self, G_LIST_MODEL (history));
+}
+
+GtkSelectionModel *
+sl_sidebar_get_selection (SlSidebar *self)
+{
+  g_return_val_if_fail (SL_IS_SIDEBAR (self), NULL);
+  return GTK_SELECTION_MODEL (self->selection);
 }
 
 void

@@ -24,6 +24,9 @@ void sl_sidebar_set_history (SlSidebar *self,
 void sl_sidebar_set_current (SlSidebar *self,
                              gint64     id);
 
+/* What the list shows, SlSummary, with the row that is selected. */
+GtkSelectionModel *sl_sidebar_get_selection (SlSidebar *self);
+
 /* query: what to look for; NULL leaves what is there. */
 void sl_sidebar_start_search (SlSidebar  *self,
                               const char *query);

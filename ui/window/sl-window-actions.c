@@ -13,44 +13,10 @@
 
 /* --- asking ---------------------------------------------------------------- */
 
-void
-sl_window_send_now (SlWindow   *self,
-                    SlOverflow  overflow)
-{
-  g_autoptr (GPtrArray) parts = sl_composer_dup_parts (self->composer);
-  SlMode mode = sl_composer_get_mode (self->composer);
-  gboolean raw = sl_composer_get_raw (self->composer);
-  SlSettings settings = sl_settings_for_mode (mode);
-  g_autoptr (GError) error = NULL;
-  SlMessage *answer;
-
-  settings.overflow = overflow;
-  if (self->editing != NULL)
-    answer = sl_conversation_edit (self->conversation, self->editing, parts, mode, raw, &settings, &error);
-  else
-    answer = sl_conversation_send (self->conversation, parts, mode, raw, &settings, &error);
-  if (answer == NULL)
-    {
-      sl_window_toast (self, error->message);
-      return;
-    }
-  sl_window_cancel_plan (self);
-  g_clear_object (&self->editing);
-  sl_composer_set_editing (self->composer, FALSE);
-  sl_composer_clear (self->composer);
-  sl_chat_view_scroll_to_end (self->chat);
-}
-
 static void
 on_stop (SlWindow *self)
 {
   sl_conversation_stop (self->conversation);
-}
-
-static gboolean
-on_paste (SlWindow *self)
-{
-  return sl_intake_add_clipboard (self->intake, gtk_widget_get_clipboard (GTK_WIDGET (self)));
 }
 
 static void
@@ -74,6 +40,7 @@ on_edit (SlWindow  *self,
 typedef struct
 {
   SlWindow *window;
+  SlConversation *conversation; /* where it was chosen */
   GPtrArray *pictures; /* SlPicture or NULL, by place */
   char *prompt;
   SlMode mode;
@@ -94,7 +61,7 @@ unref_picture (gpointer picture)
     g_object_unref (picture);
 }
 
-/* The window may have been closed, or used otherwise, in the meantime. */
+/* The window may have been closed, or show another conversation by now. */
 static void
 finish_sample (SampleRun *run)
 {
@@ -108,12 +75,14 @@ finish_sample (SampleRun *run)
   g_ptr_array_add (parts, sl_message_part_new_text (run->prompt));
   if (self->toasts != NULL && parts->len > 1)
     {
-      sl_composer_set_mode (self->composer, run->mode);
-      if (sl_conversation_send (self->conversation, parts, run->mode, run->raw, NULL, &error) == NULL)
+      if (self->conversation == run->conversation)
+        sl_composer_set_mode (self->composer, run->mode);
+      if (sl_conversation_send (run->conversation, parts, run->mode, run->raw, NULL, &error) == NULL)
         sl_window_toast (self, error->message);
     }
   g_ptr_array_unref (run->pictures);
   g_free (run->prompt);
+  g_object_unref (run->conversation);
   g_object_unref (run->window);
   g_free (run);
 }
@@ -142,7 +111,10 @@ on_sample (SlWindow       *self,
 {
   SampleRun *run = g_new0 (SampleRun, 1);
 
+  if (self->restoring)
+    sl_window_stay (self);
   run->window = g_object_ref (self);
+  run->conversation = g_object_ref (self->conversation);
   run->pictures = g_ptr_array_new_with_free_func (unref_picture);
   g_ptr_array_set_size (run->pictures, sample->paths->len);
   run->prompt = g_strdup (sample->prompt);
@@ -169,7 +141,7 @@ new_chat (GtkWidget  *widget,
 {
   SlWindow *self = SL_WINDOW (widget);
 
-  g_cancellable_cancel (self->opening);
+  sl_window_stay (self);
   if (g_list_model_get_n_items (G_LIST_MODEL (self->conversation)) > 0)
     sl_window_set_conversation (self, NULL);
   gtk_stack_set_visible_child_name (self->pages, "main");
@@ -178,28 +150,60 @@ new_chat (GtkWidget  *widget,
   sl_composer_grab_focus (self->composer);
 }
 
+/* Of a conversation that is shown or listed; "" without one, NULL if there is no such conversation. */
+static const char *
+find_title (SlWindow *self,
+            gint64    id)
+{
+  GListModel *list = G_LIST_MODEL (self->history);
+
+  if (id == sl_conversation_get_id (self->conversation))
+    return sl_conversation_get_title (self->conversation);
+  for (guint i = 0; i < g_list_model_get_n_items (list); i++)
+    {
+      g_autoptr (SlSummary) summary = g_list_model_get_item (list, i);
+
+      if (sl_summary_get_id (summary) == id)
+        return sl_summary_get_title (summary);
+    }
+  return NULL;
+}
+
+/* What the dialog names is renamed, whatever is shown when it is answered. */
 static void
 on_rename_response (AdwMessageDialog *dialog,
                     const char       *response,
-                    GtkEditable      *entry)
+                    GVariant         *id)
 {
   SlWindow *self = SL_WINDOW (gtk_window_get_transient_for (GTK_WINDOW (dialog)));
+  GtkEditable *entry = GTK_EDITABLE (adw_message_dialog_get_extra_child (dialog));
   g_autofree char *title = g_strdup (gtk_editable_get_text (entry));
 
   if (g_str_equal (response, "rename") && *g_strstrip (title) != '\0')
-    sl_conversation_set_title (self->conversation, title);
+    sl_history_rename (self->history, g_variant_get_int64 (id), title);
 }
 
 static void
-rename_chat (GtkWidget  *widget,
-             const char *name,
-             GVariant   *parameter)
+release_id (gpointer  id,
+            GClosure *closure)
+{
+  g_variant_unref (id);
+}
+
+static void
+rename_conversation (GtkWidget  *widget,
+                     const char *name,
+                     GVariant   *id)
 {
   SlWindow *self = SL_WINDOW (widget);
-  GtkWidget *dialog = adw_message_dialog_new (GTK_WINDOW (self), _("Rename Conversation"), NULL);
-  GtkWidget *entry = gtk_entry_new ();
+  const char *title = find_title (self, g_variant_get_int64 (id));
+  GtkWidget *dialog, *entry;
 
-  gtk_editable_set_text (GTK_EDITABLE (entry), sl_conversation_get_title (self->conversation));
+  if (title == NULL)
+    return;
+  dialog = adw_message_dialog_new (GTK_WINDOW (self), _("Rename Conversation"), NULL);
+  entry = gtk_entry_new ();
+  gtk_editable_set_text (GTK_EDITABLE (entry), title);
   gtk_entry_set_activates_default (GTK_ENTRY (entry), TRUE);
   gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Title"),
                                   -1);
@@ -210,7 +214,7 @@ rename_chat (GtkWidget  *widget,
   adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
   adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "rename",
                                               ADW_RESPONSE_SUGGESTED);
-  g_signal_connect (dialog, "response", G_CALLBACK (on_rename_response), entry);
+  g_signal_connect_data (dialog, "response", G_CALLBACK (on_rename_response), g_variant_ref (id), release_id, 0);
   gtk_window_present (GTK_WINDOW (dialog));
 }
 
@@ -226,20 +230,14 @@ undo_delete (GtkWidget  *widget,
   sl_window_open (self, id);
 }
 
-static void
-delete_chat (GtkWidget  *widget,
-             const char *name,
-             GVariant   *parameter)
+static AdwToast *
+make_undo_toast (gint64      id,
+                 const char *title)
 {
-  SlWindow *self = SL_WINDOW (widget);
-  gint64 id = sl_conversation_get_id (self->conversation);
-  const char *title = sl_conversation_get_title (self->conversation);
   g_autofree char *sentence = NULL;
   g_autofree char *escaped = NULL;
   AdwToast *toast;
 
-  if (g_list_model_get_n_items (G_LIST_MODEL (self->conversation)) == 0)
-    return;
   /* Translators: the title of a conversation */
   sentence = *title ? g_strdup_printf (_("“%s” deleted"), title) : g_strdup (_("Conversation deleted"));
   escaped = g_markup_escape_text (sentence, -1);
@@ -248,10 +246,53 @@ delete_chat (GtkWidget  *widget,
   adw_toast_set_button_label (toast, _("_Undo"));
   adw_toast_set_action_name (toast, "win.undo-delete");
   adw_toast_set_action_target_value (toast, g_variant_new_int64 (id));
+  return toast;
+}
 
-  sl_window_set_conversation (self, NULL);
+static void
+delete_conversation (GtkWidget  *widget,
+                     const char *name,
+                     GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+  gint64 id = g_variant_get_int64 (parameter);
+  const char *title = find_title (self, id);
+  AdwToast *toast;
+
+  if (title == NULL)
+    return;
+  toast = make_undo_toast (id, title);
+  sl_window_cancel_question (self, id);
+  if (id == self->opening_id)
+    sl_window_stay (self);
+  if (id == sl_conversation_get_id (self->conversation))
+    sl_window_set_conversation (self, NULL);
   sl_history_delete (self->history, id);
   adw_toast_overlay_add_toast (self->toasts, toast);
+}
+
+/* The menu's: of the conversation that is shown. */
+static void
+rename_chat (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  g_autoptr (GVariant) id =
+    g_variant_ref_sink (g_variant_new_int64 (sl_conversation_get_id (SL_WINDOW (widget)->conversation)));
+
+  rename_conversation (widget, name, id);
+}
+
+static void
+delete_chat (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  g_autoptr (GVariant) id =
+    g_variant_ref_sink (g_variant_new_int64 (sl_conversation_get_id (SL_WINDOW (widget)->conversation)));
+
+  if (g_list_model_get_n_items (G_LIST_MODEL (SL_WINDOW (widget)->conversation)) > 0)
+    delete_conversation (widget, name, id);
 }
 
 void
@@ -285,43 +326,11 @@ toggle_sidebar (GtkWidget  *widget,
 /* --- pictures -------------------------------------------------------------- */
 
 static void
-on_attach_response (SlWindow *self,
-                    int       response)
-{
-  g_autoptr (GListModel) files = NULL;
-
-  if (response == GTK_RESPONSE_ACCEPT)
-    {
-      files = gtk_file_chooser_get_files (GTK_FILE_CHOOSER (self->chooser));
-      sl_window_add_files (self, files);
-    }
-  g_clear_object (&self->chooser);
-}
-
-static void
 attach (GtkWidget  *widget,
         const char *name,
         GVariant   *parameter)
 {
-  SlWindow *self = SL_WINDOW (widget);
-  g_autoptr (GtkFileFilter) pictures = gtk_file_filter_new ();
-  g_autoptr (GtkFileFilter) all = gtk_file_filter_new ();
-
-  if (self->chooser != NULL)
-    return;
-  self->chooser = gtk_file_chooser_native_new (_("Add Pictures"), GTK_WINDOW (self),
-                                               GTK_FILE_CHOOSER_ACTION_OPEN, _("_Add"), NULL);
-  gtk_file_chooser_set_select_multiple (GTK_FILE_CHOOSER (self->chooser), TRUE);
-  gtk_file_filter_set_name (pictures, _("Pictures"));
-  gtk_file_filter_add_mime_type (pictures, "image/*");
-  gtk_file_filter_set_name (all, _("All Files"));
-  gtk_file_filter_add_pattern (all, "*");
-  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (self->chooser), pictures);
-  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (self->chooser), all);
-  g_signal_connect_object (self->chooser, "response", G_CALLBACK (on_attach_response), self,
-                           G_CONNECT_SWAPPED);
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
+  sl_window_choose_pictures (SL_WINDOW (widget));
 }
 
 static void
@@ -329,7 +338,7 @@ paste (GtkWidget  *widget,
        const char *name,
        GVariant   *parameter)
 {
-  on_paste (SL_WINDOW (widget));
+  sl_window_paste (SL_WINDOW (widget));
 }
 
 /* --- model ----------------------------------------------------------------- */
@@ -490,7 +499,7 @@ show_prompt (GtkWidget  *widget,
   SlWindow *self = SL_WINDOW (widget);
   g_autoptr (GPtrArray) parts = sl_composer_dup_parts (self->composer);
   g_autoptr (SlPrompt) prompt = sl_conversation_build_prompt (
-    self->conversation, parts, sl_composer_get_mode (self->composer),
+    self->conversation, self->editing, parts, sl_composer_get_mode (self->composer),
     sl_composer_get_raw (self->composer), NULL);
   g_autofree char *raw = sl_prompt_dup_raw (prompt);
   GtkWidget *dialog = adw_message_dialog_new (GTK_WINDOW (self), _("Raw Prompt"), NULL);
@@ -575,7 +584,7 @@ sl_window_connect_composer (SlWindow *self)
 {
   g_signal_connect_swapped (self->composer, "send", G_CALLBACK (sl_window_send), self);
   g_signal_connect_swapped (self->composer, "stop", G_CALLBACK (on_stop), self);
-  g_signal_connect_swapped (self->composer, "paste", G_CALLBACK (on_paste), self);
+  g_signal_connect_swapped (self->composer, "paste", G_CALLBACK (sl_window_paste), self);
   g_signal_connect_swapped (self->composer, "cancel-edit", G_CALLBACK (sl_window_stop_editing), self);
   g_signal_connect_swapped (self->composer, "changed", G_CALLBACK (sl_window_queue_plan), self);
   g_signal_connect_swapped (self->chat, "edit", G_CALLBACK (on_edit), self);
@@ -609,6 +618,8 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.new-chat", new_chat, NULL, GDK_KEY_n, GDK_CONTROL_MASK },
     { "win.rename", rename_chat, NULL, GDK_KEY_F2, 0 },
     { "win.delete", delete_chat, NULL, 0, 0 },
+    { "win.rename-conversation", rename_conversation, "x", 0, 0 },
+    { "win.delete-conversation", delete_conversation, "x", 0, 0 },
     { "win.undo-delete", undo_delete, "x", 0, 0 },
     { "win.search", search, NULL, GDK_KEY_f, GDK_CONTROL_MASK },
     { "win.toggle-sidebar", toggle_sidebar, NULL, GDK_KEY_F9, 0 },

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The window's struct and what its parts call of each other: sl-window.c (state),
- * sl-window-actions.c (what a user can do), sl-window-plan.c (what asking costs). Nobody else includes this.
+ * sl-window-actions.c (what a user can do), sl-window-pictures.c (pictures coming in), sl-window-plan.c (asking, and what it
+ * costs). Nobody else includes this.
+ *
+ * What takes time carries the conversation, message or picture that it is about: by the time it is done, the window may show
+ * another.
  */
 #pragma once
 
@@ -28,10 +32,13 @@ struct _SlWindow
   SlMessage *editing;      /* the question that the next Send replaces */
   SlIntake *intake;
   GtkFileChooserNative *chooser;
+  GPtrArray *waiting;      /* pictures whose conversation is not shown */
   GCancellable *opening;   /* of the conversation being opened */
-  GCancellable *planning;  /* of what is being written */
+  gint64 opening_id;       /* 0: none is */
+  gboolean restoring;      /* it is the one of the last time, and nothing else has been begun */
+  GCancellable *planning;  /* of what is being written, for the meter */
   guint plan_source;       /* waits for a pause in typing */
-  double fullness;         /* of the context, at the last plan */
+  struct _SlQuestion *asking; /* on its way: planned, or a choice is asked about it; NULL if there is none */
 
   /* template */
   AdwToastOverlay *toasts;
@@ -61,19 +68,33 @@ void sl_window_connect_composer (SlWindow       *self);
 /* Shows this conversation; NULL: a fresh one. */
 void sl_window_set_conversation (SlWindow       *self,
                                  SlConversation *conversation);
+/* Whatever was to be opened is not. */
+void sl_window_stay             (SlWindow       *self);
 void sl_window_update_actions   (SlWindow       *self);
 void sl_window_stop_editing     (SlWindow       *self);
 void sl_window_compare          (SlWindow       *self,
                                  SlMessage      *answer);
 
-/* Sends what is written; where that has consequences, the user is asked first. */
+/* Sends what is written, to the conversation that is shown now; where that has consequences, the user is asked first. */
 void sl_window_send             (SlWindow       *self);
-void sl_window_send_now         (SlWindow       *self,
-                                 SlOverflow      overflow);
+/* Another conversation will be shown: what is on its way is no longer being written. */
+void sl_window_leave_question   (SlWindow       *self);
+/* What is on its way to that conversation (0: to any) is not sent; it stays written. */
+void sl_window_cancel_question  (SlWindow       *self,
+                                 gint64          conversation);
 /* Asks where the label is, on the picture of that answer's boxes. */
 void sl_window_find_again       (SlWindow       *self,
                                  SlMessage      *answer,
                                  const char     *label);
+/* Pictures: sl-window-pictures.c. */
+void     sl_window_init_pictures         (SlWindow *self);
+void     sl_window_dispose_pictures      (SlWindow *self);
+/* Those that came for the conversation that is shown now, while it was not. */
+void     sl_window_take_waiting_pictures (SlWindow *self);
+void     sl_window_choose_pictures       (SlWindow *self);
+/* FALSE: there is no picture on the clipboard. */
+gboolean sl_window_paste                 (SlWindow *self);
+
 /* The meter, after something changed. */
 void sl_window_queue_plan       (SlWindow       *self);
 void sl_window_cancel_plan      (SlWindow       *self);

@@ -92,17 +92,43 @@ sl_window_stop_editing (SlWindow *self)
   sl_composer_clear (self->composer);
 }
 
+/* Nothing that belongs to it stays in sight, or takes what comes next for its own. */
+static void
+leave_conversation (SlWindow *self)
+{
+  sl_window_leave_question (self);
+  sl_window_stop_editing (self);
+  sl_window_cancel_plan (self);
+  sl_composer_set_plan (self->composer, NULL);
+  gtk_menu_button_popdown (self->menu_button);
+  if (self->viewer != NULL)
+    sl_picture_viewer_clear (self->viewer);
+  if (self->compare != NULL)
+    sl_compare_view_clear (self->compare);
+}
+
+/* The conversation that was to be opened is no longer wanted. */
+void
+sl_window_stay (SlWindow *self)
+{
+  g_cancellable_cancel (self->opening);
+  g_clear_object (&self->opening);
+  self->opening_id = 0;
+  self->restoring = FALSE;
+}
+
 void
 sl_window_set_conversation (SlWindow       *self,
                             SlConversation *conversation)
 {
   g_autoptr (SlConversation) fresh = NULL;
 
-  sl_window_stop_editing (self);
+  sl_window_stay (self);
   if (conversation == NULL)
     conversation = fresh = sl_history_create (self->history);
   if (conversation != self->conversation)
     {
+      leave_conversation (self);
       if (self->conversation != NULL)
         g_signal_handlers_disconnect_by_data (self->conversation, self);
       g_set_object (&self->conversation, conversation);
@@ -113,6 +139,9 @@ sl_window_set_conversation (SlWindow       *self,
       g_signal_connect_object (conversation, "items-changed", G_CALLBACK (update_content), self,
                                G_CONNECT_SWAPPED);
       sl_chat_view_set_conversation (self->chat, conversation);
+      sl_window_take_waiting_pictures (self);
+      if (!sl_composer_is_empty (self->composer))
+        sl_window_queue_plan (self);
     }
   update_title (self);
   update_content (self);
@@ -133,22 +162,30 @@ on_opened (GObject      *source,
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || self->toasts == NULL)
     return;
+  sl_window_stay (self);
   if (conversation == NULL)
     sl_window_toast (self, error->message);
   else
     sl_window_set_conversation (self, conversation);
 }
 
+static void
+start_opening (SlWindow *self,
+               gint64    id)
+{
+  self->opening = g_cancellable_new ();
+  self->opening_id = id;
+  sl_history_open_async (self->history, id, self->opening, on_opened, g_object_ref (self));
+}
+
 void
 sl_window_open (SlWindow *self,
                 gint64    id)
 {
-  g_cancellable_cancel (self->opening);
-  g_clear_object (&self->opening);
+  sl_window_stay (self);
   if (id == sl_conversation_get_id (self->conversation))
     return;
-  self->opening = g_cancellable_new ();
-  sl_history_open_async (self->history, id, self->opening, on_opened, g_object_ref (self));
+  start_opening (self, id);
 }
 
 static void
@@ -292,133 +329,6 @@ on_composer_open (SlWindow      *self,
   sl_picture_viewer_show_parts (open_viewer (self), pictures, part);
 }
 
-/* --- pictures coming in ---------------------------------------------------- */
-
-static void
-on_picture (SlWindow  *self,
-            SlPicture *picture)
-{
-  gtk_stack_set_visible_child_name (self->pages, "main");
-  sl_composer_add_picture (self->composer, picture);
-  sl_composer_grab_focus (self->composer);
-}
-
-static void
-on_intake_failed (SlWindow   *self,
-                  guint       count,
-                  const char *sentence)
-{
-  g_autofree char *more = NULL;
-
-  if (count > 1)
-    more = g_strdup_printf (ngettext ("%s (and %u more)", "%s (and %u more)", count - 1), sentence,
-                            count - 1);
-  sl_window_toast (self, more ? more : sentence);
-}
-
-static void
-on_intake_busy (SlWindow *self)
-{
-  g_object_set (self->composer, "receiving", sl_intake_is_busy (self->intake), NULL);
-}
-
-void
-sl_window_add_files (SlWindow   *self,
-                     GListModel *files)
-{
-  g_return_if_fail (SL_IS_WINDOW (self));
-  sl_intake_add_files (self->intake, files);
-}
-
-static gboolean
-on_drop_accept (SlWindow *self,
-                GdkDrop  *drop)
-{
-  /* A picture that is moved inside the composer is not for us. */
-  return gdk_drop_get_drag (drop) == NULL && sl_intake_accepts (gdk_drop_get_formats (drop));
-}
-
-static GdkDragAction
-on_drop_enter (SlWindow *self)
-{
-  gtk_revealer_set_reveal_child (self->drop_highlight, TRUE);
-  return GDK_ACTION_COPY;
-}
-
-static void
-let_go (GtkDropTarget *target)
-{
-  g_signal_emit_by_name (target, "leave"); /* so that it shows no place for the text */
-  gtk_drop_target_reject (target);
-}
-
-/* Text below the pointer would take the address, too. GTK on X11 tells of a drop's end only when the next drag comes, and
- * only what is under it by then; text that was hidden in the meantime would keep the old drop and complain about the next. */
-static void
-keep_from_text (SlWindow *self,
-                GdkDrop  *drop,
-                double    x,
-                double    y)
-{
-  GtkWidget *widget = gtk_widget_pick (GTK_WIDGET (self), x, y, GTK_PICK_DEFAULT);
-
-  for (; widget != NULL && widget != GTK_WIDGET (self); widget = gtk_widget_get_parent (widget))
-    {
-      g_autoptr (GListModel) controllers = gtk_widget_observe_controllers (widget);
-
-      for (guint i = 0; i < g_list_model_get_n_items (controllers); i++)
-        {
-          g_autoptr (GtkEventController) controller = g_list_model_get_item (controllers, i);
-
-          if (GTK_IS_DROP_TARGET (controller) && gtk_drop_target_get_current_drop (GTK_DROP_TARGET (controller)) == drop)
-            let_go (GTK_DROP_TARGET (controller));
-        }
-    }
-}
-
-static GdkDragAction
-on_drop_motion (SlWindow *self,
-                GdkDrop  *drop,
-                double    x,
-                double    y)
-{
-  keep_from_text (self, drop, x, y);
-  return GDK_ACTION_COPY;
-}
-
-static void
-on_drop_leave (SlWindow *self)
-{
-  gtk_revealer_set_reveal_child (self->drop_highlight, FALSE);
-}
-
-static gboolean
-on_drop (SlWindow *self,
-         GdkDrop  *drop,
-         double    x,
-         double    y)
-{
-  keep_from_text (self, drop, x, y);
-  gtk_revealer_set_reveal_child (self->drop_highlight, FALSE);
-  sl_intake_add_drop (self->intake, drop);
-  return TRUE;
-}
-
-static void
-add_drop_target (SlWindow *self)
-{
-  GtkDropTargetAsync *target = gtk_drop_target_async_new (NULL, GDK_ACTION_COPY);
-
-  g_signal_connect_swapped (target, "accept", G_CALLBACK (on_drop_accept), self);
-  g_signal_connect_swapped (target, "drag-enter", G_CALLBACK (on_drop_enter), self);
-  g_signal_connect_swapped (target, "drag-motion", G_CALLBACK (on_drop_motion), self);
-  g_signal_connect_swapped (target, "drag-leave", G_CALLBACK (on_drop_leave), self);
-  g_signal_connect_swapped (target, "drop", G_CALLBACK (on_drop), self);
-  /* Before the text view, which would insert the address as text. */
-  gtk_event_controller_set_propagation_phase (GTK_EVENT_CONTROLLER (target), GTK_PHASE_CAPTURE);
-  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (target));
-}
-
 /* --- model ----------------------------------------------------------------- */
 
 static void
@@ -498,9 +408,8 @@ restore_state (SlWindow *self)
   sl_composer_set_mode (self->composer, state.mode);
   if (state.conversation != 0)
     {
-      self->opening = g_cancellable_new ();
-      sl_history_open_async (self->history, state.conversation, self->opening, on_opened,
-                             g_object_ref (self));
+      start_opening (self, state.conversation);
+      self->restoring = TRUE;
     }
 }
 
@@ -512,11 +421,10 @@ sl_window_dispose (GObject *object)
   SlWindow *self = SL_WINDOW (object);
 
   sl_window_cancel_plan (self);
+  sl_window_cancel_question (self, 0);
   g_cancellable_cancel (self->opening);
   g_clear_object (&self->opening);
-  if (self->intake != NULL)
-    g_object_run_dispose (G_OBJECT (self->intake));
-  g_clear_object (&self->intake);
+  sl_window_dispose_pictures (self);
   g_clear_object (&self->chooser);
   g_clear_object (&self->editing);
   g_clear_object (&self->conversation);
@@ -571,14 +479,7 @@ static void
 sl_window_init (SlWindow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
-  add_drop_target (self);
-
-  self->intake = sl_intake_new ();
-  g_signal_connect_object (self->intake, "picture", G_CALLBACK (on_picture), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->intake, "failed", G_CALLBACK (on_intake_failed), self,
-                           G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->intake, "notify::busy", G_CALLBACK (on_intake_busy), self,
-                           G_CONNECT_SWAPPED);
+  sl_window_init_pictures (self);
   g_signal_connect_swapped (self->sidebar, "open", G_CALLBACK (on_sidebar_open), self);
   g_signal_connect_swapped (self->chat, "open-answer", G_CALLBACK (on_open_answer), self);
   g_signal_connect_swapped (self->chat, "open-part", G_CALLBACK (on_open_part), self);

@@ -1,0 +1,763 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whatever takes time goes to what it was meant for. The window is the real one; planning a question, opening a conversation and
+ * decoding a picture are held (linked with --wrap) until the test lets them go, and in between the window is made to show something
+ * else. Run by in_session.py, which gives it a display and a home.
+ */
+#include <glib/gstdio.h>
+
+#include "app/pictures/sl-picture.h"
+#include "app/system/sl-places.h"
+#include "ui/inspector/sl-picture-viewer-private.h"
+#include "ui/window/sl-window-private.h"
+
+#define PATIENCE_SECONDS 90
+
+/* ------------------------------------------------------------------------------------------------ what is held */
+
+/* A call that has not been made yet. */
+typedef struct
+{
+  gpointer object;
+  gpointer argument;
+  GDestroyNotify release;
+  gint64 id;
+  GCancellable *cancellable;
+  GAsyncReadyCallback callback;
+  gpointer user_data;
+} Held;
+
+static gboolean hold_plans, hold_openings, hold_files;
+static GQueue plans = G_QUEUE_INIT, openings = G_QUEUE_INIT, files = G_QUEUE_INIT;
+static gboolean nothing_fits; /* what the next plan says */
+
+static void
+hold (GQueue *queue,
+      Held    call)
+{
+  call.cancellable = call.cancellable != NULL ? g_object_ref (call.cancellable) : NULL;
+  g_queue_push_tail (queue, g_memdup2 (&call, sizeof call));
+}
+
+static Held
+take (GQueue *queue)
+{
+  g_autofree Held *call = g_queue_pop_head (queue);
+
+  g_assert_nonnull (call);
+  return *call;
+}
+
+static void
+let_go (Held *call)
+{
+  g_clear_object (&call->cancellable);
+  if (call->release != NULL)
+    call->release (call->argument);
+  if (call->object != NULL)
+    g_object_unref (call->object);
+}
+
+void __real_sl_engine_plan_async (SlEngine *engine, SlPrompt *prompt, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                  gpointer user_data);
+void __wrap_sl_engine_plan_async (SlEngine *engine, SlPrompt *prompt, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                  gpointer user_data);
+SlPlan *__real_sl_engine_plan_finish (SlEngine *engine, GAsyncResult *result, GError **error);
+SlPlan *__wrap_sl_engine_plan_finish (SlEngine *engine, GAsyncResult *result, GError **error);
+void __real_sl_history_open_async (SlHistory *history, gint64 id, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                   gpointer user_data);
+void __wrap_sl_history_open_async (SlHistory *history, gint64 id, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                   gpointer user_data);
+void __real_sl_picture_new_from_file_async (GFile *file, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                            gpointer user_data);
+void __wrap_sl_picture_new_from_file_async (GFile *file, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                            gpointer user_data);
+
+void
+__wrap_sl_engine_plan_async (SlEngine            *engine,
+                             SlPrompt            *prompt,
+                             GCancellable        *cancellable,
+                             GAsyncReadyCallback  callback,
+                             gpointer             user_data)
+{
+  if (hold_plans)
+    hold (&plans, (Held) { g_object_ref (engine), sl_prompt_ref (prompt), (GDestroyNotify) sl_prompt_unref, 0, cancellable,
+                           callback, user_data });
+  else
+    __real_sl_engine_plan_async (engine, prompt, cancellable, callback, user_data);
+}
+
+static void
+release_plan (void)
+{
+  Held call = take (&plans);
+
+  __real_sl_engine_plan_async (call.object, call.argument, call.cancellable, call.callback, call.user_data);
+  let_go (&call);
+}
+
+SlPlan *
+__wrap_sl_engine_plan_finish (SlEngine      *engine,
+                              GAsyncResult  *result,
+                              GError       **error)
+{
+  SlPlan *plan = __real_sl_engine_plan_finish (engine, result, error);
+
+  if (plan != NULL && nothing_fits)
+    plan->fits = FALSE;
+  return plan;
+}
+
+void
+__wrap_sl_history_open_async (SlHistory           *history,
+                              gint64               id,
+                              GCancellable        *cancellable,
+                              GAsyncReadyCallback  callback,
+                              gpointer             user_data)
+{
+  if (hold_openings)
+    hold (&openings, (Held) { g_object_ref (history), NULL, NULL, id, cancellable, callback, user_data });
+  else
+    __real_sl_history_open_async (history, id, cancellable, callback, user_data);
+}
+
+static void
+release_opening (void)
+{
+  Held call = take (&openings);
+
+  __real_sl_history_open_async (call.object, call.id, call.cancellable, call.callback, call.user_data);
+  let_go (&call);
+}
+
+void
+__wrap_sl_picture_new_from_file_async (GFile               *file,
+                                       GCancellable        *cancellable,
+                                       GAsyncReadyCallback  callback,
+                                       gpointer             user_data)
+{
+  if (hold_files)
+    hold (&files, (Held) { g_object_ref (file), NULL, NULL, 0, cancellable, callback, user_data });
+  else
+    __real_sl_picture_new_from_file_async (file, cancellable, callback, user_data);
+}
+
+static void
+release_file (void)
+{
+  Held call = take (&files);
+
+  __real_sl_picture_new_from_file_async (call.object, call.cancellable, call.callback, call.user_data);
+  let_go (&call);
+}
+
+/* ------------------------------------------------------------------------------------------------ a window */
+
+typedef struct
+{
+  SlStore *store;
+  SlEngine *engine;
+  SlHistory *history;
+  SlModels *models;
+  SlWindow *window;
+  gint64 first, second; /* two conversations that are in the history */
+} Fixture;
+
+typedef gboolean (*Condition) (gpointer data);
+
+static gboolean
+give_up (gpointer what)
+{
+  g_error ("waited %d seconds in vain for %s", PATIENCE_SECONDS, (const char *) what);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+wait_until (const char *what,
+            Condition   condition,
+            gpointer    data)
+{
+  guint patience = g_timeout_add_seconds (PATIENCE_SECONDS, give_up, (gpointer) what);
+
+  while (!condition (data))
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (patience);
+}
+
+/* All that can happen without what is held has happened: the store has answered a question that was put after everything else. */
+static void
+on_settled (GObject      *source,
+            GAsyncResult *result,
+            gpointer      data)
+{
+  g_autoptr (GPtrArray) list = sl_store_list_finish (SL_STORE (source), result, NULL);
+
+  *(gboolean *) data = TRUE;
+}
+
+static gboolean
+is_true (gpointer data)
+{
+  return *(gboolean *) data;
+}
+
+static void
+settle (Fixture *fixture)
+{
+  gboolean settled = FALSE;
+
+  sl_store_list_async (fixture->store, NULL, on_settled, &settled);
+  wait_until ("the store", is_true, &settled);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+}
+
+static gboolean
+is_ready (gpointer data)
+{
+  Fixture *fixture = data;
+
+  g_assert_cmpint (sl_engine_get_state (fixture->engine), !=, SL_ENGINE_FAILED);
+  return sl_history_get_loaded (fixture->history) && sl_engine_get_state (fixture->engine) == SL_ENGINE_READY;
+}
+
+static gboolean
+is_idle (gpointer conversation)
+{
+  return !sl_conversation_is_busy (conversation);
+}
+
+static SlMessage *
+ask (SlConversation *conversation,
+     const char     *picture,
+     const char     *text)
+{
+  g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GError) error = NULL;
+  SlMessage *answer;
+
+  if (picture != NULL)
+    {
+      g_autofree char *path = g_build_filename (g_getenv ("SIGHTLINE_DATA"), "samples", picture, NULL);
+      g_autoptr (GFile) file = g_file_new_for_path (path);
+      g_autoptr (SlPicture) loaded = sl_picture_new_from_file (file, NULL, &error);
+
+      g_assert_no_error (error);
+      g_ptr_array_add (parts, sl_message_part_new_picture (loaded, SL_DETAIL_AUTO));
+    }
+  g_ptr_array_add (parts, sl_message_part_new_text (text));
+  answer = sl_conversation_send (conversation, parts, SL_MODE_CHAT, FALSE, NULL, &error);
+  g_assert_no_error (error);
+  wait_until ("the answer", is_idle, conversation);
+  return answer;
+}
+
+static gint64
+add_conversation (Fixture    *fixture,
+                  const char *text)
+{
+  g_autoptr (SlConversation) conversation = sl_history_create (fixture->history);
+
+  ask (conversation, NULL, text);
+  return sl_conversation_get_id (conversation);
+}
+
+static void
+open_window (Fixture *fixture)
+{
+  fixture->window = sl_window_new (NULL, fixture->engine, fixture->store, fixture->history, fixture->models);
+  gtk_window_present (GTK_WINDOW (fixture->window));
+}
+
+static void
+fixture_init (Fixture *fixture)
+{
+  g_autofree char *model = sl_places_dup_demo_dir ();
+  g_autoptr (GError) error = NULL;
+
+  hold_plans = hold_openings = hold_files = nothing_fits = FALSE;
+  fixture->store = sl_store_new_temporary (&error);
+  g_assert_no_error (error);
+  fixture->engine = sl_engine_new ();
+  sl_engine_load (fixture->engine, model, NULL);
+  fixture->history = sl_history_new (fixture->store, fixture->engine);
+  fixture->models = sl_models_new ();
+  wait_until ("the demo model", is_ready, fixture);
+  fixture->first = add_conversation (fixture, "first");
+  fixture->second = add_conversation (fixture, "second");
+  open_window (fixture);
+  settle (fixture);
+}
+
+static void
+fixture_deinit (Fixture *fixture)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpuint (plans.length + openings.length + files.length, ==, 0);
+  gtk_window_destroy (GTK_WINDOW (fixture->window));
+  sl_history_shutdown (fixture->history);
+  g_assert_true (sl_store_close (fixture->store, &error));
+  g_assert_no_error (error);
+  g_clear_object (&fixture->history);
+  g_clear_object (&fixture->engine);
+  g_clear_object (&fixture->models);
+  g_clear_object (&fixture->store);
+}
+
+/* ------------------------------------------------------------------------------------------------ doing and looking */
+
+typedef struct
+{
+  Fixture *fixture;
+  gint64 id;
+} Shown;
+
+static gint64
+shown_id (Fixture *fixture)
+{
+  return sl_conversation_get_id (fixture->window->conversation);
+}
+
+static gboolean
+is_shown (gpointer data)
+{
+  Shown *shown = data;
+
+  return shown_id (shown->fixture) == shown->id;
+}
+
+static void
+show (Fixture *fixture,
+      gint64   id)
+{
+  sl_window_open (fixture->window, id);
+  wait_until ("the conversation", is_shown, &(Shown) { fixture, id });
+}
+
+static void
+type (Fixture    *fixture,
+      const char *text)
+{
+  g_autoptr (GPtrArray) parts = sl_composer_dup_parts (fixture->window->composer);
+
+  g_ptr_array_add (parts, sl_message_part_new_text (text));
+  sl_composer_set_parts (fixture->window->composer, parts);
+}
+
+static void
+assert_written (Fixture    *fixture,
+                const char *text)
+{
+  g_autofree char *content = sl_composer_dup_content (fixture->window->composer);
+
+  g_assert_cmpstr (content, ==, text);
+}
+
+static guint
+count (Fixture *fixture)
+{
+  return g_list_model_get_n_items (G_LIST_MODEL (fixture->window->conversation));
+}
+
+static gboolean
+is_asked (gpointer data)
+{
+  return ((Fixture *) data)->window->asking == NULL;
+}
+
+static gboolean
+asks_twice (gpointer data)
+{
+  return plans.length == 2;
+}
+
+/* The words of a question of the conversation that is shown. */
+static const char *
+question (Fixture *fixture,
+          guint    position)
+{
+  g_autoptr (SlMessage) message = g_list_model_get_item (G_LIST_MODEL (fixture->window->conversation), position);
+
+  g_assert_nonnull (message);
+  return sl_message_get_text (message);
+}
+
+static gboolean
+has_dialog (gpointer data)
+{
+  GListModel *windows = gtk_window_get_toplevels ();
+
+  *(GtkWindow **) data = NULL;
+  for (guint i = 0; i < g_list_model_get_n_items (windows); i++)
+    {
+      g_autoptr (GtkWindow) window = g_list_model_get_item (windows, i);
+
+      if (ADW_IS_MESSAGE_DIALOG (window) && gtk_widget_get_mapped (GTK_WIDGET (window)))
+        *(GtkWindow **) data = window;
+    }
+  return *(GtkWindow **) data != NULL;
+}
+
+static void
+answer_dialog (const char *response)
+{
+  GtkWindow *dialog;
+
+  wait_until ("the dialog", has_dialog, &dialog);
+  adw_message_dialog_response (ADW_MESSAGE_DIALOG (dialog), response);
+  gtk_window_close (dialog);
+}
+
+/* What a key does in the list. */
+static void
+press_in_list (Fixture    *fixture,
+               const char *key)
+{
+  g_autoptr (GListModel) controllers = gtk_widget_observe_controllers (GTK_WIDGET (fixture->window->sidebar));
+
+  for (guint i = 0; i < g_list_model_get_n_items (controllers); i++)
+    {
+      g_autoptr (GListModel) shortcuts = g_list_model_get_item (controllers, i);
+
+      for (guint k = 0; GTK_IS_SHORTCUT_CONTROLLER (shortcuts) && k < g_list_model_get_n_items (shortcuts); k++)
+        {
+          g_autoptr (GtkShortcut) shortcut = g_list_model_get_item (shortcuts, k);
+          g_autofree char *trigger = gtk_shortcut_trigger_to_string (gtk_shortcut_get_trigger (shortcut));
+
+          if (g_str_equal (trigger, key))
+            {
+              gtk_shortcut_action_activate (gtk_shortcut_get_action (shortcut), 0, GTK_WIDGET (fixture->window->sidebar),
+                                            gtk_shortcut_get_arguments (shortcut));
+              return;
+            }
+        }
+    }
+  g_assert_not_reached ();
+}
+
+static gboolean
+is_listed (gpointer data)
+{
+  Fixture *fixture = ((Shown *) data)->fixture;
+  gint64 id = ((Shown *) data)->id;
+
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (fixture->history)); i++)
+    {
+      g_autoptr (SlSummary) summary = g_list_model_get_item (G_LIST_MODEL (fixture->history), i);
+
+      if (sl_summary_get_id (summary) == id)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* ------------------------------------------------------------------------------------------------ tests */
+
+/* Return within the pause in typing, while the plan is slow: the meter's own plan, which comes then, is another matter; what is
+ * written meanwhile stays. */
+static void
+test_return_within_the_pause (void)
+{
+  Fixture fixture;
+
+  fixture_init (&fixture);
+  show (&fixture, fixture.first);
+  hold_plans = TRUE;
+  type (&fixture, "third");
+  sl_window_send (fixture.window);
+  g_assert_cmpuint (plans.length, ==, 1);
+  type (&fixture, " and more");
+  wait_until ("the meter's plan", asks_twice, &fixture);
+  release_plan ();
+  release_plan ();
+  wait_until ("the question", is_asked, &fixture);
+  g_assert_cmpuint (count (&fixture), ==, 4);
+  g_assert_cmpstr (question (&fixture, 2), ==, "third");
+  assert_written (&fixture, " and more");
+  wait_until ("the answer", is_idle, fixture.window->conversation);
+  fixture_deinit (&fixture);
+}
+
+/* Return twice before the first is settled asks once, for all that was written by then. */
+static void
+test_return_twice (void)
+{
+  Fixture fixture;
+
+  fixture_init (&fixture);
+  show (&fixture, fixture.first);
+  hold_plans = TRUE;
+  type (&fixture, "third");
+  sl_window_send (fixture.window);
+  type (&fixture, " and more");
+  sl_window_send (fixture.window);
+  g_assert_cmpuint (plans.length, ==, 2);
+  release_plan ();
+  release_plan ();
+  wait_until ("the question", is_asked, &fixture);
+  settle (&fixture);
+  g_assert_cmpuint (count (&fixture), ==, 4);
+  g_assert_cmpstr (question (&fixture, 2), ==, "third and more");
+  assert_written (&fixture, "");
+  wait_until ("the answer", is_idle, fixture.window->conversation);
+  fixture_deinit (&fixture);
+}
+
+static void
+test_planned_elsewhere (void)
+{
+  Fixture fixture;
+  g_autoptr (SlConversation) first = NULL;
+
+  fixture_init (&fixture);
+  show (&fixture, fixture.first);
+  first = g_object_ref (fixture.window->conversation);
+  hold_plans = TRUE;
+  type (&fixture, "third");
+  sl_window_send (fixture.window);
+  show (&fixture, fixture.second);
+  assert_written (&fixture, "");
+  release_plan ();
+  wait_until ("the question", is_asked, &fixture);
+  g_assert_cmpint (shown_id (&fixture), ==, fixture.second);
+  g_assert_cmpuint (count (&fixture), ==, 2);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (first)), ==, 4);
+  wait_until ("the answer", is_idle, first);
+  fixture_deinit (&fixture);
+}
+
+/* A choice about a question, answered when another conversation is shown: it goes where it was asked; not asked, it is there again. */
+static void
+test_chosen_elsewhere (void)
+{
+  Fixture fixture;
+  g_autoptr (SlConversation) first = NULL;
+  GtkWindow *dialog;
+
+  fixture_init (&fixture);
+  show (&fixture, fixture.first);
+  first = g_object_ref (fixture.window->conversation);
+  nothing_fits = TRUE;
+  type (&fixture, "third");
+  sl_window_send (fixture.window);
+  wait_until ("the choice", has_dialog, &dialog);
+  show (&fixture, fixture.second);
+  answer_dialog ("cancel");
+  g_assert_cmpint (shown_id (&fixture), ==, fixture.first);
+  g_assert_cmpuint (count (&fixture), ==, 2);
+  assert_written (&fixture, "third");
+
+  sl_window_send (fixture.window);
+  wait_until ("the choice", has_dialog, &dialog);
+  show (&fixture, fixture.second);
+  answer_dialog ("drop");
+  g_assert_cmpint (shown_id (&fixture), ==, fixture.second);
+  g_assert_cmpuint (count (&fixture), ==, 2);
+  assert_written (&fixture, "");
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (first)), ==, 4);
+  wait_until ("the answer", is_idle, first);
+  fixture_deinit (&fixture);
+}
+
+/* Deleted before it was sent there: the words stay, and nothing is asked of what is gone. */
+static void
+test_planned_for_what_is_deleted (void)
+{
+  Fixture fixture;
+
+  fixture_init (&fixture);
+  show (&fixture, fixture.first);
+  hold_plans = TRUE;
+  type (&fixture, "third");
+  sl_window_send (fixture.window);
+  gtk_widget_activate_action (GTK_WIDGET (fixture.window), "win.delete", NULL);
+  release_plan ();
+  hold_plans = FALSE;
+  settle (&fixture);
+  g_assert_false (is_listed (&(Shown) { &fixture, fixture.first }));
+  g_assert_cmpuint (count (&fixture), ==, 0);
+  assert_written (&fixture, "third");
+  fixture_deinit (&fixture);
+}
+
+/* Down, then Delete, before the row's conversation is read: it is the one that goes. */
+static void
+test_delete_what_is_selected (void)
+{
+  Fixture fixture;
+  GtkSelectionModel *list;
+
+  fixture_init (&fixture);
+  show (&fixture, fixture.first);
+  hold_openings = TRUE;
+  list = sl_sidebar_get_selection (fixture.window->sidebar);
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (list)); i++)
+    {
+      g_autoptr (SlSummary) summary = g_list_model_get_item (G_LIST_MODEL (list), i);
+
+      if (sl_summary_get_id (summary) == fixture.second)
+        gtk_selection_model_select_item (list, i, TRUE);
+    }
+  g_assert_cmpuint (openings.length, ==, 1);
+  press_in_list (&fixture, "Delete");
+  release_opening ();
+  settle (&fixture);
+  g_assert_cmpint (shown_id (&fixture), ==, fixture.first);
+  g_assert_true (is_listed (&(Shown) { &fixture, fixture.first }));
+  g_assert_false (is_listed (&(Shown) { &fixture, fixture.second }));
+
+  /* Undone, and something else opened before it is read. */
+  gtk_widget_activate_action (GTK_WIDGET (fixture.window), "win.undo-delete", "x", fixture.second);
+  gtk_widget_activate_action (GTK_WIDGET (fixture.window), "win.new-chat", NULL);
+  release_opening ();
+  settle (&fixture);
+  wait_until ("the row", is_listed, &(Shown) { &fixture, fixture.second });
+  g_assert_cmpuint (count (&fixture), ==, 0);
+  fixture_deinit (&fixture);
+}
+
+static void
+test_rename_what_was_named (void)
+{
+  Fixture fixture;
+  GtkWindow *dialog;
+  GtkEditable *entry;
+
+  fixture_init (&fixture);
+  show (&fixture, fixture.first);
+  gtk_widget_activate_action (GTK_WIDGET (fixture.window), "win.rename", NULL);
+  wait_until ("the dialog", has_dialog, &dialog);
+  entry = GTK_EDITABLE (adw_message_dialog_get_extra_child (ADW_MESSAGE_DIALOG (dialog)));
+  gtk_editable_set_text (entry, "Another name");
+  show (&fixture, fixture.second);
+  answer_dialog ("rename");
+  settle (&fixture);
+  g_assert_cmpstr (sl_conversation_get_title (fixture.window->conversation), ==, "second");
+  show (&fixture, fixture.first);
+  g_assert_cmpstr (sl_conversation_get_title (fixture.window->conversation), ==, "Another name");
+  fixture_deinit (&fixture);
+}
+
+/* What is begun before the last conversation has been read is not switched away from. */
+static void
+test_begun_before_restored (void)
+{
+  Fixture fixture;
+  g_autofree char *dir = g_dir_make_tmp ("sightline-later-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (dir, "window.ini", NULL);
+  g_autofree char *state = NULL;
+
+  fixture_init (&fixture);
+  gtk_window_destroy (GTK_WINDOW (fixture.window));
+  state = g_strdup_printf ("[window]\nconversation=%" G_GINT64_FORMAT "\n", fixture.first);
+  g_assert_true (g_file_set_contents (path, state, -1, NULL));
+  g_setenv ("SIGHTLINE_CONFIG_DIR", dir, TRUE);
+  hold_openings = TRUE;
+  open_window (&fixture);
+  g_assert_cmpuint (openings.length, ==, 1);
+  type (&fixture, "begun");
+  sl_window_send (fixture.window);
+  wait_until ("the question", is_asked, &fixture);
+  release_opening ();
+  settle (&fixture);
+  g_assert_cmpint (shown_id (&fixture), !=, fixture.first);
+  g_assert_cmpstr (question (&fixture, 0), ==, "begun");
+  wait_until ("the answer", is_idle, fixture.window->conversation);
+
+  g_unsetenv ("SIGHTLINE_CONFIG_DIR");
+  g_remove (path);
+  g_rmdir (dir);
+  fixture_deinit (&fixture);
+}
+
+/* A picture goes into the question for which it was given. */
+static void
+test_decoded_elsewhere (void)
+{
+  Fixture fixture;
+  g_autofree char *path = g_build_filename (g_getenv ("SIGHTLINE_DATA"), "samples", "wide.png", NULL);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (GListStore) list = g_list_store_new (G_TYPE_FILE);
+
+  g_list_store_append (list, file);
+  fixture_init (&fixture);
+  show (&fixture, fixture.first);
+  hold_files = TRUE;
+  sl_window_add_files (fixture.window, G_LIST_MODEL (list));
+  show (&fixture, fixture.second);
+  release_file ();
+  hold_files = FALSE;
+  while (sl_intake_is_busy (fixture.window->intake))
+    g_main_context_iteration (NULL, TRUE);
+  assert_written (&fixture, "");
+  show (&fixture, fixture.first);
+  assert_written (&fixture, "\357\277\274");
+  fixture_deinit (&fixture);
+}
+
+/* A box's picture that is not decoded, and not the last one, is asked about all the same; the viewer does not outlive what it shows. */
+static void
+test_find_again (void)
+{
+  Fixture fixture;
+  g_autoptr (SlConversation) conversation = NULL;
+  g_autoptr (SlMessage) asked = NULL;
+  g_autofree char *sha256 = NULL;
+  SlMessage *answer;
+  gint64 id;
+
+  fixture_init (&fixture);
+  conversation = sl_history_create (fixture.history);
+  id = sl_conversation_get_id (conversation);
+  answer = ask (conversation, "shapes-1.png", "first");
+  sha256 = g_strdup (sl_message_get_box_picture (answer));
+  g_assert_nonnull (sha256);
+  ask (conversation, "wide.png", "second");
+  g_clear_object (&conversation);
+  settle (&fixture);
+
+  show (&fixture, id);
+  hold_files = TRUE;
+  {
+    g_autoptr (SlMessage) stored = g_list_model_get_item (G_LIST_MODEL (fixture.window->conversation), 1);
+    g_autoptr (SlMessage) first = g_list_model_get_item (G_LIST_MODEL (fixture.window->conversation), 0);
+
+    g_assert_null (sl_message_part_get_picture (sl_message_get_part (first, 0)));
+    sl_window_find_again (fixture.window, stored, "the red circle");
+  }
+  answer_dialog ("ask"); /* it is the third picture */
+  wait_until ("the question", is_asked, &fixture);
+  asked = g_list_model_get_item (G_LIST_MODEL (fixture.window->conversation), 4);
+  g_assert_cmpuint (sl_message_get_n_parts (asked), ==, 2);
+  g_assert_cmpstr (sl_message_part_get_sha256 (sl_message_get_part (asked, 0)), ==, sha256);
+  wait_until ("the answer", is_idle, fixture.window->conversation);
+  hold_files = FALSE;
+
+  g_signal_emit_by_name (fixture.window->chat, "open-part", asked, sl_message_get_part (asked, 0));
+  g_assert_cmpstr (gtk_stack_get_visible_child_name (fixture.window->pages), ==, "viewer");
+  show (&fixture, fixture.first);
+  g_assert_cmpstr (gtk_stack_get_visible_child_name (fixture.window->pages), ==, "main");
+  g_assert_null (fixture.window->viewer->conversation);
+  g_assert_cmpuint (fixture.window->viewer->parts != NULL ? fixture.window->viewer->parts->len : 0, ==, 0);
+  fixture_deinit (&fixture);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  adw_init ();
+  g_test_add_func ("/later/return-within-the-pause", test_return_within_the_pause);
+  g_test_add_func ("/later/return-twice", test_return_twice);
+  g_test_add_func ("/later/planned-elsewhere", test_planned_elsewhere);
+  g_test_add_func ("/later/chosen-elsewhere", test_chosen_elsewhere);
+  g_test_add_func ("/later/planned-for-what-is-deleted", test_planned_for_what_is_deleted);
+  g_test_add_func ("/later/delete-what-is-selected", test_delete_what_is_selected);
+  g_test_add_func ("/later/rename-what-was-named", test_rename_what_was_named);
+  g_test_add_func ("/later/begun-before-restored", test_begun_before_restored);
+  g_test_add_func ("/later/decoded-elsewhere", test_decoded_elsewhere);
+  g_test_add_func ("/later/find-again", test_find_again);
+  return g_test_run ();
+}
