@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. The assignment is Kuhn's Hungarian method in the form with potentials and shortest augmenting paths (Jonker and
- * Volgenant, 1987): one path per row, each found in a Dijkstra-like sweep over the columns.
+ * Pairs the boxes of two answers by IoU. The assignment is Kuhn's Hungarian method in the form with potentials and shortest
+ * augmenting paths (Jonker and Volgenant, 1987): one path per row, each found in a Dijkstra-like sweep over the columns.
  */
 #include "app/boxes/sl-box-match.h"
 

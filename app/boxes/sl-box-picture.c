@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. All three formats are one drawing on one of cairo's surfaces.
+ * Writes a picture with its boxes as PNG, SVG or PDF, and cuts boxes out. All three formats are one drawing on one of cairo's
+ * surfaces.
  */
 #include "app/boxes/sl-box-picture.h"
 

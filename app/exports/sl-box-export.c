@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header: the table of formats, names, and the files that every format writes alike.
+ * Exports boxes: the table of formats, names, and the files that every format writes alike.
  */
 #include "app/exports/sl-box-export-private.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. An entry is what one answer located, with its picture either decoded already or as a file to decode.
+ * Collects what answers located and writes it on a worker. An entry is what one answer located, with its picture either decoded
+ * already or as a file to decode.
  */
 #include "app/exports/sl-export-job.h"
 

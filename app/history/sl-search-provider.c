@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. A result's id is the conversation's; what was found is remembered until the next search, because the shell
- * asks for titles in a call of its own.
+ * Answers the shell's searches from the history. A result's id is the conversation's; what was found is remembered until the
+ * next search, because the shell asks for titles in a call of its own.
  */
 #include "app/history/sl-search-provider.h"
 

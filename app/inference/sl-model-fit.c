@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. The engine plans a question about a picture of common size with the whole context in use. On the processor the
- * weights are mapped, not copied: what counts is whether the system can keep all of their pages at once.
+ * Says in a sentence whether a model fits this computer. The engine plans a question about a picture of common size with the
+ * whole context in use. On the processor the weights are mapped, not copied: what counts is whether the system can keep all of
+ * their pages at once.
  */
 #include "app/inference/sl-model-fit.h"
 

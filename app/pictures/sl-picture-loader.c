@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Each probe is a whole picture of a white or red and a black or blue pixel, with the orientation 6.
+ * Finds out by trying what this system's loaders do by themselves. Each probe is a whole picture of a white or red and a black
+ * or blue pixel, with the orientation 6.
  */
 #include "app/pictures/sl-picture-loader.h"
 

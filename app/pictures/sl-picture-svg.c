@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Only what stands before the end of the root's start tag is looked at.
+ * Reads the size that a drawing says it has. Only what stands before the end of the root's start tag is looked at.
  */
 #include "app/pictures/sl-picture-svg.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. A directory is a count and entries of tag, type, count and value; a value that does not fit lies elsewhere in the
- * file. BigTIFF is the same with numbers twice as wide.
+ * Reads what a TIFF says about its channels. A directory is a count and entries of tag, type, count and value; a value that does
+ * not fit lies elsewhere in the file. BigTIFF is the same with numbers twice as wide.
  */
 #include "app/pictures/sl-picture-tiff.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. A build folder is told by data/build-folder in it, which holds the path of the source tree.
+ * Finds the files that come with Sightline. A build folder is told by data/build-folder in it, which holds the path of the
+ * source tree.
  */
 #include "app/system/sl-places.h"
 

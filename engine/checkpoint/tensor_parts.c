@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/checkpoint/tensor_parts.h. Why these types: docs/quantisation.md.
+ * Tells by a tensor's name what it is part of, and its type in each format. Why these types: docs/quantisation.md.
  */
 #include "engine/checkpoint/tensor_parts.h"
 

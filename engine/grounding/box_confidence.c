@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/grounding/box_confidence.h. The logits are read back only at the few steps at which a number begins; no op is needed for it.
+ * Reads from the logits how sure a box's numbers are. The logits are read back only at the few steps at which a number begins;
+ * no op is needed for it.
  */
 #include "engine/grounding/box_confidence.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/picture/resize.h. Horizontal pass to 8 bits, then vertical pass, each with coefficients rounded to 22 bits; a pass whose size
- * does not change is skipped. The order of the floating-point operations matters.   Pillow: src/libImaging/Resample.c
+ * Bicubic resampling as Pillow does it. Horizontal pass to 8 bits, then vertical pass, each with coefficients rounded to 22
+ * bits; a pass whose size does not change is skipped. The order of the floating-point operations matters.   Pillow:
+ * src/libImaging/Resample.c
  */
 #include "engine/picture/resize.h"
 

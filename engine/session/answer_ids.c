@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/session/answer_ids.h.
+ * Remembers the ids of the answers that a session generated.
  */
 #include "engine/session/answer_ids.h"
 

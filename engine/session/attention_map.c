@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/session/attention_map.h. A picture's tokens are laid out by vl2_picture_row_index, a view's padding by vl2_tile_place: both are
- * what the forward pass itself uses, so that the map cannot drift away from it.
+ * Lays the attention of a token over the pixels of the pictures. A picture's tokens are laid out by vl2_picture_row_index, a
+ * view's padding by vl2_tile_place: both are what the forward pass itself uses, so that the map cannot drift away from it.
  */
 #include "engine/session/attention_map.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/session/branches.h. There are few branches, so the list is searched linearly.
+ * Keeps timelines that a session has left, and finds what they share. There are few branches, so the list is searched linearly.
  */
 #include "engine/session/branches.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/session/picture_cache.h. A conversation holds a handful of pictures, so the list is searched linearly.
+ * Keeps encoded pictures by content. A conversation holds a handful of pictures, so the list is searched linearly.
  */
 #include "engine/session/picture_cache.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/text/bpe.h. tokenizer.json writes bytes as printable characters (GPT-2's table); here tokens are bytes from the start.
- * The lowest-ranked pair merges first, the leftmost of equals: short words by scanning, long ones through a heap.
+ * Vocabulary and merges, and the merging of one word. tokenizer.json writes bytes as printable characters (GPT-2's table); here
+ * tokens are bytes from the start. The lowest-ranked pair merges first, the leftmost of equals: short words by scanning, long
+ * ones through a heap.
  */
 #include "engine/text/bpe.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/text/pretokenize.h. Each stage cuts what the stage before it left; pieces flow through the stages depth first, so that
- * nothing is stored. The recursion is as deep as the file has stages (VL2_MAX_STAGES).
+ * Cuts a text into the pieces inside which tokens may merge. Each stage cuts what the stage before it left; pieces flow through
+ * the stages depth first, so that nothing is stored. The recursion is as deep as the file has stages (VL2_MAX_STAGES).
  */
 #include "engine/text/pretokenize.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/text/regex.h. The translation is one pass over the pattern; what it does not touch means the same to both libraries.
+ * Translates Oniguruma's expressions to PCRE2. The translation is one pass over the pattern; what it does not touch means the
+ * same to both libraries.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 

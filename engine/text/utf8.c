@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See engine/text/utf8.h.
+ * Decodes strictly, replaces what is not UTF-8, and strips white space.
  */
 #include "engine/text/utf8.h"
 

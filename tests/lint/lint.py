@@ -114,6 +114,8 @@ def check_heads(root, names):
             head = re.match(r"/\*.*?\*/", text, re.S)
             if not head or head.group().count("\n") < 2:
                 yield name, 1, "the head comment does not say what the file owns, who calls it and what it must not know"
+            elif re.match(r"/\*[^\n]*\n \*\n \* See (?:the header|[a-z]+/\S+\.h)", text):
+                yield name, 3, "the head begins with what the file does, in a line of its own words"
 
 
 def check_endings(root, names):

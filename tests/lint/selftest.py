@@ -46,6 +46,7 @@ PLANTED = [
     ("rooms", "ui/attic/sl-trunk.c", HEAD, 1),
     ("heads", "ui/new.c", "int x;\n", 1),
     ("heads", "ui/new.c", "/* SPDX-License-Identifier: MIT */\nint x;\n", 1),
+    ("heads", "ui/new.c", "/* SPDX-License-Identifier: MIT\n *\n * See the header.\n */\nint x;\n", 3),
     ("heads", "tests/new.py", "print()\n", 1),
     ("endings", "kernels/cpu/pool.c", "void f(void) { if (x) abort (); }\n", 7),
     ("endings", "engine/vl2.h", "/* assert( in a comment */\n\n#define CHECK(x) assert(x)\n", 7),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Whatever arrives only marks the row; it is brought up to date
- * at most once per frame, from a tick callback of its own.
+ * Lays an answer out and keeps it up to date while it streams. Whatever arrives only marks the row; it is brought up to date at
+ * most once per frame, from a tick callback of its own.
  */
 #include "ui/chat/sl-answer-row.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Sentences are built from whole translatable pieces that are
- * joined with a middle dot, never from parts of sentences.
+ * Writes the sentence under an answer. Sentences are built from whole translatable pieces that are joined with a middle dot,
+ * never from parts of sentences.
  */
 #include "ui/chat/sl-answer-status.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. GtkListView jumps with tall rows of unequal height (and GTK 4.8
- * cannot scroll to a row), so there are plain rows for at most WINDOW messages
- * and buttons for those before and after.
+ * Shows a window of rows over a conversation, and scrolls it. GtkListView jumps with tall rows of unequal height (and GTK 4.8
+ * cannot scroll to a row), so there are plain rows for at most WINDOW messages and buttons for those before and after.
  */
 #include "ui/chat/sl-chat-view.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. The style scheme follows AdwStyleManager.
+ * A highlighted block of code with its copy button. The style scheme follows AdwStyleManager.
  */
 #include "ui/chat/sl-code-block.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Card pictures are decoded in the decode pool like any other.
+ * How to begin, with cards that do it. Card pictures are decoded in the decode pool like any other.
  */
 #include "ui/chat/sl-empty-state.h"
 

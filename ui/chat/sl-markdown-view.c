@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Each block sits in a row of its own: [indent][marker][content].
+ * Makes widgets of blocks, and changes only those that differ. Each block sits in a row of its own: [indent][marker][content].
  */
 #include "ui/chat/sl-markdown-view.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header.
+ * The buttons under a message.
  */
 #include "ui/chat/sl-message-bar.h"
 

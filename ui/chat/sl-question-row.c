@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. One SlFlowLabel holds the text with a thumbnail at each
+ * Lays a question out: text with a thumbnail at each picture's place. One SlFlowLabel holds the text with a thumbnail at each
  * picture's place. A question never changes, so it is laid out once.
  */
 #include "ui/chat/sl-question-row.h"

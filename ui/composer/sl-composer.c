@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Pictures are GtkTextChildAnchors with an SlThumbnail each; the
- * anchor is found through the thumbnail, so moving one is deleting its anchor and
- * making another. Undo is cut where pictures change: GtkTextBuffer cannot replay
- * anchors.
+ * Edits a question: text, pictures between its words, mode. Pictures are GtkTextChildAnchors with an SlThumbnail each; the
+ * anchor is found through the thumbnail, so moving one is deleting its anchor and making another. Undo is cut where pictures
+ * change: GtkTextBuffer cannot replay anchors.
  */
 #include "ui/composer/sl-composer.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header.
+ * Draws how full the context would be.
  */
 #include "ui/composer/sl-context-meter.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Raw image data is taken as the other program encoded it, so
- * that no pixel is changed on the way. What is given in one go is a Batch; its
- * results wait for their turn.
+ * Turns what is dropped, pasted or chosen into pictures, in order. Raw image data is taken as the other program encoded it, so
+ * that no pixel is changed on the way. What is given in one go is a Batch; its results wait for their turn.
  */
 #include "ui/composer/sl-intake.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header.
+ * The texts to fill in.
  */
 #include "ui/composer/sl-template.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. A step is a slot's state before and after it. A slot is one of
- * the user's boxes through all its lives: removing one and undoing that makes
- * another item, but it is the same slot, so that older steps still find it.
+ * Undo and redo of what a user changed about boxes. A step is a slot's state before and after it. A slot is one of the user's
+ * boxes through all its lives: removing one and undoing that makes another item, but it is the same slot, so that older steps
+ * still find it.
  */
 #include "ui/inspector/sl-box-edits.h"
 

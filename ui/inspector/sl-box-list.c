@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Rows live as long as their item is shown, so that focus and the
- * place in the list survive an edit.
+ * Keeps one row for each box that is shown. Rows live as long as their item is shown, so that focus and the place in the list
+ * survive an edit.
  */
 #include "ui/inspector/sl-box-list.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Labels change only where their text does, so that a list of
- * hundreds costs little when one box moves.
+ * One box as a row, with its menu. Labels change only where their text does, so that a list of hundreds costs little when one
+ * box moves.
  */
 #include "ui/inspector/sl-box-row.h"
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Three pictures, each with a model of its own over the answers'
- * boxes: the first answer, the second, and both behind each other for the overlay,
- * where the second's lines are dashed. Light and selection go from one to the others
- * by pair.
+ * Shows two answers' boxes beside or over each other. Three pictures, each with a model of its own over the answers' boxes: the
+ * first answer, the second, and both behind each other for the overlay, where the second's lines are dashed. Light and selection
+ * go from one to the others by pair.
  */
 #include "ui/inspector/sl-compare-view.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. One Export carries the choice from the dialog over the file chooser
- * to the job and ends there.
+ * Asks for a format and a place, and starts the export. One Export carries the choice from the dialog over the file chooser to
+ * the job and ends there.
  */
 #include "ui/inspector/sl-export-dialog.h"
 

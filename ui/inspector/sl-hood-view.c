@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. The text is a stock text view: its cursor is the keyboard's way to a
- * token, the pointer's place the mouse's. What the model looked at is not stored; asking
- * for it goes through the answer again.
+ * Shows tiles, tokens, alternatives and attention of an answer. The text is a stock text view: its cursor is the keyboard's way
+ * to a token, the pointer's place the mouse's. What the model looked at is not stored; asking for it goes through the answer
+ * again.
  */
 #include "ui/inspector/sl-hood-view.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header.
+ * Puts the viewer together and shows one picture of a conversation in it.
  */
 #include "ui/inspector/sl-picture-viewer-private.h"
 

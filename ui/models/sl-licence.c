@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. The text is the file that came with the weights; where there is none, a summary and the address.
+ * Shows a model's licence and remembers what was accepted. The text is the file that came with the weights; where there is none,
+ * a summary and the address.
  */
 #include "ui/models/sl-licence.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Buttons only activate actions of the window.
+ * Shows the state of the model. Buttons only activate actions of the window.
  */
 #include "ui/models/sl-model-bar.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Loading goes through the window's action "win.load-model", so that the page does what everything else does.
- * Each folder is looked at on a thread of its own.
+ * Lists the model folders and where to get more. Loading goes through the window's action "win.load-model", so that the page
+ * does what everything else does. Each folder is looked at on a thread of its own.
  */
 #include "ui/models/sl-model-page.h"
 

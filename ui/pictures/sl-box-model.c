@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Numbers count the drawable boxes of an answer from 1, so that
- * a chip, a row and a badge on the picture say the same.
+ * Gives an answer's boxes numbers, colours and places in pixels. Numbers count the drawable boxes of an answer from 1, so that a
+ * chip, a row and a badge on the picture say the same.
  */
 #include "ui/pictures/sl-box-model.h"
 

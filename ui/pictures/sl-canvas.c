@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Surfaces have no device scale.
+ * Keeps a view's picture as a surface and moves it along. Surfaces have no device scale.
  */
 #include "ui/pictures/sl-canvas.h"
 

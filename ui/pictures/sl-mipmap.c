@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Tiles carry one more row and column than they are drawn for:
- * the next tile covers them, so no seam shows at fractional scales.
+ * Cuts a picture and its halved sizes into tiles, and chooses among them. Tiles carry one more row and column than they are
+ * drawn for: the next tile covers them, so no seam shows at fractional scales.
  */
 #include "ui/pictures/sl-mipmap.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Where the picture lies is (scale, offset); while `fitted` it
- * follows the widget's size. The painter works in widget units, so lines and text
- * keep their size at every zoom and are crisp on any display.
+ * Places a picture in the widget and draws it with its boxes. Where the picture lies is (scale, offset); while `fitted` it
+ * follows the widget's size. The painter works in widget units, so lines and text keep their size at every zoom and are crisp on
+ * any display.
  */
 #include "ui/pictures/sl-picture-view-private.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Two passes per row: the two rows of the picture that it lies between become one, then the two
+ * Scales rows of packed pixels. Two passes per row: the two rows of the picture that it lies between become one, then the two
  * columns of each pixel. Weights have 8 bits; the places are found with doubles once per row and column.
  */
 #include "ui/pictures/sl-resample.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. The picture is shown whole, never cropped: what is asked about
- * may lie at its edge.
+ * Shows a picture small, with its menu. The picture is shown whole, never cropped: what is asked about may lie at its edge.
  */
 #include "ui/pictures/sl-thumbnail.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Every library that is linked or loaded is named with its licence.
+ * Fills the About window and opens the guide. Every library that is linked or loaded is named with its licence.
  */
 #include "ui/window/sl-about.h"
 

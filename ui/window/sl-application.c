@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. A second start hands its pictures and --model to the first and
- * ends. At the end answers are stopped and saved before the store is closed.
+ * Reads the command line, opens what lives as long as the program, makes the window. A second start hands its pictures and
+ * --model to the first and ends. At the end answers are stopped and saved before the store is closed.
  */
 #include "ui/window/sl-application.h"
 

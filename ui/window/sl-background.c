@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. A notification carries the conversation's id; it is withdrawn when the window is looked at again.
+ * Notifies, and keeps the computer awake, while answers are made. A notification carries the conversation's id; it is withdrawn
+ * when the window is looked at again.
  */
 #include "ui/window/sl-background.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. The self-test runs on a thread of its own and is cancelled with the page.
+ * Shows the diagnostics and runs the self-test. The self-test runs on a thread of its own and is cancelled with the page.
  */
 #include "ui/window/sl-diagnostics-page.h"
 

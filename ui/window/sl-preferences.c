@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. A plain AdwPreferencesWindow; the pages with a life of their own are classes beside it.
+ * Fills the preferences window. A plain AdwPreferencesWindow; the pages with a life of their own are classes beside it.
  */
 #include "ui/window/sl-preferences.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Rows are of equal height, so a GtkListView holds any number of
- * conversations.
+ * Shows the list of conversations and searches it. Rows are of equal height, so a GtkListView holds any number of conversations.
  */
 #include "ui/window/sl-sidebar.h"
 

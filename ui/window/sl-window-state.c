@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. Values from the file are checked: it may come from anywhere.
+ * Reads and writes the small key file of the window. Values from the file are checked: it may come from anywhere.
  */
 #include "ui/window/sl-window-state.h"
 
