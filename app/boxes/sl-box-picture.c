@@ -14,11 +14,18 @@
 
 #include <cairo-pdf.h>
 #include <cairo-svg.h>
+#include <gdk-pixbuf/gdk-pixbuf.h>
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
 
+#include "app/pictures/sl-picture-format.h"
+
 /* No PDF reader has to take a longer page. */
 #define PDF_MAX_SIDE 14400.0
+
+/* cairo takes no longer image; a larger picture is drawn in pieces. */
+#define MAX_SURFACE_SIDE 32767
+#define PIECE_SIDE       16384
 
 typedef struct
 {
@@ -32,29 +39,57 @@ typedef struct
 
 /* ------------------------------------------------------------------------------------------------ drawing */
 
+/* Part of the picture, for cairo. */
 static cairo_surface_t *
-picture_to_surface (SlPicture *picture)
+area_to_surface (SlPicture                   *picture,
+                 const cairo_rectangle_int_t *area)
 {
-  int width = sl_picture_get_width (picture);
-  int height = sl_picture_get_height (picture);
-  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, width, height);
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, area->width, area->height);
 
   if (cairo_surface_status (surface) != CAIRO_STATUS_SUCCESS)
     return surface;
 
   cairo_surface_flush (surface);
-  for (int y = 0; y < height; y++)
+  for (int y = 0; y < area->height; y++)
     {
-      const guint8 *in = sl_picture_get_rgb (picture) + y * sl_picture_get_stride (picture);
+      const guint8 *in = sl_picture_get_rgb (picture) + (gsize) (area->y + y) * sl_picture_get_stride (picture) + 3 * (gsize) area->x;
       guint32 *out = (guint32 *) (cairo_image_surface_get_data (surface) +
                                   (gsize) y * cairo_image_surface_get_stride (surface));
 
-      for (int x = 0; x < width; x++, in += 3)
+      for (int x = 0; x < area->width; x++, in += 3)
         out[x] = (guint32) in[0] << 16 | (guint32) in[1] << 8 | in[2];
     }
   cairo_surface_mark_dirty (surface);
 
   return surface;
+}
+
+static gboolean
+is_one_piece (SlPicture *picture)
+{
+  return MAX (sl_picture_get_width (picture), sl_picture_get_height (picture)) <= MAX_SURFACE_SIDE;
+}
+
+/* The next piece of the picture behind `area`, row by row; an empty one is before the first. */
+static gboolean
+next_piece (SlPicture             *picture,
+            cairo_rectangle_int_t *area)
+{
+  int width = sl_picture_get_width (picture);
+  int height = sl_picture_get_height (picture);
+  int side = is_one_piece (picture) ? MAX_SURFACE_SIDE : PIECE_SIDE;
+
+  if (area->width > 0 && area->x + area->width < width)
+    area->x += area->width;
+  else
+    {
+      area->x = 0;
+      area->y += area->height;
+    }
+  area->width = MIN (side, width - area->x);
+  area->height = MIN (side, height - area->y);
+
+  return area->height > 0;
 }
 
 static SlBoxStyle
@@ -85,25 +120,112 @@ attach_original (SlPicture       *picture,
   gsize size;
   const guint8 *data = g_bytes_get_data (bytes, &size);
 
-  if (!sl_picture_get_turned (picture) && g_str_equal (sl_picture_get_mime_type (picture), CAIRO_MIME_TYPE_JPEG))
+  if (!sl_picture_get_turned (picture) && g_str_equal (sl_picture_get_mime_type (picture), CAIRO_MIME_TYPE_JPEG) &&
+      sl_picture_format_is_plain_jpeg (data, size))
     cairo_surface_set_mime_data (surface, CAIRO_MIME_TYPE_JPEG, data, size, unref_bytes, g_bytes_ref (bytes));
 }
 
 static void
-draw_boxes (const Drawing *drawing,
-            cairo_t       *cr)
+draw_boxes (cairo_t       *cr,
+            gconstpointer  data)
 {
-  g_autoptr(SlBoxPainter) painter = sl_box_painter_new ();
+  const Drawing *drawing = data;
+  g_autoptr(SlBoxPainter) painter = NULL;
   SlBoxView view = {
     .scale = 1,
     .width = sl_picture_get_width (drawing->picture),
     .height = sl_picture_get_height (drawing->picture),
   };
 
+  if (drawing->plain)
+    return;
+  painter = sl_box_painter_new ();
   sl_box_painter_set_style (painter, &drawing->style);
   sl_box_painter_set_view (painter, &view);
   sl_box_painter_set_boxes (painter, drawing->boxes, drawing->n_boxes);
   sl_box_painter_draw (painter, cr);
+}
+
+/* Onto a surface that has no pixels of its own. Pieces overlap by a pixel, so that no seam shines through where they are scaled. */
+static void
+draw_picture (SlPicture *picture,
+              cairo_t   *cr)
+{
+  cairo_rectangle_int_t piece = { 0 };
+
+  while (next_piece (picture, &piece) && cairo_status (cr) == CAIRO_STATUS_SUCCESS)
+    {
+      cairo_rectangle_int_t area = {
+        piece.x,
+        piece.y,
+        MIN (piece.width + 1, sl_picture_get_width (picture) - piece.x),
+        MIN (piece.height + 1, sl_picture_get_height (picture) - piece.y),
+      };
+      cairo_surface_t *pixels = area_to_surface (picture, &area);
+
+      if (is_one_piece (picture))
+        attach_original (picture, pixels);
+      cairo_set_source_surface (cr, pixels, area.x, area.y);
+      cairo_paint (cr);
+      cairo_surface_destroy (pixels);
+    }
+}
+
+static void
+take_pixels (cairo_surface_t             *surface,
+             const cairo_rectangle_int_t *area,
+             guint8                      *pixels,
+             gsize                        stride,
+             int                          n_channels)
+{
+  cairo_surface_flush (surface);
+  for (int y = 0; y < area->height; y++)
+    {
+      const guint32 *in = (const guint32 *) (cairo_image_surface_get_data (surface) +
+                                             (gsize) y * cairo_image_surface_get_stride (surface));
+      guint8 *out = pixels + (area->y + y) * stride + (gsize) n_channels * area->x;
+
+      for (int x = 0; x < area->width; x++, out += n_channels)
+        {
+          out[0] = in[x] >> 16 & 255;
+          out[1] = in[x] >> 8 & 255;
+          out[2] = in[x] & 255;
+          if (n_channels == 4)
+            out[3] = 255;
+        }
+    }
+}
+
+typedef void (*DrawFunc) (cairo_t       *cr,
+                          gconstpointer  data);
+
+/* The picture with something drawn on it, R G B or R G B A without padding, whatever its size. NULL: no memory. */
+static guint8 *
+render (SlPicture     *picture,
+        int            n_channels,
+        DrawFunc       draw,
+        gconstpointer  data)
+{
+  gsize stride = (gsize) n_channels * sl_picture_get_width (picture);
+  g_autofree guint8 *pixels = g_try_malloc_n (stride, sl_picture_get_height (picture));
+  cairo_rectangle_int_t piece = { 0 };
+  cairo_status_t status = CAIRO_STATUS_SUCCESS;
+
+  while (pixels != NULL && status == CAIRO_STATUS_SUCCESS && next_piece (picture, &piece))
+    {
+      cairo_surface_t *surface = area_to_surface (picture, &piece);
+      cairo_t *cr = cairo_create (surface);
+
+      cairo_translate (cr, -piece.x, -piece.y);
+      draw (cr, data);
+      status = cairo_status (cr);
+      if (status == CAIRO_STATUS_SUCCESS)
+        take_pixels (surface, &piece, pixels, stride, n_channels);
+      cairo_destroy (cr);
+      cairo_surface_destroy (surface);
+    }
+
+  return status == CAIRO_STATUS_SUCCESS ? g_steal_pointer (&pixels) : NULL;
 }
 
 /* ------------------------------------------------------------------------------------------------ files */
@@ -149,61 +271,105 @@ is_special (const char *path)
   return stat (path, &info) == 0 && !S_ISREG (info.st_mode);
 }
 
-/* Pictures are drawn on in place; the others get the picture as their first shape. */
 static cairo_surface_t *
-create_target (const Drawing   *drawing,
-               cairo_surface_t *pixels,
-               int              fd)
+create_document (const Drawing *drawing,
+                 int            fd)
 {
   double width = sl_picture_get_width (drawing->picture);
   double height = sl_picture_get_height (drawing->picture);
   double scale = MIN (1, PDF_MAX_SIDE / MAX (width, height));
-  cairo_surface_t *target;
-  cairo_t *cr;
-
-  if (drawing->format == SL_BOX_PICTURE_PNG)
-    return cairo_surface_reference (pixels);
+  cairo_surface_t *document;
 
   if (drawing->format == SL_BOX_PICTURE_SVG)
     {
-      target = cairo_svg_surface_create_for_stream (write_to_fd, GINT_TO_POINTER (fd), width, height);
-      cairo_svg_surface_set_document_unit (target, CAIRO_SVG_UNIT_PX);
+      document = cairo_svg_surface_create_for_stream (write_to_fd, GINT_TO_POINTER (fd), width, height);
+      cairo_svg_surface_set_document_unit (document, CAIRO_SVG_UNIT_PX);
       scale = 1;
     }
   else
     {
-      target = cairo_pdf_surface_create_for_stream (write_to_fd, GINT_TO_POINTER (fd), width * scale, height * scale);
-      cairo_pdf_surface_set_metadata (target, CAIRO_PDF_METADATA_CREATE_DATE, "2000-01-01T00:00:00Z");
+      document = cairo_pdf_surface_create_for_stream (write_to_fd, GINT_TO_POINTER (fd), width * scale, height * scale);
+      cairo_pdf_surface_set_metadata (document, CAIRO_PDF_METADATA_CREATE_DATE, "2000-01-01T00:00:00Z");
     }
-  cairo_surface_set_device_scale (target, scale, scale);
-  attach_original (drawing->picture, pixels);
-  cr = cairo_create (target);
-  cairo_set_source_surface (cr, pixels, 0, 0);
-  cairo_paint (cr);
-  cairo_destroy (cr);
+  cairo_surface_set_device_scale (document, scale, scale);
 
-  return target;
+  return document;
 }
 
 static cairo_status_t
-write_drawing (const Drawing *drawing,
-               int            fd)
+write_document (const Drawing *drawing,
+                int            fd)
 {
-  cairo_surface_t *pixels = picture_to_surface (drawing->picture);
-  cairo_surface_t *target = create_target (drawing, pixels, fd);
-  cairo_t *cr = cairo_create (target);
+  cairo_surface_t *document = create_document (drawing, fd);
+  cairo_t *cr = cairo_create (document);
   cairo_status_t status;
 
-  if (!drawing->plain)
-    draw_boxes (drawing, cr);
+  draw_picture (drawing->picture, cr);
+  draw_boxes (cr, drawing);
   status = cairo_status (cr);
   cairo_destroy (cr);
-  if (status == CAIRO_STATUS_SUCCESS && drawing->format == SL_BOX_PICTURE_PNG)
-    status = cairo_surface_write_to_png_stream (target, write_to_fd, GINT_TO_POINTER (fd));
-  cairo_surface_finish (target);
-  if (status == CAIRO_STATUS_SUCCESS && drawing->format != SL_BOX_PICTURE_PNG)
-    status = cairo_surface_status (target);
-  cairo_surface_destroy (target);
+  cairo_surface_finish (document);
+  if (status == CAIRO_STATUS_SUCCESS)
+    status = cairo_surface_status (document);
+  cairo_surface_destroy (document);
+
+  return status;
+}
+
+static gboolean
+save_to_fd (const char  *data,
+            gsize        size,
+            GError     **error,
+            gpointer     fd)
+{
+  if (write_to_fd (fd, (const guint8 *) data, size) == CAIRO_STATUS_SUCCESS)
+    return TRUE;
+
+  g_set_error_literal (error, G_IO_ERROR, g_io_error_from_errno (errno), g_strerror (errno));
+  return FALSE;
+}
+
+/* As write_png(), past the size that cairo takes. */
+static cairo_status_t
+write_large_png (const Drawing *drawing,
+                 int            fd)
+{
+  int width = sl_picture_get_width (drawing->picture);
+  int height = sl_picture_get_height (drawing->picture);
+  guint8 *pixels = width > G_MAXINT / 3 ? NULL : render (drawing->picture, 3, draw_boxes, drawing);
+  g_autoptr(GBytes) bytes = NULL;
+  g_autoptr(GdkPixbuf) pixbuf = NULL;
+  g_autoptr(GError) error = NULL;
+
+  if (pixels == NULL)
+    return CAIRO_STATUS_NO_MEMORY;
+  bytes = g_bytes_new_take (pixels, (gsize) 3 * width * height);
+  pixbuf = gdk_pixbuf_new_from_bytes (bytes, GDK_COLORSPACE_RGB, FALSE, 8, width, height, 3 * width);
+  if (gdk_pixbuf_save_to_callback (pixbuf, save_to_fd, GINT_TO_POINTER (fd), "png", &error, NULL))
+    return CAIRO_STATUS_SUCCESS;
+
+  return error->domain == G_IO_ERROR ? CAIRO_STATUS_WRITE_ERROR : CAIRO_STATUS_NO_MEMORY;
+}
+
+static cairo_status_t
+write_png (const Drawing *drawing,
+           int            fd)
+{
+  cairo_rectangle_int_t whole = { 0, 0, sl_picture_get_width (drawing->picture), sl_picture_get_height (drawing->picture) };
+  cairo_surface_t *pixels;
+  cairo_t *cr;
+  cairo_status_t status;
+
+  if (!is_one_piece (drawing->picture))
+    return write_large_png (drawing, fd);
+
+  pixels = area_to_surface (drawing->picture, &whole);
+  cr = cairo_create (pixels);
+  draw_boxes (cr, drawing);
+  status = cairo_status (cr);
+  cairo_destroy (cr);
+  if (status == CAIRO_STATUS_SUCCESS)
+    status = cairo_surface_write_to_png_stream (pixels, write_to_fd, GINT_TO_POINTER (fd));
   cairo_surface_destroy (pixels);
 
   return status;
@@ -238,7 +404,7 @@ save (const Drawing  *drawing,
     }
 
   errno = 0;
-  status = write_drawing (drawing, fd);
+  status = drawing->format == SL_BOX_PICTURE_PNG ? write_png (drawing, fd) : write_document (drawing, fd);
   saved = status == CAIRO_STATUS_SUCCESS && (special || fsync (fd) == 0);
   saved_errno = saved ? 0 : status == CAIRO_STATUS_NO_MEMORY ? ENOMEM : errno;
   if (close (fd) != 0 && saved)
@@ -288,43 +454,6 @@ sl_box_picture_write_plain (SlPicture   *picture,
 }
 
 /* ------------------------------------------------------------------------------------------------ new pictures */
-
-/* B G R x in memory → R G B A, in place. */
-static SlPicture *
-picture_from_surface (cairo_surface_t  *surface,
-                      const char       *name,
-                      GError          **error)
-{
-  int width, height;
-  gsize stride;
-  guint8 *data;
-
-  if (cairo_surface_status (surface) != CAIRO_STATUS_SUCCESS)
-    {
-      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_MEMORY, _("There is not enough memory for “%s”."), name);
-      return NULL;
-    }
-
-  cairo_surface_flush (surface);
-  width = cairo_image_surface_get_width (surface);
-  height = cairo_image_surface_get_height (surface);
-  stride = cairo_image_surface_get_stride (surface);
-  data = cairo_image_surface_get_data (surface);
-  for (int y = 0; y < height; y++)
-    for (int x = 0; x < width; x++)
-      {
-        guint8 *pixel = data + y * stride + 4 * (gsize) x;
-        guint32 value;
-
-        memcpy (&value, pixel, sizeof value);
-        pixel[0] = value >> 16 & 255;
-        pixel[1] = value >> 8 & 255;
-        pixel[2] = value & 255;
-        pixel[3] = 255;
-      }
-
-  return sl_picture_new_from_rgba (data, width, height, stride, name, error);
-}
 
 static void
 clip_area (SlPicture               *picture,
@@ -376,25 +505,41 @@ sl_box_picture_crop (SlPicture               *picture,
   return sl_picture_new_from_rgba (rgba, width, height, (gsize) width * 4, name, error);
 }
 
+typedef struct
+{
+  const cairo_rectangle_t *area;
+  double                   line_width;
+} Mark;
+
+static void
+draw_mark (cairo_t       *cr,
+           gconstpointer  data)
+{
+  const Mark *mark = data;
+
+  cairo_set_line_width (cr, mark->line_width);
+  cairo_set_source_rgb (cr, 1, 0, 0);
+  cairo_rectangle (cr, mark->area->x, mark->area->y, mark->area->width, mark->area->height);
+  cairo_stroke (cr);
+}
+
 SlPicture *
 sl_box_picture_mark (SlPicture               *picture,
                      const cairo_rectangle_t *area,
                      const char              *name,
                      GError                 **error)
 {
-  cairo_surface_t *surface = picture_to_surface (picture);
-  cairo_t *cr = cairo_create (surface);
-  double side = MAX (sl_picture_get_width (picture), sl_picture_get_height (picture));
-  SlPicture *marked;
-
+  int width = sl_picture_get_width (picture);
+  int height = sl_picture_get_height (picture);
   /* Thick enough to survive the model's own scaling to tiles of 384. */
-  cairo_set_line_width (cr, MAX (3, side / 150));
-  cairo_set_source_rgb (cr, 1, 0, 0);
-  cairo_rectangle (cr, area->x, area->y, area->width, area->height);
-  cairo_stroke (cr);
-  cairo_destroy (cr);
-  marked = picture_from_surface (surface, name, error);
-  cairo_surface_destroy (surface);
+  Mark mark = { area, MAX (3, MAX (width, height) / 150.0) };
+  g_autofree guint8 *rgba = render (picture, 4, draw_mark, &mark);
 
-  return marked;
+  if (rgba == NULL)
+    {
+      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_MEMORY, _("There is not enough memory for “%s”."), name);
+      return NULL;
+    }
+
+  return sl_picture_new_from_rgba (rgba, width, height, (gsize) width * 4, name, error);
 }

@@ -235,6 +235,32 @@ sl_picture_format_get_size (SlPictureFormat  format,
   return largest > 0;
 }
 
+/* ------------------------------------------------------------------------------------------------ JPEG for other readers */
+
+/* The frame header: 0xff 0xc0 … 0xc2 of baseline and progressive with Huffman codes, length, precision, height, width, components. */
+gboolean
+sl_picture_format_is_plain_jpeg (const guint8 *data,
+                                 gsize         size)
+{
+  gsize at = 2;
+
+  while (at < size && size - at >= 10 && data[at] == 0xff)
+    {
+      guint8 mark = data[at + 1];
+
+      if (mark >= 0xc0 && mark <= 0xc2)
+        return data[at + 4] == 8 && (data[at + 9] == 1 || data[at + 9] == 3);
+      if (mark == 0xff)
+        at++;
+      else if (mark == 0xda || (mark > 0xc2 && mark < 0xd0 && mark != 0xc4 && mark != 0xcc))
+        return FALSE;
+      else
+        at += 2 + ((gsize) data[at + 2] << 8 | data[at + 3]);
+    }
+
+  return FALSE;
+}
+
 /* ------------------------------------------------------------------------------------------------ premultiplied */
 
 /* The first box of this type among those that lie one behind the other; what it holds. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a picture's bytes are, before any decoder sees them: the format, whether the file is all there, and the size that a
- * header claims where the decoder would look too late. Only sl-picture-decode.c uses it, on any thread. It must not decode pixels.
+ * header claims where the decoder would look too late. sl-picture-decode.c uses it, and what embeds a file elsewhere; any thread. It must
+ * not decode pixels.
  */
 #pragma once
 
@@ -41,6 +42,11 @@ gboolean        sl_picture_format_get_size      (SlPictureFormat  format,
                                                  gsize            size,
                                                  guint           *width,
                                                  guint           *height);
+
+/* A JPEG that every reader shows alike inside of another file: 8 bits, Huffman codes, one or three components. Of four it takes
+ * the markers of Adobe to know whether the inks are inverted, which a PDF's own words for the picture do not repeat. */
+gboolean        sl_picture_format_is_plain_jpeg (const guint8    *data,
+                                                 gsize            size);
 
 /* The colours of a heic or avif file are multiplied by its alpha, which their loader leaves so; FALSE for other formats. */
 gboolean        sl_picture_format_is_premultiplied (SlPictureFormat  format,

@@ -457,17 +457,6 @@ test_png (void)
   g_rmdir (dir);
 }
 
-/* cairo surfaces end at 32767 pixels a side: a sentence, no crash. */
-static void
-test_too_wide_for_png (void)
-{
-  g_autoptr(SlPicture) picture = create_picture (40000, 1);
-  g_autoptr(GError) error = NULL;
-
-  g_assert_false (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, "/nonexistent/wide.png", &error));
-  g_assert_nonnull (error);
-}
-
 int
 main (int    argc,
       char **argv)
@@ -485,7 +474,6 @@ main (int    argc,
   g_test_add_func ("/box-painter/emphasis", test_emphasis);
   g_test_add_func ("/box-painter/colors", test_colors);
   g_test_add_func ("/box-painter/png", test_png);
-  g_test_add_func ("/box-painter/too-wide-for-png", test_too_wide_for_png);
 
   return g_test_run ();
 }
