@@ -358,17 +358,6 @@ on_conversation_changed (SlStore   *store,
   sl_store_summary_async (store, id, self->cancellable, on_summary, call);
 }
 
-/* What was deleted since, here or by a crash in between, leaves nothing behind in the model's files. */
-static void
-sweep_sessions (SlHistory *self)
-{
-  g_autoptr (GHashTable) names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-
-  for (guint i = 0; i < self->rows->len; i++)
-    g_hash_table_add (names, sl_conversation_dup_session_name (sl_summary_get_id (g_ptr_array_index (self->rows, i))));
-  sl_engine_sweep_sessions (self->engine, names);
-}
-
 static void
 on_listed (GObject      *source,
            GAsyncResult *result,
@@ -383,8 +372,6 @@ on_listed (GObject      *source,
     g_ptr_array_add (self->rows, new_summary (g_ptr_array_index (list, i)));
   g_list_model_items_changed (G_LIST_MODEL (self), before, 0, self->rows->len - before);
   self->loaded = TRUE;
-  if (list != NULL)
-    sweep_sessions (self);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOADED]);
 }
 

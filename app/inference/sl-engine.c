@@ -568,32 +568,6 @@ sl_engine_forget_session (SlEngine   *self,
   g_task_run_in_thread (task, remove_in_thread);
 }
 
-static void
-sweep_in_thread (GTask        *task,
-                 gpointer      source,
-                 gpointer      data,
-                 GCancellable *cancellable)
-{
-  sl_session_keeper_sweep (g_object_get_data (G_OBJECT (task), "dir"), data);
-  g_task_return_boolean (task, TRUE);
-}
-
-void
-sl_engine_sweep_sessions (SlEngine   *self,
-                          GHashTable *names)
-{
-  g_autoptr (GTask) task = NULL;
-
-  g_return_if_fail (SL_IS_ENGINE (self));
-
-  if (self->session_dir == NULL)
-    return;
-  task = g_task_new (NULL, NULL, NULL, NULL);
-  g_object_set_data_full (G_OBJECT (task), "dir", g_strdup (self->session_dir), g_free);
-  g_task_set_task_data (task, g_hash_table_ref (names), (GDestroyNotify) g_hash_table_unref);
-  g_task_run_in_thread (task, sweep_in_thread);
-}
-
 void
 sl_engine_shutdown (SlEngine *self)
 {

@@ -96,8 +96,6 @@ SlPlan *sl_engine_plan_finish (SlEngine *self, GAsyncResult *result, GError **er
 void sl_engine_set_session_dir (SlEngine *self, const char *dir);
 /* The conversation is deleted or something was taken out of it: nothing of it is kept, until it is asked in again. */
 void sl_engine_forget_session (SlEngine *self, const char *name);
-/* Removes what was kept of other conversations than these: a set of names, referenced. Returns at once. */
-void sl_engine_sweep_sessions (SlEngine *self, GHashTable *names);
 
 /* Stops everything, saves what was read, and joins the inference thread: at most a ViT layer, 64 tokens of reading or a token,
  * and the writing of one file away. Jobs can still be drained afterwards. Called by the last unref too. */

@@ -182,23 +182,6 @@ sl_session_keeper_end (SlSessionKeeper *self,
 
 /* ------------------------------------------------------------------------------------------------ the folder */
 
-void
-sl_session_keeper_sweep (const char *dir,
-                         GHashTable *names)
-{
-  g_autoptr (GDir) files = g_dir_open (dir, 0, NULL);
-  const char *file;
-
-  while (files != NULL && (file = g_dir_read_name (files)) != NULL)
-    {
-      g_autofree char *path = g_build_filename (dir, file, NULL);
-      g_autofree char *name = g_str_has_suffix (file, SUFFIX) ? g_strndup (file, strlen (file) - strlen (SUFFIX)) : NULL;
-
-      if (name == NULL || !g_hash_table_contains (names, name))
-        g_unlink (path);
-    }
-}
-
 typedef struct
 {
   char *path;

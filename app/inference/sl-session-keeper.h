@@ -3,7 +3,8 @@
  * SlSessionKeeper: what the model has read of each conversation, as files <dir>/<name>.session beside the history, so that a
  * conversation of yesterday is answered at once. The inference thread saves and restores through it; other threads only set
  * the folder and forget names. A file is a shortcut: whatever is wrong with one, the conversation is read again. Files hold
- * what was said, so they lie with the history and go with it: forget() before a conversation is deleted, sweep() at start.
+ * what was said, so they lie with the history and go with it: forget() before a conversation is deleted; the database's purge
+ * removes what a crash in between has left.
  * It must not know conversations, jobs or GObjects.
  */
 #pragma once
@@ -38,8 +39,6 @@ void sl_session_keeper_save (SlSessionKeeper *self, vl2_session *session, const 
 /* The session is gone. */
 void sl_session_keeper_reset (SlSessionKeeper *self);
 
-/* Any thread, blocks: removes files of other names than those in `names`, and half-written ones. */
-void sl_session_keeper_sweep (const char *dir, GHashTable *names);
 /* Blocks: removes the least recently used files until the rest takes at most `limit` bytes. */
 void sl_session_keeper_trim (const char *dir, guint64 limit);
 

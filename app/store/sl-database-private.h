@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the parts of SlDatabase share: the handle and short ways to run SQL with GError. Included by sl-database*.c and
+ * What the parts of SlDatabase share: the handle and short ways to run SQL with GError. Included by sl-database*.c, sl-sql.c and
  * sl-schema.c only; the thread that owns the database.
  */
 #pragma once
@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include "app/store/sl-database.h"
+#include "app/store/sl-store.h"
 
 G_BEGIN_DECLS
 
@@ -15,8 +16,22 @@ struct _SlDatabase
 {
   sqlite3 *db;
   char *dir, *path, *pictures;
+  char *copy; /* private folder that is read in place of dir, or NULL */
+  char *notice;
   int lock; /* file descriptor, -1 for reading opens */
 };
+
+/* What a transaction has begun and something outside of it ends: rows of the table `unfinished`, stored as numbers. */
+typedef enum
+{
+  SL_UNFINISHED_ARRIVING, /* a picture file "sha256.extension" that is written before its row */
+  SL_UNFINISHED_LEAVING,  /* a picture file whose row is gone */
+  SL_UNFINISHED_SESSION,  /* what the model has read of this conversation, which is gone or lost a message */
+  SL_UNFINISHED_TRACES    /* removed words in the index and the log */
+} SlUnfinished;
+
+/* The kind of an error by SQLite's code and, where that is an input/output error, errno. */
+SlStoreError sl_sql_error_kind (int code, int system_errno);
 
 /* One sentence with the file and SQLite's reason. */
 void sl_sql_set_error (GError **error, sqlite3 *db, const char *path);
@@ -35,11 +50,28 @@ gboolean sl_sql_begin (SlDatabase *self, GError **error);
 /* Commits if ok, else rolls back; TRUE if committed. */
 gboolean sl_sql_end (SlDatabase *self, gboolean ok, GError **error);
 
+/* Strings of the first column; (transfer full). */
+GPtrArray *sl_sql_list_strings (SlDatabase *self, const char *sql, GError **error);
+
 char *sl_sql_dup_text (sqlite3_stmt *statement, int column); /* "" for NULL */
 char *sl_sql_dup_text_or_null (sqlite3_stmt *statement, int column);
 
 /* The words of a message for people: markup gone. Owned by the caller. */
 char *sl_database_dup_plain (SlRole role, const char *text);
+
+/* Inside a transaction: what the text of an answer that was cut off has of boxes becomes its rows. */
+gboolean sl_database_put_parsed_boxes (SlDatabase *self, gint64 message, const char *picture, const char *text, GError **error);
+
+/* Before the files of these SlPartRecord are written, outside of a transaction; and in the transaction that brings their rows. */
+gboolean sl_database_note_arriving (SlDatabase *self, GPtrArray *parts, GError **error);
+gboolean sl_database_note_arrived (SlDatabase *self, GPtrArray *parts, GError **error);
+/* Inside a transaction: pictures that no row refers to lose theirs, and a note is made that their files have to go. */
+gboolean sl_database_drop_unused_pictures (SlDatabase *self, GError **error);
+/* Removes the files that are noted to go. What cannot be removed stays noted; then FALSE, SL_STORE_ERROR_REFUSED. */
+gboolean sl_database_finish_files (SlDatabase *self, GError **error);
+
+/* Removes a folder with everything in it. */
+void sl_database_remove_tree (const char *path);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (sqlite3_stmt, sqlite3_finalize)
 

@@ -54,7 +54,7 @@ sl_database_get_last_id (SlDatabase *self)
   g_autoptr (sqlite3_stmt) statement =
     sl_sql_prepare (self, &failure,
                     "SELECT max(coalesce((SELECT max(id) FROM conversation), 0), coalesce((SELECT max(id) FROM message), 0),"
-                    " coalesce((SELECT max(id) FROM box), 0))", "");
+                    " coalesce((SELECT max(id) FROM box), 0), coalesce((SELECT max(created) FROM tombstone), 0))", "");
   gint64 last = 0;
 
   /* Where it cannot be read, the clock is all there is; the next write says what is wrong. */

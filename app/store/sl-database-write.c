@@ -64,13 +64,25 @@ sl_database_put_conversation (SlDatabase                  *self,
 /* ------------------------------------------------------------------------------------------------ messages */
 
 static gboolean
-put_files (SlDatabase             *self,
-           const SlMessageRecord  *record,
-           GError                **error)
+brings_files (GPtrArray *parts)
 {
-  for (guint i = 0; i < record->parts->len; i++)
+  for (guint i = 0; i < parts->len; i++)
+    if (((const SlPartRecord *) g_ptr_array_index (parts, i))->bytes != NULL)
+      return TRUE;
+  return FALSE;
+}
+
+/* Each is noted before it is written, so that a crash between the file and its row can be ended. */
+static gboolean
+put_files (SlDatabase  *self,
+           GPtrArray   *parts,
+           GError     **error)
+{
+  if (!sl_sql_begin (self, error) || !sl_sql_end (self, sl_database_note_arriving (self, parts, error), error))
+    return FALSE;
+  for (guint i = 0; i < parts->len; i++)
     {
-      const SlPartRecord *part = g_ptr_array_index (record->parts, i);
+      const SlPartRecord *part = g_ptr_array_index (parts, i);
 
       if (part->kind != SL_PART_PICTURE || part->bytes == NULL)
         continue;
@@ -189,6 +201,49 @@ put_box (SlDatabase         *self,
                      (gint64) box->start, (gint64) box->end);
 }
 
+static SlBoxRecord
+record_of (const SlBox *box,
+           gint64       id,
+           const char  *picture)
+{
+  SlBoxRecord record = { .id = id, .kind = SL_BOX_KIND_MODEL, .label = (char *) box->label, .picture = (char *) picture,
+                         .label_index = box->label_index, .status = box->status, .reason = box->reason, .confidence = -1,
+                         .start = box->start, .end = box->end };
+
+  if (box->status == SL_BOX_OK || box->status == SL_BOX_CLAMPED)
+    memcpy (record.coords, box->coords, sizeof record.coords);
+  return record;
+}
+
+/* An answer that was being continued has rows of what came before; the last of them may have been cut then. */
+gboolean
+sl_database_put_parsed_boxes (SlDatabase  *self,
+                              gint64       message,
+                              const char  *picture,
+                              const char  *text,
+                              GError     **error)
+{
+  g_autoptr (SlGrounding) grounding = sl_grounding_parse (text, -1);
+  g_autofree char *sql = g_strdup_printf ("SELECT id FROM box WHERE message = %" G_GINT64_FORMAT " AND kind = %d ORDER BY ordinal, id",
+                                          message, SL_BOX_KIND_MODEL);
+  g_autoptr (GPtrArray) before = sl_sql_list_strings (self, sql, error);
+  gint64 last = sl_database_get_last_id (self);
+  gsize n_boxes;
+  const SlBox *boxes = sl_grounding_get_boxes (grounding, &n_boxes);
+
+  if (before == NULL)
+    return FALSE;
+  for (gsize i = before->len > 0 ? before->len - 1 : 0; i < n_boxes; i++)
+    {
+      gint64 id = i < before->len ? g_ascii_strtoll (g_ptr_array_index (before, i), NULL, 10) : ++last;
+      SlBoxRecord box = record_of (&boxes[i], id, picture);
+
+      if (!put_box (self, message, &box, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 /* The record's boxes are all that the message has; rows keep their ids so that edited boxes keep their origin. */
 static gboolean
 put_boxes (SlDatabase             *self,
@@ -274,9 +329,15 @@ sl_database_put_message (SlDatabase             *self,
                          gboolean                leaf,
                          GError                **error)
 {
-  if (!put_files (self, record, error) || !sl_sql_begin (self, error))
+  gboolean ok;
+
+  if (brings_files (record->parts) && !put_files (self, record->parts, error))
     return FALSE;
-  return sl_sql_end (self, put_rows (self, record, error) && put_traces (self, record, leaf, error), error);
+  if (!sl_sql_begin (self, error))
+    return FALSE;
+  ok = put_rows (self, record, error) && sl_database_note_arrived (self, record->parts, error)
+       && put_traces (self, record, leaf, error);
+  return sl_sql_end (self, ok, error);
 }
 
 gboolean
@@ -363,11 +424,12 @@ sl_database_remove_box (SlDatabase  *self,
 gboolean
 sl_database_delete_conversation (SlDatabase  *self,
                                  gint64       conversation,
+                                 gint64       when,
                                  GError     **error)
 {
   return sl_sql_run (self, error,
                      "INSERT OR IGNORE INTO tombstone(conversation, created) SELECT id, ? FROM conversation WHERE id = ?", "ii",
-                     (gint64) g_get_real_time (), conversation);
+                     when, conversation);
 }
 
 gboolean
@@ -381,13 +443,14 @@ sl_database_undelete_conversation (SlDatabase  *self,
 gboolean
 sl_database_delete_message (SlDatabase  *self,
                             gint64       message,
+                            gint64       when,
                             GError     **error)
 {
   return sl_sql_run (self, error,
                      "WITH RECURSIVE below(id) AS (SELECT id FROM message WHERE id = ?"
                      "  UNION ALL SELECT message.id FROM message JOIN below ON message.parent = below.id)"
                      " INSERT OR IGNORE INTO tombstone(message, root, created) SELECT id, ?1, ? FROM below",
-                     "ii", message, (gint64) g_get_real_time ());
+                     "ii", message, when);
 }
 
 gboolean

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Opening and closing the history, and the small SQL layer that the other parts use. One thread at a time.
+ * Opening and closing the history: for writing, with a lock, the newest schema and an end to what a crash interrupted; for reading,
+ * whatever state the folder is in. One thread at a time.
  */
 #include "app/store/sl-database.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -17,238 +17,10 @@
 #include "app/store/sl-picture-files.h"
 #include "app/store/sl-schema.h"
 #include "app/store/sl-search-text.h"
-#include "app/store/sl-store.h"
 
 #define BUSY_TIMEOUT_MS  1000
 #define LOCK_ATTEMPTS    40
 #define LOCK_INTERVAL_US 50000
-
-/* ------------------------------------------------------------------------------------------------ SQL with GError */
-
-static SlStoreError
-error_kind (int code,
-            int system_errno)
-{
-  switch (code & 0xff)
-    {
-    case SQLITE_FULL:
-      return SL_STORE_ERROR_FULL;
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-      return SL_STORE_ERROR_READ_ONLY;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return SL_STORE_ERROR_LOCKED;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return SL_STORE_ERROR_CORRUPT;
-    case SQLITE_CONSTRAINT:
-    case SQLITE_MISMATCH:
-    case SQLITE_TOOBIG:
-    case SQLITE_RANGE:
-      return SL_STORE_ERROR_REFUSED;
-    default:
-      if (system_errno == ENOSPC || system_errno == EDQUOT || system_errno == EFBIG)
-        return SL_STORE_ERROR_FULL;
-      if (system_errno == EROFS || system_errno == EACCES || system_errno == EPERM)
-        return SL_STORE_ERROR_READ_ONLY;
-      return SL_STORE_ERROR_IO;
-    }
-}
-
-void
-sl_sql_set_error (GError     **error,
-                  sqlite3     *db,
-                  const char  *path)
-{
-  int code = db != NULL ? sqlite3_extended_errcode (db) : SQLITE_NOMEM;
-  int system_errno = db != NULL ? sqlite3_system_errno (db) : 0;
-  SlStoreError kind = error_kind (code, system_errno);
-  const char *reason = db != NULL ? sqlite3_errmsg (db) : "out of memory";
-
-  switch (kind)
-    {
-    case SL_STORE_ERROR_FULL:
-      g_set_error (error, SL_STORE_ERROR, kind, _("The history “%s” cannot be saved: no space left on the disk"), path);
-      break;
-    case SL_STORE_ERROR_READ_ONLY:
-      g_set_error (error, SL_STORE_ERROR, kind, _("The history “%s” cannot be saved: it may not be written there"), path);
-      break;
-    case SL_STORE_ERROR_LOCKED:
-      g_set_error (error, SL_STORE_ERROR, kind, _("The history “%s” is locked by another program"), path);
-      break;
-    case SL_STORE_ERROR_CORRUPT:
-      g_set_error (error, SL_STORE_ERROR, kind, _("The history “%s” is damaged (%s); it was left as it is"), path, reason);
-      break;
-    case SL_STORE_ERROR_IO:
-    case SL_STORE_ERROR_NEWER:
-    case SL_STORE_ERROR_REFUSED:
-    default:
-      g_set_error (error, SL_STORE_ERROR, kind, _("The history “%s” cannot be used: %s"), path,
-                   system_errno != 0 ? g_strerror (system_errno) : reason);
-      break;
-    }
-}
-
-static void
-bind_values (sqlite3_stmt *statement,
-             const char   *types,
-             va_list       args)
-{
-  for (int i = 1; *types != '\0'; types++, i++)
-    {
-      const char *text;
-      const void *blob;
-      gint64 number;
-
-      switch (*types)
-        {
-        case 'i':
-          sqlite3_bind_int64 (statement, i, va_arg (args, gint64));
-          break;
-        case 'n':
-          number = va_arg (args, gint64);
-          if (number != 0)
-            sqlite3_bind_int64 (statement, i, number);
-          break;
-        case 'd':
-          sqlite3_bind_double (statement, i, va_arg (args, double));
-          break;
-        case 's':
-          text = va_arg (args, const char *);
-          if (text != NULL)
-            sqlite3_bind_text (statement, i, text, -1, SQLITE_STATIC);
-          break;
-        case 'b':
-          blob = va_arg (args, const void *);
-          sqlite3_bind_blob64 (statement, i, blob != NULL ? blob : "", va_arg (args, gsize), SQLITE_STATIC);
-          break;
-        default:
-          g_return_if_reached ();
-        }
-    }
-}
-
-static sqlite3_stmt *
-prepare_va (SlDatabase  *self,
-            GError     **error,
-            const char  *sql,
-            const char  *types,
-            va_list      args)
-{
-  sqlite3_stmt *statement = NULL;
-
-  if (sqlite3_prepare_v2 (self->db, sql, -1, &statement, NULL) != SQLITE_OK)
-    {
-      sl_sql_set_error (error, self->db, self->path);
-      return NULL;
-    }
-  bind_values (statement, types, args);
-  return statement;
-}
-
-sqlite3_stmt *
-sl_sql_prepare (SlDatabase  *self,
-                GError     **error,
-                const char  *sql,
-                const char  *types,
-                ...)
-{
-  sqlite3_stmt *statement;
-  va_list args;
-
-  va_start (args, types);
-  statement = prepare_va (self, error, sql, types, args);
-  va_end (args);
-  return statement;
-}
-
-gboolean
-sl_sql_next (SlDatabase    *self,
-             sqlite3_stmt  *statement,
-             GError       **error)
-{
-  int code = sqlite3_step (statement);
-
-  if (code == SQLITE_ROW)
-    return TRUE;
-  if (code != SQLITE_DONE)
-    sl_sql_set_error (error, self->db, self->path);
-  return FALSE;
-}
-
-gboolean
-sl_sql_run (SlDatabase  *self,
-            GError     **error,
-            const char  *sql,
-            const char  *types,
-            ...)
-{
-  g_autoptr (sqlite3_stmt) statement = NULL;
-  g_autoptr (GError) failure = NULL;
-  va_list args;
-
-  va_start (args, types);
-  statement = prepare_va (self, &failure, sql, types, args);
-  va_end (args);
-  while (statement != NULL && sl_sql_next (self, statement, &failure))
-    ;
-  if (failure == NULL)
-    return TRUE;
-  g_propagate_error (error, g_steal_pointer (&failure));
-  return FALSE;
-}
-
-gboolean
-sl_sql_exec (SlDatabase  *self,
-             const char  *sql,
-             GError     **error)
-{
-  if (sqlite3_exec (self->db, sql, NULL, NULL, NULL) == SQLITE_OK)
-    return TRUE;
-  sl_sql_set_error (error, self->db, self->path);
-  return FALSE;
-}
-
-gboolean
-sl_sql_begin (SlDatabase  *self,
-              GError     **error)
-{
-  return sl_sql_exec (self, "BEGIN IMMEDIATE", error);
-}
-
-gboolean
-sl_sql_end (SlDatabase  *self,
-            gboolean     ok,
-            GError     **error)
-{
-  if (ok && sl_sql_exec (self, "COMMIT", error))
-    return TRUE;
-  /* A full disk may have rolled back already; then this says so and nothing is lost by it. */
-  sqlite3_exec (self->db, "ROLLBACK", NULL, NULL, NULL);
-  return FALSE;
-}
-
-char *
-sl_sql_dup_text_or_null (sqlite3_stmt *statement,
-                         int           column)
-{
-  const char *text = (const char *) sqlite3_column_text (statement, column);
-
-  /* SQLite keeps whatever bytes it was given; everything behind this point counts on UTF-8. */
-  return text != NULL ? g_utf8_make_valid (text, -1) : NULL;
-}
-
-char *
-sl_sql_dup_text (sqlite3_stmt *statement,
-                 int           column)
-{
-  char *text = sl_sql_dup_text_or_null (statement, column);
-
-  return text != NULL ? text : g_strdup ("");
-}
-
-/* ------------------------------------------------------------------------------------------------ open, close */
 
 char *
 sl_database_dup_plain (SlRole      role,
@@ -281,7 +53,7 @@ make_folders (SlDatabase  *self,
   if (g_mkdir_with_parents (self->dir, 0700) == 0 && g_mkdir_with_parents (self->pictures, 0700) == 0)
     return TRUE;
   code = errno;
-  g_set_error (error, SL_STORE_ERROR, error_kind (SQLITE_IOERR, code), _("The folder “%s” for the history cannot be made: %s"),
+  g_set_error (error, SL_STORE_ERROR, sl_sql_error_kind (SQLITE_IOERR, code), _("The folder “%s” for the history cannot be made: %s"),
                self->dir, g_strerror (code));
   return FALSE;
 }
@@ -298,7 +70,7 @@ take_lock (SlDatabase  *self,
   if (self->lock < 0)
     {
       code = errno;
-      g_set_error (error, SL_STORE_ERROR, error_kind (SQLITE_IOERR, code), _("The history in “%s” cannot be saved: %s"),
+      g_set_error (error, SL_STORE_ERROR, sl_sql_error_kind (SQLITE_IOERR, code), _("The history in “%s” cannot be saved: %s"),
                    self->dir, g_strerror (code));
       return FALSE;
     }
@@ -312,7 +84,8 @@ take_lock (SlDatabase  *self,
   return FALSE;
 }
 
-/* What a crash left as "being written" is final now: say so, and let search find it. */
+/* What a crash left as "being written" is final now: say so, let search find it, and make rows of its boxes, of which only the text
+ * was kept while it streamed. */
 static gboolean
 settle_interrupted (SlDatabase  *self,
                     GError     **error)
@@ -324,16 +97,21 @@ settle_interrupted (SlDatabase  *self,
   if (!sl_sql_begin (self, error))
     return FALSE;
   statement = sl_sql_prepare (self, &failure,
-                              "SELECT message.id, role, text FROM message JOIN message_part ON message_part.message = message.id"
+                              "SELECT message.id, role, text, box_picture FROM message"
+                              " JOIN message_part ON message_part.message = message.id"
                               " WHERE status = 1 AND position = 0 AND text IS NOT NULL", "");
   while (ok && statement != NULL && sl_sql_next (self, statement, &failure))
     {
+      gint64 id = sqlite3_column_int64 (statement, 0);
       g_autofree char *text = sl_sql_dup_text (statement, 2);
+      g_autofree char *picture = sl_sql_dup_text_or_null (statement, 3);
       g_autofree char *plain = sl_database_dup_plain (sqlite3_column_int (statement, 1), text);
       g_autofree char *words = sl_search_text_index (plain);
 
       ok = sl_sql_run (self, &failure, "INSERT OR REPLACE INTO message_index(rowid, body) VALUES (?, ?)", "is",
-                       (gint64) sqlite3_column_int64 (statement, 0), words);
+                       id, words)
+           && (sqlite3_column_int (statement, 1) != SL_ROLE_ASSISTANT
+               || sl_database_put_parsed_boxes (self, id, picture, text, &failure));
     }
   g_clear_pointer (&statement, sqlite3_finalize);
   ok = failure == NULL
@@ -342,6 +120,39 @@ settle_interrupted (SlDatabase  *self,
   if (!ok)
     g_propagate_error (error, g_steal_pointer (&failure));
   return ok;
+}
+
+static void
+count_picture (const char *path,
+               const char *sha256,
+               gpointer    count)
+{
+  *(guint *) count += sha256 != NULL;
+}
+
+/* Before a list is made where one should have been: the pictures say that there was one. Its log, which SQLite would throw away, stays. */
+static void
+note_lost_list (SlDatabase *self)
+{
+  g_autofree char *log = g_strconcat (self->path, "-wal", NULL);
+  g_autofree char *kept = g_strdup_printf ("%s.lost-%" G_GINT64_FORMAT, log, g_get_real_time ());
+  GStatBuf info;
+  guint n_pictures = 0;
+
+  if (g_stat (self->path, &info) == 0 ? info.st_size > 0 : errno != ENOENT)
+    return;
+  if (g_stat (log, &info) == 0 && info.st_size > 0)
+    g_rename (log, kept);
+  sl_picture_files_foreach (self->pictures, count_picture, &n_pictures);
+  if (n_pictures > 0)
+    self->notice = g_strdup_printf (ngettext ("The history “%s” was missing or empty, though %u picture of earlier conversations is "
+                                              "still there. A new one was started; nothing was removed. Put the file back to see the "
+                                              "earlier conversations again.",
+                                              "The history “%s” was missing or empty, though %u pictures of earlier conversations are "
+                                              "still there. A new one was started; nothing was removed. Put the file back to see the "
+                                              "earlier conversations again.",
+                                              n_pictures),
+                                    self->path, n_pictures);
 }
 
 static gboolean
@@ -354,6 +165,7 @@ open_for_writing (SlDatabase  *self,
 
   if (!make_folders (self, error) || !take_lock (self, error))
     return FALSE;
+  note_lost_list (self);
   if (sqlite3_open_v2 (self->path, &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
     {
       sl_sql_set_error (error, self->db, self->path);
@@ -367,12 +179,140 @@ open_for_writing (SlDatabase  *self,
          && settle_interrupted (self, error);
 }
 
+/* ------------------------------------------------------------------------------------------------ reading */
+
+void
+sl_database_remove_tree (const char *path)
+{
+  g_autoptr (GDir) handle = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while (handle != NULL && (name = g_dir_read_name (handle)) != NULL)
+    {
+      g_autofree char *child = g_build_filename (path, name, NULL);
+
+      if (g_file_test (child, G_FILE_TEST_IS_DIR) && !g_file_test (child, G_FILE_TEST_IS_SYMLINK))
+        sl_database_remove_tree (child);
+      else
+        g_unlink (child);
+    }
+  g_rmdir (path);
+}
+
+static gboolean
+open_connection (SlDatabase *self,
+                 const char *path,
+                 int         flags)
+{
+  int code = sqlite3_open_v2 (path, &self->db, flags, NULL);
+
+  if (code == SQLITE_OK)
+    {
+      sqlite3_busy_timeout (self->db, BUSY_TIMEOUT_MS);
+      code = sqlite3_exec (self->db, "SELECT 1 FROM sqlite_master", NULL, NULL, NULL);
+    }
+  return code == SQLITE_OK;
+}
+
+static gboolean
+copy_file (const char  *source,
+           const char  *target,
+           GError     **error)
+{
+  g_autoptr (GFile) from = g_file_new_for_path (source), to = g_file_new_for_path (target);
+  g_autoptr (GError) failure = NULL;
+
+  if (g_file_copy (from, to, G_FILE_COPY_TARGET_DEFAULT_PERMS, NULL, NULL, NULL, &failure))
+    return TRUE;
+  g_set_error (error, SL_STORE_ERROR, SL_STORE_ERROR_IO, _("The history “%s” cannot be copied to read it: %s"), source,
+               failure->message);
+  return FALSE;
+}
+
+/* Makes the folder for it; returns the path of the copy, NULL with error. */
+static char *
+make_copy_folder (SlDatabase  *self,
+                  GError     **error)
+{
+  g_autoptr (GError) failure = NULL;
+
+  self->copy = g_dir_make_tmp ("sightline-history-XXXXXX", &failure);
+  if (self->copy != NULL)
+    return g_build_filename (self->copy, "history.db", NULL);
+  g_set_error (error, SL_STORE_ERROR, SL_STORE_ERROR_IO, _("The history “%s” cannot be copied to read it: %s"), self->path,
+               failure->message);
+  return NULL;
+}
+
+/* A log that a crash left belongs to the history; where its index cannot be made beside it, the two are put together elsewhere. */
+static gboolean
+open_with_log (SlDatabase  *self,
+               const char  *log,
+               GError     **error)
+{
+  g_autofree char *path = make_copy_folder (self, error);
+  g_autofree char *log_copy = path != NULL ? g_strconcat (path, "-wal", NULL) : NULL;
+
+  if (path == NULL || !copy_file (self->path, path, error) || !copy_file (log, log_copy, error))
+    return FALSE;
+  if (open_connection (self, path, SQLITE_OPEN_READWRITE))
+    return TRUE;
+  sl_sql_set_error (error, self->db, self->path);
+  return FALSE;
+}
+
+/* An older version lacks what this program asks for, and is not brought up to date by somebody who only reads. */
+static gboolean
+read_older_version (SlDatabase  *self,
+                    GError     **error)
+{
+  g_autofree char *path = NULL;
+  sqlite3 *original = self->db;
+  gboolean ok;
+
+  if (self->copy != NULL)
+    path = g_build_filename (self->copy, "history.db", NULL);
+  else
+    {
+      path = make_copy_folder (self, error);
+      ok = path != NULL && sl_schema_copy (original, self->path, path, error);
+      sqlite3_close (original);
+      self->db = NULL;
+      if (!ok)
+        return FALSE;
+      if (!open_connection (self, path, SQLITE_OPEN_READWRITE))
+        {
+          sl_sql_set_error (error, self->db, self->path);
+          return FALSE;
+        }
+    }
+  return sl_schema_migrate (self->db, path, sl_schema_migrations, sl_schema_n_migrations, error);
+}
+
+static gboolean
+open_unwritable (SlDatabase  *self,
+                 GError     **error)
+{
+  g_autofree char *escaped = g_uri_escape_string (self->path, "/", FALSE);
+  g_autofree char *uri = g_strconcat ("file:", escaped, "?immutable=1", NULL);
+  g_autofree char *log = g_strconcat (self->path, "-wal", NULL);
+  GStatBuf info;
+
+  g_clear_pointer (&self->db, sqlite3_close);
+  if (g_stat (log, &info) == 0 && info.st_size > 0)
+    return open_with_log (self, log, error);
+  if (open_connection (self, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI))
+    return TRUE;
+  sl_sql_set_error (error, self->db, self->path);
+  return FALSE;
+}
+
 static gboolean
 open_for_reading (SlDatabase  *self,
                   GError     **error)
 {
-  g_autofree char *escaped = g_uri_escape_string (self->path, "/", FALSE);
-  g_autofree char *uri = g_strconcat ("file:", escaped, "?immutable=1", NULL);
+  g_autoptr (sqlite3_stmt) version = NULL;
+  g_autoptr (GError) failure = NULL;
   int code;
 
   if (!g_file_test (self->path, G_FILE_TEST_EXISTS))
@@ -380,22 +320,28 @@ open_for_reading (SlDatabase  *self,
       g_set_error (error, SL_STORE_ERROR, SL_STORE_ERROR_IO, _("There is no history in “%s”"), self->dir);
       return FALSE;
     }
-  code = sqlite3_open_v2 (self->path, &self->db, SQLITE_OPEN_READONLY, NULL);
-  if (code == SQLITE_OK)
-    code = sqlite3_exec (self->db, "SELECT 1 FROM sqlite_master", NULL, NULL, NULL);
-  if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY)
+  if (!open_connection (self, self->path, SQLITE_OPEN_READONLY))
     {
-      /* A folder that may not be written cannot hold the log's index; without a writer the file itself is enough. */
-      g_clear_pointer (&self->db, sqlite3_close);
-      code = sqlite3_open_v2 (uri, &self->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+      code = sqlite3_errcode (self->db);
+      if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY)
+        {
+          sl_sql_set_error (error, self->db, self->path);
+          return FALSE;
+        }
+      if (!open_unwritable (self, error))
+        return FALSE;
     }
-  if (code != SQLITE_OK)
+  if (!sl_schema_check_version (self->db, self->path, sl_schema_n_migrations, error))
+    return FALSE;
+  version = sl_sql_prepare (self, &failure, "PRAGMA user_version", "");
+  if (version == NULL || !sl_sql_next (self, version, &failure) || sqlite3_column_int (version, 0) == sl_schema_n_migrations)
     {
-      sl_sql_set_error (error, self->db, self->path);
-      return FALSE;
+      if (failure != NULL)
+        g_propagate_error (error, g_steal_pointer (&failure));
+      return *error == NULL;
     }
-  sqlite3_busy_timeout (self->db, BUSY_TIMEOUT_MS);
-  return sl_schema_check_version (self->db, self->path, sl_schema_n_migrations, error);
+  g_clear_pointer (&version, sqlite3_finalize);
+  return read_older_version (self, error);
 }
 
 SlDatabase *
@@ -426,6 +372,16 @@ sl_database_close (SlDatabase *self)
     close (self->lock);
   g_free (self->dir);
   g_free (self->path);
+  if (self->copy != NULL)
+    sl_database_remove_tree (self->copy);
   g_free (self->pictures);
+  g_free (self->copy);
+  g_free (self->notice);
   g_free (self);
+}
+
+const char *
+sl_database_get_notice (SlDatabase *self)
+{
+  return self->notice;
 }

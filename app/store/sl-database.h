@@ -15,14 +15,17 @@ G_BEGIN_DECLS
 typedef struct _SlDatabase SlDatabase;
 
 /* The schema that this program writes. */
-#define SL_DATABASE_VERSION 2
+#define SL_DATABASE_VERSION 3
 
 typedef enum { SL_DATABASE_WRITE, SL_DATABASE_READ } SlDatabaseAccess;
 
 /* WRITE: creates the folder and file (private to the user), migrates (a copy goes to backups/ first), marks answers that were
- * being written as INTERRUPTED. READ: an existing history as it is. */
+ * being written as INTERRUPTED, with the boxes that they have. READ: an existing history as it is, also where nothing may be written;
+ * one of an older version, or with a log that a crash has left there, is read from a private copy. */
 SlDatabase *sl_database_open (const char *dir, SlDatabaseAccess access, GError **error);
 void sl_database_close (SlDatabase *self);
+/* What the user should know of how it was opened, or NULL: a list that was gone though its pictures are there. */
+const char *sl_database_get_notice (SlDatabase *self);
 
 /* Each is one transaction: done, or undone and FALSE. The record's new pictures become files before the rows. */
 gboolean sl_database_put_conversation (SlDatabase *self, const SlConversationRecord *record, GError **error);
@@ -35,20 +38,30 @@ gboolean sl_database_set_box_picture (SlDatabase *self, gint64 message, const ch
 gboolean sl_database_put_box (SlDatabase *self, gint64 message, const SlBoxRecord *record, GError **error);
 gboolean sl_database_remove_box (SlDatabase *self, gint64 box, GError **error);
 
-gboolean sl_database_delete_conversation (SlDatabase *self, gint64 conversation, GError **error);
+/* when: a number that grows with every deletion (a time in µs that no clock sets back). */
+gboolean sl_database_delete_conversation (SlDatabase *self, gint64 conversation, gint64 when, GError **error);
 gboolean sl_database_undelete_conversation (SlDatabase *self, gint64 conversation, GError **error);
-gboolean sl_database_delete_message (SlDatabase *self, gint64 message, GError **error);
+gboolean sl_database_delete_message (SlDatabase *self, gint64 message, gint64 when, GError **error);
 gboolean sl_database_undelete_message (SlDatabase *self, gint64 message, GError **error);
-/* Really removes what has a tombstone of that time (µs) or older: rows, index entries, then picture files that nothing refers
- * to, and the traces of it in the free pages and the log. *purged: conversations and messages removed, may be NULL. */
+/* Really removes what was deleted then or before: rows and index entries, then picture files that nothing refers to, and what the
+ * model has read of it. *purged: conversations and messages removed, may be NULL. SL_STORE_ERROR_REFUSED: the rows are gone, a file
+ * could not be removed; the next purge or sweep tries again. */
 gboolean sl_database_purge (SlDatabase *self, gint64 until, guint *purged, GError **error);
+/* One step of what a purge leaves for later, the words in the older parts of the index and in the log; bounded in time however long
+ * the history is. *more: there is another one to do now. */
+gboolean sl_database_tidy (SlDatabase *self, gboolean *more, GError **error);
 
-/* Removes picture files that no row knows: left behind by a crash between a file and its row, or half-written. */
+/* How long files that no row knows are held, and backups that may hold what was deleted since. */
+#define SL_DATABASE_HELD_DAYS 30
+
+/* Ends what a crash has left unfinished. Only what this database itself has noted: a file is not removed because a list does not know
+ * it, as the list may be the thing that was lost. A picture that came without its row goes to removed/ first, for SL_DATABASE_HELD_DAYS,
+ * and comes back from there once a row knows it. */
 gboolean sl_database_sweep (SlDatabase *self, GError **error);
 
 /* Reads: (transfer full), tombstones left out. */
 GPtrArray *sl_database_list (SlDatabase *self, GError **error);
-/* The highest id of a conversation, message or box, deleted ones included; 0 if there is none. A clock that was set back must not
+/* The highest id of a conversation, message, box or deletion; 0 if there is none. A clock that was set back must not
  * make ids that are older than those of the messages before. */
 gint64 sl_database_get_last_id (SlDatabase *self);
 SlSummaryRecord *sl_database_get_summary (SlDatabase *self, gint64 conversation, GError **error);

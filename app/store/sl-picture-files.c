@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include <utime.h>
 
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
@@ -175,6 +176,31 @@ sl_picture_files_remove (const char *dir,
       return FALSE;
     }
   g_rmdir (folder); /* only an empty one goes */
+  return TRUE;
+}
+
+gboolean
+sl_picture_files_move (const char  *from,
+                       const char  *to,
+                       const char  *sha256,
+                       const char  *extension,
+                       GError     **error)
+{
+  g_autofree char *source = sl_picture_files_dup_path (from, sha256, extension);
+  g_autofree char *target = sl_picture_files_dup_path (to, sha256, extension);
+  g_autofree char *half = g_strconcat (source, TEMPORARY_SUFFIX, NULL);
+  g_autofree char *source_folder = g_path_get_dirname (source);
+  g_autofree char *target_folder = g_path_get_dirname (target);
+
+  g_unlink (half);
+  if (g_mkdir_with_parents (target_folder, 0700) != 0 || (g_rename (source, target) != 0 && errno != ENOENT))
+    {
+      set_errno_error (error, target, errno);
+      return FALSE;
+    }
+  g_utime (target, NULL);
+  g_rmdir (source_folder); /* only empty ones go */
+  g_rmdir (target_folder);
   return TRUE;
 }
 

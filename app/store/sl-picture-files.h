@@ -19,6 +19,10 @@ gboolean sl_picture_files_write (const char *dir, const char *sha256, const char
 /* Removes one; a file that is not there is no error. */
 gboolean sl_picture_files_remove (const char *dir, const char *sha256, const char *extension, GError **error);
 
+/* Moves one between two such folders of one file system; its time is then that of the move. A half-written one is removed; one that is
+ * not there is no error. */
+gboolean sl_picture_files_move (const char *from, const char *to, const char *sha256, const char *extension, GError **error);
+
 /* Calls `visit` with each file's path and its SHA-256 by name (NULL for one whose name is none, such as a half-written one). */
 typedef void (*SlPictureFilesVisit) (const char *path, const char *sha256, gpointer user_data);
 void sl_picture_files_foreach (const char *dir, SlPictureFilesVisit visit, gpointer user_data);

@@ -111,7 +111,36 @@ static const char version_2[] =
   "ALTER TABLE generation ADD COLUMN alternatives BLOB;"
   "ALTER TABLE generation ADD COLUMN coordinates BLOB;";
 
-const char *const sl_schema_migrations[] = { version_1, version_2 };
+/* A draft is what is being written: of a conversation, or (NULL) of one that has not begun; an edit of a question, or (NULL) the next
+ * one. What is `unfinished` is told in sl-database-private.h. */
+static const char version_3[] =
+  "CREATE TABLE unfinished ("
+  "  what INTEGER NOT NULL,"
+  "  name TEXT NOT NULL,"
+  "  PRIMARY KEY (what, name)) WITHOUT ROWID;"
+
+  "CREATE TABLE draft ("
+  "  id INTEGER PRIMARY KEY,"
+  "  conversation INTEGER REFERENCES conversation(id) ON DELETE CASCADE,"
+  "  question INTEGER REFERENCES message(id) ON DELETE CASCADE,"
+  "  mode INTEGER NOT NULL,"
+  "  raw INTEGER NOT NULL);"
+  "CREATE INDEX draft_conversation ON draft(conversation);"
+  "CREATE INDEX draft_question ON draft(question) WHERE question IS NOT NULL;"
+
+  "CREATE TABLE draft_part ("
+  "  draft INTEGER NOT NULL REFERENCES draft(id) ON DELETE CASCADE,"
+  "  position INTEGER NOT NULL,"
+  "  kind INTEGER NOT NULL,"
+  "  text TEXT,"
+  "  picture TEXT REFERENCES picture(sha256),"
+  "  name TEXT,"
+  "  detail INTEGER NOT NULL DEFAULT 0,"
+  "  PRIMARY KEY (draft, position),"
+  "  CHECK ((text IS NULL) <> (picture IS NULL))) WITHOUT ROWID;"
+  "CREATE INDEX draft_part_picture ON draft_part(picture) WHERE picture IS NOT NULL;";
+
+const char *const sl_schema_migrations[] = { version_1, version_2, version_3 };
 const int sl_schema_n_migrations = G_N_ELEMENTS (sl_schema_migrations);
 G_STATIC_ASSERT (G_N_ELEMENTS (sl_schema_migrations) == SL_DATABASE_VERSION);
 
@@ -194,12 +223,11 @@ prune_backups (const char *folder)
     }
 }
 
-/* Copies page by page, syncs, then gives the copy its name. */
-static gboolean
-copy_database (sqlite3     *db,
-               const char  *path,
-               const char  *target,
-               GError     **error)
+gboolean
+sl_schema_copy (sqlite3     *db,
+                const char  *path,
+                const char  *target,
+                GError     **error)
 {
   g_autofree char *temporary = g_strconcat (target, ".part", NULL);
   sqlite3 *copy = NULL;
@@ -249,7 +277,7 @@ back_up (sqlite3     *db,
                    g_strerror (errno));
       return FALSE;
     }
-  if (!copy_database (db, path, target, error))
+  if (!sl_schema_copy (db, path, target, error))
     return FALSE;
   prune_backups (folder);
   return TRUE;

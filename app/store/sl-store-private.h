@@ -25,6 +25,7 @@ struct _SlStoreOp
   gint64 changes;    /* conversation whose line in the list changes, 0 for none */
   guint number;
   gboolean flag;
+  gboolean untidy; /* set by a write: sl_database_tidy() has to go on behind it */
   char *text;
   gpointer record;
   GDestroyNotify free_record;
@@ -43,6 +44,12 @@ void       sl_store_push_read  (SlStore             *self,
                                 GCancellable        *cancellable,
                                 GAsyncReadyCallback  callback,
                                 gpointer             user_data);
+
+/* UI thread. When something is deleted, as sl_database_delete_…() wants it; and the last of these numbers that is at least so many seconds
+ * old, 0 for none. Seconds are those that have passed, whatever the clock says. */
+gint64     sl_store_note_deletion        (SlStore *self);
+gint64     sl_store_last_deletion_before (SlStore *self,
+                                          guint    seconds);
 
 /* A newer text takes the place of one that still waits at the end of the queue for the same row. FALSE: there is none. */
 gboolean   sl_store_replace_write (SlStore         *self,

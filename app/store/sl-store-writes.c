@@ -213,7 +213,7 @@ run_delete_conversation (SlDatabase  *database,
                          SlStoreOp   *op,
                          GError     **error)
 {
-  return sl_database_delete_conversation (database, op->id, error);
+  return sl_database_delete_conversation (database, op->id, op->second, error);
 }
 
 void
@@ -225,6 +225,7 @@ sl_store_delete_conversation (SlStore *self,
   g_return_if_fail (SL_IS_STORE (self));
 
   op = sl_store_write_op (run_delete_conversation, conversation);
+  op->second = sl_store_note_deletion (self);
   op->changes = conversation;
   sl_store_push_write (self, op);
 }
@@ -255,16 +256,20 @@ run_delete_message (SlDatabase  *database,
                     SlStoreOp   *op,
                     GError     **error)
 {
-  return sl_database_delete_message (database, op->id, error);
+  return sl_database_delete_message (database, op->id, op->second, error);
 }
 
 void
 sl_store_delete_message (SlStore *self,
                          gint64   message)
 {
+  SlStoreOp *op;
+
   g_return_if_fail (SL_IS_STORE (self));
 
-  sl_store_push_write (self, sl_store_write_op (run_delete_message, message));
+  op = sl_store_write_op (run_delete_message, message);
+  op->second = sl_store_note_deletion (self);
+  sl_store_push_write (self, op);
 }
 
 static gboolean
@@ -289,6 +294,7 @@ run_purge (SlDatabase  *database,
            SlStoreOp   *op,
            GError     **error)
 {
+  op->untidy = TRUE;
   return sl_database_purge (database, op->second, NULL, error);
 }
 
@@ -297,10 +303,14 @@ sl_store_purge (SlStore *self,
                 guint    seconds)
 {
   SlStoreOp *op;
+  gint64 until;
 
   g_return_if_fail (SL_IS_STORE (self));
 
+  until = seconds > 0 ? sl_store_last_deletion_before (self, seconds) : G_MAXINT64;
+  if (until == 0)
+    return;
   op = sl_store_write_op (run_purge, 0);
-  op->second = seconds > 0 ? g_get_real_time () - (gint64) seconds * G_USEC_PER_SEC : G_MAXINT64;
+  op->second = until;
   sl_store_push_write (self, op);
 }

@@ -19,6 +19,7 @@ struct _SlStore
   char *dir;
   gboolean temporary;
   gint64 last_id;
+  GArray *deletions; /* of Deletion, oldest first */
   GMainContext *context;
   GThread *thread;
   SlDatabase *database; /* the writer thread's */
@@ -30,6 +31,7 @@ struct _SlStore
   GQueue writes, reads;
   guint64 serial, attempts;
   gboolean stalled, retry_now, closing;
+  gboolean untidy; /* a purge has left something for a quiet moment */
   GError *failure; /* why the first write cannot be done */
   GArray *changed; /* of gint64, to be signalled */
   GSource *source; /* one pending call of the UI thread */
@@ -38,6 +40,11 @@ struct _SlStore
   char *error_text;
   guint pending;
 };
+
+typedef struct
+{
+  gint64 number, time; /* time: monotonic */
+} Deletion;
 
 enum { PROP_0, PROP_ERROR_TEXT, PROP_PENDING, PROP_TEMPORARY, N_PROPS };
 enum { CONVERSATION_CHANGED, N_SIGNALS };
@@ -163,6 +170,7 @@ attempt_write (SlStore *self)
   g_mutex_unlock (&self->lock);
   op->write (self->database, op, &error);
   g_mutex_lock (&self->lock);
+  self->untidy = self->untidy || op->untidy;
   settle_write (self, op, error);
 }
 
@@ -175,6 +183,18 @@ run_read (SlStore   *self,
     op->read (self->database, op);
   op_free (op);
   g_mutex_lock (&self->lock);
+}
+
+/* With the lock held, which is dropped meanwhile: when nothing else is to be done. */
+static void
+tidy_step (SlStore *self)
+{
+  gboolean more = FALSE;
+
+  g_mutex_unlock (&self->lock);
+  sl_database_tidy (self->database, &more, NULL); /* what is wrong, the next write will say; the note stays */
+  g_mutex_lock (&self->lock);
+  self->untidy = more;
 }
 
 static gpointer
@@ -195,6 +215,8 @@ writer_main (gpointer data)
           attempt_write (self);
           retry_at = g_get_monotonic_time () + RETRY_US;
         }
+      else if (self->untidy && !self->stalled)
+        tidy_step (self);
       else if (self->closing)
         break;
       else if (self->stalled)
@@ -348,6 +370,7 @@ sl_store_finalize (GObject *object)
   g_queue_clear_full (&self->reads, (GDestroyNotify) op_free);
   g_clear_error (&self->failure);
   g_array_unref (self->changed);
+  g_array_unref (self->deletions);
   g_main_context_unref (self->context);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->wake);
@@ -385,6 +408,7 @@ sl_store_init (SlStore *self)
   g_queue_init (&self->writes);
   g_queue_init (&self->reads);
   self->changed = g_array_new (FALSE, FALSE, sizeof (gint64));
+  self->deletions = g_array_new (FALSE, FALSE, sizeof (Deletion));
   self->context = g_main_context_ref_thread_default ();
 }
 
@@ -403,6 +427,7 @@ run_sweep (SlDatabase  *database,
            SlStoreOp   *op,
            GError     **error)
 {
+  op->untidy = TRUE;
   return sl_database_purge (database, G_MAXINT64, NULL, error) && sl_database_sweep (database, error);
 }
 
@@ -485,6 +510,29 @@ sl_store_new_id (SlStore *self)
 
   self->last_id = MAX (self->last_id + 1, g_get_real_time ());
   return self->last_id;
+}
+
+gint64
+sl_store_note_deletion (SlStore *self)
+{
+  Deletion deletion = { sl_store_new_id (self), g_get_monotonic_time () };
+
+  g_array_append_val (self->deletions, deletion);
+  return deletion.number;
+}
+
+gint64
+sl_store_last_deletion_before (SlStore *self,
+                               guint    seconds)
+{
+  gint64 until = g_get_monotonic_time () - (gint64) seconds * G_USEC_PER_SEC;
+  gint64 number = 0;
+  guint n = 0;
+
+  for (; n < self->deletions->len && g_array_index (self->deletions, Deletion, n).time <= until; n++)
+    number = g_array_index (self->deletions, Deletion, n).number;
+  g_array_remove_range (self->deletions, 0, n);
+  return number;
 }
 
 /* ------------------------------------------------------------------------------------------------ flush, close */

@@ -55,6 +55,19 @@ database_test_count_hits (SlDatabase *database,
 }
 
 void
+database_test_tidy (SlDatabase *database)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean more = TRUE;
+
+  while (more)
+    {
+      g_assert_true (sl_database_tidy (database, &more, &error));
+      g_assert_no_error (error);
+    }
+}
+
+void
 database_test_assert_sound (SlDatabase *database)
 {
   g_autoptr (GError) error = NULL;

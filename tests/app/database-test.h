@@ -13,6 +13,8 @@ SlDatabase *database_test_open (const char *dir);
 void database_test_put_conversation (SlDatabase *database, gint64 id, const char *title);
 void database_test_put_text (SlDatabase *database, gint64 id, gint64 conversation, gint64 parent, SlRole role, const char *text);
 guint database_test_count_hits (SlDatabase *database, const char *query);
+/* What purges have left for a quiet moment, to its end. */
+void database_test_tidy (SlDatabase *database);
 /* The database finds no fault with itself. */
 void database_test_assert_sound (SlDatabase *database);
 /* An answer to message 10 of conversation 1, with something in every field; its two boxes, one of them edited, are on this picture. */

@@ -16,6 +16,7 @@
 #include <sqlite3.h>
 
 #include "app/store/sl-database-private.h"
+#include "app/store/sl-picture-files.h"
 #include "app/store/sl-schema.h"
 #include "app/store/sl-store.h"
 #include "database-test.h"
@@ -155,6 +156,35 @@ test_version_1 (void)
   app_test_remove_dir (dir);
 }
 
+/* Somebody who only reads brings nothing up to date, and can read it nevertheless. */
+static void
+test_read_older (void)
+{
+  char *dir = app_test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "history.db", NULL);
+  g_autofree char *before = NULL, *after = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SlConversationRecord) loaded = NULL;
+  SlDatabase *database;
+  gsize before_length, after_length;
+
+  run_sql (dir, sl_schema_migrations[0]);
+  run_sql (dir, "INSERT INTO conversation(id, created, updated, title) VALUES (1, 5, 5, 'old');"
+                "INSERT INTO message(id, conversation, ordinal, role, mode, raw, status, created) VALUES (10, 1, 0, 2, 0, 0, 0, 6);"
+                "INSERT INTO message_part(message, position, kind, text) VALUES (10, 0, 0, 'an answer');"
+                "PRAGMA application_id = 0x534c6974; PRAGMA user_version = 1;");
+  g_assert_true (g_file_get_contents (path, &before, &before_length, NULL));
+  database = sl_database_open (dir, SL_DATABASE_READ, &error);
+  g_assert_no_error (error);
+  loaded = sl_database_load (database, 1, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (loaded->messages->len, ==, 1);
+  sl_database_close (database);
+  g_assert_true (g_file_get_contents (path, &after, &after_length, NULL));
+  g_assert_cmpmem (before, before_length, after, after_length);
+  app_test_remove_dir (dir);
+}
+
 /* Bytes that end anywhere, or claim a text that is not there, are read as far as they go. */
 static void
 test_damaged_blobs (void)
@@ -277,6 +307,8 @@ open_read_only_home (const char *dir)
   reader = sl_database_open (dir, SL_DATABASE_READ, &read);
   if (reader == NULL || database_test_count_hits (reader, "still") != 1)
     return 4;
+  if (database_test_count_hits (reader, "newest") != 1)
+    return 5;
   sl_database_close (reader);
   return 0;
 }
@@ -287,12 +319,24 @@ test_read_only (void)
   char *dir = app_test_make_dir ();
   g_autofree char *path = g_build_filename (dir, "history.db", NULL);
   g_autofree char *lock = g_build_filename (dir, "history.lock", NULL);
+  g_autofree char *log = g_strconcat (path, "-wal", NULL);
   SlDatabase *database = database_test_open (dir);
   int status;
   pid_t child;
 
   database_test_put_conversation (database, 1, "still here");
   sl_database_close (database);
+  /* A crash leaves what was said last in the log beside the file. */
+  child = fork ();
+  if (child == 0)
+    {
+      database = database_test_open (dir);
+      database_test_put_conversation (database, 2, "the newest");
+      _exit (0);
+    }
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_true (g_file_test (log, G_FILE_TEST_EXISTS));
+  g_assert_cmpint (g_chmod (log, 0444), ==, 0);
   g_assert_cmpint (g_chmod (path, 0444), ==, 0);
   g_assert_cmpint (g_chmod (lock, 0444), ==, 0);
   g_assert_cmpint (g_chmod (dir, 0555), ==, 0);
@@ -348,7 +392,11 @@ test_full (void)
   limit_files (100);
   app_test_add_picture (shown, picture);
   g_assert_false (sl_database_put_message (database, shown, TRUE, &error));
+  g_assert_nonnull (strstr (error->message, dir));
+  g_clear_error (&error);
+  g_assert_false (sl_picture_files_write (dir, sl_picture_get_sha256 (picture), "png", sl_picture_get_bytes (picture), &error));
   g_assert_error (error, SL_STORE_ERROR, SL_STORE_ERROR_FULL);
+  g_assert_nonnull (strstr (error->message, dir));
   g_clear_error (&error);
 
   limit_files (RLIM_INFINITY);
@@ -368,6 +416,7 @@ main (int    argc,
   g_test_add_func ("/database-files/newer-schema", test_newer_schema);
   g_test_add_func ("/database-files/migrate", test_migrate);
   g_test_add_func ("/database-files/version-1", test_version_1);
+  g_test_add_func ("/database-files/read-older", test_read_older);
   g_test_add_func ("/database-files/damaged-blobs", test_damaged_blobs);
   g_test_add_func ("/database-files/not-a-history", test_not_a_history);
   g_test_add_func ("/database-files/damaged", test_damaged);

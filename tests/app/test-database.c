@@ -195,13 +195,13 @@ test_delete_undo_purge (void)
   shared_path = sl_database_dup_picture_path (dir, sl_picture_get_sha256 (shared), "png");
   alone_path = sl_database_dup_picture_path (dir, sl_picture_get_sha256 (alone), "png");
 
-  g_assert_true (sl_database_delete_conversation (database, 2, NULL));
+  g_assert_true (sl_database_delete_conversation (database, 2, 1000, NULL));
   g_assert_cmpuint (database_test_count_hits (database, "plughword"), ==, 0);
   g_assert_null (sl_database_load (database, 2, NULL));
   g_assert_true (sl_database_undelete_conversation (database, 2, NULL));
   g_assert_cmpuint (database_test_count_hits (database, "plughword"), ==, 1);
 
-  g_assert_true (sl_database_delete_conversation (database, 2, NULL));
+  g_assert_true (sl_database_delete_conversation (database, 2, 1000, NULL));
   /* Deleted just now: an old purge leaves it. */
   g_assert_true (sl_database_purge (database, 1, &purged, NULL));
   g_assert_cmpuint (purged, ==, 0);
@@ -213,6 +213,7 @@ test_delete_undo_purge (void)
   list = sl_database_list (database, NULL);
   g_assert_cmpuint (list->len, ==, 1);
   database_test_assert_sound (database);
+  database_test_tidy (database);
   /* Really gone: not in free pages, not in the index, not in the log. */
   g_assert_true (app_test_dir_contains (dir, "kept"));
   g_assert_false (app_test_dir_contains (dir, "plughword"));
@@ -233,8 +234,8 @@ test_delete_message (void)
   database_test_put_text (database, 12, 1, 11, SL_ROLE_USER, "third");
   database_test_put_text (database, 13, 1, 12, SL_ROLE_ASSISTANT, "fourth");
 
-  g_assert_true (sl_database_delete_message (database, 13, NULL));
-  g_assert_true (sl_database_delete_message (database, 11, NULL));
+  g_assert_true (sl_database_delete_message (database, 13, 1000, NULL));
+  g_assert_true (sl_database_delete_message (database, 11, 1000, NULL));
   g_assert_cmpuint (database_test_count_messages (database), ==, 1);
   g_assert_cmpuint (database_test_count_hits (database, "third"), ==, 0);
   /* Undoing the second deletion does not undo the first. */
@@ -266,7 +267,7 @@ test_purge_long (void)
                               " SELECT i, 1, i - 1, 0, 1, 0, 0, 0, 0 FROM n", &error));
   g_assert_cmpuint (database_test_count_messages (database), ==, N_LONG + 1);
 
-  g_assert_true (sl_database_delete_message (database, 10001, NULL));
+  g_assert_true (sl_database_delete_message (database, 10001, 1000, NULL));
   g_assert_true (sl_database_purge (database, G_MAXINT64, &purged, &error));
   g_assert_cmpuint (purged, ==, N_LONG);
   g_assert_cmpuint (database_test_count_messages (database), ==, 1);
@@ -275,35 +276,9 @@ test_purge_long (void)
                               "INSERT INTO message(id, conversation, parent, ordinal, role, mode, raw, status, created)"
                               " WITH RECURSIVE n(i) AS (SELECT 10001 UNION ALL SELECT i + 1 FROM n LIMIT " G_STRINGIFY (N_LONG) ")"
                               " SELECT i, 1, i - 1, 0, 1, 0, 0, 0, 0 FROM n", &error));
-  g_assert_true (sl_database_delete_conversation (database, 1, NULL));
+  g_assert_true (sl_database_delete_conversation (database, 1, 1000, NULL));
   g_assert_true (sl_database_purge (database, G_MAXINT64, NULL, &error));
   g_assert_no_error (error);
-  database_test_assert_sound (database);
-  sl_database_close (database);
-  app_test_remove_dir (dir);
-}
-
-static void
-test_sweep (void)
-{
-  char *dir = app_test_make_dir ();
-  SlDatabase *database = database_test_open (dir);
-  g_autofree char *stray = sl_database_dup_picture_path (dir, "0123456789012345678901234567890123456789012345678901234567890123", "png");
-  g_autofree char *half = g_strconcat (stray, ".part", NULL);
-  g_autofree char *folder = g_path_get_dirname (stray);
-  g_autofree char *foreign = g_build_filename (folder, "notes.txt", NULL);
-  g_autoptr (GPtrArray) faults = NULL;
-
-  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
-  g_assert_true (g_file_set_contents (stray, "x", 1, NULL));
-  g_assert_true (g_file_set_contents (half, "x", 1, NULL));
-  g_assert_true (g_file_set_contents (foreign, "x", 1, NULL));
-  faults = sl_database_check (database, NULL);
-  g_assert_cmpuint (faults->len, ==, 2);
-  g_assert_true (sl_database_sweep (database, NULL));
-  g_assert_false (g_file_test (stray, G_FILE_TEST_EXISTS));
-  g_assert_false (g_file_test (half, G_FILE_TEST_EXISTS));
-  g_assert_true (g_file_test (foreign, G_FILE_TEST_EXISTS));
   database_test_assert_sound (database);
   sl_database_close (database);
   app_test_remove_dir (dir);
@@ -381,6 +356,58 @@ test_many (void)
   app_test_remove_dir (dir);
 }
 
+static int
+count_thousand (gpointer count)
+{
+  (*(guint *) count)++;
+  return 0;
+}
+
+static void
+fill_short (SlDatabase *database,
+            gint64      from,
+            gint64      to)
+{
+  for (gint64 c = from; c < to; c++)
+    {
+      database_test_put_conversation (database, c * 10, "title");
+      database_test_put_text (database, c * 10 + 1, c * 10, 0, SL_ROLE_USER, "question");
+      database_test_put_text (database, c * 10 + 2, c * 10, c * 10 + 1, SL_ROLE_ASSISTANT, "answer");
+    }
+}
+
+/* The work of a check, in thousands of SQLite's steps, so that no clock is asked. */
+static guint
+work_of_check (SlDatabase *database)
+{
+  guint work = 0;
+
+  sqlite3_progress_handler (database->db, 1000, count_thousand, &work);
+  database_test_assert_sound (database);
+  sqlite3_progress_handler (database->db, 0, NULL, NULL);
+  return work;
+}
+
+/* Four times the history is four times the work, and a little for deeper trees; looking at everything for everything is sixteen times. */
+static void
+test_check_grows_with_history (void)
+{
+  char *dir = app_test_make_dir ();
+  SlDatabase *database = database_test_open (dir);
+  guint small, large;
+
+  g_assert_true (sl_sql_exec (database, "PRAGMA synchronous = OFF", NULL));
+  fill_short (database, 1, 200);
+  small = work_of_check (database);
+  fill_short (database, 200, 800);
+  large = work_of_check (database);
+  g_test_message ("%u and %u thousand steps", small, large);
+  g_assert_cmpuint (small, >, 0);
+  g_assert_cmpuint (large, <=, 5 * small);
+  sl_database_close (database);
+  app_test_remove_dir (dir);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -391,8 +418,8 @@ main (int    argc,
   g_test_add_func ("/database/delete-undo-purge", test_delete_undo_purge);
   g_test_add_func ("/database/delete-message", test_delete_message);
   g_test_add_func ("/database/purge-long", test_purge_long);
-  g_test_add_func ("/database/sweep", test_sweep);
   g_test_add_func ("/database/check", test_check);
   g_test_add_func ("/database/many", test_many);
+  g_test_add_func ("/database/check-grows-with-history", test_check_grows_with_history);
   return g_test_run ();
 }
