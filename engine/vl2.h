@@ -94,6 +94,9 @@ struct vl2_info {
     const char *weight_dtype;       /* of the largest part: "bf16", "f32", … */
 };
 const struct vl2_info *vl2_engine_info(const vl2_engine *engine); /* pure */
+/* What the model is, wherever its folder lies and whatever it is called: a hash of its settings, its tokenizer, and of every
+ * tensor's name, shape and a page of its data. "xxh3-128:" and 32 digits; reads that much of the files. */
+void vl2_engine_identity(const vl2_engine *engine, char out[48]);
 
 /* What is not as it should be in a checkpoint folder. */
 typedef enum {
@@ -468,6 +471,8 @@ size_t vl2_session_capacity(const vl2_session *session);
  * branch: it counts against branch_bytes. Both take as long as the file; the key of the model is computed once per engine. */
 vl2_status vl2_session_save(vl2_session *session, const char *path, uint64_t max_bytes, const vl2_cancel *cancel, vl2_error *err);
 vl2_status vl2_session_restore(vl2_session *session, const char *path, vl2_error *err);
+/* Does the file begin as vl2_session_save() begins one, whichever model and version wrote it? */
+bool vl2_is_snapshot(const char *path);
 
 /* Intermediate results, for `dump` and the parity tests: called with host copies, f32 [rows][cols], in the order
  * "vision" [tiles*patches][width], "projected" [tiles*tokens][hidden], "embeds" [n][hidden], "layer.N" after each block

@@ -6,17 +6,14 @@
 #include "app/boxes/sl-box-picture.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cairo-pdf.h>
 #include <cairo-svg.h>
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <glib/gi18n-lib.h>
-#include <glib/gstdio.h>
 
 #include "app/pictures/sl-picture-format.h"
 
@@ -252,25 +249,6 @@ write_to_fd (void                *closure,
   return CAIRO_STATUS_SUCCESS;
 }
 
-static void
-set_write_error (const char  *path,
-                 const char  *reason,
-                 GError     **error)
-{
-  g_autofree char *name = g_filename_display_name (path);
-
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), _("“%s” cannot be written: %s."), name, reason);
-}
-
-/* A device or pipe (/dev/stdout) is written as it is; a file is replaced when its successor is complete. */
-static gboolean
-is_special (const char *path)
-{
-  struct stat info;
-
-  return stat (path, &info) == 0 && !S_ISREG (info.st_mode);
-}
-
 static cairo_surface_t *
 create_document (const Drawing *drawing,
                  int            fd)
@@ -375,58 +353,41 @@ write_png (const Drawing *drawing,
   return status;
 }
 
-static const char *
-reason_of (cairo_status_t status,
-           int            saved_errno)
+/* cairo knows reasons that no errno stands for. */
+static gboolean
+fail_drawing (const char      *path,
+              cairo_status_t   status,
+              GError         **error)
 {
-  if (saved_errno != 0)
-    return g_strerror (saved_errno);
+  g_autofree char *name = g_filename_display_name (path);
 
-  return cairo_status_to_string (status);
+  g_set_error (error, G_IO_ERROR, status == CAIRO_STATUS_NO_MEMORY ? G_IO_ERROR_NO_SPACE : G_IO_ERROR_NOT_SUPPORTED,
+               _("“%s” cannot be written: %s."), name, cairo_status_to_string (status));
+
+  return FALSE;
 }
 
 static gboolean
 save (const Drawing  *drawing,
+      SlOutputs      *outputs,
       const char     *path,
       GError        **error)
 {
-  gboolean special = is_special (path);
-  g_autofree char *target = special ? g_strdup (path) : g_strconcat (path, ".XXXXXX", NULL);
-  int fd = special ? g_open (path, O_WRONLY | O_CLOEXEC, 0) : g_mkstemp_full (target, O_WRONLY | O_CLOEXEC, 0666);
+  g_autoptr(SlOutput) output = sl_outputs_open (outputs, path, error);
   cairo_status_t status;
-  gboolean saved;
   int saved_errno;
 
-  if (fd < 0)
-    {
-      set_write_error (path, g_strerror (errno), error);
-      return FALSE;
-    }
+  if (output == NULL)
+    return FALSE;
 
   errno = 0;
-  status = drawing->format == SL_BOX_PICTURE_PNG ? write_png (drawing, fd) : write_document (drawing, fd);
-  saved = status == CAIRO_STATUS_SUCCESS && (special || fsync (fd) == 0);
-  saved_errno = saved ? 0 : status == CAIRO_STATUS_NO_MEMORY ? ENOMEM : errno;
-  if (close (fd) != 0 && saved)
-    {
-      saved = FALSE;
-      saved_errno = errno;
-    }
-  if (saved && !special && g_rename (target, path) != 0)
-    {
-      saved = FALSE;
-      saved_errno = errno;
-    }
+  status = drawing->format == SL_BOX_PICTURE_PNG ? write_png (drawing, sl_output_get_fd (output))
+                                                 : write_document (drawing, sl_output_get_fd (output));
+  saved_errno = errno;
+  if (status != CAIRO_STATUS_SUCCESS && (saved_errno == 0 || status != CAIRO_STATUS_WRITE_ERROR))
+    return fail_drawing (path, status, error);
 
-  if (!saved)
-    {
-      errno = saved_errno;
-      set_write_error (path, reason_of (status, saved_errno), error);
-      if (!special)
-        g_unlink (target);
-    }
-
-  return saved;
+  return sl_output_finish (g_steal_pointer (&output), status == CAIRO_STATUS_SUCCESS ? 0 : saved_errno, error);
 }
 
 gboolean
@@ -435,22 +396,24 @@ sl_box_picture_write (SlPicture           *picture,
                       gsize                n_boxes,
                       const SlBoxStyle    *style,
                       SlBoxPictureFormat   format,
+                      SlOutputs           *outputs,
                       const char          *path,
                       GError             **error)
 {
   Drawing drawing = { picture, boxes, n_boxes, style != NULL ? *style : style_for_picture (picture), format, FALSE };
 
-  return save (&drawing, path, error);
+  return save (&drawing, outputs, path, error);
 }
 
 gboolean
 sl_box_picture_write_plain (SlPicture   *picture,
+                            SlOutputs   *outputs,
                             const char  *path,
                             GError     **error)
 {
   Drawing drawing = { picture, NULL, 0, sl_box_default_style, SL_BOX_PICTURE_PNG, TRUE };
 
-  return save (&drawing, path, error);
+  return save (&drawing, outputs, path, error);
 }
 
 /* ------------------------------------------------------------------------------------------------ new pictures */

@@ -4,12 +4,12 @@
  * a rectangle for the model to look at. Called by exports, the window and the command line, on any thread: it takes as
  * long as the picture is large. It must not know GTK or where boxes come from.
  *
- * Files are written through a temporary file beside them, so that a full disk leaves no half picture; devices and pipes
- * are written as they are. Errors are one translated sentence that names the file.
+ * Files are written through SlOutputs. Errors are one translated sentence that names the file.
  */
 #pragma once
 
 #include "app/boxes/sl-box-painter.h"
+#include "app/system/sl-output.h"
 
 G_BEGIN_DECLS
 
@@ -26,11 +26,13 @@ gboolean   sl_box_picture_write       (SlPicture           *picture,
                                        gsize                n_boxes,
                                        const SlBoxStyle    *style,
                                        SlBoxPictureFormat   format,
+                                       SlOutputs           *outputs,
                                        const char          *path,
                                        GError             **error);
 
 /* The upright picture alone, as PNG. */
 gboolean   sl_box_picture_write_plain (SlPicture           *picture,
+                                       SlOutputs           *outputs,
                                        const char          *path,
                                        GError             **error);
 

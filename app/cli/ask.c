@@ -39,6 +39,7 @@ typedef struct
   gboolean          greedy;
   gboolean          raw;
   gboolean          unconstrained;
+  gboolean          force;
 } Options;
 
 /* Options whose value may be left out need a callback, which GOption gives no data. */
@@ -171,6 +172,7 @@ parse (Options    *options,
     { "mode", 0, 0, G_OPTION_ARG_FILENAME, &options->mode, N_("chat (default), find or ground"), N_("MODE") },
     { "raw", 0, 0, G_OPTION_ARG_NONE, &options->raw, N_("Special tokens in PROMPT are tokens"), NULL },
     { "draw", 0, 0, G_OPTION_ARG_FILENAME, &options->draw, N_("Write the last picture with its boxes"), N_("OUT.png") },
+    CLI_FORCE_ENTRY (options->force),
     { "greedy", 0, 0, G_OPTION_ARG_NONE, &options->greedy, N_("Temperature 0, no repetition penalty"), NULL },
     { "seed", 0, 0, G_OPTION_ARG_INT64, &options->seed, N_("Random seed (default: 0)"), N_("N") },
     { "temperature", 0, 0, G_OPTION_ARG_DOUBLE, &s->temperature, N_("0 = greedy"), N_("T") },
@@ -384,7 +386,7 @@ draw (const Options    *options,
 
   sl_box_painter_assign_colors ((SlPaintBox *) paint->data, paint->len, SL_BOX_COLORING_LABEL);
 
-  return sl_box_picture_write (picture, (const SlPaintBox *) paint->data, paint->len, NULL, SL_BOX_PICTURE_PNG,
+  return sl_box_picture_write (picture, (const SlPaintBox *) paint->data, paint->len, NULL, SL_BOX_PICTURE_PNG, cli_outputs,
                                options->draw, error);
 }
 
@@ -481,6 +483,17 @@ save (const Options *options,
   return MAX (status, cli_fail_vl2 (NULL, &cause));
 }
 
+/* A snapshot is there to be gone on from and written anew; anything else of that name is somebody's file. */
+static gboolean
+check_snapshot (const Options  *options,
+                GError        **error)
+{
+  if (options->snapshot == NULL || vl2_is_snapshot (options->snapshot))
+    return TRUE;
+
+  return cli_check_output (options->snapshot, error);
+}
+
 static CliStatus
 run (const Options *options)
 {
@@ -499,8 +512,9 @@ run (const Options *options)
         return cli_fail_error (&options->output, cli_status_of_error (error), error);
     }
 
-  engine = cli_open_engine (&options->engine, &load_ms, &error);
-  if (engine == NULL)
+  sl_outputs_set_replace (cli_outputs, options->force);
+  if (!cli_check_output (options->draw, &error) || !check_snapshot (options, &error) ||
+      (engine = cli_open_engine (&options->engine, &load_ms, &error)) == NULL)
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
 
   if (vl2_session_open (engine, &session_options, &session, &cause) != VL2_OK)

@@ -5,17 +5,16 @@
  * Main thread.
  */
 #include "app/cli/ask.h"
+#include "app/cli/batch-journal.h"
+#include "app/cli/batch-record.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 
 #include "app/exports/sl-box-export.h"
 
-#define JOURNAL            "sightline-batch.jsonl"
 #define DEFAULT_MAX_TOKENS 1024
 
 typedef struct
@@ -31,6 +30,8 @@ typedef struct
   gint64            seed;
   gboolean          raw;
   gboolean          again;
+  gboolean          force;
+  gboolean          recursive;
 } Options;
 
 typedef struct
@@ -39,10 +40,11 @@ typedef struct
   vl2_engine     *engine;
   vl2_session    *session;
   SlBoxExport    *export;
-  FILE           *journal;
-  GHashTable     *done; /* key of a picture, a set */
+  CliJournal     *journal;
+  GHashTable     *done; /* keys of pictures, a set */
   GPtrArray      *pictures; /* char *, paths */
   char           *model;
+  gsize           n_folders, n_others; /* left out of the folders that were given */
   gsize           n_done, n_failed, n_kept;
 } Batch;
 
@@ -63,8 +65,7 @@ options_clear (Options *options)
 static void
 batch_clear (Batch *batch)
 {
-  if (batch->journal != NULL)
-    fclose (batch->journal);
+  g_clear_pointer (&batch->journal, cli_journal_close);
   g_clear_pointer (&batch->session, vl2_session_close);
   g_clear_pointer (&batch->engine, vl2_engine_close);
   g_clear_pointer (&batch->export, sl_box_export_free);
@@ -91,6 +92,8 @@ parse (Options    *options,
       N_("png, svg, pdf, crops, json (default), csv, coco, yolo, voc, labelme or label-studio"), N_("FORMAT") },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options->out, N_("The folder that is written"), N_("DIR") },
     { "again", 0, 0, G_OPTION_ARG_NONE, &options->again, N_("Start anew instead of going on"), NULL },
+    CLI_FORCE_ENTRY (options->force),
+    { "recursive", 'r', 0, G_OPTION_ARG_NONE, &options->recursive, N_("Take the pictures of sub folders too"), NULL },
     { "seed", 0, 0, G_OPTION_ARG_INT64, &options->seed, N_("Random seed (default: 0)"), N_("N") },
     { "max-tokens", 0, 0, G_OPTION_ARG_INT, &options->settings.max_tokens, N_("Longest answer (default: 1024)"), N_("N") },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->words, NULL, NULL },
@@ -102,6 +105,9 @@ parse (Options    *options,
                     _("A FOLDER stands for the pictures in it, in the order of their names. A run that was cut off goes on when "
                       "it is started again with the same prompt, model and format. A picture that cannot be read is reported "
                       "and the rest goes on.\n\n"
+                      "Files that exist are left as they are, unless this run has made them: where one of them is in the way, the "
+                      "picture is reported. --again replaces what the earlier run made, --force any file but the pictures that are "
+                      "read.\n\n"
                       "Exit status: 0 ok, 2 wrong usage, 3 bad input (some pictures failed) or model, 4 device or memory, "
                       "5 cancelled."),
                     entries, &options->output, status);
@@ -148,13 +154,47 @@ looks_like_picture (const char *path)
 }
 
 static gboolean
+is_same_folder (const char *a,
+                const char *b)
+{
+  GStatBuf one, other;
+
+  return g_stat (a, &one) == 0 && g_stat (b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+static gboolean add_folder (Batch *batch, const char *path, GError **error);
+
+/* A link to a folder may lead round in a circle. */
+static gboolean
+add_entry (Batch       *batch,
+           const char  *path,
+           GError     **error)
+{
+  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
+    {
+      if (looks_like_picture (path))
+        g_ptr_array_add (batch->pictures, g_strdup (path));
+      else
+        batch->n_others++;
+      return TRUE;
+    }
+  if (is_same_folder (path, batch->options->out))
+    return TRUE;
+  if (batch->options->recursive && !g_file_test (path, G_FILE_TEST_IS_SYMLINK))
+    return add_folder (batch, path, error);
+  batch->n_folders++;
+
+  return TRUE;
+}
+
+static gboolean
 add_folder (Batch       *batch,
             const char  *path,
             GError     **error)
 {
   g_autoptr(GError) cause = NULL;
   g_autoptr(GDir) dir = g_dir_open (path, 0, &cause);
-  g_autoptr(GPtrArray) found = g_ptr_array_new ();
+  g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func (g_free);
   const char *name;
 
   if (dir == NULL)
@@ -163,11 +203,12 @@ add_folder (Batch       *batch,
       return FALSE;
     }
   while ((name = g_dir_read_name (dir)) != NULL)
-    if (looks_like_picture (name))
+    if (*name != '.')
       g_ptr_array_add (found, g_build_filename (path, name, NULL));
   g_ptr_array_sort (found, compare_paths);
   for (guint i = 0; i < found->len; i++)
-    g_ptr_array_add (batch->pictures, found->pdata[i]);
+    if (!add_entry (batch, found->pdata[i], error))
+      return FALSE;
 
   return TRUE;
 }
@@ -179,208 +220,119 @@ list_pictures (Batch   *batch,
   batch->pictures = g_ptr_array_new_with_free_func (g_free);
   for (char **word = batch->options->words; *word != NULL; word++)
     {
-      if (!g_file_test (*word, G_FILE_TEST_IS_DIR))
-        g_ptr_array_add (batch->pictures, g_strdup (*word));
-      else if (!add_folder (batch, *word, error))
+      g_autofree char *path = cli_dup_path (*word);
+
+      if (!g_file_test (path, G_FILE_TEST_IS_DIR))
+        g_ptr_array_add (batch->pictures, g_steal_pointer (&path));
+      else if (!add_folder (batch, path, error))
         return FALSE;
     }
 
   return TRUE;
 }
 
+/* An export into the folder of its pictures: what an earlier run put there is none of them. */
+static void
+drop_own_pictures (Batch *batch)
+{
+  for (guint i = batch->pictures->len; i > 0; i--)
+    if (cli_journal_is_own (batch->journal, batch->pictures->pdata[i - 1]))
+      g_ptr_array_remove_index (batch->pictures, i - 1);
+  for (guint i = 0; i < batch->pictures->len; i++)
+    sl_outputs_add_input (cli_outputs, batch->pictures->pdata[i]);
+}
+
+static void
+say_what_is_left_out (const Batch *batch)
+{
+  if (batch->n_folders > 0)
+    fprintf (stderr, ngettext ("%zu sub folder was left out; --recursive takes it.\n",
+                               "%zu sub folders were left out; --recursive takes them.\n", batch->n_folders), batch->n_folders);
+  if (batch->n_others > 0)
+    fprintf (stderr, ngettext ("%zu file was left out: its name is not a picture's.\n",
+                               "%zu files were left out: their names are not pictures'.\n", batch->n_others), batch->n_others);
+}
+
 /* ------------------------------------------------------------------------------------------------ journal */
-
-static json_t *
-four_to_json (const int v[4])
-{
-  return json_pack ("[i,i,i,i]", v[0], v[1], v[2], v[3]);
-}
-
-/* A line of the journal: everything that the shared files need, so that a later run does not ask again. */
-static json_t *
-record_to_json (const SlExportPicture *record,
-                const char            *key)
-{
-  json_t *boxes = json_array ();
-
-  for (guint i = 0; i < record->boxes->len; i++)
-    {
-      const SlExportBox *box = record->boxes->pdata[i];
-
-      json_array_append_new (boxes, json_pack ("{s:s,s:o,s:s,s:s,s:s,s:i,s:f}", "label", box->label, "box_999",
-                                               four_to_json (box->coords), "status", sl_box_status_get_nick (box->status),
-                                               "reason", box->reason, "raw", box->raw, "number", box->number,
-                                               "token_probability", box->confidence));
-    }
-
-  return json_pack ("{s:s,s:s,s:s,s:s*,s:s,s:i,s:i,s:s,s:o}", "key", key, "name", record->name, "stem", record->stem,
-                    "file", record->file, "sha256", record->sha256, "width", record->width, "height", record->height,
-                    "answer", record->answer, "boxes", boxes);
-}
-
-static SlExportBox *
-box_from_json (json_t *value)
-{
-  g_autoptr(SlExportBox) box = sl_export_box_new ();
-  const char *label, *status, *reason, *raw;
-
-  if (json_unpack (value, "{s:s,s:[i,i,i,i],s:s,s:s,s:s,s:i,s:F}", "label", &label, "box_999", &box->coords[0],
-                   &box->coords[1], &box->coords[2], &box->coords[3], "status", &status, "reason", &reason, "raw", &raw,
-                   "number", &box->number, "token_probability", &box->confidence) != 0 ||
-      !sl_box_status_from_nick (status, &box->status))
-    return NULL;
-  box->label = g_strdup (label);
-  box->reason = g_strdup (reason);
-  box->raw = g_strdup (raw);
-
-  return g_steal_pointer (&box);
-}
-
-static SlExportPicture *
-record_from_json (const Batch *batch,
-                  json_t      *line)
-{
-  g_autoptr(SlExportPicture) record = sl_export_picture_new (NULL);
-  const char *name, *stem, *sha256, *answer;
-  const char *file = NULL;
-  json_t *boxes, *value;
-  gsize i;
-
-  if (json_unpack (line, "{s:s,s:s,s?s,s:s,s:i,s:i,s:s,s:o}", "name", &name, "stem", &stem, "file", &file, "sha256", &sha256,
-                   "width", &record->width, "height", &record->height, "answer", &answer, "boxes", &boxes) != 0)
-    return NULL;
-  record->name = g_strdup (name);
-  record->stem = g_strdup (stem);
-  record->file = g_strdup (file);
-  record->sha256 = g_strdup (sha256);
-  record->answer = g_strdup (answer);
-  record->prompt = g_strdup (batch->options->prompt);
-  record->model = g_strdup (batch->model);
-  json_array_foreach (boxes, i, value)
-    {
-      SlExportBox *box = box_from_json (value);
-
-      if (box == NULL)
-        return NULL;
-      g_ptr_array_add (record->boxes, box);
-    }
-
-  return g_steal_pointer (&record);
-}
 
 /* What makes two runs the same work. */
 static json_t *
 head_to_json (const Batch    *batch,
               SlExportFormat  format)
 {
-  return json_pack ("{s:s,s:i,s:s,s:s,s:b,s:s,s:s,s:I,s:i}", "format", "sightline-batch", "version", 1, "prompt",
-                    batch->options->prompt, "mode", sl_mode_get_nick (batch->options->settings.mode), "raw",
-                    batch->options->raw, "model", batch->model, "export", sl_export_format_get_nick (format), "seed",
-                    (json_int_t) batch->options->seed, "max_tokens", batch->options->settings.max_tokens);
+  const Options *options = batch->options;
+  SlSampling sampling = sl_mode_get_sampling (options->settings.mode);
+  char identity[48];
+
+  vl2_engine_identity (batch->engine, identity);
+
+  return json_pack ("{s:s,s:i,s:s,s:s,s:b,s:s,s:s,s:s,s:I,s:i,s:[f,f,i,f]}", "format", "sightline-batch", "version", 2, "prompt",
+                    options->prompt, "mode", sl_mode_get_nick (options->settings.mode), "raw", options->raw, "model",
+                    batch->model, "model_identity", identity, "export", sl_export_format_get_nick (format), "seed",
+                    (json_int_t) options->seed, "max_tokens", options->settings.max_tokens, "sampling",
+                    sampling.temperature, sampling.top_p, (int) sampling.top_k, sampling.repetition_penalty);
 }
 
-static gboolean
-write_line (FILE   *file,
-            json_t *value)
+static char *
+hash_picture (const char *path)
 {
-  char *text = json_dumps (value, JSON_COMPACT);
-  gboolean written = text != NULL && fprintf (file, "%s\n", text) >= 0 && fflush (file) == 0 && fdatasync (fileno (file)) == 0;
+  g_autofree char *data = NULL;
+  gsize size;
 
-  free (text);
-  json_decref (value);
+  if (!g_file_get_contents (path, &data, &size, NULL))
+    return NULL;
 
-  return written;
+  return g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) data, size);
 }
 
-/* Takes over what earlier runs did. A line that a power cut left half written, and all behind it, is done again. */
-static gsize
-read_lines (Batch      *batch,
-            char       *text,
-            const char *path)
+/* Takes over what earlier runs did, but not of a picture that is another one by now. */
+static void
+take_over (Batch *batch)
 {
-  gsize good = 0;
-  char *line = strchr (text, '\n') + 1;
+  GPtrArray *lines = cli_journal_get_done (batch->journal);
 
-  for (char *end; (end = strchr (line, '\n')) != NULL; line = end + 1)
+  for (guint i = 0; i < lines->len; i++)
     {
-      g_autoptr(json_t) value = json_loadb (line, end - line, 0, NULL);
-      const char *key = json_string_value (json_object_get (value, "key"));
-      SlExportPicture *record = key != NULL ? record_from_json (batch, value) : NULL;
+      const char *key = json_string_value (json_object_get (lines->pdata[i], "key"));
+      g_autofree char *file = g_filename_from_utf8 (key, -1, NULL, NULL, NULL);
+      g_autofree char *sha256 = file != NULL ? hash_picture (file) : NULL;
+      g_autoptr(SlExportPicture) record = cli_record_from_json (lines->pdata[i]);
 
-      if (record == NULL)
-        break;
-      sl_box_export_add (batch->export, record, NULL, NULL);
+      if (record == NULL || (sha256 != NULL && !g_str_equal (sha256, record->sha256)))
+        continue;
+      record->prompt = g_strdup (batch->options->prompt);
+      record->model = g_strdup (batch->model);
+      sl_box_export_add (batch->export, g_steal_pointer (&record), NULL, NULL);
       g_hash_table_add (batch->done, g_strdup (key));
       batch->n_kept++;
-      good = end + 1 - text;
     }
-
-  return good != 0 ? good : (gsize) (strchr (text, '\n') + 1 - text);
-}
-
-static gboolean
-fail_journal (const char *path,
-              GError    **error)
-{
-  g_autofree char *name = g_filename_display_name (path);
-  int saved_errno = errno;
-
-  cli_set_error (error, CLI_INPUT, _("“%s” cannot be written: %s."), name, g_strerror (saved_errno));
-
-  return FALSE;
-}
-
-static gboolean
-open_journal (Batch          *batch,
-              SlExportFormat  format,
-              GError        **error)
-{
-  g_autofree char *path = g_build_filename (batch->options->out, JOURNAL, NULL);
-  g_autoptr(json_t) head = head_to_json (batch, format);
-  g_autofree char *text = NULL;
-  gboolean known = !batch->options->again && g_file_get_contents (path, &text, NULL, NULL) && strchr (text, '\n') != NULL;
-  gsize length = 0;
-
-  batch->done = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  if (known)
-    {
-      g_autoptr(json_t) old = json_loadb (text, strchr (text, '\n') - text, 0, NULL);
-
-      if (!json_equal (old, head))
-        {
-          g_autofree char *name = g_filename_display_name (batch->options->out);
-
-          cli_set_error (error, CLI_USAGE,
-                         _("“%s” holds a run with another prompt, model or format; give another --out, or --again."), name);
-          return FALSE;
-        }
-      length = read_lines (batch, text, path);
-    }
-  batch->journal = g_fopen (path, known ? "r+" : "w");
-  if (batch->journal == NULL)
-    return fail_journal (path, error);
-  if (!known)
-    return write_line (batch->journal, json_incref (head)) || fail_journal (path, error);
-
-  return (ftruncate (fileno (batch->journal), length) == 0 && fseek (batch->journal, 0, SEEK_END) == 0) ||
-         fail_journal (path, error);
 }
 
 /* ------------------------------------------------------------------------------------------------ asking */
 
 static SlExportPicture *
-make_record (const Batch     *batch,
-             SlPicture       *picture,
-             const CliAnswer *answer)
+make_record (const Batch *batch,
+             SlPicture   *picture,
+             const char  *key)
 {
   SlExportPicture *record = sl_export_picture_new (picture);
+
+  record->path = g_strdup (key);
+  record->model = g_strdup (batch->model);
+  record->prompt = g_strdup (batch->options->prompt);
+
+  return record;
+}
+
+static void
+fill_record (SlExportPicture *record,
+             const CliAnswer *answer)
+{
   const char *text = sl_grounding_get_text (answer->grounding);
   gsize n_boxes;
   const SlBox *boxes = sl_grounding_get_boxes (answer->grounding, &n_boxes);
   int number = 0;
 
-  record->model = g_strdup (batch->model);
-  record->prompt = g_strdup (batch->options->prompt);
   record->answer = g_utf8_make_valid (text, -1);
   for (gsize i = 0; i < n_boxes; i++)
     {
@@ -396,8 +348,25 @@ make_record (const Batch     *batch,
       box->number = box->status == SL_BOX_OK || box->status == SL_BOX_CLAMPED ? ++number : 0;
       g_ptr_array_add (record->boxes, box);
     }
+}
 
-  return record;
+/* A disk that is full or read-only will be so for the next picture too; a name or a file that is in the way is this one's. */
+static gboolean
+fail_export (const GError  *cause,
+             GError       **error)
+{
+  static const int lasting[] = { G_IO_ERROR_NO_SPACE, G_IO_ERROR_READ_ONLY, G_IO_ERROR_PERMISSION_DENIED, G_IO_ERROR_FAILED };
+  CliStatus status = CLI_INPUT;
+
+  for (guint i = 0; i < G_N_ELEMENTS (lasting); i++)
+    if (g_error_matches (cause, G_IO_ERROR, lasting[i]))
+      status = CLI_DEVICE;
+  if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_EXISTS))
+    cli_set_error (error, status, _("%s It is replaced with --force."), cause->message);
+  else
+    cli_set_error (error, status, "%s", cause->message);
+
+  return FALSE;
 }
 
 static gboolean
@@ -408,35 +377,30 @@ run_picture (Batch       *batch,
              GError     **error)
 {
   g_autoptr(CliConversation) conversation = cli_conversation_new ();
+  g_autoptr(SlExportPicture) record = NULL;
   const char *const paths[] = { path, NULL };
   g_auto(CliAnswer) answer = { 0 };
-  SlExportPicture *record;
+  SlExportPicture *added;
   SlPicture *picture;
   g_autoptr(GError) cause = NULL;
 
   if (!cli_conversation_add_prompt (conversation, paths, batch->options->prompt, batch->options->settings.mode,
-                                    batch->options->raw, error) ||
-      !cli_answer (batch->engine, batch->session, conversation, &batch->options->settings, FALSE, &answer, error))
+                                    batch->options->raw, error))
+    return FALSE;
+  picture = cli_conversation_get_picture (conversation, 0);
+  record = make_record (batch, picture, key);
+  if (!sl_box_export_claim (batch->export, record, picture, &cause))
+    return fail_export (cause, error);
+  if (!cli_answer (batch->engine, batch->session, conversation, &batch->options->settings, FALSE, &answer, error))
     return FALSE;
 
-  picture = cli_conversation_get_picture (conversation, 0);
-  record = make_record (batch, picture, &answer);
+  fill_record (record, &answer);
   *n_boxes = record->boxes->len;
-  if (!sl_box_export_add (batch->export, record, picture, &cause))
-    {
-      /* Nothing else will be writable either. */
-      cli_set_error (error, CLI_DEVICE, "%s", cause->message);
-      return FALSE;
-    }
-  if (!write_line (batch->journal, record_to_json (record, key)))
-    {
-      g_autofree char *journal = g_build_filename (batch->options->out, JOURNAL, NULL);
+  added = record;
+  if (!sl_box_export_add (batch->export, g_steal_pointer (&record), picture, &cause))
+    return fail_export (cause, error);
 
-      fail_journal (journal, error);
-      return FALSE;
-    }
-
-  return TRUE;
+  return cli_journal_add (batch->journal, cli_record_to_json (added, key), error);
 }
 
 static void
@@ -513,6 +477,9 @@ finish (Batch     *batch,
   /* Also of a run that was cut off: what is there can be used. */
   if (!sl_box_export_finish (batch->export, &error))
     return cli_fail (&batch->options->output, MAX (status, CLI_INPUT), "%s", error->message);
+  if (status == CLI_OK && batch->options->again)
+    cli_journal_drop_old (batch->journal);
+  say_what_is_left_out (batch);
   if (batch->options->output.json)
     cli_print_json (json_pack ("{s:i,s:i,s:i}", "done", (int) batch->n_done, "kept", (int) batch->n_kept, "failed",
                                (int) batch->n_failed));
@@ -523,26 +490,19 @@ finish (Batch     *batch,
 }
 
 static gboolean
-set_up (Batch          *batch,
-        SlExportFormat  format,
-        GError        **error)
+set_up (Batch   *batch,
+        GError **error)
 {
   const Options *options = batch->options;
   g_autofree char *dir = cli_model_dir (options->engine.model, error);
+  g_autofree char *model = NULL;
   vl2_error cause = { 0 };
-  g_autoptr(GError) export_error = NULL;
 
   if (dir == NULL || !list_pictures (batch, error))
     return FALSE;
-  batch->model = g_path_get_basename (dir);
-  batch->export = sl_box_export_new (format, options->out, FALSE, &export_error);
-  if (batch->export == NULL)
-    {
-      cli_set_error (error, CLI_INPUT, "%s", export_error->message);
-      return FALSE;
-    }
-  if (!open_journal (batch, format, error))
-    return FALSE;
+  model = g_path_get_basename (dir);
+  batch->model = g_filename_display_name (model);
+  batch->done = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   batch->engine = cli_open_engine (&options->engine, NULL, error);
   if (batch->engine == NULL)
     return FALSE;
@@ -555,11 +515,38 @@ set_up (Batch          *batch,
   return TRUE;
 }
 
+static gboolean
+set_up_export (Batch          *batch,
+               SlExportFormat  format,
+               GError        **error)
+{
+  const Options *options = batch->options;
+  g_autoptr(json_t) head = head_to_json (batch, format);
+  g_autoptr(GError) cause = NULL;
+
+  sl_outputs_set_replace (cli_outputs, options->force);
+  batch->export = sl_box_export_new (format, options->out, FALSE, cli_outputs, &cause);
+  if (batch->export != NULL)
+    batch->journal = cli_journal_open (options->out, head, options->again, cli_outputs, &cause);
+  if (batch->journal == NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&cause));
+      return FALSE;
+    }
+  drop_own_pictures (batch);
+  sl_box_export_sweep (batch->export);
+  if (!sl_box_export_check (batch->export, &cause))
+    return fail_export (cause, error);
+  take_over (batch);
+
+  return TRUE;
+}
+
 CliStatus
 cli_batch (int    argc,
            char **argv)
 {
-  g_auto(Options) options = { .settings = { SL_MODE_FIND, CLI_UNSET, CLI_UNSET, CLI_UNSET, -1, DEFAULT_MAX_TOKENS, 0 } };
+  g_auto(Options) options = { .settings = { SL_MODE_FIND, CLI_UNSET, CLI_UNSET, CLI_UNSET, -1, DEFAULT_MAX_TOKENS, .constrain = TRUE } };
   g_auto(Batch) batch = { .options = &options };
   SlExportFormat format = SL_EXPORT_JSON;
   g_autoptr(GError) error = NULL;
@@ -575,7 +562,7 @@ cli_batch (int    argc,
     return cli_fail_error (&options.output, cli_status_of_error (error), error);
   options.settings.seed = options.seed;
 
-  if (!set_up (&batch, format, &error))
+  if (!set_up (&batch, &error) || !set_up_export (&batch, format, &error))
     return cli_fail_error (&options.output, cli_status_of_error (error), error);
 
   return finish (&batch, run_pictures (&batch));

@@ -19,6 +19,7 @@
 
 vl2_cancel cli_cancel;
 GCancellable *cli_cancellable;
+SlOutputs *cli_outputs;
 
 G_DEFINE_QUARK (cli-error-quark, cli_error)
 
@@ -189,6 +190,15 @@ cli_check_utf8 (const char  *text,
 }
 
 char *
+cli_dup_path (const char *given)
+{
+  char *path = g_ascii_strncasecmp (given, "file:", 5) == 0 && !g_file_test (given, G_FILE_TEST_EXISTS)
+                 ? g_filename_from_uri (given, NULL, NULL) : NULL;
+
+  return path != NULL ? path : g_strdup (given);
+}
+
+char *
 cli_read_stdin (gsize   *length,
                 GError **error)
 {
@@ -246,11 +256,29 @@ cli_catch_signals (void)
   static sigset_t signals;
 
   cli_cancellable = g_cancellable_new ();
+  cli_outputs = sl_outputs_new (FALSE);
   sigemptyset (&signals);
   sigaddset (&signals, SIGINT);
   sigaddset (&signals, SIGTERM);
   pthread_sigmask (SIG_BLOCK, &signals, NULL);
   g_thread_unref (g_thread_new ("signals", watch_signals, &signals));
+}
+
+gboolean
+cli_check_output (const char  *path,
+                  GError     **error)
+{
+  g_autoptr(GError) cause = NULL;
+
+  if (path == NULL || sl_outputs_check (cli_outputs, path, &cause))
+    return TRUE;
+
+  if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_EXISTS))
+    cli_set_error (error, CLI_INPUT, _("%s It is replaced with --force."), cause->message);
+  else
+    cli_set_error (error, CLI_INPUT, "%s", cause->message);
+
+  return FALSE;
 }
 
 /* ------------------------------------------------------------------------------------------------ options */
@@ -318,6 +346,8 @@ cli_model_dir (const char  *given,
   if (dir == NULL)
     cli_set_error (error, CLI_INPUT, "%s",
                    _("The bundled model is missing from this installation; choose one with --model DIR."));
+  else
+    sl_outputs_add_input (cli_outputs, dir);
 
   return dir;
 }

@@ -8,6 +8,7 @@
 #include <gio/gio.h>
 #include <jansson.h>
 
+#include "app/system/sl-output.h"
 #include "engine/vl2.h"
 
 G_BEGIN_DECLS
@@ -76,6 +77,8 @@ gboolean  cli_check_utf8   (const char        *text,
                             gssize             length,
                             const char        *what,
                             GError           **error);
+/* A file's name as it was given, or the path that a file:// address stands for. */
+char     *cli_dup_path     (const char        *given);
 /* All of stdin, NUL-terminated. */
 char     *cli_read_stdin   (gsize             *length,
                             GError           **error);
@@ -85,6 +88,14 @@ char     *cli_read_stdin   (gsize             *length,
 extern vl2_cancel cli_cancel;
 extern GCancellable *cli_cancellable;
 void      cli_catch_signals (void);
+
+/* What this run writes goes through here, and what it reads is noted here by whoever opens it. --force has its replace set. */
+extern SlOutputs *cli_outputs;
+#define CLI_FORCE_ENTRY(force) { "force", 0, 0, G_OPTION_ARG_NONE, &(force), N_("Replace a file that exists"), NULL }
+/* Could path be written? Asked when everything that is read is known and before the work; path may be NULL. The sentence says
+ * how to have a file replaced. */
+gboolean  cli_check_output (const char        *path,
+                            GError           **error);
 
 /* The folder given, or the bundled model's. NULL with a sentence if there is none. */
 char     *cli_model_dir    (const char        *given,

@@ -92,9 +92,22 @@ SlPicture *
 cli_load_picture (const char  *path,
                   GError     **error)
 {
-  g_autoptr(GFile) file = g_file_new_for_path (path);
+  g_autofree char *local = cli_dup_path (path);
+  g_autoptr(GFile) file = g_file_new_for_path (local);
 
-  return sl_picture_new_from_file (file, cli_cancellable, error);
+  g_autofree char *tried = g_filename_display_name (local);
+  g_autoptr(GError) cause = NULL;
+  SlPicture *picture;
+
+  sl_outputs_add_input (cli_outputs, local);
+  picture = sl_picture_new_from_file (file, cli_cancellable, &cause);
+  /* The sentence has its name alone. */
+  if (g_error_matches (cause, SL_PICTURE_ERROR, SL_PICTURE_ERROR_READ))
+    cli_set_error (error, CLI_INPUT, "%s (%s)", cause->message, tried);
+  else if (cause != NULL)
+    g_propagate_error (error, g_steal_pointer (&cause));
+
+  return picture;
 }
 
 /* ------------------------------------------------------------------------------------------------ building */
@@ -393,6 +406,7 @@ cli_conversation_load (CliConversation  *self,
   gsize length;
   Place place = { .path = path };
 
+  sl_outputs_add_input (cli_outputs, path);
   if (!g_file_get_contents (path, &data, &length, &cause))
     {
       cli_set_error (error, CLI_INPUT, _("The conversation “%s” cannot be read: %s."), name, g_strerror (errno));

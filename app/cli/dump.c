@@ -21,6 +21,7 @@ typedef struct
   char            **words;
   int               chunk_size;
   gboolean          raw;
+  gboolean          force;
 } Options;
 
 static void
@@ -134,7 +135,8 @@ run (const Options *options)
     cli_conversation_build (options->conversation, (const char *const *) options->images, text, options->mode, options->raw, &error);
   g_autoptr(vl2_engine) engine = NULL;
 
-  if (conversation != NULL)
+  sl_outputs_set_replace (cli_outputs, options->force);
+  if (conversation != NULL && cli_check_output (options->out, &error))
     engine = cli_open_engine (&options->engine, NULL, &error);
   if (engine == NULL || !dump (options, engine, conversation, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
@@ -163,6 +165,7 @@ cli_dump (int    argc,
     { "mode", 0, 0, G_OPTION_ARG_FILENAME, &options.mode, N_("chat (default), find or ground"), N_("MODE") },
     { "raw", 0, 0, G_OPTION_ARG_NONE, &options.raw, N_("Special tokens in PROMPT are tokens"), NULL },
     { "chunk-size", 0, 0, G_OPTION_ARG_INT, &options.chunk_size, N_("Tokens read at once (default: chosen)"), N_("N") },
+    CLI_FORCE_ENTRY (options.force),
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("The file to write"), N_("F.safetensors") },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.words, NULL, NULL },
     { NULL },

@@ -7,6 +7,7 @@
 #include "app/cli/ask.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #define HIT_IOU 0.5
 #define DEFAULT_MAX_TOKENS 256
 #define PROGRESS_SECONDS 10
+#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 typedef struct
 {
@@ -25,6 +27,7 @@ typedef struct
   char            *out;
   int              max_tokens;
   gboolean         resume;
+  gboolean         force;
 } Options;
 
 typedef struct
@@ -258,22 +261,99 @@ write_line (const Eval  *self,
 }
 
 /* The first line of the results says what they belong to. */
+static json_t *
+make_head (const Eval *self)
+{
+  g_autofree char *model = g_path_get_basename (vl2_engine_info (self->engine)->dir);
+  g_autofree char *name = g_utf8_make_valid (model, -1);
+  char identity[48];
+
+  vl2_engine_identity (self->engine, identity);
+
+  return json_pack ("{s:s,s:s,s:s,s:I,s:i}", "questions_sha256", self->sha256, "model", name, "model_identity", identity,
+                    "parameters", (json_int_t) vl2_engine_info (self->engine)->parameters, "max_tokens",
+                    self->options->max_tokens);
+}
+
+static gboolean
+fail_results (const Eval *self,
+              GError    **error)
+{
+  sl_output_set_error (error, self->options->out, errno);
+
+  return FALSE;
+}
+
+/* The file appears with its first line; the lines that follow are appended, each when it is known. */
 static gboolean
 begin_results (Eval    *self,
                GError **error)
 {
-  g_autofree char *model = g_path_get_basename (vl2_engine_info (self->engine)->dir);
-  g_autoptr(json_t) head = json_pack ("{s:s,s:s,s:I}", "questions_sha256", self->sha256, "model", model, "parameters",
-                                      (json_int_t) vl2_engine_info (self->engine)->parameters);
+  g_autoptr(json_t) head = make_head (self);
+  g_autofree char *text = json_dumps (head, JSON_COMPACT);
+  g_autofree char *line = g_strconcat (text, "\n", NULL);
+  g_autoptr(SlOutput) output = sl_outputs_open (cli_outputs, self->options->out, error);
+  int cause;
 
-  self->results = g_fopen (self->options->out, "we");
-  if (self->results == NULL)
+  if (output == NULL)
+    return FALSE;
+  if (sl_output_is_stream (output))
     {
-      cli_set_error (error, CLI_INPUT, _("“%s” cannot be written: %s."), self->options->out, g_strerror (errno));
-      return FALSE;
+      self->results = fdopen (fcntl (sl_output_get_fd (output), F_DUPFD_CLOEXEC, 0), "w");
+      return self->results != NULL ? write_line (self, head, error) : fail_results (self, error);
     }
+  cause = sl_output_write_all (sl_output_get_fd (output), line, strlen (line));
+  if (!sl_output_finish (g_steal_pointer (&output), cause, error))
+    return FALSE;
+  self->results = g_fopen (self->options->out, "ae");
 
-  return write_line (self, head, error);
+  return self->results != NULL || fail_results (self, error);
+}
+
+static gboolean
+refuse_results (const Eval *self,
+                const char *sentence,
+                GError    **error)
+{
+  g_autofree char *name = g_filename_display_name (self->options->out);
+
+  cli_set_error (error, CLI_INPUT, sentence, name);
+
+  return FALSE;
+}
+
+/* Results of another run are somebody's work, and so is a file that holds none. */
+static gboolean
+check_head (const Eval *self,
+            const char *text,
+            gsize       length,
+            GError    **error)
+{
+  const char *end = memchr (text, '\n', length);
+  g_autoptr(json_t) found = end != NULL ? json_loadb (text, end - text, 0, NULL) : NULL;
+  g_autoptr(json_t) wanted = make_head (self);
+  json_t *model = json_object_get (found, "model_identity");
+
+  if (g_strcmp0 (json_string_value (json_object_get (found, "questions_sha256")), self->sha256) != 0)
+    return refuse_results (self, _("“%s” does not hold results of these questions."), error);
+  if (!json_equal (model, json_object_get (wanted, "model_identity")) ||
+      !json_equal (json_object_get (found, "max_tokens"), json_object_get (wanted, "max_tokens")))
+    return refuse_results (self, _("“%s” holds results of another model or --max-tokens."), error);
+
+  return TRUE;
+}
+
+static void
+count_results (Eval       *self,
+               const char *text,
+               gsize       length)
+{
+  g_autoptr(json_t) line = json_loadb (text, length, 0, NULL);
+  json_t *value = json_object_get (line, "index");
+  json_int_t index = json_is_integer (value) ? json_integer_value (value) : -1;
+
+  if (index >= 0 && index < (json_int_t) self->lines->len && g_hash_table_add (self->done, GSIZE_TO_POINTER ((gsize) index)))
+    count (self, line);
 }
 
 /* Counts the results of an interrupted run. A last line that was cut is taken off. */
@@ -284,30 +364,19 @@ take_up_results (Eval    *self,
   g_autofree char *text = NULL;
   gsize length, kept = 0;
 
-  if (!g_file_get_contents (self->options->out, &text, &length, error))
+  if (sl_outputs_is_input (cli_outputs, self->options->out))
+    return sl_outputs_check (cli_outputs, self->options->out, error);
+  if (!g_file_get_contents (self->options->out, &text, &length, error) || !check_head (self, text, length, error))
     return FALSE;
 
   for (char *end; (end = memchr (text + kept, '\n', length - kept)) != NULL; kept = end + 1 - text)
-    {
-      g_autoptr(json_t) line = json_loadb (text + kept, end - (text + kept), 0, NULL);
-      json_t *index = json_object_get (line, "index");
-
-      if (kept == 0 && g_strcmp0 (json_string_value (json_object_get (line, "questions_sha256")), self->sha256) != 0)
-        {
-          cli_set_error (error, CLI_INPUT, _("“%s” does not hold results of these questions."), self->options->out);
-          return FALSE;
-        }
-      if (json_is_integer (index) && g_hash_table_add (self->done, GSIZE_TO_POINTER ((gsize) json_integer_value (index))))
-        count (self, line);
-    }
+    count_results (self, text + kept, end - (text + kept));
 
   self->results = g_fopen (self->options->out, "r+e");
-  if (self->results != NULL && ftruncate (fileno (self->results), (off_t) kept) == 0 && fseek (self->results, 0, SEEK_END) == 0)
-    return TRUE;
 
-  cli_set_error (error, CLI_INPUT, _("“%s” cannot be written: %s."), self->options->out, g_strerror (errno));
-
-  return FALSE;
+  return (self->results != NULL && ftruncate (fileno (self->results), (off_t) kept) == 0 &&
+          fseek (self->results, 0, SEEK_END) == 0) ||
+         fail_results (self, error);
 }
 
 static gboolean
@@ -317,14 +386,11 @@ open_results (Eval    *self,
   if (self->options->out == NULL)
     return TRUE;
 
-  if (self->options->resume && g_file_test (self->options->out, G_FILE_TEST_EXISTS))
-    {
-      if (!take_up_results (self, error))
-        return FALSE;
-      if (ftell (self->results) > 0)
-        return TRUE;
-      g_clear_pointer (&self->results, fclose); /* cut before its first line was complete */
-    }
+  /* An empty file holds nobody's work. */
+  sl_outputs_add_own (cli_outputs, self->options->out, EMPTY_SHA256);
+  if (self->options->resume && g_file_test (self->options->out, G_FILE_TEST_EXISTS) &&
+      !sl_outputs_is_own (cli_outputs, self->options->out))
+    return take_up_results (self, error);
 
   return begin_results (self, error);
 }
@@ -421,6 +487,19 @@ print_scores (const Eval *self)
   return cli_finish_stdout (&self->options->output);
 }
 
+/* So that --out is none of them. */
+static void
+note_picture (const Eval *self,
+              const char *text)
+{
+  g_autoptr(json_t) line = json_loads (text, 0, NULL);
+  const char *path = json_string_value (json_object_get (line, "image"));
+  g_autofree char *full = path != NULL ? g_canonicalize_filename (path, self->folder) : NULL;
+
+  if (full != NULL && self->options->out != NULL)
+    sl_outputs_add_input (cli_outputs, full);
+}
+
 static gboolean
 read_questions (Eval        *self,
                 const char  *path,
@@ -438,7 +517,10 @@ read_questions (Eval        *self,
   lines = g_strsplit (text, "\n", -1);
   for (char **line = lines; *line != NULL; line++)
     if (*g_strstrip (*line) != '\0')
-      g_ptr_array_add (self->lines, g_strdup (*line));
+      {
+        g_ptr_array_add (self->lines, g_strdup (*line));
+        note_picture (self, *line);
+      }
   if (self->lines->len > 0)
     return TRUE;
 
@@ -458,7 +540,10 @@ run (const Options *options,
 
   self.lines = g_ptr_array_new_with_free_func (g_free);
   self.done = g_hash_table_new (NULL, NULL);
-  if (!read_questions (&self, path, &error) || (self.engine = cli_open_engine (&options->engine, NULL, &error)) == NULL)
+  sl_outputs_set_replace (cli_outputs, options->force);
+  sl_outputs_add_input (cli_outputs, path);
+  if (!read_questions (&self, path, &error) || (!options->resume && !cli_check_output (options->out, &error)) ||
+      (self.engine = cli_open_engine (&options->engine, NULL, &error)) == NULL)
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
   if (vl2_session_open (self.engine, NULL, &self.session, &cause) != VL2_OK)
     return cli_fail_vl2 (&options->output, &cause);
@@ -481,6 +566,7 @@ cli_eval (int    argc,
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options.engine),
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("Write one result per line"), N_("F.jsonl") },
+    CLI_FORCE_ENTRY (options.force),
     { "resume", 0, 0, G_OPTION_ARG_NONE, &options.resume, N_("Go on with the results in --out"), NULL },
     { "max-tokens", 0, 0, G_OPTION_ARG_INT, &options.max_tokens, N_("Longest answer (default: 256)"), N_("N") },
     { NULL },

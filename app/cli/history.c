@@ -24,6 +24,7 @@ typedef struct
   char       *dir;
   char       *out;
   char      **words;
+  gboolean    force;
 } Options;
 
 static void
@@ -144,6 +145,22 @@ shown_path (const SlConversationRecord *conversation)
   return path;
 }
 
+/* A picture of another conversation's export is called by the same hash and is the same. */
+static gboolean
+holds (const char *path,
+       const char *sha256)
+{
+  g_autofree char *data = NULL;
+  g_autofree char *found = NULL;
+  gsize size;
+
+  if (!g_file_get_contents (path, &data, &size, NULL))
+    return FALSE;
+  found = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) data, size);
+
+  return g_str_equal (found, sha256);
+}
+
 static gboolean
 copy_picture (Export              *export,
               const SlPartRecord  *part,
@@ -152,13 +169,17 @@ copy_picture (Export              *export,
               GError             **error)
 {
   g_autofree char *target = g_build_filename (export->options->out, name, NULL);
-  g_autoptr(GFile) from = g_file_new_for_path (source);
-  g_autoptr(GFile) to = g_file_new_for_path (target);
+  g_autofree char *data = NULL;
+  gsize size;
 
   if (!g_hash_table_add (export->copied, g_strdup (part->sha256)))
     return TRUE;
+  if (!g_file_get_contents (source, &data, &size, error))
+    return FALSE;
+  if (holds (target, part->sha256))
+    return TRUE;
 
-  return g_file_copy (from, to, G_FILE_COPY_OVERWRITE | G_FILE_COPY_TARGET_DEFAULT_PERMS, cli_cancellable, NULL, NULL, error);
+  return sl_outputs_write (cli_outputs, target, data, size, error);
 }
 
 static json_t *
@@ -302,7 +323,16 @@ write_export (const Options  *options,
   g_autofree char *path = g_build_filename (options->out, "conversation.json", NULL);
   g_autofree char *text = json_dumps (json, JSON_INDENT (2));
 
-  return g_file_set_contents (path, text, -1, error);
+  return sl_outputs_write (cli_outputs, path, text, strlen (text), error);
+}
+
+static gboolean
+check_export (const Options  *options,
+              GError        **error)
+{
+  g_autofree char *path = options->out != NULL ? g_build_filename (options->out, "conversation.json", NULL) : NULL;
+
+  return cli_check_output (path, error);
 }
 
 static CliStatus
@@ -327,7 +357,7 @@ export_one (const Options *options,
       return cli_fail (&options->output, CLI_INPUT, _("“%s” cannot be created: %s."), name, g_strerror (errno));
     }
 
-  if (conversation != NULL)
+  if (conversation != NULL && check_export (options, &error))
     json = conversation_to_json (&export, conversation, &error);
   if (json == NULL || (options->out != NULL && !write_export (options, json, &error)))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
@@ -362,6 +392,7 @@ run (const Options *options)
   if (exporting && !g_ascii_string_to_signed (options->words[1], 10, 1, G_MAXINT64, &id, NULL))
     return cli_fail (&options->output, CLI_USAGE, "%s", _("The ID of a conversation is a number (see “sightline-cli history list”)."));
 
+  sl_outputs_set_replace (cli_outputs, options->force);
   database = sl_database_open (dir, SL_DATABASE_READ, &error);
   if (database == NULL)
     return cli_fail_error (&options->output, CLI_INPUT, error);
@@ -381,6 +412,7 @@ cli_history (int    argc,
   const GOptionEntry entries[] = {
     { "data-dir", 0, 0, G_OPTION_ARG_FILENAME, &options.dir, N_("Folder of the history (default: the window's)"), N_("DIR") },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("Export into this folder, pictures included"), N_("DIR") },
+    CLI_FORCE_ENTRY (options.force),
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.words, NULL, NULL },
     { NULL },
   };

@@ -19,6 +19,7 @@ typedef struct
   CliEngineOptions  engine;
   char            **images;
   char             *out;
+  gboolean          force;
 } Options;
 
 static void
@@ -135,7 +136,10 @@ run (const Options *options)
   g_autoptr(GPtrArray) all = NULL;
   g_autoptr(vl2_engine) engine = cli_open_engine (&options->engine, NULL, &error);
 
-  if (engine != NULL)
+  sl_outputs_set_replace (cli_outputs, options->force);
+  for (char **path = options->images; *path != NULL; path++)
+    sl_outputs_add_input (cli_outputs, *path);
+  if (engine != NULL && cli_check_output (options->out, &error))
     all = make_tiles (options, engine, &error);
   if (all == NULL || !write_tiles (options, all, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
@@ -152,6 +156,7 @@ cli_preprocess (int    argc,
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options.engine),
     { "image", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.images, N_("A picture (repeatable, in order)"), N_("FILE") },
+    CLI_FORCE_ENTRY (options.force),
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("The file to write"), N_("F.safetensors") },
     { NULL },
   };

@@ -75,22 +75,6 @@ on_progress (vl2_stage stage,
 
 /* ------------------------------------------------------------------------------------------------ files beside the weights */
 
-static void
-remove_folder (const char *path)
-{
-  g_autoptr(GDir) dir = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *file = g_build_filename (path, name, NULL);
-
-      g_unlink (file);
-    }
-
-  g_rmdir (path);
-}
-
 /* What describes a model: its settings, tokenizer, texts and licences; not its weights and not code. */
 static gboolean
 is_wanted (const char *name)
@@ -200,48 +184,21 @@ fill_folder (const Options              *options,
   return copy_files (model, folder, error) && write_notice (options, folder, report, error) && opens (folder, error);
 }
 
-static void
-sync_folder (const char *path)
-{
-  int fd = g_open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-
-  if (fd >= 0)
-    {
-      fsync (fd);
-      close (fd);
-    }
-}
-
 static gboolean
 make_folder (const Options              *options,
              const char                 *model,
              struct vl2_quantise_report *report,
              GError                    **error)
 {
-  g_autofree char *name = g_filename_display_name (options->out);
-  g_autofree char *partial = g_strconcat (options->out, ".XXXXXX", NULL);
+  g_autofree char *partial = sl_output_folder_begin (options->out, error);
 
-  if (g_mkdtemp_full (partial, 0777) == NULL)
-    {
-      cli_set_error (error, CLI_INPUT, _("“%s” cannot be created: %s."), name, g_strerror (errno));
-      return FALSE;
-    }
+  if (partial == NULL)
+    return FALSE;
+  if (fill_folder (options, model, partial, report, error) && sl_output_folder_finish (partial, options->out, error))
+    return TRUE;
+  sl_output_folder_discard (partial);
 
-  if (!fill_folder (options, model, partial, report, error))
-    {
-      remove_folder (partial);
-      return FALSE;
-    }
-
-  sync_folder (partial);
-  if (g_rename (partial, options->out) != 0)
-    {
-      cli_set_error (error, CLI_INPUT, _("“%s” cannot be created: %s."), name, g_strerror (errno));
-      remove_folder (partial);
-      return FALSE;
-    }
-
-  return TRUE;
+  return FALSE;
 }
 
 /* ------------------------------------------------------------------------------------------------ the command */

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <jansson.h>
 
@@ -20,12 +19,12 @@
 
 struct _CliTensors
 {
-  char    *path;
-  char    *name;  /* of the target, for messages */
-  int      spool; /* unlinked; −1: none */
-  json_t  *header;
-  guint64  size;
-  int      failed; /* errno of the first failure */
+  char     *path;
+  SlOutput *output;
+  int       spool; /* has no name; −1: none */
+  json_t   *header;
+  guint64   size;
+  int       failed; /* errno of the first failure */
 };
 
 static const struct
@@ -38,21 +37,19 @@ static const struct
   [CLI_TENSOR_F32] = { "F32", 4 },
 };
 
-static void
-set_failed (CliTensors  *self,
-            int          cause,
-            GError     **error)
-{
-  cli_set_error (error, CLI_INPUT, _("“%s” cannot be written: %s."), self->name, g_strerror (cause));
-}
-
+/* Beside the target, where the room is; a pipe has no such place. */
 static int
-open_beside (const char  *path,
-             char       **name)
+open_spool (const char *path,
+            gboolean    beside)
 {
-  *name = g_strconcat (path, ".XXXXXX", NULL);
+  g_autofree char *folder = beside ? g_path_get_dirname (path) : g_strdup (g_get_tmp_dir ());
+  g_autofree char *name = g_build_filename (folder, ".sightline-XXXXXX", NULL);
+  int fd = g_mkstemp_full (name, O_RDWR | O_CLOEXEC, 0600);
 
-  return g_mkstemp_full (*name, O_RDWR | O_CLOEXEC, 0666);
+  if (fd >= 0)
+    g_unlink (name);
+
+  return fd;
 }
 
 CliTensors *
@@ -60,18 +57,19 @@ cli_tensors_new (const char  *path,
                  GError     **error)
 {
   g_autoptr(CliTensors) self = g_new0 (CliTensors, 1);
-  g_autofree char *spool = NULL;
 
+  self->spool = -1;
   self->path = g_strdup (path);
-  self->name = g_filename_display_name (path);
   self->header = json_object ();
-  self->spool = open_beside (path, &spool);
+  self->output = sl_outputs_open (cli_outputs, path, error);
+  if (self->output == NULL)
+    return NULL;
+  self->spool = open_spool (path, !sl_output_is_stream (self->output));
   if (self->spool < 0)
     {
-      set_failed (self, errno, error);
+      sl_output_set_error (error, path, errno);
       return NULL;
     }
-  g_unlink (spool);
 
   return g_steal_pointer (&self);
 }
@@ -81,32 +79,10 @@ cli_tensors_free (CliTensors *self)
 {
   if (self->spool >= 0)
     close (self->spool);
+  g_clear_pointer (&self->output, sl_output_discard);
   json_decref (self->header);
   g_free (self->path);
-  g_free (self->name);
   g_free (self);
-}
-
-static int
-write_all (int         fd,
-           const void *data,
-           gsize       size)
-{
-  const char *p = data;
-
-  while (size > 0)
-    {
-      ssize_t written = write (fd, p, size);
-
-      if (written < 0 && errno == EINTR)
-        continue;
-      if (written < 0)
-        return errno;
-      p += written;
-      size -= written;
-    }
-
-  return 0;
 }
 
 void
@@ -137,7 +113,7 @@ cli_tensors_write (CliTensors *self,
                    gsize       size)
 {
   if (self->failed == 0)
-    self->failed = write_all (self->spool, data, size);
+    self->failed = sl_output_write_all (self->spool, data, size);
 }
 
 void
@@ -167,7 +143,7 @@ copy_spool (CliTensors *self,
 
   while ((n = read (self->spool, chunk, 1 << 20)) > 0)
     {
-      int failed = write_all (fd, chunk, n);
+      int failed = sl_output_write_all (fd, chunk, n);
 
       if (failed != 0)
         return failed;
@@ -186,10 +162,10 @@ write_file (CliTensors *self,
   gsize padded = (sizeof (guint64) + length + DATA_ALIGNMENT - 1) / DATA_ALIGNMENT * DATA_ALIGNMENT - sizeof (guint64);
   g_autofree char *header = g_strdup_printf ("%-*s", (int) padded, json);
   guint64 prefix = GUINT64_TO_LE ((guint64) padded);
-  int failed = write_all (fd, &prefix, sizeof prefix);
+  int failed = sl_output_write_all (fd, &prefix, sizeof prefix);
 
   if (failed == 0)
-    failed = write_all (fd, header, padded);
+    failed = sl_output_write_all (fd, header, padded);
   if (failed == 0)
     failed = copy_spool (self, fd);
 
@@ -200,33 +176,8 @@ gboolean
 cli_tensors_finish (CliTensors  *self,
                     GError     **error)
 {
-  g_autofree char *temporary = NULL;
-  int fd;
-
   if (self->failed == 0)
-    {
-      fd = open_beside (self->path, &temporary);
-      if (fd < 0)
-        {
-          self->failed = errno;
-        }
-      else
-        {
-          self->failed = write_file (self, fd);
-          if (close (fd) != 0 && self->failed == 0)
-            self->failed = errno;
-          if (self->failed == 0 && g_rename (temporary, self->path) != 0)
-            self->failed = errno;
-          if (self->failed != 0)
-            g_unlink (temporary);
-        }
-    }
+    self->failed = write_file (self, sl_output_get_fd (self->output));
 
-  if (self->failed != 0)
-    {
-      set_failed (self, self->failed, error);
-      return FALSE;
-    }
-
-  return TRUE;
+  return sl_output_finish (g_steal_pointer (&self->output), self->failed, error);
 }

@@ -24,6 +24,7 @@ typedef struct
   char            *image;
   char            *report;
   gboolean         files_only;
+  gboolean         force;
 } Options;
 
 typedef struct
@@ -199,7 +200,7 @@ write_report (const Verify  *self,
 {
   g_autofree char *text = json_dumps (self->report, JSON_INDENT (1));
 
-  return self->options->report == NULL || g_file_set_contents (self->options->report, text, -1, error);
+  return self->options->report == NULL || sl_outputs_write (cli_outputs, self->options->report, text, strlen (text), error);
 }
 
 static CliStatus
@@ -250,7 +251,10 @@ run (const Options *options)
   if (self.report == NULL) /* the folder's name is not UTF-8 */
     self.report = json_pack ("{s:s,s:n}", "sightline", SIGHTLINE_VERSION, "model");
 
-  if (!check_files (&self, &error))
+  sl_outputs_set_replace (cli_outputs, options->force);
+  if (options->image != NULL)
+    sl_outputs_add_input (cli_outputs, options->image);
+  if (!cli_check_output (options->report, &error) || !check_files (&self, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
 
   /* What differs may keep the model from opening; then the differences are the answer. */
@@ -281,6 +285,7 @@ cli_verify (int    argc,
     CLI_ENGINE_ENTRIES (options.engine),
     { "image", 'i', 0, G_OPTION_ARG_FILENAME, &options.image, N_("The official example's picture of the giraffes"), N_("FILE") },
     { "report", 0, 0, G_OPTION_ARG_FILENAME, &options.report, N_("Write everything that was found"), N_("FILE.json") },
+    CLI_FORCE_ENTRY (options.force),
     { "files-only", 0, 0, G_OPTION_ARG_NONE, &options.files_only, N_("Do not load the model and ask it"), NULL },
     { NULL },
   };

@@ -17,6 +17,7 @@ struct _SlBoxExport
   SlExportFormat  format;
   char           *path;
   gboolean        as_file;
+  SlOutputs      *outputs;
   GPtrArray      *pictures; /* SlExportPicture, in order */
   GHashTable     *stems;    /* folded stem, a set */
   GPtrArray      *classes;  /* char *, in order of appearance */
@@ -51,9 +52,8 @@ gboolean sl_export_box_is_placed (const SlExportBox *box);
 
 /* "DIR/FOLDER/NAME", the folder made; folder NULL: DIR itself. With as_file the one path. NULL with error. */
 char *sl_box_export_make_path (SlBoxExport *self, const char *folder, const char *name, GError **error);
-/* Puts the picture into the folder and its relative name into record->file: untouched where every reader sees it upright. */
-gboolean sl_box_export_ship (SlBoxExport *self, const char *folder, SlExportPicture *record, SlPicture *picture,
-                             GError **error);
+/* Puts the picture into its folder and its relative name into record->file: untouched where every reader sees it upright. */
+gboolean sl_box_export_ship (SlBoxExport *self, SlExportPicture *record, SlPicture *picture, GError **error);
 gboolean sl_box_export_write_text (SlBoxExport *self, const char *folder, const char *name, const char *text, GError **error);
 /* Takes the reference. */
 gboolean sl_box_export_write_json (SlBoxExport *self, const char *folder, const char *name, json_t *value, GError **error);

@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include <glib/gi18n-lib.h>
-#include <glib/gstdio.h>
 
 #include "app/boxes/sl-box-picture.h"
 
-/* Long enough to recognise a picture, short enough for every file system with a suffix behind it. */
+/* Long enough to recognise a picture, short enough for every file system with a suffix behind it, as characters and as bytes. */
 #define STEM_CHARACTERS 80
+#define STEM_BYTES      120
 
 static const struct
 {
@@ -21,21 +21,30 @@ static const struct
   const char     *name;
   const char     *extension; /* as one file; NULL: a folder */
   gboolean        table;
+  const char     *pictures;  /* folder that they are shipped into, "" for the export's own; NULL: they are not */
+  const char     *own[3];    /* what each picture has beside that: "FOLDER/" and what follows the stem */
+  const char     *shared[3]; /* what all have in common */
   SlExportAdd     add;
   SlExportFinish  finish;
 } formats[SL_N_EXPORT_FORMATS] = {
-  [SL_EXPORT_PNG] = { "png", N_("Picture with boxes (PNG)"), "png", FALSE, sl_export_picture_add_png, NULL },
-  [SL_EXPORT_SVG] = { "svg", N_("Picture with boxes (SVG)"), "svg", FALSE, sl_export_picture_add_svg, NULL },
-  [SL_EXPORT_PDF] = { "pdf", N_("Picture with boxes (PDF)"), "pdf", FALSE, sl_export_picture_add_pdf, NULL },
-  [SL_EXPORT_CROPS] = { "crops", N_("A picture of each box"), NULL, FALSE, sl_export_crops_add, NULL },
-  [SL_EXPORT_JSON] = { "json", N_("JSON"), "json", TRUE, NULL, sl_export_json_finish },
-  [SL_EXPORT_CSV] = { "csv", N_("Table (CSV)"), "csv", TRUE, NULL, sl_export_csv_finish },
-  [SL_EXPORT_COCO] = { "coco", N_("COCO"), NULL, FALSE, sl_export_coco_add, sl_export_coco_finish },
-  [SL_EXPORT_YOLO] = { "yolo", N_("YOLO"), NULL, FALSE, sl_export_yolo_add, sl_export_yolo_finish },
-  [SL_EXPORT_VOC] = { "voc", N_("Pascal VOC"), NULL, FALSE, sl_export_voc_add, NULL },
-  [SL_EXPORT_LABELME] = { "labelme", N_("labelme"), NULL, FALSE, sl_export_labelme_add, NULL },
-  [SL_EXPORT_LABEL_STUDIO] = { "label-studio", N_("Label Studio"), NULL, FALSE, sl_export_label_studio_add,
-                               sl_export_label_studio_finish },
+  [SL_EXPORT_PNG] = { "png", N_("Picture with boxes (PNG)"), "png", FALSE, NULL, { "", "-boxes.png" }, { NULL },
+                      sl_export_picture_add_png, NULL },
+  [SL_EXPORT_SVG] = { "svg", N_("Picture with boxes (SVG)"), "svg", FALSE, NULL, { "", "-boxes.svg" }, { NULL },
+                      sl_export_picture_add_svg, NULL },
+  [SL_EXPORT_PDF] = { "pdf", N_("Picture with boxes (PDF)"), "pdf", FALSE, NULL, { "", "-boxes.pdf" }, { NULL },
+                      sl_export_picture_add_pdf, NULL },
+  [SL_EXPORT_CROPS] = { "crops", N_("A picture of each box"), NULL, FALSE, NULL, { NULL }, { NULL }, sl_export_crops_add, NULL },
+  [SL_EXPORT_JSON] = { "json", N_("JSON"), "json", TRUE, NULL, { NULL }, { "boxes.json" }, NULL, sl_export_json_finish },
+  [SL_EXPORT_CSV] = { "csv", N_("Table (CSV)"), "csv", TRUE, NULL, { NULL }, { "boxes.csv" }, NULL, sl_export_csv_finish },
+  [SL_EXPORT_COCO] = { "coco", N_("COCO"), NULL, FALSE, "images", { NULL }, { "annotations.json" }, sl_export_coco_add,
+                       sl_export_coco_finish },
+  [SL_EXPORT_YOLO] = { "yolo", N_("YOLO"), NULL, FALSE, "images", { "labels/", ".txt" }, { "classes.txt", "data.yaml" },
+                       sl_export_yolo_add, sl_export_yolo_finish },
+  [SL_EXPORT_VOC] = { "voc", N_("Pascal VOC"), NULL, FALSE, "JPEGImages", { "Annotations/", ".xml" }, { NULL },
+                      sl_export_voc_add, NULL },
+  [SL_EXPORT_LABELME] = { "labelme", N_("labelme"), NULL, FALSE, "", { "", ".json" }, { NULL }, sl_export_labelme_add, NULL },
+  [SL_EXPORT_LABEL_STUDIO] = { "label-studio", N_("Label Studio"), NULL, FALSE, "images", { NULL },
+                               { "tasks.json", "label-config.xml" }, sl_export_label_studio_add, sl_export_label_studio_finish },
 };
 
 const char *
@@ -136,6 +145,7 @@ sl_export_picture_free (SlExportPicture *self)
     return;
 
   g_free (self->name);
+  g_free (self->path);
   g_free (self->stem);
   g_free (self->file);
   g_free (self->sha256);
@@ -160,17 +170,6 @@ sl_export_picture_get_pixels (const SlExportPicture *self,
 
 /* ------------------------------------------------------------------------------------------------ files */
 
-static void
-set_error (const char  *path,
-           int          saved_errno,
-           GError     **error)
-{
-  g_autofree char *name = g_filename_display_name (path);
-
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), _("“%s” cannot be written: %s."), name,
-               g_strerror (saved_errno));
-}
-
 static gboolean
 make_folder (const char  *path,
              GError     **error)
@@ -178,7 +177,7 @@ make_folder (const char  *path,
   if (g_mkdir_with_parents (path, 0777) == 0)
     return TRUE;
 
-  set_error (path, errno, error);
+  sl_output_set_error (error, path, errno);
 
   return FALSE;
 }
@@ -201,25 +200,6 @@ sl_box_export_make_path (SlBoxExport  *self,
   return g_build_filename (dir, name, NULL);
 }
 
-static gboolean
-write_bytes (const char    *path,
-             const void    *data,
-             gsize          size,
-             GError       **error)
-{
-  g_autoptr(GError) cause = NULL;
-
-  if (g_file_set_contents_full (path, data, size, G_FILE_SET_CONTENTS_CONSISTENT, 0666, &cause))
-    return TRUE;
-
-  /* GLib's own sentence names its temporary file. */
-  errno = 0;
-  set_error (path, cause->code == G_FILE_ERROR_NOSPC ? ENOSPC : cause->code == G_FILE_ERROR_ROFS ? EROFS
-             : cause->code == G_FILE_ERROR_NOENT ? ENOENT : cause->code == G_FILE_ERROR_ACCES ? EACCES : EIO, error);
-
-  return FALSE;
-}
-
 gboolean
 sl_box_export_write_text (SlBoxExport  *self,
                           const char   *folder,
@@ -229,7 +209,7 @@ sl_box_export_write_text (SlBoxExport  *self,
 {
   g_autofree char *path = sl_box_export_make_path (self, folder, name, error);
 
-  return path != NULL && write_bytes (path, text, strlen (text), error);
+  return path != NULL && sl_outputs_write (self->outputs, path, text, strlen (text), error);
 }
 
 gboolean
@@ -248,31 +228,58 @@ sl_box_export_write_json (SlBoxExport  *self,
   return sl_box_export_write_text (self, folder, name, line, error);
 }
 
+static gboolean
+is_shipped_untouched (SlPicture *picture)
+{
+  const char *extension = sl_picture_get_extension (picture);
+
+  return !sl_picture_get_turned (picture) && (g_str_equal (extension, "png") || g_str_equal (extension, "jpg"));
+}
+
+static const char *
+get_shipped_extension (SlPicture *picture)
+{
+  return is_shipped_untouched (picture) ? sl_picture_get_extension (picture) : "png";
+}
+
+/* A set that is made where its pictures are has them already. */
+static gboolean
+is_there (SlBoxExport     *self,
+          const char      *path,
+          SlPicture       *picture)
+{
+  g_autofree char *data = NULL;
+  gsize size, length;
+  const void *bytes = g_bytes_get_data (sl_picture_get_bytes (picture), &size);
+
+  return is_shipped_untouched (picture) && sl_outputs_is_input (self->outputs, path) &&
+         g_file_get_contents (path, &data, &length, NULL) && length == size && memcmp (data, bytes, size) == 0;
+}
+
 gboolean
 sl_box_export_ship (SlBoxExport      *self,
-                    const char       *folder,
                     SlExportPicture  *record,
                     SlPicture        *picture,
                     GError          **error)
 {
-  const char *extension = sl_picture_get_extension (picture);
-  gboolean untouched = !sl_picture_get_turned (picture) &&
-                       (g_str_equal (extension, "png") || g_str_equal (extension, "jpg"));
-  g_autofree char *name = g_strconcat (record->stem, ".", untouched ? extension : "png", NULL);
-  g_autofree char *path = sl_box_export_make_path (self, folder, name, error);
+  const char *folder = formats[self->format].pictures;
+  g_autofree char *name = g_strconcat (record->stem, ".", get_shipped_extension (picture), NULL);
+  g_autofree char *path = sl_box_export_make_path (self, *folder != '\0' ? folder : NULL, name, error);
   gsize size;
   const void *data;
 
   if (path == NULL)
     return FALSE;
   g_free (record->file);
-  record->file = folder != NULL ? g_strconcat (folder, "/", name, NULL) : g_strdup (name);
+  record->file = *folder != '\0' ? g_strconcat (folder, "/", name, NULL) : g_strdup (name);
 
-  if (!untouched)
-    return sl_box_picture_write_plain (picture, path, error);
+  if (is_there (self, path, picture))
+    return TRUE;
+  if (!is_shipped_untouched (picture))
+    return sl_box_picture_write_plain (picture, self->outputs, path, error);
   data = g_bytes_get_data (sl_picture_get_bytes (picture), &size);
 
-  return write_bytes (path, data, size, error);
+  return sl_outputs_write (self->outputs, path, data, size, error);
 }
 
 /* ------------------------------------------------------------------------------------------------ names */
@@ -289,6 +296,9 @@ make_stem (const char *name)
     {
       gunichar c = g_utf8_get_char (p);
 
+      if (stem->len + g_unichar_to_utf8 (c, NULL) > STEM_BYTES)
+        break;
+
       if (g_unichar_isalnum (c) || c == '-' || c == '_' || (c == '.' && stem->len > 0))
         g_string_append_unichar (stem, c);
       else
@@ -300,10 +310,42 @@ make_stem (const char *name)
   return g_strdup (stem->str);
 }
 
-/* "a.png" and "A.jpg" would be one file on some systems. */
+static char *
+make_shipped_path (SlBoxExport *self,
+                   const char  *stem,
+                   SlPicture   *picture)
+{
+  g_autofree char *name = g_strconcat (stem, ".", get_shipped_extension (picture), NULL);
+
+  return g_build_filename (self->path, formats[self->format].pictures, name, NULL);
+}
+
+/* "a.png" and "A.jpg" would be one file on some systems; the upright copy of "b.jpg" would be "b.png", which may be another of
+ * the pictures. */
+static gboolean
+take_stem (SlBoxExport *self,
+           const char  *stem,
+           SlPicture   *picture)
+{
+  g_autofree char *folded = g_utf8_casefold (stem, -1);
+
+  if (g_hash_table_contains (self->stems, folded))
+    return FALSE;
+  if (picture != NULL && formats[self->format].pictures != NULL)
+    {
+      g_autofree char *path = make_shipped_path (self, stem, picture);
+
+      if (sl_outputs_is_input (self->outputs, path) && !is_there (self, path, picture))
+        return FALSE;
+    }
+
+  return g_hash_table_add (self->stems, g_steal_pointer (&folded));
+}
+
 static void
 claim_stem (SlBoxExport     *self,
-            SlExportPicture *record)
+            SlExportPicture *record,
+            SlPicture       *picture)
 {
   g_autofree char *wanted = record->stem != NULL ? g_steal_pointer (&record->stem)
                                                  : make_stem (record->name != NULL ? record->name : "");
@@ -311,11 +353,82 @@ claim_stem (SlBoxExport     *self,
   for (guint i = 1; record->stem == NULL; i++)
     {
       g_autofree char *stem = i == 1 ? g_strdup (wanted) : g_strdup_printf ("%s-%u", wanted, i);
-      char *folded = g_utf8_casefold (stem, -1);
 
-      if (g_hash_table_add (self->stems, folded))
+      if (take_stem (self, stem, picture))
         record->stem = g_steal_pointer (&stem);
     }
+}
+
+/* All of a picture's files, before the first of them is made: half of a picture helps nobody. */
+static gboolean
+check_own_files (SlBoxExport            *self,
+                 const SlExportPicture  *record,
+                 SlPicture              *picture,
+                 GError                **error)
+{
+  const char *const *own = formats[self->format].own;
+  g_autofree char *name = g_strconcat (record->stem, own[0] != NULL ? own[1] : "", NULL);
+  g_autofree char *path = self->as_file ? g_strdup (self->path) : g_build_filename (self->path, own[0], name, NULL);
+  g_autofree char *shipped = NULL;
+
+  if (own[0] != NULL && !sl_outputs_check (self->outputs, path, error))
+    return FALSE;
+  if (formats[self->format].pictures == NULL)
+    return TRUE;
+  shipped = make_shipped_path (self, record->stem, picture);
+
+  return is_there (self, shipped, picture) || sl_outputs_check (self->outputs, shipped, error);
+}
+
+gboolean
+sl_box_export_claim (SlBoxExport      *self,
+                     SlExportPicture  *record,
+                     SlPicture        *picture,
+                     GError          **error)
+{
+  g_autofree char *folded = NULL;
+
+  claim_stem (self, record, picture);
+  record->claimed = TRUE;
+  if (check_own_files (self, record, picture, error))
+    return TRUE;
+
+  folded = g_utf8_casefold (record->stem, -1);
+  g_hash_table_remove (self->stems, folded);
+
+  return FALSE;
+}
+
+void
+sl_box_export_sweep (SlBoxExport *self)
+{
+  const char *folders[] = { "", formats[self->format].pictures, formats[self->format].own[0] };
+
+  for (guint i = 0; i < G_N_ELEMENTS (folders); i++)
+    {
+      g_autofree char *path = folders[i] != NULL ? g_build_filename (self->path, folders[i], NULL) : NULL;
+
+      if (path != NULL)
+        sl_output_sweep (path);
+    }
+}
+
+gboolean
+sl_box_export_check (SlBoxExport  *self,
+                     GError      **error)
+{
+  if (self->as_file)
+    return sl_outputs_check (self->outputs, self->path, error);
+
+  for (guint i = 0; formats[self->format].shared[i] != NULL; i++)
+    {
+      g_autofree char *path = g_build_filename (self->path, formats[self->format].shared[i], NULL);
+
+      if (!sl_outputs_check (self->outputs, path, error))
+        return FALSE;
+    }
+
+  return TRUE;
 }
 
 guint
@@ -342,6 +455,7 @@ SlBoxExport *
 sl_box_export_new (SlExportFormat   format,
                    const char      *path,
                    gboolean         as_file,
+                   SlOutputs       *outputs,
                    GError         **error)
 {
   SlBoxExport *self;
@@ -355,6 +469,7 @@ sl_box_export_new (SlExportFormat   format,
   self->format = format;
   self->path = g_strdup (path);
   self->as_file = as_file;
+  self->outputs = outputs;
   self->pictures = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_export_picture_free);
   self->stems = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->classes = g_ptr_array_new_with_free_func (g_free);
@@ -385,7 +500,10 @@ sl_box_export_add (SlBoxExport      *self,
 {
   g_autoptr(SlExportPicture) taken = record;
 
-  claim_stem (self, taken);
+  if (picture == NULL)
+    claim_stem (self, taken, NULL);
+  else if (!taken->claimed && !sl_box_export_claim (self, taken, picture, error))
+    return FALSE;
   for (guint i = 0; i < taken->boxes->len; i++)
     if (sl_export_box_is_placed (taken->boxes->pdata[i]))
       sl_box_export_get_class_id (self, sl_export_box_get_class (taken->boxes->pdata[i]));

@@ -6,12 +6,14 @@
  * long as its pictures are large. It must not know GTK, the store or the engine.
  *
  * What a reader gets is always upright: a photo that its camera turned is shipped as the PNG that was looked at.
- * Hidden boxes are left out. Errors are one translated sentence that names the file.
+ * Hidden boxes are left out. What may be written over is up to the SlOutputs that it is given. Errors are one translated
+ * sentence that names the file.
  */
 #pragma once
 
 #include "app/pictures/sl-picture.h"
 #include "app/prompt/sl-grounding.h"
+#include "app/system/sl-output.h"
 
 G_BEGIN_DECLS
 
@@ -56,12 +58,14 @@ typedef struct
 typedef struct
 {
   char      *name;          /* as the user knows it */
+  char      *path;          /* where it is, absolute, UTF-8; NULL: unknown */
   char      *stem;          /* of its files in the export; NULL: the exporter chooses, unique */
   char      *file;          /* the picture in the export, relative; NULL until it is there */
   char      *sha256;
   int        width, height; /* upright pixels */
   char      *model, *prompt, *answer; /* answer: the raw text; each may be NULL */
   GPtrArray *boxes;         /* SlExportBox */
+  gboolean   claimed;       /* sl_box_export_claim() */
 } SlExportPicture;
 
 SlExportBox     *sl_export_box_new      (void);
@@ -75,13 +79,26 @@ gboolean         sl_export_picture_get_pixels (const SlExportPicture *self,
 
 typedef struct _SlBoxExport SlBoxExport;
 
-/* path: a folder (made where it is missing), or with as_file the one file; see sl_export_format_get_extension(). */
+/* path: a folder (made where it is missing), or with as_file the one file; see sl_export_format_get_extension(). outputs is
+ * borrowed. */
 SlBoxExport *sl_box_export_new    (SlExportFormat   format,
                                    const char      *path,
                                    gboolean         as_file,
+                                   SlOutputs       *outputs,
                                    GError         **error);
 void         sl_box_export_free   (SlBoxExport     *self);
 
+/* Could the files that all pictures share be written? To be asked before the work. */
+gboolean     sl_box_export_check  (SlBoxExport     *self,
+                                   GError         **error);
+/* Removes what a killed run left; only where no other is at work in the folder. */
+void         sl_box_export_sweep  (SlBoxExport     *self);
+/* Chooses the names of a picture's files and looks whether they could be written, before somebody works for them; the record is
+ * to be added next. Optional: sl_box_export_add() does it else. */
+gboolean     sl_box_export_claim  (SlBoxExport     *self,
+                                   SlExportPicture *record,
+                                   SlPicture       *picture,
+                                   GError         **error);
 /* Takes the record. picture NULL: its files are there already (a batch that goes on), stem and file say how they are
  * called; only what is shared will mention it. */
 gboolean     sl_box_export_add    (SlBoxExport     *self,

@@ -5,6 +5,7 @@
  */
 #include "app/exports/sl-export-job.h"
 
+#include <errno.h>
 #include <string.h>
 
 typedef struct
@@ -264,6 +265,70 @@ read_picture (const Entry   *entry,
   return sl_picture_new_from_file (file, cancellable, error);
 }
 
+static gboolean
+write_entries (SlExportJob   *self,
+               const char    *path,
+               SlOutputs     *outputs,
+               GCancellable  *cancellable,
+               GError       **error)
+{
+  g_autoptr (SlBoxExport) export = sl_box_export_new (self->format, path, sl_export_job_is_file (self), outputs, error);
+
+  if (export == NULL)
+    return FALSE;
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      Entry *entry = self->entries->pdata[i];
+      g_autoptr (SlPicture) picture = read_picture (entry, cancellable, error);
+
+      if (picture == NULL || !sl_box_export_add (export, g_steal_pointer (&entry->record), picture, error))
+        return FALSE;
+    }
+  return sl_box_export_finish (export, error);
+}
+
+/* "scene-coco", then "scene-coco 2": nobody was asked whether a folder of that name may be written into. */
+static gboolean
+name_folder (SlExportJob  *self,
+             const char   *temporary,
+             GError      **error)
+{
+  g_autofree char *wanted = g_strdup (self->path);
+
+  for (guint i = 2; i < 10000; i++)
+    {
+      g_autoptr (GError) cause = NULL;
+
+      if (sl_output_folder_finish (temporary, self->path, &cause))
+        return TRUE;
+      if (!g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_EXISTS))
+        {
+          g_propagate_error (error, g_steal_pointer (&cause));
+          return FALSE;
+        }
+      g_free (self->path);
+      self->path = g_strdup_printf ("%s %u", wanted, i);
+    }
+  sl_output_set_error (error, wanted, EEXIST);
+  return FALSE;
+}
+
+static gboolean
+write_folder (SlExportJob   *self,
+              SlOutputs     *outputs,
+              GCancellable  *cancellable,
+              GError       **error)
+{
+  g_autofree char *temporary = sl_output_folder_begin (self->path, error);
+
+  if (temporary == NULL)
+    return FALSE;
+  if (write_entries (self, temporary, outputs, cancellable, error) && name_folder (self, temporary, error))
+    return TRUE;
+  sl_output_folder_discard (temporary);
+  return FALSE;
+}
+
 static void
 write_all (GTask        *task,
            gpointer      source,
@@ -271,23 +336,20 @@ write_all (GTask        *task,
            GCancellable *cancellable)
 {
   SlExportJob *self = SL_EXPORT_JOB (source);
+  /* The file chooser has asked about a file that exists. */
+  g_autoptr (SlOutputs) outputs = sl_outputs_new (sl_export_job_is_file (self));
   GError *error = NULL;
-  g_autoptr (SlBoxExport) export = sl_box_export_new (self->format, self->path, sl_export_job_is_file (self), &error);
+  gboolean written;
 
-  for (guint i = 0; export != NULL && error == NULL && i < self->entries->len; i++)
-    {
-      Entry *entry = self->entries->pdata[i];
-      g_autoptr (SlPicture) picture = read_picture (entry, cancellable, &error);
-
-      if (picture != NULL)
-        sl_box_export_add (export, g_steal_pointer (&entry->record), picture, &error);
-    }
-  if (error == NULL)
-    sl_box_export_finish (export, &error);
-  if (error != NULL)
-    g_task_return_error (task, error);
-  else
+  for (guint i = 0; i < self->entries->len; i++)
+    if (((Entry *) self->entries->pdata[i])->path != NULL)
+      sl_outputs_add_input (outputs, ((Entry *) self->entries->pdata[i])->path);
+  written = sl_export_job_is_file (self) ? write_entries (self, self->path, outputs, cancellable, &error)
+                                         : write_folder (self, outputs, cancellable, &error);
+  if (written)
     g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
 }
 
 void
@@ -315,4 +377,12 @@ sl_export_job_run_finish (SlExportJob   *self,
   g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
 
   return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+const char *
+sl_export_job_get_path (SlExportJob *self)
+{
+  g_return_val_if_fail (SL_IS_EXPORT_JOB (self), NULL);
+
+  return self->path;
 }

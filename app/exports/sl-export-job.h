@@ -25,9 +25,12 @@ char *sl_export_job_dup_name (SlExportJob *self);
 /* Can the whole go into one file? */
 gboolean sl_export_job_is_file (SlExportJob *self);
 
-/* path: the file where sl_export_job_is_file(), else the folder. Once per job. */
+/* path: the file where sl_export_job_is_file(), which is replaced where it exists: ask before; else the folder, which appears
+ * when it is complete, under another name where it exists. Once per job. */
 void sl_export_job_run_async (SlExportJob *self, const char *path, GCancellable *cancellable, GAsyncReadyCallback callback,
                               gpointer user_data);
 gboolean sl_export_job_run_finish (SlExportJob *self, GAsyncResult *result, GError **error);
+/* What was written, when it has been. */
+const char *sl_export_job_get_path (SlExportJob *self);
 
 G_END_DECLS

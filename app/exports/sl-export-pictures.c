@@ -8,6 +8,9 @@
 
 #include "app/boxes/sl-box-picture.h"
 
+/* Of a label in a file's name, behind the picture's stem: together within what a name may have. */
+#define LABEL_BYTES 80
+
 static GArray *
 get_paint_boxes (const SlExportPicture *record)
 {
@@ -48,7 +51,7 @@ add_drawing (SlBoxExport         *self,
   g_free (record->file);
   record->file = g_strdup (name);
 
-  return sl_box_picture_write (picture, (const SlPaintBox *) paint->data, paint->len, NULL, format, path, error);
+  return sl_box_picture_write (picture, (const SlPaintBox *) paint->data, paint->len, NULL, format, self->outputs, path, error);
 }
 
 gboolean
@@ -83,9 +86,13 @@ static char *
 make_crop_name (const SlExportPicture *record,
                 const SlExportBox     *box)
 {
-  g_autofree char *label = g_utf8_substring (sl_export_box_get_class (box), 0,
-                                             MIN (40, g_utf8_strlen (sl_export_box_get_class (box), -1)));
+  const char *class = sl_export_box_get_class (box);
+  g_autofree char *label = NULL;
+  const char *end = class;
 
+  while (*end != '\0' && g_utf8_next_char (end) - class <= LABEL_BYTES)
+    end = g_utf8_next_char (end);
+  label = g_strndup (class, end - class);
   for (char *p = label; *p != '\0'; p++)
     if (strchr ("/\\:*?\"<>|", *p) != NULL || g_ascii_iscntrl (*p))
       *p = '_';
@@ -115,7 +122,7 @@ sl_export_crops_add (SlBoxExport      *self,
         return FALSE;
       crop = sl_box_picture_crop (picture, &(cairo_rectangle_t) { pixels[0], pixels[1], pixels[2] - pixels[0],
                                                                   pixels[3] - pixels[1] }, name, error);
-      if (crop == NULL || !sl_box_picture_write_plain (crop, path, error))
+      if (crop == NULL || !sl_box_picture_write_plain (crop, self->outputs, path, error))
         return FALSE;
     }
 

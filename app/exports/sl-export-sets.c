@@ -15,7 +15,7 @@ sl_export_coco_add (SlBoxExport      *self,
                     SlPicture        *picture,
                     GError          **error)
 {
-  return sl_box_export_ship (self, "images", record, picture, error);
+  return sl_box_export_ship (self, record, picture, error);
 }
 
 /* The rectangle also as a polygon: many readers draw only that. */
@@ -121,7 +121,7 @@ sl_export_yolo_add (SlBoxExport      *self,
       g_string_append_c (lines, '\n');
     }
 
-  return sl_box_export_ship (self, "images", record, picture, error) &&
+  return sl_box_export_ship (self, record, picture, error) &&
          sl_box_export_write_text (self, "labels", name, lines->str, error);
 }
 
@@ -194,7 +194,7 @@ sl_export_voc_add (SlBoxExport      *self,
   g_autoptr(GString) xml = g_string_new ("<annotation>\n  <folder>JPEGImages</folder>\n");
   g_autofree char *file = NULL;
 
-  if (!sl_box_export_ship (self, "JPEGImages", record, picture, error))
+  if (!sl_box_export_ship (self, record, picture, error))
     return FALSE;
 
   file = g_markup_escape_text (record->file + strlen ("JPEGImages/"), -1);

@@ -18,7 +18,7 @@ sl_export_labelme_add (SlBoxExport      *self,
   g_autofree char *name = g_strconcat (record->stem, ".json", NULL);
   json_t *shapes = json_array ();
 
-  if (!sl_box_export_ship (self, NULL, record, picture, error))
+  if (!sl_box_export_ship (self, record, picture, error))
     {
       json_decref (shapes);
       return FALSE;
@@ -51,7 +51,7 @@ sl_export_label_studio_add (SlBoxExport      *self,
                             SlPicture        *picture,
                             GError          **error)
 {
-  return sl_box_export_ship (self, "images", record, picture, error);
+  return sl_box_export_ship (self, record, picture, error);
 }
 
 static json_t *

@@ -76,10 +76,10 @@ static void add_identity(XXH3_state_t *state, const char *path) {
     XXH3_128bits_update(state, facts, sizeof facts);
 }
 
-/* Everything that a cache depends on. Hashing all weights would read gigabytes for each start, so a page from the middle of every
- * tensor stands for it: no training step and no conversion leaves all of those as they were. What changes a tensor elsewhere
- * changes the time of its file, which is in the key with its size. A model that was copied starts without snapshots. */
-static void model_key(struct vl2_engine *e) {
+/* Hashing all weights would read gigabytes for each start, so a page from the middle of every tensor stands for it: no training
+ * step and no conversion leaves all of those as they were. What changes a tensor elsewhere changes the time of its file, which is
+ * in a cache's key with its size (files): a model that was copied starts without snapshots. */
+static XXH128_hash_t hash_model(const struct vl2_engine *e, bool files) {
     static const char *const texts[] = {"config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json"};
     XXH3_state_t state;
     const char *last = NULL;
@@ -90,11 +90,21 @@ static void model_key(struct vl2_engine *e) {
     for (size_t i = 0; i < vl2_checkpoint_count(e->checkpoint); i++) {
         const struct vl2_tensor *t = vl2_checkpoint_tensor(e->checkpoint, i);
         add_tensor(&state, t);
-        if (!last || strcmp(last, t->file) != 0)
+        if (files && (!last || strcmp(last, t->file) != 0))
             add_identity(&state, t->file);
         last = t->file;
     }
-    XXH128_hash_t hash = XXH3_128bits_digest(&state);
+    return XXH3_128bits_digest(&state);
+}
+
+void vl2_engine_identity(const vl2_engine *e, char out[48]) {
+    XXH128_hash_t hash = hash_model(e, false);
+    snprintf(out, 48, "xxh3-128:%016llx%016llx", (unsigned long long) hash.high64, (unsigned long long) hash.low64);
+}
+
+/* Everything that a cache depends on. */
+static void model_key(struct vl2_engine *e) {
+    XXH128_hash_t hash = hash_model(e, true);
     e->key[0] = hash.low64;
     e->key[1] = hash.high64 | 1; /* 0 is "not computed yet" */
 }
@@ -188,9 +198,9 @@ static void put_rows(struct writer *w, const struct vl2_session *s, const struct
     put_hash(w);
 }
 
-static vl2_status write_file(const struct vl2_session *s, const struct header *h, const char *temporary, const char *path,
+static vl2_status write_file(const struct vl2_session *s, const struct header *h, char *temporary, const char *path,
                              uint8_t *block, const vl2_cancel *cancel, vl2_error *err) {
-    struct writer w = {.fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    struct writer w = {.fd = mkostemps(temporary, sizeof ".part" - 1, O_CLOEXEC)};
     if (w.fd < 0)
         return vl2_fail(err, VL2_ERR_IO, "%s cannot be written: %s.", temporary, strerror(errno));
     XXH3_INITSTATE(&w.state);
@@ -244,12 +254,12 @@ vl2_status vl2_session_save(vl2_session *s, const char *path, uint64_t max_bytes
     while (h.n_spans && s->spans[h.n_spans - 1].first >= h.length)
         h.n_spans--;
     h.file_bytes = whole_bytes(&h);
-    size_t length = strlen(path) + sizeof ".part";
+    size_t length = strlen(path) + sizeof ".XXXXXX.part";
     char *temporary = vlk_alloc(length, 1);
     uint8_t *block = vlk_alloc(BLOCK, 1);
     vl2_status status = VL2_ERR_MEMORY;
     if (temporary && block) {
-        snprintf(temporary, length, "%s.part", path);
+        snprintf(temporary, length, "%s.XXXXXX.part", path);
         status = vl2_eviction_enter(s, err);
         if (status == VL2_OK)
             status = write_file(s, &h, temporary, path, block, cancel, err);
@@ -299,6 +309,15 @@ static vl2_status check_hash(struct reader *r) {
     if (status == VL2_OK && (found.low64 != wanted.low64 || found.high64 != wanted.high64))
         status = refuse(r, "it is damaged");
     return status;
+}
+
+bool vl2_is_snapshot(const char *path) {
+    uint64_t begin = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = fd >= 0 ? read(fd, &begin, sizeof begin) : 0;
+    if (fd >= 0)
+        close(fd);
+    return n == sizeof begin && (begin == magic || begin == __builtin_bswap64(magic));
 }
 
 /* Everything but the lengths has to be as this session would write it; the lengths have to add up to the file. */

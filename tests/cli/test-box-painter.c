@@ -423,13 +423,14 @@ test_png (void)
 {
   g_autofree char *dir = g_dir_make_tmp ("sl-painter-XXXXXX", NULL);
   g_autofree char *path = g_build_filename (dir, "out.png", NULL);
+  g_autoptr(SlOutputs) outputs = sl_outputs_new (TRUE);
   g_autoptr(SlPicture) picture = create_picture (320, 200);
   g_autoptr(GError) error = NULL;
   g_autoptr(GdkPixbuf) png = NULL;
   const guint8 *pixels;
   gsize stride;
 
-  g_assert_true (sl_box_picture_write (picture, &one_box, 1, NULL, SL_BOX_PICTURE_PNG, path, &error));
+  g_assert_true (sl_box_picture_write (picture, &one_box, 1, NULL, SL_BOX_PICTURE_PNG, outputs, path, &error));
   g_assert_no_error (error);
   png = gdk_pixbuf_new_from_file (path, &error);
   g_assert_no_error (error);
@@ -444,13 +445,13 @@ test_png (void)
   g_assert_cmpint (ABS (pixels[30 * stride + 3 * 80] - palette_rgb (0).r), <=, 60);
 
   /* A second time over the first; nothing is left beside it. */
-  g_assert_true (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, path, &error));
+  g_assert_true (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, outputs, path, &error));
   g_assert_cmpuint (count_files (dir), ==, 1);
 
-  g_assert_false (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, "/nonexistent/out.png", &error));
+  g_assert_false (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, outputs, "/nonexistent/out.png", &error));
   g_assert_nonnull (strstr (error->message, "/nonexistent/out.png"));
   g_clear_error (&error);
-  g_assert_false (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, "/dev/full", &error));
+  g_assert_false (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, outputs, "/dev/full", &error));
   g_assert_nonnull (strstr (error->message, "/dev/full"));
 
   g_unlink (path);

@@ -42,12 +42,13 @@ write_picture (SlPicture          *picture,
                SlBoxPictureFormat  format,
                gsize              *size)
 {
+  g_autoptr (SlOutputs) outputs = sl_outputs_new (TRUE);
   g_autofree char *dir = g_dir_make_tmp ("sl-box-picture-XXXXXX", NULL);
   g_autofree char *path = g_build_filename (dir, "out", NULL);
   g_autoptr(GError) error = NULL;
   char *content = NULL;
 
-  g_assert_true (sl_box_picture_write (picture, box, box != NULL ? 1 : 0, NULL, format, path, &error));
+  g_assert_true (sl_box_picture_write (picture, box, box != NULL ? 1 : 0, NULL, format, outputs, path, &error));
   g_assert_no_error (error);
   g_assert_true (g_file_get_contents (path, &content, size, &error));
   g_unlink (path);

@@ -203,12 +203,13 @@ def goes_on_after_a_cut():
     path, _ = question_file("cut.jsonl", 6)
     whole = json.loads(run("eval", path, "--out", TMP / "cut.out", "--json"))
     data = (TMP / "cut.out").read_bytes()
-    for keep in (0, 5, data.index(b"\n") + 1, len(data) // 2, len(data) - 3, len(data)):
+    for keep in (0, data.index(b"\n") + 1, len(data) // 2, len(data) - 3, len(data)):
         (TMP / "cut.out").write_bytes(data[:keep])
         again = json.loads(run("eval", path, "--out", TMP / "cut.out", "--resume", "--json"))
         assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in whole.items() if k != "seconds"}, keep
         assert sorted(r["index"] for r in results(TMP / "cut.out")) == list(range(6)), keep
     other, _ = question_file("other.jsonl", 5)
+    run("eval", path, "--out", TMP / "cut.out", want=INPUT)  # a night's work is not replaced by asking again
     run("eval", other, "--out", TMP / "cut.out", "--resume", want=INPUT)
 
 

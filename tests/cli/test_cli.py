@@ -550,7 +550,7 @@ def interrupted_while_reading_stdin():
 
 def tiles_of(*names, crop=None):
     args = [a for name in names for a in ("--image", name)]
-    run("preprocess", *args, "--out", path("tiles.safetensors"))
+    run("preprocess", *args, "--force", "--out", path("tiles.safetensors"))
     tensors = read_tensors(path("tiles.safetensors"))
     assert set(tensors) == {"tiles", "spatial_crop"}
     dtype, shape, data = tensors["spatial_crop"]

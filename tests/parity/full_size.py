@@ -188,7 +188,7 @@ class Table:
 
 
 def dump(args, out):
-    command = [args.cli, "dump", "--model", str(args.folder), "--threads", str(args.threads), "--out", str(out)]
+    command = [args.cli, "dump", "--model", str(args.folder), "--threads", str(args.threads), "--out", str(out), "--force"]
     command += ["--image", str(args.image)] if args.image else []
     subprocess.run([*command, PROMPT], check=True)
     from safetensors import safe_open

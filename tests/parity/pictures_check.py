@@ -73,7 +73,7 @@ def expected(module, image):
 
 def check(args, module, model, path, name, allowed, work):
     out = work / "tiles.safetensors"
-    subprocess.run([args.cli, "preprocess", "--model", model, "--image", path, "--out", out], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([args.cli, "preprocess", "--model", model, "--image", path, "--out", out, "--force"], check=True, stdout=subprocess.DEVNULL)
     gw, gh, want = expected(module, Image.open(path))
     got, grid = tensor(out, "tiles"), tensor(out, "spatial_crop")[0]
     worst = int(np.abs(got.astype(int) - want).max()) if got.shape == want.shape else 255

@@ -104,7 +104,8 @@ export_scene (const char     *root,
 {
   g_autofree char *path = g_build_filename (dir, sl_export_format_get_nick (format), NULL);
   g_autoptr(GError) error = NULL;
-  g_autoptr(SlBoxExport) export = sl_box_export_new (format, path, FALSE, &error);
+  g_autoptr(SlOutputs) outputs = sl_outputs_new (FALSE);
+  g_autoptr(SlBoxExport) export = sl_box_export_new (format, path, FALSE, outputs, &error);
   g_autoptr(SlPicture) shapes = load (root, "data/samples/shapes-1.png", "shapes.png", FALSE);
   g_autoptr(SlPicture) photo = load (root, "tests/cli/pictures/quadrants.jpg", "Shapes.jpg", TRUE);
   g_autoptr(SlPicture) empty = load (root, "data/samples/tall.png", "红 色/tall.png", FALSE);

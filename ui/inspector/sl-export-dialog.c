@@ -29,7 +29,6 @@ typedef struct
   AdwComboRow *scope_row, *format_row;
   SlExportJob *job;
   GtkFileChooserNative *chooser;
-  char *path;
 } Export;
 
 static void
@@ -41,7 +40,6 @@ export_free (Export *self)
   g_clear_object (&self->box);
   g_clear_object (&self->job);
   g_clear_object (&self->chooser);
-  g_free (self->path);
   g_free (self);
 }
 
@@ -55,7 +53,7 @@ on_written (GObject      *source,
   Export *self = data;
   g_autoptr (GError) error = NULL;
   gboolean written = sl_export_job_run_finish (SL_EXPORT_JOB (source), result, &error);
-  g_autofree char *name = g_filename_display_basename (self->path);
+  g_autofree char *name = g_filename_display_basename (sl_export_job_get_path (self->job));
   /* Translators: a file or folder that was written */
   g_autofree char *sentence = g_strdup_printf (_("“%s” was exported"), name);
 
@@ -70,6 +68,7 @@ on_place (Export *self,
 {
   g_autoptr (GFile) file = NULL;
   g_autofree char *name = NULL;
+  g_autofree char *path = NULL;
 
   if (response == GTK_RESPONSE_ACCEPT)
     file = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser));
@@ -81,13 +80,13 @@ on_place (Export *self,
       return;
     }
   if (sl_export_job_is_file (self->job))
-    self->path = g_file_get_path (file);
+    path = g_file_get_path (file);
   else
     {
       name = sl_export_job_dup_name (self->job);
-      self->path = g_build_filename (g_file_peek_path (file), name, NULL);
+      path = g_build_filename (g_file_peek_path (file), name, NULL);
     }
-  sl_export_job_run_async (self->job, self->path, NULL, on_written, self);
+  sl_export_job_run_async (self->job, path, NULL, on_written, self);
 }
 
 static void

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A line of the journal and back, value by value: see batch-record.h.
+ */
+#include "app/cli/batch-record.h"
+
+static json_t *
+four_to_json (const int v[4])
+{
+  return json_pack ("[i,i,i,i]", v[0], v[1], v[2], v[3]);
+}
+
+/* A line of the journal: everything that the shared files need, so that a later run does not ask again. */
+json_t *
+cli_record_to_json (const SlExportPicture *record,
+                    const char            *key)
+{
+  json_t *boxes = json_array ();
+
+  for (guint i = 0; i < record->boxes->len; i++)
+    {
+      const SlExportBox *box = record->boxes->pdata[i];
+
+      json_array_append_new (boxes, json_pack ("{s:s,s:o,s:s,s:s,s:s,s:i,s:f}", "label", box->label, "box_999",
+                                               four_to_json (box->coords), "status", sl_box_status_get_nick (box->status),
+                                               "reason", box->reason, "raw", box->raw, "number", box->number,
+                                               "token_probability", box->confidence));
+    }
+
+  return json_pack ("{s:s,s:s,s:s,s:s,s:s*,s:s,s:i,s:i,s:s,s:o}", "key", key, "name", record->name, "path", record->path,
+                    "stem", record->stem, "picture", record->file, "sha256", record->sha256, "width", record->width, "height", record->height,
+                    "answer", record->answer, "boxes", boxes);
+}
+
+static SlExportBox *
+box_from_json (json_t *value)
+{
+  g_autoptr(SlExportBox) box = sl_export_box_new ();
+  const char *label, *status, *reason, *raw;
+
+  if (json_unpack (value, "{s:s,s:[i,i,i,i],s:s,s:s,s:s,s:i,s:F}", "label", &label, "box_999", &box->coords[0],
+                   &box->coords[1], &box->coords[2], &box->coords[3], "status", &status, "reason", &reason, "raw", &raw,
+                   "number", &box->number, "token_probability", &box->confidence) != 0 ||
+      !sl_box_status_from_nick (status, &box->status))
+    return NULL;
+  box->label = g_strdup (label);
+  box->reason = g_strdup (reason);
+  box->raw = g_strdup (raw);
+
+  return g_steal_pointer (&box);
+}
+
+SlExportPicture *
+cli_record_from_json (json_t *line)
+{
+  g_autoptr(SlExportPicture) record = sl_export_picture_new (NULL);
+  const char *name, *path, *stem, *sha256, *answer;
+  const char *file = NULL;
+  json_t *boxes, *value;
+  gsize i;
+
+  if (json_unpack (line, "{s:s,s:s,s:s,s?s,s:s,s:i,s:i,s:s,s:o}", "name", &name, "path", &path, "stem", &stem, "picture", &file,
+                   "sha256", &sha256,
+                   "width", &record->width, "height", &record->height, "answer", &answer, "boxes", &boxes) != 0)
+    return NULL;
+  record->name = g_strdup (name);
+  record->path = g_strdup (path);
+  record->stem = g_strdup (stem);
+  record->file = g_strdup (file);
+  record->sha256 = g_strdup (sha256);
+  record->answer = g_strdup (answer);
+  json_array_foreach (boxes, i, value)
+    {
+      SlExportBox *box = box_from_json (value);
+
+      if (box == NULL)
+        return NULL;
+      g_ptr_array_add (record->boxes, box);
+    }
+
+  return g_steal_pointer (&record);
+}
