@@ -6,6 +6,7 @@ run of the program in it. Everything waits for a condition with a deadline, neve
 for a time. Needs Debian's gir1.2-atspi-2.0, xdotool, xclip, imagemagick, xvfb.
 """
 import contextlib
+import itertools
 import os
 import re
 import select
@@ -205,36 +206,48 @@ class Session:
 
     def drag_from(self, files, to, mode="files"):
         """Drops files from another program's window at `to` (x, y)."""
-        source = self._start(os.environ["SIGHTLINE_DRAG_SOURCE"], mode, *files,
-                             stdout=subprocess.PIPE, text=True)
-        seen = []
-
-        def read_until(word):
-            while True:
-                line = source.stdout.readline()
-                check(line, f"the drag source ended before '{word}'; said {seen}")
-                seen.append(line.strip())
-                if seen[-1].startswith(word):
-                    return
-        read_until("ready")
+        source = self._start(os.environ["SIGHTLINE_DRAG_SOURCE"], mode, *files, stdout=subprocess.PIPE, bufsize=0)
+        said = []
+        self._hear(source, said, "ready")
         window = wait_for("the drag source's window", self._find_drag_source)
         left, top = self._geometry(window)
         start = (left + 40, top + 40)
         self.xdotool("mousemove", *start, "mousedown", 1)
+        self._pull(start, "the start of the drag", lambda: select.select([source.stdout], [], [], 0)[0])
+        self._hear(source, said, "prepare")
+        self._carry(start, to)
+        self.xdotool("mouseup", 1)
+        self._hear(source, said, "end")
+        source.terminate()
+        source.wait()
+
+    def _hear(self, process, said, word):
+        """Waits for the other program's line that starts with `word`; `said` collects what it says."""
+        while True:
+            ready, _, _ = select.select([process.stdout], [], [], DEADLINE)
+            check(ready, f"the other program is silent after {said}")
+            said.append(process.stdout.readline().decode().strip())
+            check(said[-1], f"the other program ended after {said}")
+            if said[-1].startswith(word):
+                return
+
+    def _pull(self, start, what, condition):
+        """Moves the pressed pointer about until the drag has begun: newer GTKs see none in a motion within 100 ms of the press."""
+        places = itertools.cycle((30, 40))
+
+        def pulled():
+            offset = next(places)
+            self.xdotool("mousemove", start[0] + offset, start[1] + offset)
+            return condition()
+        wait_for(what, pulled)
+
+    def _carry(self, start, to):
         steps = 12
         for step in range(1, steps + 1):
-            x = start[0] + (to[0] - start[0]) * step // steps
-            y = start[1] + (to[1] - start[1]) * step // steps
-            self.xdotool("mousemove", x, y)
-            if step == 3:
-                read_until("prepare")
+            self.xdotool("mousemove", *(a + (b - a) * step // steps for a, b in zip(start, to)))
         # The target answers a motion before it takes a drop.
         for offset in (1, 0, 1, 0):
             self.xdotool("mousemove", "--sync", to[0] + offset, to[1])
-        self.xdotool("mouseup", 1)
-        read_until("end")
-        source.terminate()
-        source.wait()
 
     def drag_to(self, start, kind):
         """Drops what lies at `start` (x, y) of our window into another program's; the line it says: what arrived.
@@ -243,14 +256,7 @@ class Session:
         """
         target = self._start(os.environ["SIGHTLINE_DRAG_SOURCE"], "target", kind, stdout=subprocess.PIPE, bufsize=0)
         said = []
-
-        def listen():
-            ready, _, _ = select.select([target.stdout], [], [], DEADLINE)
-            check(ready, f"the drop target is silent after {said}")
-            said.append(target.stdout.readline().decode().strip())
-            check(said[-1], f"the drop target ended after {said}")
-            return said[-1]
-        check(listen() == "ready", "the drop target is not ready")
+        self._hear(target, said, "ready")
         window = wait_for("the drop target's window", self._find_drag_source)
         self.xdotool("windowmove", "--sync", window, 200, 300)
         left, top = self._geometry(window)
@@ -262,17 +268,11 @@ class Session:
             return 0 if listing.returncode or listing.stderr else len(listing.stdout.splitlines())
         before = wait_for("the windows", shown)
         self.xdotool("mousemove", *start, "mousedown", 1)
-        steps = 12
-        for step in range(1, steps + 1):
-            self.xdotool("mousemove", *(a + (b - a) * step // steps for a, b in zip(start, end)))
-            if step == 3:
-                wait_for("what is dragged, under the pointer", lambda: shown() > before)
-                self.xdotool("windowraise", window)  # the press has raised ours above it
-        for offset in (1, 0, 1, 0):
-            self.xdotool("mousemove", "--sync", end[0] + offset, end[1])
+        self._pull(start, "what is dragged, under the pointer", lambda: shown() > before)
+        self.xdotool("windowraise", window)  # the press has raised ours above it
+        self._carry(start, end)
         self.xdotool("mouseup", 1)
-        while listen() != "end":  # the source waits for the end, too
-            pass
+        self._hear(target, said, "end")  # the source waits for it, too
         target.terminate()
         target.wait()
         return said[1]
