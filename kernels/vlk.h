@@ -28,7 +28,7 @@
 extern "C" {
 #endif
 
-#define VLK_ABI_VERSION 3 /* counts every change of a struct or of the table below */
+#define VLK_ABI_VERSION 4 /* counts every change of a struct or of the table below */
 #define VLK_MAX_TOPK 16      /* experts per token */
 #define VLK_MAX_EXPERTS 512  /* routed experts per layer */
 #define VLK_MAX_ALTERNATIVES 20
@@ -247,6 +247,18 @@ struct vlk_vit_attend_args {
     float *out;
 };
 
+/* One block of the vision tower: x += proj(attention(qkv(norm1 x))), then x += fc2(gelu_tanh(fc1(norm2 x))). x [n*tokens][width];
+ * h [n*tokens][width], qkv [n*tokens][3*width] and mid [n*tokens][mlp] are working space of the caller, its contents lost.
+ * The products of I8G weights may round weights and activations once more, to one scale per row of at least 1024 columns, and those
+ * of bf16 weights may round activations to bf16: what a backend gains by it, it states.   siglip_vit.py: Block.forward */
+struct vlk_vit_block_args {
+    int32_t n, tokens, width, heads, mlp;
+    float eps;
+    struct vlk_weight norm1_w, norm1_b, qkv_w, qkv_b, proj_w, proj_b;
+    struct vlk_weight norm2_w, norm2_b, fc1_w, fc1_b, fc2_w, fc2_b;
+    float *x, *h, *qkv, *mid;
+};
+
 /* Zero-pad the grid to a multiple of r on the right and bottom, then join r×r cells: column = c*r*r + dy*r + dx.
  * x [n][grid*grid][width] → out [n][ceil(grid/r)^2][width*r*r].   modeling_deepseek_vl_v2.py: MlpProjector.forward (F.unfold) */
 struct vlk_unfold_args {
@@ -319,6 +331,7 @@ struct vlk_ops {
     void (*moe)(struct vlk_backend *be, const struct vlk_moe_args *a);
     void (*patch_embed)(struct vlk_backend *be, const struct vlk_patch_embed_args *a);
     void (*vit_attend)(struct vlk_backend *be, const struct vlk_vit_attend_args *a);
+    void (*vit_block)(struct vlk_backend *be, const struct vlk_vit_block_args *a); /* at least vlk_vit_block_by_parts() */
     void (*unfold)(struct vlk_backend *be, const struct vlk_unfold_args *a);
     void (*sample)(struct vlk_backend *be, const struct vlk_sample_args *a);
     void (*step_advance)(struct vlk_backend *be, struct vlk_step *step, int32_t n); /* step->pos += n */

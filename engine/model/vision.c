@@ -100,22 +100,28 @@ static bool tower_init(const struct vl2_engine *e, int32_t n_tiles, struct tower
 /* x += attention(norm1 x); x += mlp(norm2 x) */
 static void run_block(const struct vl2_engine *e, const struct tower *t, const struct vl2_vision_block *b, int32_t n) {
     const struct vl2_config *c = &e->config;
-    struct vlk_backend *be = e->backend;
-    const struct vlk_ops *ops = be->ops;
-    int32_t rows = n * c->vision.tokens, width = c->vision.width, heads = c->vision.heads;
-    ops->layernorm(be, &(struct vlk_layernorm_args){
-        .n = rows, .width = width, .eps = layernorm_eps, .w = b->norm1_w, .b = b->norm1_b, .x = t->x, .y = t->h});
-    ops->linear(be, &(struct vlk_linear_args){.n = rows, .w = b->qkv_w, .b = b->qkv_b, .x = t->h, .y = t->qkv});
-    ops->vit_attend(be, &(struct vlk_vit_attend_args){
-        .n = n, .tokens = c->vision.tokens, .heads = heads, .head_dim = width / heads, .qkv = t->qkv, .out = t->h});
-    ops->linear(be, &(struct vlk_linear_args){
-        .n = rows, .w = b->proj_w, .b = b->proj_b, .accumulate = true, .x = t->h, .y = t->x});
-    ops->layernorm(be, &(struct vlk_layernorm_args){
-        .n = rows, .width = width, .eps = layernorm_eps, .w = b->norm2_w, .b = b->norm2_b, .x = t->x, .y = t->h});
-    ops->linear(be, &(struct vlk_linear_args){
-        .n = rows, .w = b->fc1_w, .b = b->fc1_b, .act = VLK_ACT_GELU_TANH, .x = t->h, .y = t->mid});
-    ops->linear(be, &(struct vlk_linear_args){
-        .n = rows, .w = b->fc2_w, .b = b->fc2_b, .accumulate = true, .x = t->mid, .y = t->x});
+    e->backend->ops->vit_block(e->backend, &(struct vlk_vit_block_args){.n = n,
+                                                                        .tokens = c->vision.tokens,
+                                                                        .width = c->vision.width,
+                                                                        .heads = c->vision.heads,
+                                                                        .mlp = c->vision.mlp,
+                                                                        .eps = layernorm_eps,
+                                                                        .norm1_w = b->norm1_w,
+                                                                        .norm1_b = b->norm1_b,
+                                                                        .qkv_w = b->qkv_w,
+                                                                        .qkv_b = b->qkv_b,
+                                                                        .proj_w = b->proj_w,
+                                                                        .proj_b = b->proj_b,
+                                                                        .norm2_w = b->norm2_w,
+                                                                        .norm2_b = b->norm2_b,
+                                                                        .fc1_w = b->fc1_w,
+                                                                        .fc1_b = b->fc1_b,
+                                                                        .fc2_w = b->fc2_w,
+                                                                        .fc2_b = b->fc2_b,
+                                                                        .x = t->x,
+                                                                        .h = t->h,
+                                                                        .qkv = t->qkv,
+                                                                        .mid = t->mid});
 }
 
 /* vision features (t->h) → out [n · grid²][hidden]: r × r cells, then Linears with erf GELU between them. */

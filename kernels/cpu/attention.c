@@ -135,7 +135,7 @@ static void attend_panel(const struct vlk_attention *a, const struct key_rows *k
     for (int i = 0; i < lanes && limited; i++)
         limits[i] = (float)(limit_of(a, r0 + i) - key);
     score_panel(a, keys, panel, lanes, n);
-    if (a->isa->soften(keys->scores, n, lanes, limited ? limits : NULL, a->peak + r0, a->sum + r0, factor))
+    if (a->isa->soften(keys->scores, n, lanes, 1, limited ? limits : NULL, a->peak + r0, a->sum + r0, factor))
         a->isa->scale_lanes(o, a->v.width, lanes, factor);
     a->isa->gemm(a->v.width, lanes, n, &(struct vlk_tile){ .a = keys->v, .lda = keys->ldv, .a_step = (size_t)a->isa->mr,
                                                            .b = keys->scores, .c = o, .ldc = (size_t)nr, .add = true });
@@ -189,7 +189,7 @@ void vlk_attention_probs(const struct vlk_attention *a, int panel, int n, int64_
         if (!known)
             continue;
         score_panel(a, &keys, panel, n, known);
-        a->isa->soften(keys.scores, known, n, limits, peak, unused, factor);
+        a->isa->soften(keys.scores, known, n, 1, limits, peak, unused, factor);
         a->isa->turn(keys.scores, known, n, inverse, at);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The CPU backend's life: choice of the instruction set, thread pool, memory, weights, scratch, errors, and its op table.
+ * The CPU backend's life: thread pool, memory, weights, scratch, errors, and its op table.
  * Called by engine/ on its inference thread. Knows no op's mathematics.
  */
 #include "kernels/cpu/cpu.h"
@@ -9,83 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef VLK_HAVE_X86
-#include <cpuid.h>
-#endif
-
-/* ------------------------------------------------------------------------------------------------ instruction sets */
-
-#define MAX_LEVELS 4
-
-#ifdef VLK_HAVE_X86
-/* Read from the CPU itself: not every compiler's builtin knows the name. */
-static bool has_f16c(void)
-{
-    unsigned a, b, c, d;
-
-    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
-}
-
-static bool runs_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
-}
-
-static bool runs_avx512(void)
-{
-    return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-
-static bool runs_avx512vnni(void)
-{
-    return runs_avx512() && __builtin_cpu_supports("avx512vnni");
-}
-#endif
-
-/* Fills the tables of what runs here, best first; returns their number. */
-static int runnable(const struct vlk_isa *out[MAX_LEVELS])
-{
-    int n = 0;
-
-#ifdef VLK_HAVE_X86
-    __builtin_cpu_init();
-    if (runs_avx512vnni())
-        out[n++] = &vlk_avx512vnni_table;
-    if (runs_avx512())
-        out[n++] = &vlk_avx512_table;
-    if (runs_avx2())
-        out[n++] = &vlk_avx2_table;
-#endif
-    out[n++] = &vlk_generic_table;
-    return n;
-}
-
-const char *const *vlk_cpu_isa_available(void)
-{
-    static _Thread_local const char *names[MAX_LEVELS + 1];
-    const struct vlk_isa *isas[MAX_LEVELS];
-    int n = runnable(isas);
-
-    for (int i = 0; i < n; i++)
-        names[i] = isas[i]->name;
-    names[n] = NULL;
-    return names;
-}
-
-static const struct vlk_isa *choose_isa(const char *wanted)
-{
-    const struct vlk_isa *isas[MAX_LEVELS];
-    int n = runnable(isas);
-
-    if (!wanted || !*wanted)
-        return isas[0];
-    for (int i = 0; i < n; i++)
-        if (!strcmp(isas[i]->name, wanted))
-            return isas[i];
-    return NULL;
-}
 
 /* ------------------------------------------------------------------------------------------------ errors and scratch */
 
@@ -284,6 +207,7 @@ static const struct vlk_ops cpu_ops = {
     .moe = vlk_cpu_moe,
     .patch_embed = vlk_cpu_patch_embed,
     .vit_attend = vlk_cpu_vit_attend,
+    .vit_block = vlk_cpu_vit_block,
     .unfold = vlk_cpu_unfold,
     .sample = vlk_cpu_sample,
     .step_advance = step_advance,
@@ -315,7 +239,7 @@ struct vlk_backend *vlk_cpu_open(const struct vlk_cpu_options *options, struct v
     if (!cpu)
         return refuse(NULL, err, VLK_ERR_MEMORY, "Not enough memory to start the CPU backend%s.", "");
     cpu->base.ops = &cpu_ops;
-    cpu->isa = choose_isa(wanted);
+    cpu->isa = vlk_choose_isa(wanted);
     if (!cpu->isa)
         return refuse(cpu, err, VLK_ERR_UNSUPPORTED, "The instruction set “%s” is unknown or not available on this CPU.",
                       wanted);

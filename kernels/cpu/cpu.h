@@ -25,6 +25,7 @@ enum vlk_slot {
     VLK_SLOT_ATTEND,  /* per worker: attention tiles */
     VLK_SLOT_EXPAND,  /* mla: expanded keys and values */
     VLK_SLOT_SAMPLE,
+    VLK_SLOT_NARROW,  /* vision tower: a block's weights in panels */
     VLK_SLOT_COUNT
 };
 
@@ -50,6 +51,9 @@ static inline struct vlk_cpu *vlk_cpu_of(struct vlk_backend *be)
 {
     return (struct vlk_cpu *)be;
 }
+
+/* The level of that name, the best one where none is named; NULL where it is unknown or does not run here. */
+const struct vlk_isa *vlk_choose_isa(const char *wanted);
 
 /* Sets the first error; later calls change nothing. */
 __attribute__((format(printf, 3, 4))) void vlk_cpu_poison(struct vlk_cpu *cpu, vlk_status code, const char *format, ...);
@@ -121,6 +125,7 @@ void vlk_cpu_mha_attend(struct vlk_backend *be, const struct vlk_mha_attend_args
 void vlk_cpu_mla_write(struct vlk_backend *be, const struct vlk_mla_write_args *a);
 void vlk_cpu_mla_attend(struct vlk_backend *be, const struct vlk_mla_attend_args *a);
 void vlk_cpu_vit_attend(struct vlk_backend *be, const struct vlk_vit_attend_args *a);
+void vlk_cpu_vit_block(struct vlk_backend *be, const struct vlk_vit_block_args *a);
 void vlk_cpu_embed(struct vlk_backend *be, const struct vlk_embed_args *a);
 void vlk_cpu_patch_embed(struct vlk_backend *be, const struct vlk_patch_embed_args *a);
 void vlk_cpu_unfold(struct vlk_backend *be, const struct vlk_unfold_args *a);

@@ -7,7 +7,7 @@
 #include "kernels/cpu/isa_parts.h"
 #include "kernels/cpu/simd.h"
 
-const struct vlk_isa ISA_CODES(table) = {
+const struct vlk_isa ISA_TABLE = {
     .name = ISA_NAME,
     .nr = NR,
     .mr = MR,
@@ -26,6 +26,12 @@ const struct vlk_isa ISA_CODES(table) = {
     .pack_left_codes = ISA_CODES(pack_left_codes),
     .pack_codes = ISA_CODES(pack_codes),
     .gemm_codes = ISA_CODES(gemm_codes),
+    .narrow_int8 = &ISA_CODES(narrow_int8),
+#endif
+#if defined(__AVX512BF16__)
+    .narrow_bf16 = &ISA_BF16(narrow),
+    .pack_values = ISA_BF16(pack_values),
+    .pair_up = ISA_BF16(pair_up),
 #endif
     .dot_heads = ISA(dot_heads),
     .mix_heads = ISA(mix_heads),

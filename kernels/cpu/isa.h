@@ -63,6 +63,33 @@ struct vlk_heads {
     int keys, heads, width, rows; /* rows: of queries per head, at most 4 */
 };
 
+/* Products that run the whole of K in narrow numbers, for the vision tower: int8 codes with one scale per row of activations and
+ * per row of weights, or pairs of bf16. Rows of activations lie in blocks of VLK_NARROW_ROWS, weights in panels of nr rows; the
+ * sizes of both depend on K alone. */
+#define VLK_NARROW_ROWS 12
+
+/* c[m][n] (+)= a b + bias, the blocks of `a` a_step bytes apart, n at most nr; to `half` as bf16 where it is not NULL. */
+struct vlk_narrow_tile {
+    const char *a, *b;
+    size_t a_step;
+    const float *bias; /* [n] or NULL */
+    float *c;
+    uint16_t *half;
+    size_t ldc; /* of c or half */
+    bool add;   /* to c */
+};
+
+struct vlk_narrow {
+    size_t (*block_bytes)(int k);
+    size_t (*panel_bytes)(int k);
+    /* Rounds up to VLK_NARROW_ROWS rows to a block; a row with anything not finite makes its results NaN */
+    void (*code_block)(const float *const *rows, int m, int k, char *block);
+    /* A panel of elements col0 … col0 + k - 1 of up to nr rows of weights of the type that this is for, `cols` long; col0 is a
+     * multiple of 32 */
+    void (*pack_panel)(const void *w, size_t stride, int rows, int cols, int col0, int k, char *panel);
+    void (*gemm)(int m, int n, int k, const struct vlk_narrow_tile *t);
+};
+
 struct vlk_isa {
     const char *name;
     int nr, mr; /* columns of a panel, rows of a register block */
@@ -97,15 +124,21 @@ struct vlk_isa {
     void (*pack_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, int g0, int groups, float *panels);
     void (*gemm_codes)(int m, int n, int groups, const struct vlk_tile *t);
 
+    const struct vlk_narrow *narrow_int8, *narrow_bf16; /* for I8G and BF16 weights; NULL: none */
+    /* Attention as products of narrow_bf16: values [keys][width], rows ld apart, as blocks of columns, each with all keys, step bytes
+     * apart; a panel of scores [keys][nr] as a panel of weights. NULL where there is no narrow_bf16. */
+    void (*pack_values)(const uint16_t *values, size_t ld, int keys, int width, char *blocks, size_t step);
+    void (*pair_up)(const float *scores, int keys, char *panel);
+
     /* For few query rows, all heads of a key before the next key, so that the cache is read in order:
      * s[(h * rows + r) * lds + i] = q[h][r] · key i of head h;  o[h][r][c] += sum over keys of s * element c of value i */
     void (*dot_heads)(const struct vlk_heads *h, const float *q, float *s, size_t lds);
     void (*mix_heads)(const struct vlk_heads *h, const float *s, size_t lds, float *o);
 
-    /* On a panel of scores [keys][nr], lanes being query rows: scores become exp(score - peak), peak and sum move on, and factor is
+    /* On a panel of scores [keys][nr], lanes being query rows: scores become exp((score - peak) * scale), peak and sum move on, and factor is
      * what earlier sums have to be multiplied with; true if any factor is not 1. Where limit is not NULL, row i sees the first
      * limit[i] keys. Peaks start at VLK_NO_PEAK. */
-    bool (*soften)(float *s, int keys, int rows, const float *limit, float *peak, float *sum, float *factor);
+    bool (*soften)(float *s, int keys, int rows, float scale, const float *limit, float *peak, float *sum, float *factor);
     void (*scale_lanes)(float *o, int n, int rows, const float *factor); /* o[n][nr]: lane i times factor[i] */
     /* dst[i][c] = panel[c][i] * factor[i], c < n, i < rows */
     void (*turn)(const float *panel, int n, int rows, const float *factor, float *const *dst);
@@ -124,7 +157,7 @@ struct vlk_isa {
 
 extern const struct vlk_isa vlk_generic_table;
 #ifdef VLK_HAVE_X86
-extern const struct vlk_isa vlk_avx2_table, vlk_avx512_table, vlk_avx512vnni_table;
+extern const struct vlk_isa vlk_avx2_table, vlk_avx512_table, vlk_avx512vnni_table, vlk_avx512bf16_table;
 #endif
 
 #endif

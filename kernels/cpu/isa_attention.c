@@ -10,9 +10,9 @@
 #define HIDDEN (-1e38f) /* added to a score that a row does not see */
 
 /* One half of a panel: W rows. */
-INLINE bool soften_half(const bool LIMITED, float *s, int keys, const float *limit, float *peak, float *sum, float *factor)
+INLINE bool soften_half(const bool LIMITED, float *s, int keys, float scale, const float *limit, float *peak, float *sum, float *factor)
 {
-    vf old = vf_load(peak), top = old, shift, total, f;
+    vf old = vf_load(peak), top = old, shift, total, f, slope = vf_set1(scale * LOG2_E);
 
     for (int j = 0; j < keys; j++) {
         vf x = vf_load(s + (size_t)j * NR);
@@ -23,11 +23,11 @@ INLINE bool soften_half(const bool LIMITED, float *s, int keys, const float *lim
         }
         top = vf_max(x, top);
     }
-    f = vf_exp2_below((old - top) * vf_set1(LOG2_E));
-    shift = top * vf_set1(-LOG2_E);
+    f = vf_exp2_below((old - top) * slope);
+    shift = vf_set1(0) - top * slope;
     total = vf_load(sum) * f;
     for (int j = 0; j < keys; j++) {
-        vf e = vf_exp2_below(vf_fma(vf_load(s + (size_t)j * NR), vf_set1(LOG2_E), shift));
+        vf e = vf_exp2_below(vf_fma(vf_load(s + (size_t)j * NR), slope, shift));
 
         vf_store(s + (size_t)j * NR, e);
         total = total + e;
@@ -38,13 +38,13 @@ INLINE bool soften_half(const bool LIMITED, float *s, int keys, const float *lim
     return vf_hmax(top - old) > 0;
 }
 
-bool ISA(soften)(float *s, int keys, int rows, const float *limit, float *peak, float *sum, float *factor)
+bool ISA(soften)(float *s, int keys, int rows, float scale, const float *limit, float *peak, float *sum, float *factor)
 {
     bool moved = false;
 
     for (int at = 0; at < rows; at += W)
-        moved |= limit ? soften_half(true, s + at, keys, limit + at, peak + at, sum + at, factor + at)
-                       : soften_half(false, s + at, keys, NULL, peak + at, sum + at, factor + at);
+        moved |= limit ? soften_half(true, s + at, keys, scale, limit + at, peak + at, sum + at, factor + at)
+                       : soften_half(false, s + at, keys, scale, NULL, peak + at, sum + at, factor + at);
     return moved;
 }
 

@@ -32,10 +32,20 @@ void ISA_CODES(dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int row
 void ISA_CODES(pack_left_codes)(const float *const *rows, int m, int cols, float *dst);
 void ISA_CODES(pack_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, int g0, int groups, float *panels);
 void ISA_CODES(gemm_codes)(int m, int n, int groups, const struct vlk_tile *t);
+
+/* isa_narrow_int8.c */
+extern const struct vlk_narrow ISA_CODES(narrow_int8);
+#endif
+#if defined(__AVX512BF16__)
+
+/* isa_narrow_bf16.c */
+extern const struct vlk_narrow ISA_BF16(narrow);
+void ISA_BF16(pack_values)(const uint16_t *values, size_t ld, int keys, int width, char *blocks, size_t step);
+void ISA_BF16(pair_up)(const float *scores, int keys, char *panel);
 #endif
 
 /* isa_attention.c */
-bool ISA(soften)(float *s, int keys, int rows, const float *limit, float *peak, float *sum, float *factor);
+bool ISA(soften)(float *s, int keys, int rows, float scale, const float *limit, float *peak, float *sum, float *factor);
 void ISA(scale_lanes)(float *o, int n, int rows, const float *factor);
 void ISA(turn)(const float *panel, int n, int rows, const float *factor, float *const *dst);
 

@@ -25,9 +25,16 @@
 #define W 16
 #define MR 12
 #define ISA(name) vlk_avx512_##name
+#if defined(__AVX512BF16__)
+#define ISA_BF16(name) vlk_avx512bf16_##name
+#define ISA_TABLE vlk_avx512bf16_table
+#define ISA_NAME "avx512bf16"
+#endif
 #if defined(__AVX512VNNI__)
 #define ISA_CODES(name) vlk_avx512vnni_##name /* the level shares all else with avx512 */
+#ifndef ISA_NAME
 #define ISA_NAME "avx512vnni"
+#endif
 #else
 #define ISA_NAME "avx512"
 #endif
@@ -288,6 +295,9 @@ INLINE void vf_store_part(float *p, vf v, int n)
 
 #ifndef ISA_CODES
 #define ISA_CODES(name) ISA(name)
+#endif
+#ifndef ISA_TABLE
+#define ISA_TABLE ISA_CODES(table)
 #endif
 
 #define NR (2 * W) /* columns of a panel */

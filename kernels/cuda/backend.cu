@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "kernels/cuda/module.h"
+#include "kernels/vit_block.h"
 
 enum { UPLOAD_BYTES = 16 << 20, HOST_BYTES = 128 << 20 };
 
@@ -593,6 +594,7 @@ static const struct vlk_ops *table(void)
     ops.moe = vlk_cuda_moe;
     ops.patch_embed = vlk_cuda_patch_embed;
     ops.vit_attend = vlk_cuda_vit_attend;
+    ops.vit_block = vlk_vit_block_by_parts;
     ops.unfold = vlk_cuda_unfold;
     ops.sample = vlk_cuda_sample;
     ops.step_advance = vlk_cuda_step_advance;

@@ -37,9 +37,9 @@ static void linear(struct vlk_backend *be, const struct vlk_linear_args *a) {
     work.real->linear(be, a);
 }
 
-static void vit_attend(struct vlk_backend *be, const struct vlk_vit_attend_args *a) {
+static void vit_block(struct vlk_backend *be, const struct vlk_vit_block_args *a) {
     work.vision_layers += tick();
-    work.real->vit_attend(be, a);
+    work.real->vit_block(be, a);
 }
 
 static void mla_attend(struct vlk_backend *be, const struct vlk_mla_attend_args *a) {
@@ -61,7 +61,7 @@ static void watch_backend(void) {
     work.real = engine->backend->ops;
     work.ops = *work.real;
     work.ops.linear = linear;
-    work.ops.vit_attend = vit_attend;
+    work.ops.vit_block = vit_block;
     work.ops.mla_attend = mla_attend;
     work.ops.mha_attend = mha_attend;
     work.ops.sample = sample;

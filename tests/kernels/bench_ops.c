@@ -224,6 +224,27 @@ static void bench_attention(void)
     report("vit 16x72, 729 tokens", measure("vit 16x72, 729 tokens", run_vit, &vit), 0, 4.0 * 729 * 729 * 16 * 72);
 }
 
+/* One block of the vision tower, on weights that are in no cache. */
+static void run_block(void *ctx)
+{
+    static float *h, *qkv, *mid;
+    const vlk_dtype dtype = *(vlk_dtype *)ctx;
+    const int width = 1152, mlp = 4304, rows = 2 * 729;
+    struct vlk_weight norm = cold(VLK_F32, 1, width), bias = cold(VLK_F32, 1, mlp), bias3 = cold(VLK_F32, 1, 3 * width);
+
+    if (!h) {
+        h = vlk_alloc((size_t)rows * (size_t)width, 4);
+        qkv = vlk_alloc((size_t)rows * (size_t)width * 3, 4);
+        mid = vlk_alloc((size_t)rows * (size_t)mlp, 4);
+    }
+    be->ops->vit_block(be, &(struct vlk_vit_block_args){ .n = 2, .tokens = 729, .width = width, .heads = 16, .mlp = mlp, .eps = 1e-6f,
+                                                         .norm1_w = norm, .norm1_b = norm, .qkv_w = cold(dtype, 3 * width, width),
+                                                         .qkv_b = bias3, .proj_w = cold(dtype, width, width), .proj_b = norm,
+                                                         .norm2_w = norm, .norm2_b = norm, .fc1_w = cold(dtype, mlp, width),
+                                                         .fc1_b = bias, .fc2_w = cold(dtype, width, mlp), .fc2_b = norm, .x = x,
+                                                         .h = h, .qkv = qkv, .mid = mid });
+}
+
 static void run_gelu(void *ctx)
 {
     struct linear_case *c = ctx;
@@ -294,6 +315,12 @@ int main(int argc, char **argv)
     bench_moe(VLK_I4G, 512, 1280, 896);
     bench_moe(VLK_BF16, 128, 1280, 896);
     bench_attention();
+    for (int dtype = VLK_BF16; dtype <= VLK_I8G; dtype += 2) {
+        char name[64];
+
+        snprintf(name, sizeof name, "block %s", vlk_dtype_name((vlk_dtype)dtype));
+        report(name, measure(name, run_block, &dtype), 0, 2 * 22.3e9 + 2 * 4.0 * 729 * 729 * 1152);
+    }
     report("sample 129280, top-p 0.9, T 0.1", measure("sample 129280, top-p 0.9, T 0.1", run_sample, &cool), 0, 0);
     report("sample 129280, greedy", measure("sample 129280, greedy", run_sample, &greedy), 0, 0);
     vlk_free(stream);

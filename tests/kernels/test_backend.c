@@ -172,6 +172,7 @@ static void run_everything(const struct everything *e, struct vlk_backend *be, s
 {
     static uint16_t kc[64 * WIDTH], vc[64 * WIDTH], cache[64 * (LORA + ROPE)];
     static float q[N * HEADS * (DIM + ROPE)], kv[N * (LORA + ROPE)], k[N * WIDTH], v[N * WIDTH];
+    static float block_qkv[N * 3 * WIDTH], block_mid[N * INTER];
     static uint8_t seen[VOCAB];
     const struct vlk_ops *ops = be->ops;
     struct vlk_step step = { .pos = 20 };
@@ -191,6 +192,12 @@ static void run_everything(const struct everything *e, struct vlk_backend *be, s
     ops->rmsnorm(be, &(struct vlk_rmsnorm_args){ N, WIDTH, 1e-6f, e->norm.w, e->x, o->h });
     ops->linear(be, &(struct vlk_linear_args){ .n = N, .w = e->qkv.w, .x = o->h, .y = o->qkv });
     ops->vit_attend(be, &(struct vlk_vit_attend_args){ 1, N, HEADS, DIM, o->qkv, o->vit });
+    ops->vit_block(be, &(struct vlk_vit_block_args){ .n = 1, .tokens = N, .width = WIDTH, .heads = HEADS, .mlp = INTER, .eps = 1e-6f,
+                                                     .norm1_w = e->norm.w, .norm1_b = e->norm.w, .qkv_w = e->qkv.w,
+                                                     .proj_w = { e->qkv.w.dtype, WIDTH, WIDTH, e->qkv.w.data, false },
+                                                     .norm2_w = e->norm.w, .norm2_b = e->norm.w, .fc1_w = e->g[0], .fc2_w = e->d[0],
+                                                     .x = o->vit, .h = q, .qkv = block_qkv, .mid = block_mid });
+    memcpy(q, e->x, sizeof e->x[0] * N * WIDTH);
     ops->mla_write(be, &(struct vlk_mla_write_args){ N, HEADS, DIM, LORA, 1e-6f, pairs, e->kv_norm.w, &step, q, kv, cache,
                                                      VLK_BF16 });
     ops->mla_attend(be, &(struct vlk_mla_attend_args){ N, HEADS, DIM, LORA, DIM, ROPE, 0.2f, 41, &step, e->kv_b.w, q, cache,
