@@ -14,6 +14,7 @@
 #include <glib/gstdio.h>
 
 #include "app/exports/sl-box-export.h"
+#include "app/inference/sl-model-folder.h"
 
 #define DEFAULT_MAX_TOKENS 1024
 
@@ -500,7 +501,7 @@ set_up (Batch   *batch,
 
   if (dir == NULL || !list_pictures (batch, error))
     return FALSE;
-  model = g_path_get_basename (dir);
+  model = sl_model_folder_dup_name (dir);
   batch->model = g_filename_display_name (model);
   batch->done = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   batch->engine = cli_open_engine (&options->engine, NULL, error);

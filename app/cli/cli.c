@@ -12,6 +12,7 @@
 #include <gio/gunixinputstream.h>
 #include <glib/gi18n.h>
 
+#include "app/inference/sl-model-folder.h"
 #include "app/pictures/sl-picture.h"
 #include "app/system/sl-places.h"
 
@@ -134,6 +135,17 @@ cli_set_vl2 (GError          **error,
              const vl2_error  *cause)
 {
   g_set_error_literal (error, CLI_ERROR, cli_status_of (cause->code), cause->text);
+}
+
+void
+cli_set_model_error (GError          **error,
+                     const char       *dir,
+                     const char       *only,
+                     const vl2_error  *cause)
+{
+  g_autofree char *reason = cause->code == VL2_ERR_IO || cause->code == VL2_ERR_MODEL ? sl_model_folder_explain (dir, only) : NULL;
+
+  g_set_error_literal (error, CLI_ERROR, cli_status_of (cause->code), reason != NULL ? reason : cause->text);
 }
 
 /* ------------------------------------------------------------------------------------------------ in and out */
@@ -341,7 +353,7 @@ char *
 cli_model_dir (const char  *given,
                GError     **error)
 {
-  char *dir = given != NULL ? g_strdup (given) : sl_places_dup_demo_dir ();
+  char *dir = given != NULL ? sl_model_folder_resolve (given) : sl_places_dup_demo_dir ();
 
   if (dir == NULL)
     cli_set_error (error, CLI_INPUT, "%s",
@@ -414,7 +426,7 @@ cli_open_engine (const CliEngineOptions  *options,
 
   if (vl2_engine_open (dir, &engine_options, &engine, &cause) != VL2_OK)
     {
-      cli_set_vl2 (error, &cause);
+      cli_set_model_error (error, dir, NULL, &cause);
       return NULL;
     }
 

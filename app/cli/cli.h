@@ -51,6 +51,11 @@ void      cli_set_error    (GError           **error,
                             ...) G_GNUC_PRINTF (3, 4);
 void      cli_set_vl2      (GError           **error,
                             const vl2_error   *cause);
+/* A model's files could not be read: says why, if the folder shows it (app/inference/sl-model-folder.h: only). */
+void      cli_set_model_error (GError        **error,
+                               const char     *dir,
+                               const char     *only,
+                               const vl2_error *cause);
 
 /* {"error": {"code": 3, "message": "…"}} */
 json_t   *cli_error_to_json (CliStatus         status,
@@ -97,7 +102,8 @@ extern SlOutputs *cli_outputs;
 gboolean  cli_check_output (const char        *path,
                             GError           **error);
 
-/* The folder given, or the bundled model's. NULL with a sentence if there is none. */
+/* The folder given, or what is in it where that is a hub's cache folder, or the bundled model's. NULL with a sentence if there is
+ * none. */
 char     *cli_model_dir    (const char        *given,
                             GError           **error);
 

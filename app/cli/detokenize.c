@@ -109,7 +109,10 @@ run (const Options *options)
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
 
   if (vl2_tokenizer_open (dir, &tokenizer, &cause) != VL2_OK)
-    return cli_fail_vl2 (&options->output, &cause);
+    {
+      cli_set_model_error (&error, dir, "tokenizer", &cause);
+      return cli_fail_error (&options->output, cli_status_of_error (error), error);
+    }
 
   if (!check_range (ids, tokenizer, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);

@@ -15,6 +15,8 @@
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 
+#include "app/inference/sl-model-folder.h"
+
 #define HIT_IOU 0.5
 #define DEFAULT_MAX_TOKENS 256
 #define PROGRESS_SECONDS 10
@@ -264,7 +266,7 @@ write_line (const Eval  *self,
 static json_t *
 make_head (const Eval *self)
 {
-  g_autofree char *model = g_path_get_basename (vl2_engine_info (self->engine)->dir);
+  g_autofree char *model = sl_model_folder_dup_name (vl2_engine_info (self->engine)->dir);
   g_autofree char *name = g_utf8_make_valid (model, -1);
   char identity[48];
 

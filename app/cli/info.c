@@ -6,14 +6,19 @@
 
 #include <glib/gi18n.h>
 
+#include "app/inference/sl-model-folder.h"
+
 static json_t *
 info_to_json (const struct vl2_info *info,
               double                 load_ms)
 {
   g_autofree char *dir = g_filename_display_name (info->dir);
+  g_autofree char *folder = sl_model_folder_dup_name (info->dir);
+  g_autofree char *name = g_filename_display_name (folder);
   json_t *candidates = json_array ();
-  json_t *object = json_pack ("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I}",
+  json_t *object = json_pack ("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I}",
                               "model", dir,
+                              "name", name,
                               "device", info->device,
                               "isa", info->isa,
                               "architecture", info->architecture,
@@ -95,9 +100,11 @@ print_info (const struct vl2_info *info,
             double                 load_ms)
 {
   g_autofree char *dir = g_filename_display_name (info->dir);
+  g_autofree char *folder = sl_model_folder_dup_name (info->dir);
+  g_autofree char *name = g_filename_display_name (folder);
   g_autofree char *size = g_format_size (info->weight_bytes);
 
-  printf (_("Model        %s\n"), dir);
+  printf (_("Model        %s (%s)\n"), name, dir);
   printf (_("Computes on  %s (%s), %d threads\n"), info->device, info->isa, info->threads);
   printf (_("Parameters   %.3f million, %s of %s\n"), info->parameters / 1e6, size, info->weight_dtype);
   printf (_("Decoder      %d layers of %d, %d heads, %s attention\n"), info->layers, info->hidden, info->heads, info->architecture);

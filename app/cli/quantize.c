@@ -252,7 +252,10 @@ run (Options *options)
       vl2_format format;
 
       if (vl2_format_for (model, &format, &engine_error) != VL2_OK)
-        return cli_fail (&options->output, CLI_INPUT, "%s", engine_error.text);
+        {
+          cli_set_model_error (&error, model, NULL, &engine_error);
+          return cli_fail_error (&options->output, cli_status_of_error (error), error);
+        }
       options->format = g_strdup (vl2_format_name (format));
     }
   if (g_file_test (options->out, G_FILE_TEST_EXISTS) || g_file_test (options->out, G_FILE_TEST_IS_SYMLINK))

@@ -72,7 +72,10 @@ run (const Options *options,
 
   start = g_get_monotonic_time ();
   if (vl2_tokenizer_open (dir, &tokenizer, &cause) != VL2_OK)
-    return cli_fail_vl2 (&options->output, &cause);
+    {
+      cli_set_model_error (&error, dir, "tokenizer", &cause);
+      return cli_fail_error (&options->output, cli_status_of_error (error), error);
+    }
 
   loaded = g_get_monotonic_time ();
   if (vl2_tokenizer_encode (tokenizer, text, length, levels[markup], &ids, &n_ids, &cause) != VL2_OK)

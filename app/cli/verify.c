@@ -10,6 +10,8 @@
 
 #include <glib/gi18n.h>
 
+#include "app/inference/sl-model-folder.h"
+
 #define TEXT_PROMPT "How many days does a week have? Answer with one word."
 #define GIRAFFE_PROMPT "<|ref|>The giraffe at the back.<|/ref|>." /* the official example with visual_grounding_1.jpeg */
 #define GIRAFFE_IOU 0.9
@@ -33,6 +35,7 @@ typedef struct
   char          *dir, *name;
   json_t        *report;
   gboolean       published;
+  gboolean       unread; /* its files could not be compared */
   gboolean       good;
 } Verify;
 
@@ -74,22 +77,39 @@ on_finding (vl2_finding  kind,
   json_array_append_new (json_object_get (self->report, "findings"), json_pack ("{s:s,s:s}", "kind", nicks[kind], "text", valid));
 }
 
+/* What is missing, or is not what its name says: all of it, since each file may be a long download. */
+static guint
+list_missing (Verify *self)
+{
+  g_autofree char *shown = g_filename_display_name (self->name);
+  g_autoptr(GPtrArray) problems = sl_model_folder_list_problems (self->dir, shown);
+
+  for (guint i = 0; i < problems->len; i++)
+    json_array_append_new (json_object_get (self->report, "findings"),
+                           json_pack ("{s:s,s:s}", "kind", "file", "text", (const char *) problems->pdata[i]));
+
+  return problems->len;
+}
+
 static gboolean
 check_files (Verify  *self,
              GError **error)
 {
-  struct vl2_inspection found;
+  struct vl2_inspection found = { .published = NULL };
   vl2_error cause = { 0 };
+  guint missing;
 
   json_object_set_new (self->report, "findings", json_array ());
-  if (vl2_inspect (self->dir, on_finding, self, &found, &cause) != VL2_OK)
+  missing = list_missing (self);
+  self->unread = vl2_inspect (self->dir, on_finding, self, &found, &cause) != VL2_OK;
+  if (self->unread && missing == 0)
     {
       cli_set_vl2 (error, &cause);
       return FALSE;
     }
 
   self->published = found.published != NULL;
-  self->good = found.findings == 0;
+  self->good = found.findings == 0 && missing == 0 && !self->unread;
   json_object_set_new (self->report, "published", self->published ? json_string (found.published) : json_null ());
   json_object_update_new (self->report, json_pack ("{s:I,s:I,s:I}", "tensors", (json_int_t) found.tensors, "bytes",
                                                    (json_int_t) found.bytes, "parameters", (json_int_t) found.parameters));
@@ -214,6 +234,8 @@ print_report (const Verify *self)
 
   if (self->published)
     printf (_("%s is the published model “%s”: "), self->name, json_string_value (json_object_get (self->report, "published")));
+  else if (self->unread)
+    printf (_("The files of %s cannot be compared: "), self->name);
   else
     printf (_("%s is none of the published models, so that only its own consistency can be checked: "), self->name);
   printf (_("%lld tensors, %.3f million parameters, %zu differences\n"), (long long) json_integer_value (json_object_get (self->report, "tensors")),
@@ -246,7 +268,7 @@ run (const Options *options)
     return cli_fail_error (&options->output, CLI_INPUT, error);
   for (gsize length = strlen (self.dir); length > 1 && self.dir[length - 1] == '/'; length--)
     self.dir[length - 1] = '\0';
-  self.name = g_path_get_basename (self.dir);
+  self.name = sl_model_folder_dup_name (self.dir);
   self.report = json_pack ("{s:s,s:s%}", "sightline", SIGHTLINE_VERSION, "model", self.name, strlen (self.name));
   if (self.report == NULL) /* the folder's name is not UTF-8 */
     self.report = json_pack ("{s:s,s:n}", "sightline", SIGHTLINE_VERSION, "model");

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "app/inference/sl-model-folder.h"
 #include "app/prompt/sl-prompt-view.h"
 
 static void
@@ -146,7 +147,7 @@ describe_job (const SlModelHandles *model,
 
   g_mutex_lock (&ticket->lock);
   g_free (g->model);
-  g->model = g_path_get_basename (info->dir);
+  g->model = sl_model_folder_dup_name (info->dir);
   set_text (&g->model_dir, info->dir);
   set_text (&g->quantisation, info->weight_dtype);
   set_text (&g->device, info->device);

@@ -8,6 +8,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "app/inference/sl-model-folder.h"
 #include "app/inference/sl-models.h"
 
 #define RING_BYTES (64 * 1024)
@@ -137,11 +138,10 @@ make_info (const char              *dir,
            const struct vl2_info   *info,
            int                      context)
 {
-  g_autofree char *path = g_canonicalize_filename (dir, NULL);
   SlModelInfo *out = g_new0 (SlModelInfo, 1);
 
   out->dir = g_strdup (dir);
-  out->name = g_path_get_basename (path);
+  out->name = sl_model_folder_dup_name (dir);
   out->device = g_strdup (info->device);
   out->isa = g_strdup (info->isa);
   out->architecture = g_strdup (info->architecture);
@@ -291,9 +291,10 @@ open_model (SlInference *self,
                                         .progress_user = &watch, .cancel = &self->load_cancel,
                                         .memory_limit = memory_limit };
   struct vl2_session_options session_options = { .context = context };
+  g_autofree char *files = sl_model_folder_resolve (dir);
   vl2_engine *engine = NULL;
   vl2_session *session = NULL;
-  vl2_status status = vl2_engine_open (dir, &options, &engine, err);
+  vl2_status status = vl2_engine_open (files, &options, &engine, err);
 
   if (status == VL2_OK)
     status = vl2_session_open (engine, &session_options, &session, err);
@@ -315,6 +316,7 @@ load_model (SlInference *self)
 {
   g_autofree char *dir = g_strdup (self->dir);
   g_autofree char *device = g_strdup (self->device);
+  g_autofree char *cause = NULL;
   int threads = self->threads, context = self->context;
   guint64 memory_limit = self->memory_limit;
   guint serial = self->serial;
@@ -325,6 +327,10 @@ load_model (SlInference *self)
   g_mutex_unlock (&self->lock);
   close_model (self);
   status = open_model (self, dir, device, threads, context, memory_limit, serial, &err);
+  if (status == VL2_ERR_IO || status == VL2_ERR_MODEL)
+    cause = sl_model_folder_explain (dir, NULL);
+  if (cause == NULL)
+    cause = g_strdup (err.text);
   g_mutex_lock (&self->lock);
 
   if (self->serial != serial)
@@ -341,9 +347,9 @@ load_model (SlInference *self)
     }
   else
     {
-      set_state (self, SL_ENGINE_FAILED, err.text);
+      set_state (self, SL_ENGINE_FAILED, cause);
       self->lacks_memory = status == VL2_ERR_MEMORY;
-      empty_queue (self, SL_JOB_FAILED, err.text);
+      empty_queue (self, SL_JOB_FAILED, cause);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "app/inference/sl-model-folder.h"
 #include "app/inference/sl-models.h"
 #include "app/system/sl-diagnostics.h"
 #include "engine/vl2.h"
@@ -185,7 +186,7 @@ sl_model_fit_describe_async (const char          *dir,
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
 
   g_task_set_source_tag (task, sl_model_fit_describe_async);
-  g_task_set_task_data (task, g_strdup (dir), g_free);
+  g_task_set_task_data (task, sl_model_folder_resolve (dir), g_free);
   g_task_run_in_thread (task, describe_in_thread);
 }
 

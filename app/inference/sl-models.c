@@ -9,8 +9,8 @@
 
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
-#include <jansson.h>
 
+#include "app/inference/sl-model-folder.h"
 #include "app/system/sl-places.h"
 
 #define GROUP "model"
@@ -117,7 +117,8 @@ sl_models_new (void)
 static gboolean
 holds_model (const char *dir)
 {
-  g_autofree char *config = g_build_filename (dir, "config.json", NULL);
+  g_autofree char *files = sl_model_folder_resolve (dir);
+  g_autofree char *config = g_build_filename (files, "config.json", NULL);
 
   return g_file_test (config, G_FILE_TEST_IS_REGULAR);
 }
@@ -236,93 +237,4 @@ sl_models_remove_dir (SlModels    *self,
   g_ptr_array_remove_index (self->dirs, position);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
   return save (self, error);
-}
-
-/* ------------------------------------------------------------------------------------------------ inspect */
-
-/* Bytes of all safetensors files; 0 if there are none. */
-static guint64
-count_weights (const char *dir)
-{
-  g_autoptr (GDir) handle = g_dir_open (dir, 0, NULL);
-  const char *name;
-  guint64 bytes = 0;
-
-  while (handle != NULL && (name = g_dir_read_name (handle)) != NULL)
-    {
-      g_autofree char *path = g_build_filename (dir, name, NULL);
-      GStatBuf info;
-
-      if (g_str_has_suffix (name, ".safetensors") && g_stat (path, &info) == 0)
-        bytes += info.st_size;
-    }
-  return bytes;
-}
-
-/* The word that says which kind of model a configuration describes; NULL with error. (transfer full) */
-static char *
-read_model_type (const char  *dir,
-                 GError     **error)
-{
-  g_autofree char *path = g_build_filename (dir, "config.json", NULL);
-  json_error_t fault;
-  json_t *config = json_load_file (path, JSON_REJECT_DUPLICATES, &fault);
-  char *type;
-
-  if (config == NULL)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, _("“%s” holds no model: config.json cannot be read (%s)"), dir,
-                   fault.text);
-      return NULL;
-    }
-  type = g_strdup (json_string_value (json_object_get (config, "model_type")));
-  json_decref (config);
-  return type != NULL ? type : g_strdup ("");
-}
-
-SlModelFolder *
-sl_model_folder_inspect (const char  *dir,
-                         GError     **error)
-{
-  g_autofree char *type = read_model_type (dir, error);
-  g_autofree char *path = g_canonicalize_filename (dir, NULL);
-  g_autofree char *size = NULL;
-  guint64 bytes;
-  SlModelFolder *self;
-
-  if (type == NULL)
-    return NULL;
-  if (strcmp (type, "deepseek_vl_v2") != 0)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, _("“%s” holds a model of another kind (%s), not DeepSeek-VL2"), dir,
-                   type);
-      return NULL;
-    }
-  bytes = count_weights (dir);
-  if (bytes == 0)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, _("“%s” holds no weights (*.safetensors)"), dir);
-      return NULL;
-    }
-  size = g_format_size (bytes);
-  self = g_new0 (SlModelFolder, 1);
-  self->dir = g_strdup (dir);
-  self->name = g_path_get_basename (path);
-  self->weight_bytes = bytes;
-  self->is_demo = sl_models_is_demo (dir);
-  self->description = self->is_demo
-                        ? g_strdup_printf (_("The bundled demo model (%s): it knows shapes and short words"), size)
-                        : g_strdup_printf (_("A DeepSeek-VL2 model with %s of weights"), size);
-  return self;
-}
-
-void
-sl_model_folder_free (SlModelFolder *self)
-{
-  if (self == NULL)
-    return;
-  g_free (self->dir);
-  g_free (self->name);
-  g_free (self->description);
-  g_free (self);
 }

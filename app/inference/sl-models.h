@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * SlModels: where models are: the bundled demo model, folders that the user added and the one chosen last, and one sentence about a folder
- * before anything is loaded. The choice is kept in a small key file in $XDG_CONFIG_HOME/io.github.sightline.Sightline/
- * (tests: $SIGHTLINE_CONFIG_DIR). UI thread. It must not know the engine: it reads config.json and file sizes only.
+ * SlModels: where models are: the bundled demo model, folders that the user added and the one chosen last. The choice is kept in a
+ * small key file in $XDG_CONFIG_HOME/io.github.sightline.Sightline/ (tests: $SIGHTLINE_CONFIG_DIR). UI thread. What a folder holds
+ * is sl-model-folder.h's to say.
  */
 #pragma once
 
@@ -36,20 +36,5 @@ char **sl_models_dup_dirs (SlModels *self);
  * stay untouched. FALSE with the reason if the list cannot be written: it then holds for this run. */
 gboolean sl_models_add_dir (SlModels *self, const char *dir, GError **error);
 gboolean sl_models_remove_dir (SlModels *self, const char *dir, GError **error);
-
-/* A look at a folder without loading it. */
-typedef struct
-{
-  char *dir, *name;
-  guint64 weight_bytes; /* of all safetensors files */
-  gboolean is_demo;
-  char *description; /* one sentence for the user */
-} SlModelFolder;
-
-/* NULL with a sentence if the folder does not hold a DeepSeek-VL2 checkpoint. Any thread. */
-SlModelFolder *sl_model_folder_inspect (const char *dir, GError **error);
-void sl_model_folder_free (SlModelFolder *self);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlModelFolder, sl_model_folder_free)
 
 G_END_DECLS

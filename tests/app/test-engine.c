@@ -11,6 +11,7 @@
 #include "app-test.h"
 #include "app/inference/sl-engine.h"
 #include "app/inference/sl-session-keeper.h"
+#include "app/system/sl-places.h"
 #include "fake-vl2.h"
 
 static gboolean
@@ -218,15 +219,20 @@ test_failures (void)
 {
   g_autoptr (SlEngine) engine = sl_engine_new ();
   g_autoptr (SlJob) too_long = NULL, fine = NULL;
+  g_autofree char *whole = sl_places_dup_demo_dir ();
 
   fake_reset ();
   fake_set_answer ("ok", 1);
   fake_fail_load ("config.json: hidden_size is 0");
-  sl_engine_load (engine, "/models/bad", NULL);
+  sl_engine_load (engine, whole, NULL);
   app_test_wait (is_settled, engine);
   g_assert_cmpint (sl_engine_get_state (engine), ==, SL_ENGINE_FAILED);
   g_assert_cmpstr (sl_engine_get_error_text (engine), ==, "config.json: hidden_size is 0");
 
+  /* Where the folder shows the cause, that is what is said. */
+  sl_engine_load (engine, "/models/bad", NULL);
+  app_test_wait (is_settled, engine);
+  g_assert_nonnull (strstr (sl_engine_get_error_text (engine), "“/models/bad” is not there."));
   g_assert_false (sl_engine_get_lacks_memory (engine));
   fake_fail_load ("memory: 9 GiB are needed");
   sl_engine_load (engine, "model", NULL);

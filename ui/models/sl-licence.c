@@ -5,6 +5,7 @@
  */
 #include "ui/models/sl-licence.h"
 
+#include "app/inference/sl-model-folder.h"
 #include "app/inference/sl-models.h"
 #include "app/system/sl-places.h"
 
@@ -25,11 +26,12 @@ static const char summary[] =
 static char *
 dup_text (const char *dir)
 {
+  g_autofree char *files = sl_model_folder_resolve (dir);
   static const char *const names[] = { "LICENSE-MODEL", "LICENSE-MODEL.txt", "LICENSE", "LICENSE.txt", "LICENSE.md" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     {
-      g_autofree char *path = g_build_filename (dir, names[i], NULL);
+      g_autofree char *path = g_build_filename (files, names[i], NULL);
       char *text = NULL;
       gsize length;
 
@@ -47,7 +49,8 @@ new_dialog (GtkWindow  *parent,
             const char *dir,
             const char *text)
 {
-  g_autofree char *name = g_path_get_basename (dir);
+  g_autofree char *model = sl_model_folder_dup_name (dir);
+  g_autofree char *name = g_filename_display_name (model);
   GtkWidget *dialog = adw_message_dialog_new (parent, _("Licence of the Model"), NULL);
   GtkWidget *scroller = gtk_scrolled_window_new ();
   GtkWidget *label = gtk_label_new (text);

@@ -6,6 +6,7 @@
 #include "ui/models/sl-model-page.h"
 
 #include "app/inference/sl-model-fit.h"
+#include "app/inference/sl-model-folder.h"
 #include "app/system/sl-places.h"
 #include "ui/models/sl-licence.h"
 
@@ -166,7 +167,8 @@ add_row (SlModelPage *self,
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (SlModelFolder) folder = sl_model_folder_inspect (dir, &error);
-  g_autofree char *name = g_path_get_basename (dir);
+  g_autofree char *model = sl_model_folder_dup_name (dir);
+  g_autofree char *name = g_filename_display_name (model);
   g_autofree char *title = g_markup_escape_text (bundled ? _("Demo model") : name, -1);
   g_autofree char *subtitle =
     g_markup_escape_text (folder ? folder->description : error->message, -1);

@@ -4,6 +4,7 @@
  */
 #include "ui/window/sl-window-private.h"
 
+#include "app/inference/sl-model-folder.h"
 #include "app/system/sl-places.h"
 #include "ui/inspector/sl-export-dialog.h"
 #include "ui/models/sl-licence.h"
