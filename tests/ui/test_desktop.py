@@ -113,6 +113,43 @@ def test_models():
         close_preferences(app, session)
 
 
+def test_chosen_model():
+    """A model in a hub's cache is called by its name; while its folder is away that is said, and it is used again afterwards."""
+    with Session(window_manager=True) as session:
+        commit = "66c54660eae7e90c9ba259bfdf92d07d6e3ce8aa"
+        cache, away = session.path("models--someone--my-vl2"), session.path("away")
+        snapshot = os.path.join(cache, "snapshots", commit)
+        os.makedirs(os.path.join(cache, "refs"))
+        os.makedirs(snapshot)
+        with open(os.path.join(cache, "refs", "main"), "w") as ref:
+            ref.write(commit)
+        demo = os.path.join(os.environ["SIGHTLINE_DATA"], "demo-model")
+        for name in os.listdir(demo):
+            if name.endswith((".json", ".safetensors")) and name != "demo.json":
+                os.symlink(os.path.join(demo, name), os.path.join(snapshot, name))
+        with open(session.path(".config", "io.github.sightline.Sightline", "settings.ini"), "w") as settings:
+            settings.write(f"[model]\nlast-dir={cache}\n")
+
+        def shows(*lines):
+            app = App(session)
+            for line in lines:
+                app.find("label", line)
+            return app
+
+        app = shows("my-vl2")
+        app.close()
+        quiet(app)
+        os.rename(cache, away)
+        app = shows(r"“my-vl2” is not there now .*", "Demo model")
+        session.screenshot("model-away")
+        app.close()
+        quiet(app)
+        os.rename(away, cache)
+        app = shows("my-vl2")
+        app.close()
+        quiet(app)
+
+
 def test_diagnostics():
     """The self-test compares the ways to compute; the facts name the processor."""
     with Session(window_manager=True) as session:
@@ -158,4 +195,4 @@ def test_right_to_left():
 
 
 if __name__ == "__main__":
-    run([test_search_provider_and_new_chat, test_notification, test_models, test_diagnostics, test_right_to_left])
+    run([test_search_provider_and_new_chat, test_notification, test_models, test_chosen_model, test_diagnostics, test_right_to_left])

@@ -4,6 +4,8 @@
  */
 #include "ui/models/sl-model-bar.h"
 
+#include "app/inference/sl-model-folder.h"
+
 #include <glib/gi18n.h>
 
 struct _SlModelBar
@@ -11,6 +13,7 @@ struct _SlModelBar
   GtkWidget parent_instance;
 
   SlEngine *engine;
+  char *missing; /* folder that the demo model stands in for, or NULL */
   GtkWidget *box;
   GtkImage *icon;
   GtkLabel *label;
@@ -38,7 +41,8 @@ static void
 show_loading (SlModelBar *self)
 {
   const char *dir = sl_engine_get_model_dir (self->engine);
-  g_autofree char *name = g_path_get_basename (dir ? dir : "");
+  g_autofree char *folder = sl_model_folder_dup_name (dir != NULL ? dir : "");
+  g_autofree char *name = g_filename_display_name (folder);
   guint64 total = sl_engine_get_total_bytes (self->engine);
   g_autofree char *size = g_format_size (total);
   /* Translators: name of the model, its size on disk */
@@ -47,6 +51,22 @@ show_loading (SlModelBar *self)
 
   show (self, "content-loading-symbolic", sentence, _("Cancel"), "win.cancel-load");
   gtk_progress_bar_set_fraction (self->progress, sl_engine_get_progress (self->engine));
+}
+
+static void
+show_demo (SlModelBar *self)
+{
+  g_autofree char *folder = self->missing ? sl_model_folder_dup_name (self->missing) : NULL;
+  g_autofree char *name = folder ? g_filename_display_name (folder) : NULL;
+  g_autofree char *dir = self->missing ? g_filename_display_name (self->missing) : NULL;
+  /* Translators: name of a model, its folder */
+  g_autofree char *sentence =
+    name ? g_strdup_printf (_("“%s” is not there now (%s). Meanwhile the demo model answers, which knows shapes and short words only."),
+                            name, dir)
+         : g_strdup (_("Demo model: knows shapes and short words"));
+
+  show (self, name ? "dialog-warning-symbolic" : "dialog-information-symbolic", sentence, _("Choose a Model…"),
+        "win.choose-model");
 }
 
 static void
@@ -75,8 +95,20 @@ update (SlModelBar *self)
     show (self, "dialog-information-symbolic", _("No model is loaded"), _("Choose a Model…"),
           "win.choose-model");
   else
-    show (self, "dialog-information-symbolic", _("Demo model: knows shapes and short words"),
-          _("Choose a Model…"), "win.choose-model");
+    show_demo (self);
+}
+
+void
+sl_model_bar_set_missing (SlModelBar *self,
+                          const char *dir)
+{
+  g_autofree char *copy = g_strdup (dir);
+
+  g_return_if_fail (SL_IS_MODEL_BAR (self));
+
+  g_free (self->missing);
+  self->missing = g_steal_pointer (&copy);
+  update (self);
 }
 
 static void
@@ -85,6 +117,7 @@ sl_model_bar_dispose (GObject *object)
   SlModelBar *self = SL_MODEL_BAR (object);
 
   g_clear_object (&self->engine);
+  g_clear_pointer (&self->missing, g_free);
   g_clear_pointer (&self->box, gtk_widget_unparent);
   G_OBJECT_CLASS (sl_model_bar_parent_class)->dispose (object);
 }

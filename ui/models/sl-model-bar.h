@@ -18,5 +18,9 @@ G_DECLARE_FINAL_TYPE (SlModelBar, sl_model_bar, SL, MODEL_BAR, GtkWidget)
 
 void sl_model_bar_set_engine (SlModelBar *self,
                               SlEngine   *engine);
+/* The folder that was chosen and is not there now, so that the demo model is loaded in its place: said until another model is
+ * loaded. NULL: it is there, or the demo model was chosen. */
+void sl_model_bar_set_missing (SlModelBar *self,
+                               const char *dir);
 
 G_END_DECLS
