@@ -20,6 +20,9 @@ add_picture (SlPrompt      *prompt,
 
   if (picture != NULL)
     sl_prompt_add_picture (prompt, picture, sl_message_part_get_detail (part));
+  else if (sl_message_part_get_bytes (part) != NULL)
+    sl_prompt_add_picture_bytes (prompt, sl_message_part_get_bytes (part), sl_message_part_get_width (part),
+                                 sl_message_part_get_height (part), sl_message_part_get_detail (part));
   else if (sl_message_part_get_path (part) != NULL)
     sl_prompt_add_picture_file (prompt, sl_message_part_get_path (part), sl_message_part_get_width (part),
                                 sl_message_part_get_height (part), sl_message_part_get_detail (part));
@@ -225,6 +228,7 @@ finish_answer (SlConversation  *self,
   g_autoptr (SlConversation) alive = self; /* the reference that start_answer() took */
   g_autoptr (SlMessage) message = g_object_ref (self->answering);
   g_autoptr (SlJob) job = g_steal_pointer (&self->job);
+  SlMessage *question;
 
   g_signal_handlers_disconnect_by_data (job, self);
   g_clear_handle_id (&self->save_source, g_source_remove);
@@ -236,6 +240,9 @@ finish_answer (SlConversation  *self,
   sl_message_update_boxes (message);
   number_boxes (self, message);
   sl_conversation_save_message (self, message, FALSE);
+  question = sl_message_get_parent (message);
+  for (guint i = 0; question != NULL && i < sl_message_get_n_parts (question); i++)
+    sl_message_part_forget_bytes (sl_message_get_part (question, i)); /* by now they have been written */
   sl_conversation_notify_busy (self);
 }
 

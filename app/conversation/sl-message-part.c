@@ -13,13 +13,22 @@ struct _SlMessagePart
 
   SlPartKind kind;
   char *text;
-  SlPicture *picture;
+  SlPicture *picture;    /* while decoded */
+  GBytes *bytes;         /* of a picture that is not in the file yet */
+  char *mime_type, *extension; /* with the bytes */
   char *sha256, *path, *name, *error_text;
   int width, height;
   SlDetail detail;
   GCancellable *loading; /* while a load is under way */
-  gboolean reloadable;   /* the pixels came from the file */
+  guint holds;           /* who needs the pixels */
+  GList idle;            /* in idle_parts while decoded and not held */
 };
+
+/* Decoded pictures that nobody needs now, the last one at the tail: what they take together is bounded. */
+#define IDLE_BYTES (64 * 1024 * 1024)
+
+static GQueue idle_parts = G_QUEUE_INIT;
+static gsize idle_bytes;
 
 enum { PROP_0, PROP_TEXT, PROP_PICTURE, PROP_DETAIL, PROP_ERROR_TEXT, N_PROPS };
 
@@ -54,11 +63,53 @@ sl_message_part_get_property (GObject    *object,
     }
 }
 
+/* ------------------------------------------------------------------------------------------------ pixels at rest */
+
+static gsize
+count_bytes (SlMessagePart *self)
+{
+  return g_bytes_get_size (sl_picture_get_rgb_bytes (self->picture));
+}
+
+static void
+leave_idle (SlMessagePart *self)
+{
+  if (self->idle.data == NULL)
+    return;
+  g_queue_unlink (&idle_parts, &self->idle);
+  self->idle.data = NULL;
+  idle_bytes -= count_bytes (self);
+}
+
+static void
+drop_pixels (SlMessagePart *self)
+{
+  leave_idle (self);
+  g_clear_object (&self->picture);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PICTURE]);
+}
+
+/* The last one stays however large it is: it is the most likely to be looked at, or read, next. */
+static void
+enter_idle (SlMessagePart *self)
+{
+  if (self->picture == NULL || self->holds > 0 || self->idle.data != NULL)
+    return;
+  self->idle.data = self;
+  g_queue_push_tail_link (&idle_parts, &self->idle);
+  idle_bytes += count_bytes (self);
+  while (idle_bytes > IDLE_BYTES && idle_parts.length > 1)
+    drop_pixels (g_queue_peek_head (&idle_parts));
+}
+
+/* ------------------------------------------------------------------------------------------------ object */
+
 static void
 sl_message_part_dispose (GObject *object)
 {
   SlMessagePart *self = SL_MESSAGE_PART (object);
 
+  leave_idle (self);
   g_cancellable_cancel (self->loading);
   g_clear_object (&self->loading);
   g_clear_object (&self->picture);
@@ -70,6 +121,9 @@ sl_message_part_finalize (GObject *object)
 {
   SlMessagePart *self = SL_MESSAGE_PART (object);
 
+  g_clear_pointer (&self->bytes, g_bytes_unref);
+  g_free (self->mime_type);
+  g_free (self->extension);
   g_free (self->text);
   g_free (self->sha256);
   g_free (self->path);
@@ -117,11 +171,15 @@ sl_message_part_new_picture (SlPicture *picture,
 
   self->kind = SL_PART_PICTURE;
   self->picture = g_object_ref (picture);
+  self->bytes = g_bytes_ref (sl_picture_get_bytes (picture));
+  self->mime_type = g_strdup (sl_picture_get_mime_type (picture));
+  self->extension = g_strdup (sl_picture_get_extension (picture));
   self->sha256 = g_strdup (sl_picture_get_sha256 (picture));
   self->name = g_strdup (sl_picture_get_name (picture));
   self->width = sl_picture_get_width (picture);
   self->height = sl_picture_get_height (picture);
   self->detail = detail;
+  enter_idle (self);
   return self;
 }
 
@@ -164,13 +222,16 @@ sl_message_part_copy (SlMessagePart *self)
   copy->kind = self->kind;
   copy->text = g_strdup (self->text);
   g_set_object (&copy->picture, self->picture);
-  copy->reloadable = self->reloadable;
+  copy->bytes = self->bytes != NULL ? g_bytes_ref (self->bytes) : NULL;
+  copy->mime_type = g_strdup (self->mime_type);
+  copy->extension = g_strdup (self->extension);
   copy->sha256 = g_strdup (self->sha256);
   copy->path = g_strdup (self->path);
   copy->name = g_strdup (self->name);
   copy->width = self->width;
   copy->height = self->height;
   copy->detail = self->detail;
+  enter_idle (copy);
   return copy;
 }
 
@@ -185,11 +246,11 @@ sl_message_part_to_record (SlMessagePart *self)
   record->width = self->width;
   record->height = self->height;
   record->detail = self->detail;
-  if (self->picture != NULL)
+  if (self->bytes != NULL)
     {
-      record->mime_type = g_strdup (sl_picture_get_mime_type (self->picture));
-      record->extension = g_strdup (sl_picture_get_extension (self->picture));
-      record->bytes = g_bytes_ref (sl_picture_get_bytes (self->picture));
+      record->mime_type = g_strdup (self->mime_type);
+      record->extension = g_strdup (self->extension);
+      record->bytes = g_bytes_ref (self->bytes);
     }
   return record;
 }
@@ -233,6 +294,14 @@ sl_message_part_get_picture (SlMessagePart *self)
   g_return_val_if_fail (SL_IS_MESSAGE_PART (self), NULL);
 
   return self->picture;
+}
+
+GBytes *
+sl_message_part_get_bytes (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), NULL);
+
+  return self->bytes;
 }
 
 const char *
@@ -334,11 +403,9 @@ on_decoded (GObject      *source,
   if (!settle_load (self, error))
     return;
   g_clear_object (&self->loading);
-  if (g_set_object (&self->picture, picture))
-    {
-      self->reloadable = TRUE;
-      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PICTURE]);
-    }
+  g_set_object (&self->picture, picture);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PICTURE]);
+  enter_idle (self);
 }
 
 static void
@@ -362,7 +429,17 @@ sl_message_part_load (SlMessagePart *self)
 
   g_return_if_fail (SL_IS_MESSAGE_PART (self));
 
-  if (self->kind != SL_PART_PICTURE || self->picture != NULL || self->loading != NULL || self->path == NULL)
+  self->holds++;
+  leave_idle (self);
+  if (self->kind != SL_PART_PICTURE || self->picture != NULL || self->loading != NULL)
+    return;
+  if (self->bytes != NULL)
+    {
+      self->loading = g_cancellable_new ();
+      sl_picture_new_from_bytes_async (self->bytes, self->name, self->loading, on_decoded, g_object_ref (self));
+      return;
+    }
+  if (self->path == NULL)
     return;
   self->loading = g_cancellable_new ();
   file = g_file_new_for_path (self->path);
@@ -373,11 +450,37 @@ void
 sl_message_part_release (SlMessagePart *self)
 {
   g_return_if_fail (SL_IS_MESSAGE_PART (self));
+  g_return_if_fail (self->holds > 0);
 
+  if (--self->holds > 0)
+    return;
   g_cancellable_cancel (self->loading);
   g_clear_object (&self->loading);
-  if (!self->reloadable || self->picture == NULL)
+  enter_idle (self);
+}
+
+static void
+on_stored (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  g_autoptr (SlMessagePart) self = user_data;
+  g_autoptr (GFileInfo) info = g_file_query_info_finish (G_FILE (source), result, NULL);
+
+  if (info != NULL && self->bytes != NULL && g_file_info_get_size (info) == (goffset) g_bytes_get_size (self->bytes))
+    g_clear_pointer (&self->bytes, g_bytes_unref);
+}
+
+void
+sl_message_part_forget_bytes (SlMessagePart *self)
+{
+  g_autoptr (GFile) file = NULL;
+
+  g_return_if_fail (SL_IS_MESSAGE_PART (self));
+
+  if (self->bytes == NULL || self->path == NULL)
     return;
-  g_clear_object (&self->picture);
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PICTURE]);
+  file = g_file_new_for_path (self->path);
+  g_file_query_info_async (file, G_FILE_ATTRIBUTE_STANDARD_SIZE, G_FILE_QUERY_INFO_NONE, G_PRIORITY_LOW, NULL, on_stored,
+                           g_object_ref (self));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * SlMessagePart: a run of text or one picture, at its position in a message. Also what a composer hands to
- * sl_conversation_send(). A picture of a stored message starts as a name, size and hash, and becomes pixels when
- * sl_message_part_load() has decoded it. UI thread. It must not know the store.
+ * sl_conversation_send(). A picture is a name, size and hash, with a file or, until it is stored, its bytes; pixels it has while
+ * somebody needs them. UI thread. It must not know the store.
  */
 #pragma once
 
@@ -29,8 +29,10 @@ SlMessagePart *sl_message_part_copy (SlMessagePart *self);
 
 SlPartKind sl_message_part_get_kind (SlMessagePart *self);
 const char *sl_message_part_get_text (SlMessagePart *self);
-/* Pixels, NULL for text and until loaded. */
+/* Pixels, NULL for text and unless loaded. */
 SlPicture *sl_message_part_get_picture (SlMessagePart *self);
+/* The encoded picture, NULL where it is in a file. */
+GBytes *sl_message_part_get_bytes (SlMessagePart *self);
 const char *sl_message_part_get_sha256 (SlMessagePart *self);
 /* What the user knows the picture by (a file name); NULL for text. */
 const char *sl_message_part_get_name (SlMessagePart *self);
@@ -43,9 +45,11 @@ SlDetail sl_message_part_get_detail (SlMessagePart *self);
 void sl_message_part_set_detail (SlMessagePart *self, SlDetail detail);
 const char *sl_message_part_get_error_text (SlMessagePart *self);
 
-/* Decodes a stored picture in the decode pool; "picture" or "error-text" notifies. Cheap when done or under way. */
+/* Somebody needs the pixels: they are decoded in the decode pool where they are not there, and stay until release() was called as
+ * often; "picture" or "error-text" notifies. What is released stays decoded only as long as others do not take its place. */
 void sl_message_part_load (SlMessagePart *self);
-/* Forgets pixels that load() brought (a row scrolled far away); load() brings them back. */
 void sl_message_part_release (SlMessagePart *self);
+/* Once the file is written, its bytes are no longer needed in memory. */
+void sl_message_part_forget_bytes (SlMessagePart *self);
 
 G_END_DECLS

@@ -12,6 +12,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "app/pictures/sl-picture-embedded.h"
 #include "app/pictures/sl-picture-format.h"
 #include "app/pictures/sl-picture-loader.h"
 #include "app/pictures/sl-picture-svg.h"
@@ -29,6 +30,7 @@ typedef struct
   char            *name;
   SlPictureFormat  format;
   gboolean         on_white;
+  int              side;     /* of a small copy, 0: all pixels */
   SlPictureLimits  limits;
   gint64           deadline; /* monotonic */
   gint             stop;     /* atomic: nobody waits any more */
@@ -92,6 +94,12 @@ on_size_prepared (GdkPixbufLoader *loader,
     {
       decode->refused_pixels = pixels;
       gdk_pixbuf_loader_set_size (loader, 0, 0);
+    }
+  else if (decode->side > 0 && decode->format == SL_PICTURE_FORMAT_JPEG && MAX (width, height) > decode->side)
+    {
+      double shrink = (double) decode->side / MAX (width, height);
+
+      gdk_pixbuf_loader_set_size (loader, MAX (1, (int) (width * shrink + 0.5)), MAX (1, (int) (height * shrink + 0.5)));
     }
 }
 
@@ -200,69 +208,20 @@ set_broken (Decode     *decode,
                  _("“%s” is damaged or incomplete: %s."), decode->name, reason);
 }
 
-static void
-on_embedded_size_prepared (GdkPixbufLoader *loader,
-                           int              width,
-                           int              height,
-                           gpointer         user_data)
-{
-  guint64 *pixels = user_data;
-
-  *pixels = (guint64) MAX (width, 0) * (guint64) MAX (height, 0);
-  gdk_pixbuf_loader_set_size (loader, 0, 0);
-}
-
-/* The size that the header of a picture inside of a drawing announces, 0 if it is none. base64: up to `length` characters. */
-static guint64
-measure_embedded (const char *base64,
-                  gsize       length)
-{
-  g_autoptr(GdkPixbufLoader) loader = gdk_pixbuf_loader_new ();
-  g_autofree char *text = g_strndup (base64, length);
-  g_autofree guchar *data = NULL;
-  guint64 pixels = 0;
-  gsize size;
-
-  data = g_base64_decode (text, &size);
-  g_signal_connect (loader, "size-prepared", G_CALLBACK (on_embedded_size_prepared), &pixels);
-  for (gsize at = 0; at < size && pixels == 0; at += SL_PICTURE_CHUNK_BYTES)
-    {
-      if (!gdk_pixbuf_loader_write (loader, data + at, MIN (SL_PICTURE_CHUNK_BYTES, size - at), NULL))
-        break;
-    }
-  gdk_pixbuf_loader_close (loader, NULL);
-
-  return pixels;
-}
-
 /* librsvg decodes pictures inside of a drawing without asking: together they may not be larger than one picture may be. */
 static gboolean
 check_embedded (Decode  *decode,
                 GError **error)
 {
-  static const char mark[] = ";base64,";
   gsize size;
-  const char *at = g_bytes_get_data (decode->bytes, &size);
-  const char *end = at + size;
-  guint64 pixels = 0;
+  const char *text = g_bytes_get_data (decode->bytes, &size);
 
-  while ((at = memmem (at, end - at, mark, strlen (mark))) != NULL)
-    {
-      const char *first = at + strlen (mark);
-
-      for (at = first; at < end && *at != '"' && *at != '\'' && *at != ')' && *at != '<';)
-        at++;
-      pixels += measure_embedded (first, at - first);
-      if (pixels > decode->limits.max_pixels)
-        {
-          g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
-                       _("“%s” is too large: the pictures inside of the drawing have more than %.1f megapixels."),
-                       decode->name, decode->limits.max_pixels / 1e6);
-          return FALSE;
-        }
-    }
-
-  return TRUE;
+  if (sl_picture_embedded_count_pixels (text, size, decode->limits.max_pixels) <= decode->limits.max_pixels)
+    return TRUE;
+  g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
+               _("“%s” is too large: the pictures inside of the drawing have more than %.1f megapixels."),
+               decode->name, decode->limits.max_pixels / 1e6);
+  return FALSE;
 }
 
 /* libtiff reads integers of 1 to 16 bits only, and says no more than that it failed. */
@@ -433,7 +392,7 @@ decode_picture (Decode  *decode,
 
   self->bytes = g_bytes_ref (decode->bytes);
   self->name = g_strdup (decode->name);
-  self->sha256 = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, decode->bytes);
+  self->sha256 = decode->side > 0 ? NULL : g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, decode->bytes);
   self->mime_type = sl_picture_format_get_mime_type (decode->format);
   self->extension = sl_picture_format_get_extension (decode->format);
   self->turned = decode->turned;
@@ -556,6 +515,7 @@ SlPicture *
 sl_picture_decode (GBytes                 *bytes,
                    const char             *name,
                    gboolean                on_white,
+                   int                     side,
                    const SlPictureLimits  *limits,
                    GCancellable           *cancellable,
                    GError                **error)
@@ -582,6 +542,7 @@ sl_picture_decode (GBytes                 *bytes,
   decode->name = g_strdup (name);
   decode->format = format;
   decode->on_white = on_white;
+  decode->side = side;
   decode->limits = *limits;
   decode->deadline = g_get_monotonic_time () + limits->deadline_us;
 

@@ -44,13 +44,21 @@ typedef enum
 } SlPictureAlpha;
 
 /* Whole bytes to a picture, or NULL with one sentence. Blocks until the deadline of the limits at most; any thread.
- * `name` is valid UTF-8. on_white: what is transparent is laid over white; the bytes stay those of the file. */
+ * `name` is valid UTF-8. on_white: what is transparent is laid over white; the bytes stay those of the file. side: 0, or the longer
+ * side of a small copy: a JPEG is decoded at about that size, and no hash is taken. */
 SlPicture *sl_picture_decode (GBytes                 *bytes,
                               const char             *name,
                               gboolean                on_white,
+                              int                     side,
                               const SlPictureLimits  *limits,
                               GCancellable           *cancellable,
                               GError                **error);
+
+/* A regular file's bytes, within the default limits. Blocks; any thread. */
+GBytes    *sl_picture_read_file (GFile         *file,
+                                 const char    *name,
+                                 GCancellable  *cancellable,
+                                 GError       **error);
 
 /* RGB8 of the pixbuf into `self`, whose size it sets, and whether any of it is transparent; the pixbuf's own memory where it is RGB
  * already. Alpha is dropped, or laid over white. FALSE: no memory. */

@@ -89,7 +89,7 @@ sl_picture_new_with_limits (GBytes                 *bytes,
       !check_bytes (valid_name, g_bytes_get_size (bytes), limits, error))
     return NULL;
 
-  return sl_picture_decode (bytes, valid_name, FALSE, limits, cancellable, error);
+  return sl_picture_decode (bytes, valid_name, FALSE, 0, limits, cancellable, error);
 }
 
 SlPicture *
@@ -147,17 +147,20 @@ check_file (GFile         *file,
 }
 
 /* The file may grow while it is read: the limit is checked again on the way. */
-static GBytes *
-read_file (GFile         *file,
-           const char    *name,
-           GCancellable  *cancellable,
-           GError       **error)
+GBytes *
+sl_picture_read_file (GFile         *file,
+                      const char    *name,
+                      GCancellable  *cancellable,
+                      GError       **error)
 {
   g_autoptr(GError) cause = NULL;
   g_autoptr(GFileInputStream) stream = NULL;
   g_autoptr(GByteArray) data = g_byte_array_new ();
   g_autofree guint8 *chunk = g_malloc (SL_PICTURE_CHUNK_BYTES);
   gssize n = 0;
+
+  if (!check_file (file, name, cancellable, error))
+    return NULL;
 
   stream = g_file_read (file, cancellable, &cause);
   while (stream != NULL &&
@@ -194,10 +197,7 @@ sl_picture_new_from_file (GFile         *file,
   basename = g_file_get_basename (file);
   name = g_filename_display_name (basename != NULL ? basename : "");
 
-  if (!check_file (file, name, cancellable, error))
-    return NULL;
-
-  bytes = read_file (file, name, cancellable, error);
+  bytes = sl_picture_read_file (file, name, cancellable, error);
   if (bytes == NULL)
     return NULL;
 
@@ -380,7 +380,7 @@ sl_picture_new_on_white (SlPicture     *picture,
   if (!picture->transparent)
     return g_object_ref (picture);
 
-  self = sl_picture_decode (picture->bytes, picture->name, TRUE, &sl_picture_default_limits, cancellable, error);
+  self = sl_picture_decode (picture->bytes, picture->name, TRUE, 0, &sl_picture_default_limits, cancellable, error);
   if (self == NULL)
     return NULL;
   pixbuf = gdk_pixbuf_new_from_bytes (self->rgb, GDK_COLORSPACE_RGB, FALSE, 8, self->width, self->height, (int) self->stride);

@@ -15,6 +15,7 @@ typedef struct
   gsize length;
   SlMarkup markup;
   SlPicture *picture; /* or */
+  GBytes *bytes;      /* or */
   char *path;
   int width, height;
   SlDetail detail;
@@ -61,6 +62,7 @@ part_clear (gpointer data)
 
   g_free (part->text);
   g_clear_object (&part->picture);
+  g_clear_pointer (&part->bytes, g_bytes_unref);
   g_free (part->path);
 }
 
@@ -174,6 +176,16 @@ sl_prompt_add_picture_file (SlPrompt   *self,
 }
 
 void
+sl_prompt_add_picture_bytes (SlPrompt *self,
+                             GBytes   *bytes,
+                             int       width,
+                             int       height,
+                             SlDetail  detail)
+{
+  add_part (self, (Part) { .bytes = g_bytes_ref (bytes), .width = width, .height = height, .detail = detail });
+}
+
+void
 sl_prompt_set_session (SlPrompt   *self,
                        const char *name)
 {
@@ -244,9 +256,10 @@ append_picture (SlPromptView  *self,
   *pixels = (vl2_picture) { .width = part->width, .height = part->height };
   if (picture == NULL && decode)
     {
-      g_autoptr (GFile) file = g_file_new_for_path (part->path);
+      g_autoptr (GFile) file = part->path != NULL ? g_file_new_for_path (part->path) : NULL;
 
-      picture = sl_picture_new_from_file (file, cancellable, error);
+      picture = file != NULL ? sl_picture_new_from_file (file, cancellable, error)
+                             : sl_picture_new_from_bytes (part->bytes, "", cancellable, error);
       if (picture == NULL)
         return FALSE;
     }

@@ -39,6 +39,8 @@ void sl_prompt_add_text (SlPrompt *self, const char *text, gssize length, SlMark
 void sl_prompt_add_picture (SlPrompt *self, SlPicture *picture, SlDetail detail);
 /* A picture that is still a file, and its upright size; the inference thread decodes it before it reads the prompt. */
 void sl_prompt_add_picture_file (SlPrompt *self, const char *path, int width, int height, SlDetail detail);
+/* The same of one that is in no file yet; the bytes are referenced. */
+void sl_prompt_add_picture_bytes (SlPrompt *self, GBytes *bytes, int width, int height, SlDetail detail);
 
 /* The answer is known: these ids (copied, without the end mark) are gone through instead of being drawn, to learn what can be told
  * of each token. The settings' sampling and limit have no say. */

@@ -313,6 +313,7 @@ main (int    argc,
       char **argv)
 {
   g_autoptr (SlPicture) picture = NULL;
+  g_autoptr (SlMessagePart) part = NULL;
   g_autoptr (SlGrounding) grounding = NULL;
   g_autoptr (SlEngine) engine = NULL;
   g_autoptr (GListStore) items = NULL;
@@ -328,12 +329,13 @@ main (int    argc,
   bench.nodes = g_ptr_array_new ();
   bench.surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, 1280, 800);
   picture = make_picture ();
+  part = sl_message_part_new_picture (picture, SL_DETAIL_AUTO);
   grounding = sl_grounding_parse (answer, -1);
   bench.model = sl_box_model_new ();
   items = make_items (grounding);
-  sl_box_model_set_answer (bench.model, grounding, G_LIST_MODEL (items), picture);
+  sl_box_model_set_answer (bench.model, grounding, G_LIST_MODEL (items), part);
   bench.view = sl_picture_view_new (TRUE);
-  sl_picture_view_set_picture (SL_PICTURE_VIEW (bench.view), picture);
+  sl_picture_view_set_part (SL_PICTURE_VIEW (bench.view), part);
   sl_picture_view_set_model (SL_PICTURE_VIEW (bench.view), bench.model);
   gtk_window_set_child (GTK_WINDOW (window), bench.view);
   gtk_window_set_default_size (GTK_WINDOW (window), 1280, 800);

@@ -14,7 +14,7 @@ import time
 
 BUILD, ROOT = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 sys.path.insert(0, str(ROOT / "tests" / "ui"))
-from harness import NO_GL, App, Session, wait_for  # noqa: E402
+from harness import NO_GL, App, Session, fill_with_photos, wait_for  # noqa: E402
 
 RUNS = 5
 
@@ -50,6 +50,41 @@ def start_and_size():
     return tuple(statistics.median(values[1:]) for values in (times, computed, sizes))
 
 
+def resident_mib(process, what):
+    """VmRSS: now; VmHWM: at most so far."""
+    for field in pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines():
+        if field.startswith(what + ":"):
+            return int(field.split()[1]) / 1024
+    return 0
+
+
+def read_bytes(process):
+    """What all its threads have read, from files and else."""
+    return int(pathlib.Path(f"/proc/{process.pid}/io").read_text(encoding="utf-8").split()[1])
+
+
+def photographs():
+    """MiB resident once a conversation of photographs is shown, and at most until then; MB that are read while something is written
+    below it, and the milliseconds computed for that."""
+    count, width, height = 50, 6000, 4000
+    with Session() as session:
+        fill_with_photos(session, BUILD / "tests/bench/photo-history", count, width, height)
+        app = App(session)
+
+        def settled():
+            pictures = app.all("image", "Picture .*photo-.*")
+            return len(pictures) >= 2 * count and not any(node.has_state("busy") for node in pictures) and app.has("label", "Demo model.*")
+        wait_for("the photographs", settled, 300)
+        shown, most = resident_mib(app.process, "VmRSS"), resident_mib(app.process, "VmHWM")
+        before, computed = read_bytes(app.process), computing_ms(app.process)
+        app.focus_composer()
+        session.type("Where is the spot?")
+        app.find(None, "Too long: [0-9]+ of 4096 tokens")
+        read, computed = read_bytes(app.process) - before, computing_ms(app.process) - computed
+        app.close()
+    return shown, most, read / 1e6, computed
+
+
 def line(name, value, unit, goal):
     print(f"{name:50}{value:10.1f} {unit:4} goal {goal:6} {unit}{'' if value <= goal else '   MISSED'}")
 
@@ -72,6 +107,11 @@ def main():
     for search in history["searches"]:
         line(f"search it ({search['kind']}: {search['found']} found)", search["ms"], "ms", 50)
         computing(search["computed_ms"])
+    shown, most, read, computed = photographs()
+    line("open a conversation of 50 photographs of 24 MP", shown, "MB", 400)
+    line("  at most until then", most, "MB", 400)
+    line("write below it: read from the disk", read, "MB", 1)
+    computing(computed)
     bundle = ROOT / "build-flatpak" / "Sightline.flatpak"
     if bundle.is_file():
         line("Flatpak bundle without cuBLAS", bundle.stat().st_size / 1e6, "MB", 25)

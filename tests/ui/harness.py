@@ -484,6 +484,15 @@ def rewrite_answer(session, text, boxes, back=0, probabilities=()):
             database.execute("UPDATE box SET confidence = ? WHERE message = ? AND ordinal = ?", (probability, message, ordinal))
 
 
+def fill_with_photos(session, maker, count, width, height):
+    """Makes the history that the next start shows: one conversation of so many photographs. maker: tests/bench/photo-history.c."""
+    history = session.path(".local/share/io.github.sightline.Sightline")
+    conversation = subprocess.run([maker, history, str(count), str(width), str(height)], env=session.environment, check=True,
+                                  stdout=subprocess.PIPE, text=True).stdout.strip()
+    with open(session.path(".config/io.github.sightline.Sightline/window.ini"), "a") as state:
+        state.write(f"conversation={conversation}\n")
+
+
 def sample(name):
     return os.path.join(os.environ["SIGHTLINE_DATA"], "samples", name)
 

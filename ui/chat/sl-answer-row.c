@@ -146,11 +146,10 @@ update_text (SlAnswerRow *self)
 {
   const char *raw = sl_message_get_text (self->message);
   g_autoptr (SlGrounding) grounding = sl_grounding_parse (raw, -1);
-  SlPicture *picture = self->box_part ? sl_message_part_get_picture (self->box_part) : NULL;
   g_autofree char *markdown = dup_markdown (self, grounding);
   gsize n_boxes;
 
-  sl_box_model_set_answer (self->boxes, grounding, sl_message_get_boxes (self->message), picture);
+  sl_box_model_set_answer (self->boxes, grounding, sl_message_get_boxes (self->message), self->box_part);
   sl_markdown_view_set_text (SL_MARKDOWN_VIEW (self->markdown), markdown);
   update_chips (self);
   if (gtk_widget_get_visible (GTK_WIDGET (self->raw)))
@@ -160,7 +159,7 @@ update_text (SlAnswerRow *self)
     }
 
   sl_box_model_get_paint_boxes (self->boxes, &n_boxes);
-  sl_picture_view_set_picture (SL_PICTURE_VIEW (self->picture), picture);
+  sl_picture_view_set_part (SL_PICTURE_VIEW (self->picture), n_boxes > 0 ? self->box_part : NULL);
   gtk_widget_set_visible (self->picture, n_boxes > 0);
 }
 
@@ -180,15 +179,7 @@ update_box_part (SlAnswerRow *self)
       found = parts->pdata[i - 1];
   if (found == self->box_part)
     return;
-  if (self->box_part != NULL)
-    g_signal_handlers_disconnect_by_data (self->box_part, self);
   g_set_object (&self->box_part, found);
-  if (found != NULL)
-    {
-      g_signal_connect_object (found, "notify::picture", G_CALLBACK (queue_update), self,
-                               G_CONNECT_SWAPPED);
-      sl_message_part_load (found);
-    }
   queue_update (self);
 }
 

@@ -38,7 +38,11 @@ on_card_picture (GObject      *source,
   g_autoptr (SlPicture) picture = sl_picture_new_finish (result, NULL);
 
   if (picture != NULL)
-    sl_picture_view_set_picture (SL_PICTURE_VIEW (view), picture);
+    {
+      g_autoptr (SlMessagePart) part = sl_message_part_new_picture (picture, SL_DETAIL_AUTO);
+
+      sl_picture_view_set_part (SL_PICTURE_VIEW (view), part);
+    }
 }
 
 static void

@@ -250,6 +250,7 @@ write_crop (GTask        *task,
 /* A file that other programs copy: it is written while the drag is on its way. */
 static char *
 start_crop_file (SlBoxRow                *self,
+                 SlPicture               *picture,
                  const SlPaintBox        *box,
                  const cairo_rectangle_t *area)
 {
@@ -262,7 +263,7 @@ start_crop_file (SlBoxRow                *self,
   if (g_mkdir_with_parents (dir, 0700) != 0)
     return NULL;
   file = g_new0 (CropFile, 1);
-  file->picture = g_object_ref (sl_box_model_get_picture (self->model));
+  file->picture = g_object_ref (picture);
   file->area = *area;
   file->path = g_build_filename (dir, g_strdelimit (name, "/", '_'), NULL);
   task = g_task_new (self, NULL, NULL, NULL);
@@ -292,7 +293,8 @@ on_drag_prepare (SlBoxRow *self,
                  double    y)
 {
   int paint_box = sl_box_model_find_paint_box (self->model, self->item);
-  SlPicture *picture = sl_box_model_get_picture (self->model);
+  SlMessagePart *part = sl_box_model_get_part (self->model);
+  SlPicture *picture = part != NULL ? sl_message_part_get_picture (part) : NULL;
   const SlPaintBox *box;
   cairo_rectangle_t area;
   gsize n_boxes;
@@ -301,7 +303,7 @@ on_drag_prepare (SlBoxRow *self,
   GdkFileList *files;
   GdkContentProvider *providers[2];
 
-  if (paint_box < 0)
+  if (paint_box < 0 || picture == NULL)
     return NULL;
   box = &sl_box_model_get_paint_boxes (self->model, &n_boxes)[paint_box];
   /* At least one pixel, and inside. */
@@ -310,7 +312,7 @@ on_drag_prepare (SlBoxRow *self,
   area.width = CLAMP (box->x2 - area.x, 1, sl_picture_get_width (picture) - area.x);
   area.height = CLAMP (box->y2 - area.y, 1, sl_picture_get_height (picture) - area.y);
   providers[1] = make_texture_provider (picture, &area);
-  path = start_crop_file (self, box, &area);
+  path = start_crop_file (self, picture, box, &area);
   if (path == NULL)
     return providers[1];
   file = g_file_new_for_path (path);

@@ -364,10 +364,9 @@ fill_model (SlCompareView *self,
 {
   g_autoptr (SlGrounding) grounding =
     sl_grounding_parse (sl_message_get_text (get_answer (self, view == SECOND ? SECOND : FIRST)), -1);
-  SlPicture *picture = sl_message_part_get_picture (self->part);
 
-  sl_box_model_set_answer (self->models[view], grounding, items, picture);
-  sl_picture_view_set_picture (SL_PICTURE_VIEW (self->pictures[view]), picture);
+  sl_box_model_set_answer (self->models[view], grounding, items, self->part);
+  sl_picture_view_set_part (SL_PICTURE_VIEW (self->pictures[view]), self->part);
 }
 
 static void
@@ -710,8 +709,6 @@ sl_compare_view_clear (SlCompareView *self)
 
   g_return_if_fail (SL_IS_COMPARE_VIEW (self));
 
-  if (self->part != NULL)
-    g_signal_handlers_disconnect_by_data (self->part, self);
   g_clear_object (&self->part);
   g_clear_object (&self->conversation);
   while ((row = gtk_list_box_get_row_at_index (self->list, 0)) != NULL)
@@ -724,7 +721,7 @@ sl_compare_view_clear (SlCompareView *self)
       g_autoptr (GListStore) no_boxes = g_list_store_new (SL_TYPE_BOX_ITEM);
 
       sl_box_model_set_answer (self->models[i], nothing, G_LIST_MODEL (no_boxes), NULL);
-      sl_picture_view_set_picture (SL_PICTURE_VIEW (self->pictures[i]), NULL);
+      sl_picture_view_set_part (SL_PICTURE_VIEW (self->pictures[i]), NULL);
     }
 }
 
@@ -781,8 +778,6 @@ sl_compare_view_show (SlCompareView  *self,
   for (guint i = 0; i < answers->len; i++)
     g_ptr_array_add (self->answers, g_object_ref (answers->pdata[i]));
   fill_choices (self, at, partner);
-  g_signal_connect_object (part, "notify::picture", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
-  sl_message_part_load (part);
   on_overlay (self);
   on_folded (self);
   adw_flap_set_reveal_flap (self->flap, !adw_flap_get_folded (self->flap));

@@ -29,7 +29,7 @@ static gboolean
 can_edit (SlPictureViewer *self)
 {
   return self->edits != NULL && self->boxes != NULL && sl_box_edits_is_possible (self->edits) &&
-         sl_box_model_get_picture (self->boxes) != NULL;
+         sl_box_model_get_part (self->boxes) != NULL;
 }
 
 static void
@@ -394,9 +394,9 @@ to_norm (SlPictureViewer *self,
          const double     px[4],
          int              norm[4])
 {
-  SlPicture *picture = sl_box_model_get_picture (self->boxes);
-  double width = sl_picture_get_width (picture);
-  double height = sl_picture_get_height (picture);
+  SlMessagePart *part = sl_box_model_get_part (self->boxes);
+  double width = sl_message_part_get_width (part);
+  double height = sl_message_part_get_height (part);
 
   /* Up, as drawing takes (int)(c / 999 · side). */
   for (int i = 0; i < 4; i++)

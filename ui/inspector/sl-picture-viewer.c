@@ -48,7 +48,6 @@ static void
 update_title (SlPictureViewer *self)
 {
   SlMessagePart *part = sl_picture_viewer_get_part (self);
-  SlPicture *picture = part ? sl_message_part_get_picture (part) : NULL;
   g_autofree char *subtitle = NULL;
 
   if (part == NULL)
@@ -57,7 +56,7 @@ update_title (SlPictureViewer *self)
   subtitle = g_strdup_printf (_("Picture %u of %u · %d × %d px"), self->position + 1,
                               self->parts->len, sl_message_part_get_width (part),
                               sl_message_part_get_height (part));
-  adw_window_title_set_title (self->title, picture ? sl_picture_get_name (picture) : "");
+  adw_window_title_set_title (self->title, sl_message_part_get_name (part));
   adw_window_title_set_subtitle (self->title, subtitle);
   gtk_widget_set_visible (GTK_WIDGET (self->previous), self->parts->len > 1);
   gtk_widget_set_visible (GTK_WIDGET (self->next), self->parts->len > 1);
@@ -150,10 +149,7 @@ on_boxes (SlPictureViewer *self)
 static void
 update_picture (SlPictureViewer *self)
 {
-  SlMessagePart *part = sl_picture_viewer_get_part (self);
-
-  sl_picture_view_set_picture (SL_PICTURE_VIEW (self->view),
-                               part ? sl_message_part_get_picture (part) : NULL);
+  sl_picture_view_set_part (SL_PICTURE_VIEW (self->view), sl_picture_viewer_get_part (self));
   sl_hood_view_set_picture (SL_HOOD_VIEW (self->hood), self->position);
   update_title (self);
   sl_picture_viewer_update_status (self);
@@ -163,18 +159,7 @@ static void
 set_position (SlPictureViewer *self,
               guint            position)
 {
-  SlMessagePart *part = sl_picture_viewer_get_part (self);
-
-  if (part != NULL)
-    g_signal_handlers_disconnect_by_data (part, self);
   self->position = position;
-  part = sl_picture_viewer_get_part (self);
-  if (part != NULL)
-    {
-      g_signal_connect_object (part, "notify::picture", G_CALLBACK (update_picture), self,
-                               G_CONNECT_SWAPPED);
-      sl_message_part_load (part);
-    }
   update_picture (self);
 }
 
@@ -592,15 +577,10 @@ sl_picture_viewer_init (SlPictureViewer *self)
 void
 sl_picture_viewer_clear (SlPictureViewer *self)
 {
-  SlMessagePart *part;
-
   g_return_if_fail (SL_IS_PICTURE_VIEWER (self));
 
-  part = sl_picture_viewer_get_part (self);
-  if (part != NULL)
-    g_signal_handlers_disconnect_by_data (part, self);
   sl_picture_view_set_model (SL_PICTURE_VIEW (self->view), NULL);
-  sl_picture_view_set_picture (SL_PICTURE_VIEW (self->view), NULL);
+  sl_picture_view_set_part (SL_PICTURE_VIEW (self->view), NULL);
   sl_hood_view_set_answer (SL_HOOD_VIEW (self->hood), NULL, NULL);
   sl_box_list_set_model (SL_BOX_LIST (self->list), NULL);
   sl_picture_viewer_set_drawing (self, FALSE, FALSE);

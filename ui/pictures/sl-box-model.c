@@ -13,7 +13,7 @@ struct _SlBoxModel
   GListModel *source;  /* the message's SlBoxItem */
   GListStore *shown;   /* SlBoxItem: without the replaced ones */
   GPtrArray *watched;  /* SlBoxItem whose signals are connected */
-  SlPicture *picture;
+  SlMessagePart *part;
   GArray *paint_boxes; /* SlPaintBox; labels are borrowed from the items */
   GPtrArray *items;    /* SlBoxItem, one per paint box */
   SlBoxColoring coloring;
@@ -48,7 +48,7 @@ sl_box_model_dispose (GObject *object)
   g_array_set_size (self->paint_boxes, 0);
   g_ptr_array_set_size (self->items, 0);
   g_clear_pointer (&self->grounding, sl_grounding_unref);
-  g_clear_object (&self->picture);
+  g_clear_object (&self->part);
   G_OBJECT_CLASS (sl_box_model_parent_class)->dispose (object);
 }
 
@@ -104,8 +104,8 @@ append_paint_box (SlBoxModel *self,
   int px[4];
 
   if (!sl_box_item_get_coords (item, box.coords) ||
-      !sl_box_get_pixels (&box, sl_picture_get_width (self->picture),
-                          sl_picture_get_height (self->picture), px))
+      !sl_box_get_pixels (&box, sl_message_part_get_width (self->part),
+                          sl_message_part_get_height (self->part), px))
     return;
   paint.x1 = px[0];
   paint.y1 = px[1];
@@ -194,7 +194,7 @@ refresh (SlBoxModel *self)
 
       if (sl_box_item_get_kind (item) == SL_BOX_KIND_MODEL && g_hash_table_contains (replaced, &id))
         continue;
-      if (self->picture != NULL)
+      if (self->part != NULL)
         append_paint_box (self, item);
       g_ptr_array_add (shown, g_steal_pointer (&item));
     }
@@ -267,10 +267,10 @@ set_source (SlBoxModel *self,
 }
 
 void
-sl_box_model_set_answer (SlBoxModel  *self,
-                         SlGrounding *grounding,
-                         GListModel  *items,
-                         SlPicture   *picture)
+sl_box_model_set_answer (SlBoxModel    *self,
+                         SlGrounding   *grounding,
+                         GListModel    *items,
+                         SlMessagePart *part)
 {
   g_return_if_fail (SL_IS_BOX_MODEL (self));
   g_return_if_fail (grounding != NULL);
@@ -279,7 +279,7 @@ sl_box_model_set_answer (SlBoxModel  *self,
   sl_grounding_ref (grounding);
   g_clear_pointer (&self->grounding, sl_grounding_unref);
   self->grounding = grounding;
-  g_set_object (&self->picture, picture);
+  g_set_object (&self->part, part);
   set_source (self, items);
   refresh (self);
 }
@@ -344,11 +344,11 @@ sl_box_model_get_grounding (SlBoxModel *self)
   return self->grounding;
 }
 
-SlPicture *
-sl_box_model_get_picture (SlBoxModel *self)
+SlMessagePart *
+sl_box_model_get_part (SlBoxModel *self)
 {
   g_return_val_if_fail (SL_IS_BOX_MODEL (self), NULL);
-  return self->picture;
+  return self->part;
 }
 
 const SlPaintBox *

@@ -10,7 +10,7 @@
 
 #include "app/boxes/sl-box-item.h"
 #include "app/boxes/sl-box-painter.h"
-#include "app/pictures/sl-picture.h"
+#include "app/conversation/sl-message-part.h"
 #include "app/prompt/sl-grounding.h"
 
 #include <gio/gio.h>
@@ -26,15 +26,15 @@ G_DECLARE_FINAL_TYPE (SlBoxModel, sl_box_model, SL, BOX_MODEL, GObject)
 SlBoxModel *sl_box_model_new (void);
 
 /* Takes the answer as far as it has come: @items is the message's list of
- * SlBoxItem. @picture may be NULL (not loaded, or none): boxes then have no
- * place and are not drawn. An edited box takes the place of the model's. */
-void sl_box_model_set_answer (SlBoxModel  *self,
-                              SlGrounding *grounding,
-                              GListModel  *items,
-                              SlPicture   *picture);
+ * SlBoxItem. @part, the picture that they lie on, may be NULL (there is none): boxes
+ * then have no place and are not drawn. An edited box takes the place of the model's. */
+void sl_box_model_set_answer (SlBoxModel    *self,
+                              SlGrounding   *grounding,
+                              GListModel    *items,
+                              SlMessagePart *part);
 
-SlGrounding *sl_box_model_get_grounding (SlBoxModel *self);
-SlPicture   *sl_box_model_get_picture   (SlBoxModel *self);
+SlGrounding   *sl_box_model_get_grounding (SlBoxModel *self);
+SlMessagePart *sl_box_model_get_part      (SlBoxModel *self);
 /* SlBoxItem: what a list shows, unusable boxes included; the user's box takes the place
  * of the model's. */
 GListModel  *sl_box_model_get_shown     (SlBoxModel *self);

@@ -36,7 +36,10 @@ struct _SlMipmap
 static guint ready_signal;
 
 G_DEFINE_FINAL_TYPE (SlMipmap, sl_mipmap, G_TYPE_OBJECT)
-static G_DEFINE_QUARK (sl-mipmap, sl_mipmap_key)
+
+/* GBytes → SlMipmap, both borrowed: a mipmap keeps its pixels. They know nothing of it: the last to let a picture go may be a worker
+ * that read it, and textures are finalised where they were made, on the UI thread. */
+static GHashTable *known;
 
 static void
 clear_texture (gpointer texture)
@@ -75,6 +78,7 @@ sl_mipmap_finalize (GObject *object)
 {
   SlMipmap *self = SL_MIPMAP (object);
 
+  g_hash_table_remove (known, self->levels[0].pixels);
   for (guint i = 0; i < MAX_LEVELS; i++)
     level_clear (&self->levels[i]);
   G_OBJECT_CLASS (sl_mipmap_parent_class)->finalize (object);
@@ -83,6 +87,7 @@ sl_mipmap_finalize (GObject *object)
 static void
 sl_mipmap_class_init (SlMipmapClass *klass)
 {
+  known = g_hash_table_new (NULL, NULL);
   G_OBJECT_CLASS (klass)->finalize = sl_mipmap_finalize;
   ready_signal = g_signal_new ("ready", SL_TYPE_MIPMAP, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                G_TYPE_NONE, 0);
@@ -164,7 +169,7 @@ on_built (GObject      *source,
           GAsyncResult *result,
           gpointer      data)
 {
-  SlMipmap *self = SL_MIPMAP (source);
+  g_autoptr (SlMipmap) self = data;
   Level *levels = g_task_propagate_pointer (G_TASK (result), NULL);
 
   self->n_levels = 1;
@@ -185,33 +190,38 @@ free_first_level (gpointer data)
 }
 
 SlMipmap *
-sl_mipmap_for_picture (SlPicture *picture)
+sl_mipmap_for_pixels (GBytes *rgb,
+                      int     width,
+                      int     height,
+                      gsize   stride)
 {
-  SlMipmap *self;
+  SlMipmap *self = known != NULL ? g_hash_table_lookup (known, rgb) : NULL;
   g_autoptr (GTask) task = NULL;
   Level *first;
 
-  g_return_val_if_fail (SL_IS_PICTURE (picture), NULL);
-
-  self = g_object_get_qdata (G_OBJECT (picture), sl_mipmap_key_quark ());
   if (self != NULL)
     return g_object_ref (self);
 
   self = g_object_new (SL_TYPE_MIPMAP, NULL);
-  level_init (&self->levels[0], sl_picture_get_rgb_bytes (picture), sl_picture_get_width (picture),
-              sl_picture_get_height (picture), sl_picture_get_stride (picture));
-  if ((gint64) self->levels[0].width * self->levels[0].height <= IMMEDIATE_PIXELS)
+  level_init (&self->levels[0], rgb, width, height, stride);
+  if ((gint64) width * height <= IMMEDIATE_PIXELS)
     self->n_levels = 1;
-  g_object_set_qdata_full (G_OBJECT (picture), sl_mipmap_key_quark (), g_object_ref (self),
-                           g_object_unref);
+  g_hash_table_insert (known, rgb, self);
 
   first = g_new0 (Level, 1);
-  level_init (first, self->levels[0].pixels, self->levels[0].width, self->levels[0].height,
-              self->levels[0].stride);
-  task = g_task_new (self, NULL, on_built, NULL);
+  level_init (first, rgb, width, height, stride);
+  task = g_task_new (NULL, NULL, on_built, g_object_ref (self));
   g_task_set_task_data (task, first, free_first_level);
   g_task_run_in_thread (task, build_levels);
   return self;
+}
+
+SlMipmap *
+sl_mipmap_for_picture (SlPicture *picture)
+{
+  g_return_val_if_fail (SL_IS_PICTURE (picture), NULL);
+  return sl_mipmap_for_pixels (sl_picture_get_rgb_bytes (picture), sl_picture_get_width (picture),
+                               sl_picture_get_height (picture), sl_picture_get_stride (picture));
 }
 
 static GdkTexture *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A picture at halved sizes, cut into tiles, so that drawing costs what is on
- * the screen and not what is in the file. Made once per SlPicture, on a worker
- * thread; the full size shares the picture's own memory. Used by the widgets
+ * the screen and not what is in the file. Made once for the same pixels, on a worker
+ * thread; the full size shares their memory. Used by the widgets
  * that show pictures, on the UI thread. Knows no boxes.
  */
 #pragma once
@@ -19,7 +19,11 @@ G_DECLARE_FINAL_TYPE (SlMipmap, sl_mipmap, SL, MIPMAP, GObject)
 
 /* Signal "ready": the smaller sizes are there; draw again. */
 
-/* The picture's mipmap, made at the first call. (transfer full) */
+/* The mipmap of these pixels ([height][stride], R G B), made where nobody has it. (transfer full) */
+SlMipmap *sl_mipmap_for_pixels  (GBytes    *rgb,
+                                 int        width,
+                                 int        height,
+                                 gsize      stride);
 SlMipmap *sl_mipmap_for_picture (SlPicture *picture);
 
 /* Draws the part of the picture that lies in @visible; @area is where the whole

@@ -297,8 +297,8 @@ append_canvas (SlPictureView         *self,
   int factor = gtk_widget_get_scale_factor (GTK_WIDGET (self));
   SlCanvasView view = {
     self->mipmap,
-    { self->x * factor, self->y * factor, sl_picture_get_width (self->picture) * self->scale * factor,
-      sl_picture_get_height (self->picture) * self->scale * factor },
+    { self->x * factor, self->y * factor, self->width * self->scale * factor,
+      self->height * self->scale * factor },
     bounds->size.width * factor, bounds->size.height * factor,
   };
   cairo_surface_t *surface;
@@ -356,10 +356,10 @@ sl_picture_view_draw (GtkWidget   *widget,
                                                gtk_widget_get_height (widget));
   graphene_rect_t area;
 
-  if (self->picture == NULL)
+  if (self->mipmap == NULL)
     return;
-  area = GRAPHENE_RECT_INIT (self->x, self->y, sl_picture_get_width (self->picture) * self->scale,
-                             sl_picture_get_height (self->picture) * self->scale);
+  area = GRAPHENE_RECT_INIT (self->x, self->y, self->width * self->scale,
+                             self->height * self->scale);
   gtk_snapshot_push_clip (snapshot, &bounds);
   if (GSK_IS_CAIRO_RENDERER (gtk_native_get_renderer (gtk_widget_get_native (widget))))
     append_canvas (self, snapshot, &area, &bounds);

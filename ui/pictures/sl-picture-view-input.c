@@ -19,7 +19,7 @@ hit (SlPictureView *self,
      double         x,
      double         y)
 {
-  if (self->picture == NULL || !self->boxes_visible)
+  if (self->part == NULL || !self->boxes_visible)
     return -1;
   return sl_box_painter_hit (self->painter, x, y, HIT_SLACK);
 }
@@ -121,8 +121,8 @@ to_picture (SlPictureView *self,
             double        *x,
             double        *y)
 {
-  *x = CLAMP ((*x - self->x) / self->scale, 0, sl_picture_get_width (self->picture));
-  *y = CLAMP ((*y - self->y) / self->scale, 0, sl_picture_get_height (self->picture));
+  *x = CLAMP ((*x - self->x) / self->scale, 0, self->width);
+  *y = CLAMP ((*y - self->y) / self->scale, 0, self->height);
 }
 
 static void
@@ -150,7 +150,7 @@ on_drag_begin (SlPictureView  *self,
   self->drag_x = self->x;
   self->drag_y = self->y;
   self->draft = (cairo_rectangle_t) { 0 };
-  if (self->picture == NULL || button == GDK_BUTTON_SECONDARY)
+  if (self->part == NULL || button == GDK_BUTTON_SECONDARY)
     {
       self->drag = SL_DRAG_NONE;
       gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_DENIED);
@@ -189,8 +189,8 @@ update_edited (SlPictureView *self,
                double         dy)
 {
   const cairo_rectangle_t *from = &self->draft_start;
-  double width = sl_picture_get_width (self->picture);
-  double height = sl_picture_get_height (self->picture);
+  double width = self->width;
+  double height = self->height;
   double x1 = from->x, y1 = from->y, x2 = x1 + from->width, y2 = y1 + from->height;
 
   if (self->edges == SL_EDGE_ALL)
@@ -217,7 +217,7 @@ on_drag_update (SlPictureView  *self,
 {
   double x, y;
 
-  if (self->picture == NULL || self->drag == SL_DRAG_NONE)
+  if (self->part == NULL || self->drag == SL_DRAG_NONE)
     return;
   if (hypot (dx, dy) > DRAG_THRESHOLD)
     gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
@@ -351,7 +351,7 @@ zoom_binding (GtkWidget *widget,
   SlPictureView *self = SL_PICTURE_VIEW (widget);
   double factor = g_variant_get_double (args);
 
-  if (!self->zoomable || self->picture == NULL)
+  if (!self->zoomable || self->part == NULL)
     return FALSE;
   if (factor == 0)
     sl_picture_view_fit (self);

@@ -9,6 +9,7 @@
 #include "ui/pictures/sl-canvas.h"
 #include "ui/pictures/sl-mipmap.h"
 #include "ui/pictures/sl-picture-view.h"
+#include "ui/pictures/sl-still.h"
 
 /* Which edges of a rectangle a drag moves; all of them: the rectangle itself. */
 typedef enum
@@ -32,8 +33,10 @@ struct _SlPictureView
 {
   GtkWidget parent_instance;
 
-  SlPicture *picture;
-  SlMipmap *mipmap;
+  SlMessagePart *part;
+  int width, height;         /* of the picture, upright pixels */
+  SlStill *still;            /* where it does not zoom */
+  SlMipmap *mipmap;          /* NULL until there are pixels */
   SlBoxModel *model;
   SlBoxPainter *painter;
   SlCanvas canvas;           /* what the cairo renderer shows */

@@ -48,8 +48,8 @@ apply_view (SlPictureView *self)
     .x = self->x,
     .y = self->y,
     .scale = self->scale,
-    .width = sl_picture_get_width (self->picture),
-    .height = sl_picture_get_height (self->picture),
+    .width = self->width,
+    .height = self->height,
     .visible = { 0, 0, gtk_widget_get_width (GTK_WIDGET (self)),
                  gtk_widget_get_height (GTK_WIDGET (self)) },
     .grid = 1.0 / gtk_widget_get_scale_factor (GTK_WIDGET (self)),
@@ -65,8 +65,8 @@ fit_scale (SlPictureView *self)
   double width = MAX (1, gtk_widget_get_width (GTK_WIDGET (self)));
   double height = MAX (1, gtk_widget_get_height (GTK_WIDGET (self)));
 
-  return MIN (width / sl_picture_get_width (self->picture),
-              height / sl_picture_get_height (self->picture));
+  return MIN (width / self->width,
+              height / self->height);
 }
 
 /* Keeps the picture in sight: centred where it is smaller than the view. Its corner lies on a device pixel, so that a
@@ -76,8 +76,8 @@ clamp_offset (SlPictureView *self)
 {
   double width = gtk_widget_get_width (GTK_WIDGET (self));
   double height = gtk_widget_get_height (GTK_WIDGET (self));
-  double shown_width = sl_picture_get_width (self->picture) * self->scale;
-  double shown_height = sl_picture_get_height (self->picture) * self->scale;
+  double shown_width = self->width * self->scale;
+  double shown_height = self->height * self->scale;
   int factor = gtk_widget_get_scale_factor (GTK_WIDGET (self));
 
   self->x = shown_width <= width ? (width - shown_width) / 2
@@ -111,7 +111,7 @@ sl_picture_view_fit (SlPictureView *self)
 {
   g_return_if_fail (SL_IS_PICTURE_VIEW (self));
   self->fitted = TRUE;
-  if (self->picture != NULL)
+  if (self->part != NULL)
     set_view (self, fit_scale (self), 0, 0);
 }
 
@@ -123,7 +123,7 @@ sl_picture_view_zoom_at (SlPictureView *self,
 {
   double factor;
 
-  if (self->picture == NULL || !self->zoomable)
+  if (self->part == NULL || !self->zoomable)
     return;
   scale = CLAMP (scale, MIN (fit_scale (self), 1) / 2, MAX_SCALE);
   factor = scale / self->scale;
@@ -136,7 +136,7 @@ sl_picture_view_move_to (SlPictureView *self,
                          double         x,
                          double         y)
 {
-  if (self->picture != NULL)
+  if (self->part != NULL)
     set_view (self, self->scale, x, y);
 }
 
@@ -191,7 +191,7 @@ sl_picture_view_zoom_to (SlPictureView *self,
 
   g_return_if_fail (SL_IS_PICTURE_VIEW (self));
 
-  if (self->model == NULL || self->picture == NULL)
+  if (self->model == NULL || self->part == NULL)
     return;
   boxes = sl_box_model_get_paint_boxes (self->model, &n_boxes);
   if (paint_box < 0 || (gsize) paint_box >= n_boxes)
@@ -212,7 +212,7 @@ sl_picture_view_follow (SlPictureView *self,
   g_return_if_fail (SL_IS_PICTURE_VIEW (self));
   g_return_if_fail (SL_IS_PICTURE_VIEW (other));
 
-  if (self->picture == NULL || (self->scale == other->scale && self->x == other->x &&
+  if (self->part == NULL || (self->scale == other->scale && self->x == other->x &&
                                 self->y == other->y))
     return;
   self->fitted = other->fitted;
@@ -232,10 +232,10 @@ update_name (SlPictureView *self)
 
   if (self->model != NULL)
     sl_box_model_get_paint_boxes (self->model, &n_boxes);
-  if (self->picture != NULL)
+  if (self->part != NULL)
     /* Translators: accessible name of a picture: file name, number of boxes drawn on it */
     name = g_strdup_printf (ngettext ("Picture %s, %u box", "Picture %s, %u boxes", n_boxes),
-                            sl_picture_get_name (self->picture), (guint) n_boxes);
+                            sl_message_part_get_name (self->part), (guint) n_boxes);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   name ? name : _("Picture"), -1);
 }
@@ -246,7 +246,7 @@ update_boxes (SlPictureView *self)
   const SlPaintBox *boxes = NULL;
   gsize n_boxes = 0;
 
-  if (self->model != NULL && sl_box_model_get_picture (self->model) == self->picture)
+  if (self->model != NULL && sl_box_model_get_part (self->model) == self->part)
     boxes = sl_box_model_get_paint_boxes (self->model, &n_boxes);
   sl_box_painter_set_boxes (self->painter, boxes, n_boxes);
   update_name (self);
@@ -260,8 +260,8 @@ still_size (SlPictureView *self,
             int           *width,
             int           *height)
 {
-  double picture_width = sl_picture_get_width (self->picture);
-  double picture_height = sl_picture_get_height (self->picture);
+  double picture_width = self->width;
+  double picture_height = self->height;
   double scale = MIN (STILL_MAX_WIDTH / picture_width, STILL_MAX_HEIGHT / picture_height);
 
   scale = MIN (scale, MAX (1, STILL_MIN_SIDE / MAX (1, MIN (picture_width, picture_height))));
@@ -282,7 +282,7 @@ sl_picture_view_measure (GtkWidget      *widget,
   int width = 0, height = 0;
 
   *minimum = *natural = self->zoomable ? 64 : 0;
-  if (self->zoomable || self->picture == NULL)
+  if (self->zoomable || self->part == NULL)
     return;
   still_size (self, &width, &height);
   if (orientation == GTK_ORIENTATION_HORIZONTAL)
@@ -311,7 +311,7 @@ sl_picture_view_size_allocate (GtkWidget *widget,
 {
   SlPictureView *self = SL_PICTURE_VIEW (widget);
 
-  if (self->picture == NULL)
+  if (self->part == NULL)
     return;
   if (self->fitted)
     sl_picture_view_fit (self);
@@ -328,16 +328,43 @@ sl_picture_view_unmap (GtkWidget *widget)
   GTK_WIDGET_CLASS (sl_picture_view_parent_class)->unmap (widget);
   g_clear_pointer (&self->boxes_node, gsk_render_node_unref);
   sl_canvas_clear (&self->canvas);
+  if (self->still != NULL)
+    {
+      sl_still_stop (self->still);
+      g_clear_object (&self->mipmap);
+    }
+}
+
+/* As many pixels as the display has at the largest size that it is shown at. */
+static void
+start_still (SlPictureView *self)
+{
+  int width, height;
+
+  still_size (self, &width, &height);
+  sl_still_start (self->still, MAX (width, height) * gtk_widget_get_scale_factor (GTK_WIDGET (self)));
+}
+
+static void
+sl_picture_view_map (GtkWidget *widget)
+{
+  SlPictureView *self = SL_PICTURE_VIEW (widget);
+
+  GTK_WIDGET_CLASS (sl_picture_view_parent_class)->map (widget);
+  if (self->still != NULL)
+    start_still (self);
 }
 
 /* --- object ---------------------------------------------------------------- */
+
+static void drop_part (SlPictureView *self);
 
 static void
 sl_picture_view_dispose (GObject *object)
 {
   SlPictureView *self = SL_PICTURE_VIEW (object);
 
-  g_clear_object (&self->picture);
+  drop_part (self);
   g_clear_object (&self->mipmap);
   g_clear_object (&self->model);
   g_clear_object (&self->heat);
@@ -400,12 +427,12 @@ sl_picture_view_emit_pointer (SlPictureView *self)
 {
   double x = NAN, y = NAN;
 
-  if (self->picture != NULL && !isnan (self->pointer_x))
+  if (self->part != NULL && !isnan (self->pointer_x))
     {
       x = (self->pointer_x - self->x) / self->scale;
       y = (self->pointer_y - self->y) / self->scale;
-      if (x < 0 || y < 0 || x >= sl_picture_get_width (self->picture) ||
-          y >= sl_picture_get_height (self->picture))
+      if (x < 0 || y < 0 || x >= self->width ||
+          y >= self->height)
         x = y = NAN;
     }
   g_signal_emit (self, signals[POINTER], 0, x, y);
@@ -421,6 +448,7 @@ sl_picture_view_class_init (SlPictureViewClass *klass)
   object_class->finalize = sl_picture_view_finalize;
   object_class->get_property = sl_picture_view_get_property;
   widget_class->snapshot = sl_picture_view_draw;
+  widget_class->map = sl_picture_view_map;
   widget_class->unmap = sl_picture_view_unmap;
   widget_class->measure = sl_picture_view_measure;
   widget_class->get_request_mode = sl_picture_view_get_request_mode;
@@ -484,41 +512,84 @@ keep_zoom (SlPictureView *self,
   double x = (width / 2 - self->x) / self->scale / old_width;
   double y = (height / 2 - self->y) / self->scale / old_height;
 
-  set_view (self, self->scale, width / 2 - x * self->scale * sl_picture_get_width (self->picture),
-            height / 2 - y * self->scale * sl_picture_get_height (self->picture));
+  set_view (self, self->scale, width / 2 - x * self->scale * self->width,
+            height / 2 - y * self->scale * self->height);
 }
 
-void
-sl_picture_view_set_picture (SlPictureView *self,
-                             SlPicture     *picture)
+/* What there is of the picture's pixels. */
+static void
+update_pixels (SlPictureView *self)
 {
-  double old_width = 0, old_height = 0;
+  SlPicture *picture = self->part != NULL && self->zoomable ? sl_message_part_get_picture (self->part) : NULL;
+  SlMipmap *still = self->still != NULL ? sl_still_get_mipmap (self->still) : NULL;
 
-  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
-
-  if (self->picture == picture)
-    return;
-  if (self->picture != NULL)
-    {
-      old_width = sl_picture_get_width (self->picture);
-      old_height = sl_picture_get_height (self->picture);
-    }
-  g_set_object (&self->picture, picture);
   if (self->mipmap != NULL)
     g_signal_handlers_disconnect_by_data (self->mipmap, self);
   g_clear_object (&self->mipmap);
-  g_clear_object (&self->heat);
-  sl_canvas_invalidate (&self->canvas);
   if (picture != NULL)
+    self->mipmap = sl_mipmap_for_picture (picture);
+  else if (still != NULL)
+    self->mipmap = g_object_ref (still);
+  if (self->mipmap != NULL && self->still == NULL)
+    g_signal_connect_object (self->mipmap, "ready", G_CALLBACK (on_mipmap_ready), self, G_CONNECT_SWAPPED);
+  on_mipmap_ready (self);
+}
+
+static void
+drop_part (SlPictureView *self)
+{
+  if (self->part == NULL)
+    return;
+  g_signal_handlers_disconnect_by_data (self->part, self);
+  if (self->still == NULL)
+    sl_message_part_release (self->part);
+  else
+    g_signal_handlers_disconnect_by_data (self->still, self);
+  g_clear_object (&self->still);
+  g_clear_object (&self->part);
+}
+
+static void
+take_part (SlPictureView *self,
+           SlMessagePart *part)
+{
+  self->part = g_object_ref (part);
+  self->width = MAX (1, sl_message_part_get_width (part));
+  self->height = MAX (1, sl_message_part_get_height (part));
+  if (self->zoomable)
     {
-      self->mipmap = sl_mipmap_for_picture (picture);
-      g_signal_connect_object (self->mipmap, "ready", G_CALLBACK (on_mipmap_ready), self,
-                               G_CONNECT_SWAPPED);
-      if (self->fitted || old_width == 0)
+      g_signal_connect_object (part, "notify::picture", G_CALLBACK (update_pixels), self, G_CONNECT_SWAPPED);
+      sl_message_part_load (part);
+      return;
+    }
+  self->still = sl_still_new (part);
+  g_signal_connect_object (self->still, "changed", G_CALLBACK (update_pixels), self, G_CONNECT_SWAPPED);
+  if (gtk_widget_get_mapped (GTK_WIDGET (self)))
+    start_still (self);
+}
+
+void
+sl_picture_view_set_part (SlPictureView *self,
+                          SlMessagePart *part)
+{
+  double old_width = self->width, old_height = self->height;
+  gboolean first = self->part == NULL;
+
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+
+  if (self->part == part)
+    return;
+  drop_part (self);
+  g_clear_object (&self->heat);
+  if (part != NULL)
+    {
+      take_part (self, part);
+      if (self->fitted || first)
         sl_picture_view_fit (self);
       else
         keep_zoom (self, old_width, old_height);
     }
+  update_pixels (self);
   update_boxes (self);
   gtk_widget_queue_resize (GTK_WIDGET (self));
 }

@@ -29,12 +29,13 @@ G_DECLARE_FINAL_TYPE (SlPictureView, sl_picture_view, SL, PICTURE_VIEW, GtkWidge
 /* @zoomable: fills its space, zooms and pans; otherwise sized by the picture. */
 GtkWidget *sl_picture_view_new (gboolean zoomable);
 
-/* @picture is shown where @model is NULL or belongs to another picture. Another
- * picture keeps the zoom, unless it was fitted. */
-void sl_picture_view_set_picture (SlPictureView *self,
-                                  SlPicture     *picture);
-void sl_picture_view_set_model   (SlPictureView *self,
-                                  SlBoxModel    *model);
+/* A zoomable view has the picture's pixels decoded as long as it shows it; one that is
+ * still has as many as it needs, while it is mapped. Boxes of @model are drawn where they
+ * lie on this picture. Another picture keeps the zoom, unless it was fitted. */
+void sl_picture_view_set_part  (SlPictureView *self,
+                                SlMessagePart *part);
+void sl_picture_view_set_model (SlPictureView *self,
+                                SlBoxModel    *model);
 
 double sl_picture_view_get_scale (SlPictureView *self);
 void   sl_picture_view_fit       (SlPictureView *self);

@@ -4,9 +4,7 @@
  */
 #include "ui/pictures/sl-thumbnail.h"
 
-#include "ui/pictures/sl-mipmap.h"
-
-#include "app/pictures/sl-picture.h"
+#include "ui/pictures/sl-still.h"
 
 #include <glib/gi18n.h>
 
@@ -15,7 +13,7 @@ struct _SlThumbnail
   GtkWidget parent_instance;
 
   SlMessagePart *part;
-  SlMipmap *mipmap;
+  SlStill *still;
   int side;
   gboolean editable;
   guint position, n_pictures;
@@ -83,6 +81,8 @@ sl_thumbnail_size_allocate (GtkWidget *widget,
   SlThumbnail *self = SL_THUMBNAIL (widget);
   int icon_width, icon_height;
 
+  if (self->menu != NULL)
+    gtk_popover_present (GTK_POPOVER (self->menu));
   if (self->remove != NULL)
     {
       int side;
@@ -107,32 +107,25 @@ sl_thumbnail_snapshot (GtkWidget   *widget,
                        GtkSnapshot *snapshot)
 {
   SlThumbnail *self = SL_THUMBNAIL (widget);
-  SlPicture *picture = sl_message_part_get_picture (self->part);
+  SlMipmap *mipmap = sl_still_get_mipmap (self->still);
   int width = gtk_widget_get_width (widget);
   int height = gtk_widget_get_height (widget);
   graphene_rect_t bounds = GRAPHENE_RECT_INIT (0, 0, width, height);
 
-  if (picture != NULL && self->mipmap != NULL)
+  if (mipmap != NULL)
     {
-      double scale = MIN ((double) width / sl_picture_get_width (picture),
-                          (double) height / sl_picture_get_height (picture));
-      double shown_width = sl_picture_get_width (picture) * scale;
-      double shown_height = sl_picture_get_height (picture) * scale;
+      double picture_width = MAX (1, sl_message_part_get_width (self->part));
+      double picture_height = MAX (1, sl_message_part_get_height (self->part));
+      double scale = MIN (width / picture_width, height / picture_height);
+      double shown_width = picture_width * scale;
+      double shown_height = picture_height * scale;
       graphene_rect_t area = GRAPHENE_RECT_INIT ((width - shown_width) / 2,
                                                  (height - shown_height) / 2, shown_width,
                                                  shown_height);
-      sl_mipmap_snapshot (self->mipmap, snapshot, &area, &bounds,
+      sl_mipmap_snapshot (mipmap, snapshot, &area, &bounds,
                           gtk_widget_get_scale_factor (widget));
     }
   GTK_WIDGET_CLASS (sl_thumbnail_parent_class)->snapshot (widget, snapshot);
-}
-
-static const char *
-picture_name (SlThumbnail *self)
-{
-  SlPicture *picture = sl_message_part_get_picture (self->part);
-
-  return picture ? sl_picture_get_name (picture) : "";
 }
 
 static void
@@ -140,11 +133,11 @@ update_name (SlThumbnail *self)
 {
   g_autofree char *name = NULL;
   g_autofree char *tooltip = NULL;
-  const char *error = sl_message_part_get_error_text (self->part);
+  const char *error = sl_still_get_error_text (self->still);
 
   /* Translators: accessible name of a picture in a message: its place, how many, its file name */
   name = g_strdup_printf (_("Picture %u of %u: %s"), self->position, self->n_pictures,
-                          picture_name (self));
+                          sl_message_part_get_name (self->part));
   if (sl_message_part_get_detail (self->part) == SL_DETAIL_LOW)
     gtk_widget_add_css_class (GTK_WIDGET (self), "low-detail");
   else
@@ -152,7 +145,7 @@ update_name (SlThumbnail *self)
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
   /* Translators: tooltip of a picture: file name, width, height */
   tooltip = error ? g_strdup (error)
-                  : g_strdup_printf (_("%s\n%d × %d pixels"), picture_name (self),
+                  : g_strdup_printf (_("%s\n%d × %d pixels"), sl_message_part_get_name (self->part),
                                      sl_message_part_get_width (self->part),
                                      sl_message_part_get_height (self->part));
   gtk_widget_set_tooltip_text (GTK_WIDGET (self), tooltip);
@@ -171,18 +164,14 @@ set_icon (SlThumbnail *self,
 static void
 update (SlThumbnail *self)
 {
-  SlPicture *picture = sl_message_part_get_picture (self->part);
+  gboolean shown = sl_still_get_mipmap (self->still) != NULL;
 
-  g_clear_object (&self->mipmap);
-  if (picture != NULL)
-    {
-      self->mipmap = sl_mipmap_for_picture (picture);
-      g_signal_connect_object (self->mipmap, "ready", G_CALLBACK (gtk_widget_queue_draw), self,
-                               G_CONNECT_SWAPPED);
-      set_icon (self, NULL);
-    }
-  else if (sl_message_part_get_error_text (self->part) != NULL)
+  if (shown)
+    set_icon (self, NULL);
+  else if (sl_still_get_error_text (self->still) != NULL)
     set_icon (self, gtk_image_new_from_icon_name ("image-missing-symbolic"));
+  gtk_accessible_update_state (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_STATE_BUSY, self->icon != NULL && GTK_IS_SPINNER (self->icon),
+                               -1);
   update_name (self);
   gtk_widget_queue_resize (GTK_WIDGET (self));
 }
@@ -193,14 +182,24 @@ sl_thumbnail_map (GtkWidget *widget)
   SlThumbnail *self = SL_THUMBNAIL (widget);
 
   GTK_WIDGET_CLASS (sl_thumbnail_parent_class)->map (widget);
-  if (sl_message_part_get_picture (self->part) == NULL &&
-      sl_message_part_get_error_text (self->part) == NULL)
+  sl_still_start (self->still, self->side * gtk_widget_get_scale_factor (widget));
+  if (sl_still_get_mipmap (self->still) == NULL && sl_still_get_error_text (self->still) == NULL)
     {
       GtkWidget *spinner = gtk_spinner_new ();
+
       gtk_spinner_start (GTK_SPINNER (spinner));
       set_icon (self, spinner);
-      sl_message_part_load (self->part);
+      update (self);
     }
+}
+
+static void
+sl_thumbnail_unmap (GtkWidget *widget)
+{
+  SlThumbnail *self = SL_THUMBNAIL (widget);
+
+  GTK_WIDGET_CLASS (sl_thumbnail_parent_class)->unmap (widget);
+  sl_still_stop (self->still);
 }
 
 static void
@@ -373,7 +372,7 @@ sl_thumbnail_dispose (GObject *object)
   g_clear_object (&self->engine);
   g_clear_pointer (&self->remove, gtk_widget_unparent);
   g_clear_pointer (&self->icon, gtk_widget_unparent);
-  g_clear_object (&self->mipmap);
+  g_clear_object (&self->still);
   g_clear_object (&self->part);
   G_OBJECT_CLASS (sl_thumbnail_parent_class)->dispose (object);
 }
@@ -388,6 +387,7 @@ sl_thumbnail_class_init (SlThumbnailClass *klass)
   widget_class->size_allocate = sl_thumbnail_size_allocate;
   widget_class->snapshot = sl_thumbnail_snapshot;
   widget_class->map = sl_thumbnail_map;
+  widget_class->unmap = sl_thumbnail_unmap;
 
   signals[ACTIVATED] = g_signal_new ("activated", SL_TYPE_THUMBNAIL, G_SIGNAL_RUN_LAST, 0, NULL,
                                      NULL, NULL, G_TYPE_NONE, 0);
@@ -461,9 +461,8 @@ sl_thumbnail_new (SlMessagePart *part,
   self->side = side;
   if (editable)
     make_editable (self);
-  g_signal_connect_object (part, "notify::picture", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (part, "notify::error-text", G_CALLBACK (update), self,
-                           G_CONNECT_SWAPPED);
+  self->still = sl_still_new (part);
+  g_signal_connect_object (self->still, "changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
   update (self);
   return GTK_WIDGET (self);
 }

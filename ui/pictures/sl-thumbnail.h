@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A small picture at its place in a text: in the composer (can be removed and
- * moved) and in a question of the chat (opens the viewer). Loads its part's
- * picture when it is first shown. UI thread only.
+ * moved) and in a question of the chat (opens the viewer). It has
+ * as many pixels as it shows, while it is mapped. UI thread only.
  */
 #pragma once
 
