@@ -7,6 +7,7 @@
 #include "app/inference/sl-inference-private.h"
 
 #include <glib/gi18n-lib.h>
+#include <sys/resource.h>
 
 #include "app/inference/sl-model-folder.h"
 #include "app/inference/sl-models.h"
@@ -441,11 +442,22 @@ rest (SlInference *self)
     }
 }
 
+/* Below the interface: where processors are short, a frame or a key comes before the next token. The threads that the engine starts
+ * from this one inherit it. On Linux the priority is the thread's own. */
+static void
+step_back (void)
+{
+#ifdef __linux__
+  setpriority (PRIO_PROCESS, 0, MIN (getpriority (PRIO_PROCESS, 0) + SL_INFERENCE_NICE, 19));
+#endif
+}
+
 static gpointer
 inference_main (gpointer data)
 {
   SlInference *self = data;
 
+  step_back ();
   g_mutex_lock (&self->lock);
   while (self->request != REQUEST_QUIT)
     if (!serve (self) && self->request == REQUEST_NONE)

@@ -50,6 +50,9 @@ typedef struct
   guint queue_length;
 } SlInferenceReading;
 
+/* How many steps of priority the inference thread, and with it the engine's threads, stands below the one that made it. */
+#define SL_INFERENCE_NICE 5
+
 /* changed is called on the inference thread, or on the one that asked, whenever a reading would differ. */
 SlInference *sl_inference_new (void (*changed) (gpointer user_data), gpointer user_data);
 /* A worker that borrows the engine keeps the struct alive. */

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "engine/vl2.h"
 #include "kernels/vlk.h"
@@ -22,6 +23,7 @@ static struct
   gsize piece;
   gboolean load_closed;
   guint allowed, generated, open_engines;
+  int priority;
 } fake;
 
 struct vl2_engine
@@ -171,6 +173,17 @@ fake_get_open_engines (void)
   return n;
 }
 
+int
+fake_get_priority (void)
+{
+  int priority;
+
+  g_mutex_lock (&fake.lock);
+  priority = fake.priority;
+  g_mutex_unlock (&fake.lock);
+  return priority;
+}
+
 /* ------------------------------------------------------------------------------------------------ the engine's side */
 
 /* With the lock held: a cancel has no condition of its own, so it is looked for. */
@@ -206,6 +219,7 @@ vl2_engine_open (const char                       *dir,
   *out = NULL;
   options->progress (VL2_STAGE_LOAD, 40, 100, options->progress_user);
   g_mutex_lock (&fake.lock);
+  fake.priority = getpriority (PRIO_PROCESS, 0);
   go_on = wait_at (&fake.load_closed, options->cancel);
   failure = g_strdup (fake.load_failure);
   g_mutex_unlock (&fake.lock);

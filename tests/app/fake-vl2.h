@@ -35,3 +35,5 @@ char *fake_dup_prompt (void);
 /* What the last snapshot that was read held: the conversation of the sync before it was written. (transfer full) */
 char *fake_dup_restored (void);
 guint fake_get_open_engines (void);
+/* Of the thread that opened an engine last, as getpriority() has it. */
+int fake_get_priority (void);

@@ -4,12 +4,14 @@
  * that really stops, errors as sentences.
  */
 #include <string.h>
+#include <sys/resource.h>
 #include <utime.h>
 
 #include <glib/gstdio.h>
 
 #include "app-test.h"
 #include "app/inference/sl-engine.h"
+#include "app/inference/sl-inference.h"
 #include "app/inference/sl-session-keeper.h"
 #include "app/system/sl-places.h"
 #include "fake-vl2.h"
@@ -210,6 +212,8 @@ test_load (void)
   g_assert_cmpstr (sl_job_get_generation (again)->model, ==, "three");
   g_assert_cmpfloat (sl_engine_get_progress (engine), ==, 1);
   g_assert_cmpuint (fake_get_open_engines (), ==, 1);
+  /* The engine stands behind the interface: its threads take their priority from the one that opens it. */
+  g_assert_cmpint (fake_get_priority (), ==, MIN (getpriority (PRIO_PROCESS, 0) + SL_INFERENCE_NICE, 19));
   sl_engine_shutdown (engine);
   g_assert_cmpuint (fake_get_open_engines (), ==, 0);
 }
