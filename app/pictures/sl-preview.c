@@ -9,6 +9,8 @@
 
 #define KEPT_BYTES (32 * 1024 * 1024)
 #define N_WORKERS 2
+#define SMALLEST_SIDE 192
+#define LARGEST_SIDE (SMALLEST_SIDE << 5)
 
 typedef struct
 {
@@ -40,9 +42,9 @@ sl_preview_unref (SlPreview *self)
 static int
 round_up (int side)
 {
-  int rounded = 192;
+  int rounded = SMALLEST_SIDE;
 
-  while (rounded < side && rounded < 8192)
+  while (rounded < side && rounded < LARGEST_SIDE)
     rounded *= 2;
   return rounded;
 }
@@ -135,11 +137,12 @@ sl_preview_lookup (const char *sha256,
 
 typedef struct
 {
-  char *key;
+  char *sha256, *key;
   GBytes *bytes; /* or */
   char *path;
   char *name;
   int side;
+  guint number;
 } Request;
 
 static void
@@ -147,6 +150,7 @@ request_free (gpointer data)
 {
   Request *self = data;
 
+  g_free (self->sha256);
   g_free (self->key);
   g_clear_pointer (&self->bytes, g_bytes_unref);
   g_free (self->path);
@@ -156,25 +160,27 @@ request_free (gpointer data)
 
 /* Takes the pixels where they are small, a smaller copy else. NULL: no memory. */
 static SlPreview *
-shrink (SlPicture *picture,
-        int        side)
+shrink (GBytes *rgb,
+        int     width,
+        int     height,
+        gsize   stride,
+        int     side)
 {
-  double scale = MIN (1, (double) side / MAX (picture->width, picture->height));
+  double scale = MIN (1, (double) side / MAX (width, height));
   SlPreview *self = g_new0 (SlPreview, 1);
   g_autoptr (GdkPixbuf) full = NULL;
   g_autoptr (GdkPixbuf) small = NULL;
 
   g_atomic_ref_count_init (&self->refs);
-  self->width = MAX (1, (int) (picture->width * scale + 0.5));
-  self->height = MAX (1, (int) (picture->height * scale + 0.5));
-  self->stride = picture->stride;
-  if (self->width == picture->width && self->height == picture->height)
+  self->width = MAX (1, (int) (width * scale + 0.5));
+  self->height = MAX (1, (int) (height * scale + 0.5));
+  self->stride = stride;
+  if (self->width == width && self->height == height)
     {
-      self->rgb = g_bytes_ref (picture->rgb);
+      self->rgb = g_bytes_ref (rgb);
       return self;
     }
-  full = gdk_pixbuf_new_from_bytes (picture->rgb, GDK_COLORSPACE_RGB, FALSE, 8, picture->width, picture->height,
-                                    (int) picture->stride);
+  full = gdk_pixbuf_new_from_bytes (rgb, GDK_COLORSPACE_RGB, FALSE, 8, width, height, (int) stride);
   small = gdk_pixbuf_scale_simple (full, self->width, self->height, GDK_INTERP_BILINEAR);
   if (small == NULL)
     {
@@ -185,6 +191,21 @@ shrink (SlPicture *picture,
   self->rgb = g_bytes_new_with_free_func (gdk_pixbuf_read_pixels (small), gdk_pixbuf_get_byte_length (small), g_object_unref,
                                           g_object_ref (small));
   return self;
+}
+
+/* From a larger one that is on the shelf: a thumbnail of what is shown below it. */
+static SlPreview *
+make_from_larger (const Request *request)
+{
+  for (int side = 2 * request->side; side <= LARGEST_SIDE; side *= 2)
+    {
+      g_autofree char *key = dup_key (request->sha256, side);
+      g_autoptr (SlPreview) larger = look_up (key);
+
+      if (larger != NULL)
+        return shrink (larger->rgb, larger->width, larger->height, larger->stride, request->side);
+    }
+  return NULL;
 }
 
 static SlPreview *
@@ -207,7 +228,7 @@ make (const Request  *request,
   picture = sl_picture_decode (bytes, request->name, FALSE, request->side, &sl_picture_default_limits, cancellable, error);
   if (picture == NULL)
     return NULL;
-  preview = shrink (picture, request->side);
+  preview = shrink (picture->rgb, picture->width, picture->height, picture->stride, request->side);
   if (preview == NULL)
     sl_picture_set_no_memory (request->name, error);
   return preview;
@@ -227,7 +248,9 @@ work (gpointer data,
   preview = look_up (request->key);
   if (preview == NULL)
     {
-      preview = make (request, g_task_get_cancellable (task), &error);
+      preview = make_from_larger (request);
+      if (preview == NULL)
+        preview = make (request, g_task_get_cancellable (task), &error);
       if (preview != NULL)
         keep (request->key, preview);
     }
@@ -235,6 +258,26 @@ work (gpointer data,
     g_task_return_pointer (task, preview, (GDestroyNotify) sl_preview_unref);
   else
     g_task_return_error (task, error);
+}
+
+/* The last one first: a conversation is shown from its end, and where somebody scrolls is what was asked for last. */
+static int
+compare_requests (gconstpointer a,
+                  gconstpointer b,
+                  gpointer      user_data)
+{
+  const Request *first = g_task_get_task_data (G_TASK (a)), *second = g_task_get_task_data (G_TASK (b));
+
+  return (first->number < second->number) - (first->number > second->number);
+}
+
+static GThreadPool *
+make_pool (void)
+{
+  GThreadPool *pool = g_thread_pool_new (work, NULL, N_WORKERS, FALSE, NULL);
+
+  g_thread_pool_set_sort_function (pool, compare_requests, NULL);
+  return pool;
 }
 
 void
@@ -248,18 +291,21 @@ sl_preview_load_async (const char          *sha256,
                        gpointer             user_data)
 {
   static GThreadPool *pool;
+  static guint number;
   GTask *task = g_task_new (NULL, cancellable, callback, user_data);
   Request *request = g_new0 (Request, 1);
 
   g_return_if_fail (bytes != NULL || path != NULL);
 
   if (g_once_init_enter (&pool))
-    g_once_init_leave (&pool, g_thread_pool_new (work, NULL, N_WORKERS, FALSE, NULL));
+    g_once_init_leave (&pool, make_pool ());
+  request->sha256 = g_strdup (sha256);
   request->key = dup_key (sha256, side);
   request->bytes = bytes != NULL ? g_bytes_ref (bytes) : NULL;
   request->path = g_strdup (path);
   request->name = g_strdup (name);
   request->side = round_up (side);
+  request->number = number++;
   g_task_set_source_tag (task, sl_preview_load_async);
   g_task_set_task_data (task, request, request_free);
   g_thread_pool_push (pool, task, NULL);

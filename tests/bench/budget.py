@@ -14,7 +14,7 @@ import time
 
 BUILD, ROOT = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 sys.path.insert(0, str(ROOT / "tests" / "ui"))
-from harness import NO_GL, App, Session, fill_with_photos, wait_for  # noqa: E402
+from harness import NO_GL, App, Session, fill_with_photos, photos_shown, wait_for  # noqa: E402
 
 RUNS = 5
 
@@ -70,11 +70,7 @@ def photographs():
     with Session() as session:
         fill_with_photos(session, BUILD / "tests/bench/photo-history", count, width, height)
         app = App(session)
-
-        def settled():
-            pictures = app.all("image", "Picture .*photo-.*")
-            return len(pictures) >= 2 * count and not any(node.has_state("busy") for node in pictures) and app.has("label", "Demo model.*")
-        wait_for("the photographs", settled, 300)
+        wait_for("the photographs", lambda: photos_shown(app, count) and app.has("label", "Demo model.*"), 300)
         shown, most = resident_mib(app.process, "VmRSS"), resident_mib(app.process, "VmHWM")
         before, computed = read_bytes(app.process), computing_ms(app.process)
         app.focus_composer()

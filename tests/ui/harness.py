@@ -493,6 +493,12 @@ def fill_with_photos(session, maker, count, width, height):
         state.write(f"conversation={conversation}\n")
 
 
+def photos_shown(app, count):
+    """Whether both thumbnail and picture under the answer of so many photographs have been drawn at least once."""
+    pictures = app.all("image", "Picture .*photo-.*")
+    return len(pictures) >= 2 * count and not any(node.has_state("busy") for node in pictures)
+
+
 def sample(name):
     return os.path.join(os.environ["SIGHTLINE_DATA"], "samples", name)
 

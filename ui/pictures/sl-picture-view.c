@@ -530,6 +530,10 @@ update_pixels (SlPictureView *self)
     self->mipmap = sl_mipmap_for_picture (picture);
   else if (still != NULL)
     self->mipmap = g_object_ref (still);
+  gtk_accessible_update_state (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_STATE_BUSY,
+                               self->part != NULL && self->mipmap == NULL &&
+                                 (self->still == NULL || sl_still_get_error_text (self->still) == NULL),
+                               -1);
   if (self->mipmap != NULL && self->still == NULL)
     g_signal_connect_object (self->mipmap, "ready", G_CALLBACK (on_mipmap_ready), self, G_CONNECT_SWAPPED);
   on_mipmap_ready (self);
