@@ -327,9 +327,10 @@ struct vl2_session_options {
 vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options *options, vl2_session **out, vl2_error *err);
 void vl2_session_close(vl2_session *session);
 
-/* vl2_plan_make() as this session would read it: with the ids of the answers that it generated. Not pure. */
+/* vl2_plan_make() and vl2_prompt_build() as this session would read it: with the ids of the answers that it generated. Not pure. */
 vl2_status vl2_session_plan(const vl2_session *session, const vl2_conversation *conversation, int32_t answer_tokens,
                             struct vl2_plan *out, vl2_error *err);
+vl2_status vl2_session_prompt(const vl2_session *session, const vl2_conversation *conversation, struct vl2_prompt *out, vl2_error *err);
 
 struct vl2_watch { /* how a long call reports and is cancelled; every field may be NULL */
     const vl2_cancel *cancel;

@@ -5,6 +5,7 @@
 #include "app/cli/ask.h"
 #include "app/cli/plan.h"
 
+#include <math.h>
 #include <string.h>
 
 #include <glib/gi18n.h>
@@ -40,6 +41,7 @@ cli_answer_clear (CliAnswer *self)
 {
   if (self->text != NULL)
     g_string_free (self->text, TRUE);
+  g_free (self->continued);
   g_clear_pointer (&self->ids, g_array_unref);
   g_clear_pointer (&self->grounding, sl_grounding_unref);
   g_clear_pointer (&self->record, sl_generation_free);
@@ -122,7 +124,8 @@ static void
 note_token (CliAnswer              *answer,
             const struct vl2_token *token)
 {
-  SlTokenMark mark = { token->id, token->logprob, answer->text->len };
+  gsize begun = answer->continued != NULL ? strlen (answer->continued) : 0;
+  SlTokenMark mark = { token->id, token->logprob, begun + answer->text->len };
 
   if (token->coordinate != NULL)
     {
@@ -170,6 +173,36 @@ resolve_sampling (const CliAskSettings *settings)
   };
 }
 
+/* What a last message of the assistant begins with is part of the answer: a box may have been cut in it. Nothing is known of the
+ * tokens that wrote it. */
+static void
+take_beginning (CliAnswer              *answer,
+                const vl2_conversation *conversation)
+{
+  const vl2_message *last = &conversation->messages[conversation->n_messages - 1];
+  g_autoptr(GString) text = g_string_new (NULL);
+  SlTokenMark mark = { -1, NAN, 0 };
+
+  if (last->role != VL2_ASSISTANT)
+    return;
+  for (size_t i = 0; i < last->n_parts; i++)
+    if (last->parts[i].kind == VL2_PART_TEXT)
+      g_string_append_len (text, last->parts[i].text, last->parts[i].length);
+  answer->continued = g_strstrip (g_strdup (text->str)); /* as the prompt has it */
+  mark.end = strlen (answer->continued);
+  if (mark.end > 0)
+    g_array_append_val (answer->record->tokens, mark);
+}
+
+static void
+parse (CliAnswer *answer)
+{
+  g_autoptr(GString) whole = g_string_new (answer->continued);
+
+  g_string_append_len (whole, answer->text->str, answer->text->len);
+  answer->grounding = sl_grounding_parse (whole->str, whole->len);
+}
+
 gboolean
 cli_answer (vl2_engine            *engine,
             vl2_session           *session,
@@ -199,21 +232,22 @@ cli_answer (vl2_engine            *engine,
   answer->constrained = settings->constrain;
   answer->sampling = options.sampling = resolve_sampling (settings);
 
-  if (!cli_read (engine, session, view, settings, answer, error))
+  take_beginning (answer, view);
+  if (!cli_read (session, view, settings, answer, error))
     {
       answer->generation.stop = VL2_STOP_CANCELLED;
-      answer->grounding = sl_grounding_parse ("", 0);
+      parse (answer);
       return FALSE;
     }
 
   if (vl2_session_generate (session, &options, &cli_cancel, on_token, &sink, &answer->generation, &cause) != VL2_OK)
     {
-      answer->grounding = sl_grounding_parse (answer->text->str, answer->text->len);
+      parse (answer);
       cli_set_vl2 (error, &cause);
       return FALSE;
     }
 
-  answer->grounding = sl_grounding_parse (answer->text->str, answer->text->len);
+  parse (answer);
   if (answer->generation.stop == VL2_STOP_CANCELLED)
     {
       cli_set_error (error, CLI_CANCELLED, "%s", _("Cancelled."));
@@ -402,6 +436,12 @@ cli_answer_to_json (CliAnswer       *answer,
   json_t *object = json_object ();
 
   json_object_set_new (object, "text", json_string (text));
+  if (answer->continued != NULL)
+    {
+      g_autofree char *continued = g_utf8_make_valid (answer->continued, -1);
+
+      json_object_set_new (object, "continued", json_string (continued));
+    }
   json_object_set_new (object, "plain", json_string (valid_plain));
   json_object_set_new (object, "ids", ids_to_json ((const int32_t *) answer->ids->data, answer->ids->len));
   json_object_set_new (object, "prompt_ids", ids_to_json (answer->prompt.ids, answer->prompt.n_ids));

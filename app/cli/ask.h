@@ -36,7 +36,8 @@ typedef struct
 
 typedef struct
 {
-  GString                *text; /* raw, special tokens kept */
+  GString                *text; /* raw, special tokens kept; what was written now */
+  char                   *continued; /* the beginning that the conversation's last message gave, NULL if that was a question */
   GArray                 *ids;  /* int32_t */
   struct vl2_prompt       prompt; /* what was read: of the fitted conversation where it did not fit */
   gsize                   dropped_messages;
@@ -45,7 +46,7 @@ typedef struct
   struct vl2_generation   generation;
   struct vl2_sampling     sampling;
   gboolean                constrained;
-  SlGrounding            *grounding; /* of the finished text */
+  SlGrounding            *grounding; /* of the finished text, beginning and all */
   SlGeneration           *record;    /* token marks and coordinates only */
   json_t                 *tokens;    /* what --logprobs and --attention print; NULL where neither was asked for */
 } CliAnswer;

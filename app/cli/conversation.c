@@ -232,7 +232,11 @@ void
 cli_conversation_add_answer (CliConversation *self,
                              const char      *text)
 {
-  add_text (self, add_message (self, VL2_ASSISTANT), text, SL_MARKUP_GROUNDING);
+  Message *last = self->messages->len > 0 ? g_ptr_array_index (self->messages, self->messages->len - 1) : NULL;
+
+  if (last == NULL || last->role != VL2_ASSISTANT)
+    last = add_message (self, VL2_ASSISTANT);
+  add_text (self, last, text, SL_MARKUP_GROUNDING);
 }
 
 void

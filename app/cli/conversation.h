@@ -39,7 +39,7 @@ CliConversation *cli_conversation_build (const char         *path,
                                          gboolean            raw,
                                          GError            **error);
 
-/* An answer of the model, as raw text, before the next prompt. */
+/* An answer of the model, as raw text, before the next prompt; what continued a message belongs to that message. */
 void       cli_conversation_add_answer (CliConversation  *self,
                                         const char       *text);
 

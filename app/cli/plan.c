@@ -194,8 +194,7 @@ cli_plan_print (const struct vl2_plan *plan)
 /* ------------------------------------------------------------------------------------------------ reading */
 
 static gboolean
-read_as_it_is (vl2_engine             *engine,
-               vl2_session            *session,
+read_as_it_is (vl2_session            *session,
                const vl2_conversation *conversation,
                CliAnswer              *answer,
                vl2_error              *cause)
@@ -203,13 +202,12 @@ read_as_it_is (vl2_engine             *engine,
   const struct vl2_watch watch = { .cancel = &cli_cancel };
 
   vl2_prompt_deinit (&answer->prompt);
-  return vl2_prompt_build (engine, conversation, &answer->prompt, cause) == VL2_OK &&
+  return vl2_session_prompt (session, conversation, &answer->prompt, cause) == VL2_OK &&
          vl2_session_sync (session, conversation, &watch, &answer->sync, cause) == VL2_OK;
 }
 
 static gboolean
-read_fitted (vl2_engine                   *engine,
-             vl2_session                  *session,
+read_fitted (vl2_session                  *session,
              const vl2_conversation       *conversation,
              const struct vl2_plan_choice *choice,
              CliAnswer                    *answer,
@@ -220,7 +218,7 @@ read_fitted (vl2_engine                   *engine,
 
   if (vl2_plan_apply (conversation, choice, &fitted, cause) != VL2_OK)
     return FALSE;
-  read = read_as_it_is (engine, session, &fitted.conversation, answer, cause);
+  read = read_as_it_is (session, &fitted.conversation, answer, cause);
   vl2_fitted_deinit (&fitted);
   answer->dropped_messages = choice->messages;
   answer->low_detail = choice->kind == VL2_FIT_LOW_DETAIL;
@@ -229,8 +227,7 @@ read_fitted (vl2_engine                   *engine,
 }
 
 gboolean
-cli_read (vl2_engine              *engine,
-          vl2_session             *session,
+cli_read (vl2_session             *session,
           const vl2_conversation  *conversation,
           const CliAskSettings    *settings,
           CliAnswer               *answer,
@@ -239,7 +236,7 @@ cli_read (vl2_engine              *engine,
   const struct vl2_plan_choice *choice;
   struct vl2_plan plan;
   vl2_error cause = { 0 };
-  gboolean read = read_as_it_is (engine, session, conversation, answer, &cause);
+  gboolean read = read_as_it_is (session, conversation, answer, &cause);
 
   if (read || cause.code != VL2_ERR_CONTEXT)
     {
@@ -257,7 +254,7 @@ cli_read (vl2_engine              *engine,
   choice = settings->overflow == SL_OVERFLOW_REFUSE ? NULL : &plan.choices[settings->overflow - 1];
   if (choice != NULL && choice->possible)
     {
-      read = read_fitted (engine, session, conversation, choice, answer, &cause);
+      read = read_fitted (session, conversation, choice, answer, &cause);
       if (!read)
         cli_set_vl2 (error, &cause);
     }

@@ -14,8 +14,7 @@ void      cli_plan_print   (const struct vl2_plan *plan);
 
 /* Reads the conversation into the session; where it does not fit, what settings->overflow says happens. Fills prompt, sync,
  * dropped_messages and low_detail of *answer. */
-gboolean  cli_read         (vl2_engine             *engine,
-                            vl2_session            *session,
+gboolean  cli_read         (vl2_session            *session,
                             const vl2_conversation *conversation,
                             const CliAskSettings   *settings,
                             CliAnswer              *answer,

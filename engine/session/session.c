@@ -103,6 +103,10 @@ vl2_status vl2_session_plan(const vl2_session *s, const vl2_conversation *conver
     return vl2_plan_build(s->engine, conversation, &s->answers, &s->options, answer_tokens, out, err);
 }
 
+vl2_status vl2_session_prompt(const vl2_session *s, const vl2_conversation *conversation, struct vl2_prompt *out, vl2_error *err) {
+    return vl2_prompt_build_reusing(s->engine, conversation, &s->answers, out, err);
+}
+
 size_t vl2_session_length(const vl2_session *s) {
     return s->length;
 }
