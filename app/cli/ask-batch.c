@@ -122,30 +122,6 @@ answer_line (const Batch  *batch,
   return cli_answer_to_json (&answer, conversation, batch->load_ms);
 }
 
-static json_t *
-parse_line (const char  *text,
-            gsize        length,
-            GError     **error)
-{
-  json_error_t where;
-  json_t *line = json_loadb (text, length, JSON_REJECT_DUPLICATES, &where);
-
-  if (line == NULL)
-    {
-      cli_set_error (error, CLI_INPUT, _("The line is not JSON in UTF-8: %s."), where.text);
-      return NULL;
-    }
-
-  if (!json_is_object (line))
-    {
-      json_decref (line);
-      cli_set_error (error, CLI_INPUT, "%s", _("The line is not a JSON object."));
-      return NULL;
-    }
-
-  return line;
-}
-
 static CliStatus
 run_line (const Batch *batch,
           const char  *text,
@@ -153,7 +129,7 @@ run_line (const Batch *batch,
           gsize        index)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(json_t) line = parse_line (text, length, &error);
+  g_autoptr(json_t) line = cli_parse_line (text, length, &error);
   json_t *result = line != NULL ? answer_line (batch, line, &error) : NULL;
   json_t *id = json_object_get (line, "id");
   CliStatus status = CLI_OK;

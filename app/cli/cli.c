@@ -241,6 +241,46 @@ cli_read_stdin (gsize   *length,
   return g_string_free (g_steal_pointer (&all), FALSE);
 }
 
+/* ------------------------------------------------------------------------------------------------ lines */
+
+const char *
+cli_skip_mark (const char *text,
+               gsize      *length)
+{
+  gboolean marked = *length >= 3 && memcmp (text, "\xef\xbb\xbf", 3) == 0;
+
+  *length -= marked ? 3 : 0;
+
+  return text + (marked ? 3 : 0);
+}
+
+json_t *
+cli_parse_line (const char  *text,
+                gsize        length,
+                GError     **error)
+{
+  json_error_t where;
+  const char *start = cli_skip_mark (text, &length);
+  json_t *line = json_loadb (start, length, JSON_REJECT_DUPLICATES, &where);
+
+  if (line == NULL)
+    {
+      cli_set_error (error, CLI_INPUT, _("The line is not JSON in UTF-8: %s."), where.text);
+      return NULL;
+    }
+
+  if (!json_is_object (line))
+    {
+      json_decref (line);
+      cli_set_error (error, CLI_INPUT, "%s", _("The line is not a JSON object; each line has to be one."));
+      return NULL;
+    }
+
+  return line;
+}
+
+/* ------------------------------------------------------------------------------------------------ signals */
+
 /* Signals are taken by a thread instead of a handler, which could not touch a GCancellable. */
 static gpointer
 watch_signals (gpointer data)

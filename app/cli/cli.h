@@ -85,6 +85,13 @@ gboolean  cli_check_utf8   (const char        *text,
 /* A file's name as it was given, or the path that a file:// address stands for. */
 char     *cli_dup_path     (const char        *given);
 /* All of stdin, NUL-terminated. */
+/* Behind the byte order mark that some editors put in front of a text. */
+const char *cli_skip_mark  (const char        *text,
+                            gsize             *length);
+/* One line of a file of questions: a JSON object, NULL with error if it is none. */
+json_t   *cli_parse_line   (const char        *text,
+                            gsize              length,
+                            GError           **error);
 char     *cli_read_stdin   (gsize             *length,
                             GError           **error);
 

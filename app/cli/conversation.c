@@ -407,6 +407,7 @@ cli_conversation_load (CliConversation  *self,
   g_autoptr(json_t) root = NULL;
   g_autoptr(GError) cause = NULL;
   json_error_t where;
+  const char *text;
   gsize length;
   Place place = { .path = path };
 
@@ -417,7 +418,8 @@ cli_conversation_load (CliConversation  *self,
       return FALSE;
     }
 
-  root = json_loadb (data, length, JSON_REJECT_DUPLICATES, &where);
+  text = cli_skip_mark (data, &length);
+  root = json_loadb (text, length, JSON_REJECT_DUPLICATES, &where);
   if (root == NULL)
     {
       cli_set_error (error, CLI_INPUT, _("The conversation “%s” is not JSON in UTF-8: line %d: %s."), name, where.line, where.text);

@@ -20,6 +20,7 @@
 #define HIT_IOU 0.5
 #define DEFAULT_MAX_TOKENS 256
 #define PROGRESS_SECONDS 10
+#define SHOWN_FAILURES 10
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 typedef struct
@@ -44,7 +45,8 @@ typedef struct
   FILE          *results; /* NULL without --out */
   gint64         start, shown;
   gsize          asked;  /* in this run */
-  gsize          scored, failed, hits; /* with the earlier ones */
+  gsize          scored, hits; /* with the earlier ones */
+  json_t        *failures;     /* of those that could not be asked: index and message; the earlier ones, too */
   double         iou_sum;
 } Eval;
 
@@ -64,6 +66,7 @@ eval_clear (Eval *self)
   g_clear_pointer (&self->lines, g_ptr_array_unref);
   g_clear_pointer (&self->done, g_hash_table_unref);
   g_clear_pointer (&self->results, fclose);
+  g_clear_pointer (&self->failures, json_decref);
   g_free (self->folder);
   g_free (self->sha256);
 }
@@ -137,6 +140,13 @@ cli_first_box (SlGrounding *grounding)
   return NULL;
 }
 
+static char *
+dup_full_path (const Eval *self,
+               const char *path)
+{
+  return g_path_is_absolute (path) ? g_strdup (path) : g_build_filename (self->folder, path, NULL);
+}
+
 static gboolean
 ask (const Eval       *self,
      const char       *path,
@@ -145,7 +155,7 @@ ask (const Eval       *self,
      CliAnswer        *answer,
      GError          **error)
 {
-  g_autofree char *full = g_path_is_absolute (path) ? g_strdup (path) : g_build_filename (self->folder, path, NULL);
+  g_autofree char *full = dup_full_path (self, path);
   const char *pictures[] = { full, NULL };
   const CliAskSettings settings = {
     .mode = SL_MODE_FIND,
@@ -197,18 +207,14 @@ answer_line (const Eval  *self,
 {
   g_autoptr(CliConversation) conversation = cli_conversation_new ();
   g_auto(CliAnswer) answer = { 0 };
-  json_error_t where;
-  g_autoptr(json_t) line = json_loads (text, JSON_REJECT_DUPLICATES, &where);
+  g_autoptr(json_t) line = cli_parse_line (text, strlen (text), error);
   const char *path = json_string_value (json_object_get (line, "image"));
   const char *expression = json_string_value (json_object_get (line, "expression"));
   json_t *id = json_object_get (line, "id");
   json_t *result;
 
   if (line == NULL)
-    {
-      cli_set_error (error, CLI_INPUT, _("The line is not JSON in UTF-8: %s."), where.text);
-      return NULL;
-    }
+    return NULL;
 
   if (path == NULL || *path == '\0' || expression == NULL || *expression == '\0')
     {
@@ -236,7 +242,10 @@ count (Eval   *self,
 
   if (!json_is_number (value))
     {
-      self->failed++;
+      json_t *cause = json_object_get (result, "error");
+
+      json_array_append_new (self->failures, json_pack ("{s:O?,s:O?}", "index", json_object_get (result, "index"), "message",
+                                                        json_object_get (cause, "message")));
       return;
     }
   self->scored++;
@@ -408,15 +417,18 @@ show_progress (Eval     *self,
   gint64 now = g_get_monotonic_time ();
   double seconds = (now - self->start) / 1e6;
   double rate = seconds > 0 ? self->asked / seconds : 0;
-  gsize all = self->lines->len, finished = self->scored + self->failed;
+  gsize all = self->lines->len, finished = self->scored + json_array_size (self->failures);
   int left = rate > 0 ? (int) ((all - finished) / rate) : 0;
 
   if (!last && now - self->shown < pause)
     return;
   self->shown = now;
-  fprintf (stderr, _("%s%zu of %zu, acc@0.5 %.3f, mean IoU %.3f, %.2f per second, %d:%02d left%s"), terminal ? "\r\033[K" : "", finished,
-           all, self->scored > 0 ? (double) self->hits / self->scored : 0, self->scored > 0 ? self->iou_sum / self->scored : 0, rate,
-           left / 60, left % 60, terminal && !last ? "" : "\n");
+  if (self->scored > 0)
+    fprintf (stderr, _("%s%zu of %zu, acc@0.5 %.3f, mean IoU %.3f, %.2f per second, %d:%02d left%s"), terminal ? "\r\033[K" : "",
+             finished, all, (double) self->hits / self->scored, self->iou_sum / self->scored, rate, left / 60, left % 60,
+             terminal && !last ? "" : "\n");
+  else
+    fprintf (stderr, _("%s%zu of %zu, none scored%s"), terminal ? "\r\033[K" : "", finished, all, terminal && !last ? "" : "\n");
 }
 
 static CliStatus
@@ -473,18 +485,46 @@ run_lines (Eval *self)
   return worst;
 }
 
+/* The first reasons; mistakes in a file of questions mostly repeat. */
+static void
+print_failures (const Eval *self)
+{
+  gsize n = json_array_size (self->failures);
+
+  for (gsize i = 0; i < MIN (n, SHOWN_FAILURES); i++)
+    {
+      json_t *failure = json_array_get (self->failures, i);
+
+      printf (_("  question %lld: %s\n"), (long long) json_integer_value (json_object_get (failure, "index")) + 1,
+              json_string_value (json_object_get (failure, "message")));
+    }
+  if (n > SHOWN_FAILURES)
+    printf (_("  and %zu more: with --json or --out all of them are told\n"), n - SHOWN_FAILURES);
+}
+
+/* A mean of nothing is no number. */
+static json_t *
+mean_to_json (const Eval *self,
+              double      sum)
+{
+  return self->scored > 0 ? json_real (sum / self->scored) : json_null ();
+}
+
 static CliStatus
 print_scores (const Eval *self)
 {
-  double n = MAX (self->scored, 1);
+  gsize failed = json_array_size (self->failures);
 
   if (self->options->output.json)
-    return cli_print_json (json_pack ("{s:I,s:I,s:I,s:f,s:f,s:f}", "questions", (json_int_t) self->lines->len, "scored",
-                                      (json_int_t) self->scored, "failed", (json_int_t) self->failed, "acc_0.5", self->hits / n,
-                                      "mean_iou", self->iou_sum / n, "seconds", (g_get_monotonic_time () - self->start) / 1e6));
+    return cli_print_json (json_pack ("{s:I,s:I,s:I,s:O,s:o,s:o,s:f}", "questions", (json_int_t) self->lines->len, "scored",
+                                      (json_int_t) self->scored, "failed", (json_int_t) failed, "failures", self->failures, "acc_0.5",
+                                      mean_to_json (self, self->hits), "mean_iou", mean_to_json (self, self->iou_sum), "seconds",
+                                      (g_get_monotonic_time () - self->start) / 1e6));
 
-  printf (_("%zu of %u questions scored, %zu could not be asked\nacc@0.5   %.4f\nmean IoU  %.4f\n"), self->scored, self->lines->len,
-          self->failed, self->hits / n, self->iou_sum / n);
+  printf (_("%zu of %u questions scored, %zu could not be asked\n"), self->scored, self->lines->len, failed);
+  print_failures (self);
+  if (self->scored > 0)
+    printf (_("acc@0.5   %.4f\nmean IoU  %.4f\n"), (double) self->hits / self->scored, self->iou_sum / self->scored);
 
   return cli_finish_stdout (&self->options->output);
 }
@@ -494,9 +534,9 @@ static void
 note_picture (const Eval *self,
               const char *text)
 {
-  g_autoptr(json_t) line = json_loads (text, 0, NULL);
+  g_autoptr(json_t) line = cli_parse_line (text, strlen (text), NULL);
   const char *path = json_string_value (json_object_get (line, "image"));
-  g_autofree char *full = path != NULL ? g_canonicalize_filename (path, self->folder) : NULL;
+  g_autofree char *full = path != NULL ? dup_full_path (self, path) : NULL;
 
   if (full != NULL && self->options->out != NULL)
     sl_outputs_add_input (cli_outputs, full);
@@ -541,6 +581,7 @@ run (const Options *options,
   CliStatus status, printed;
 
   self.lines = g_ptr_array_new_with_free_func (g_free);
+  self.failures = json_array ();
   self.done = g_hash_table_new (NULL, NULL);
   sl_outputs_set_replace (cli_outputs, options->force);
   sl_outputs_add_input (cli_outputs, path);

@@ -111,6 +111,45 @@ def verify_that_cannot_begin():
     run("verify", "--model", TMP / "nothing", want=INPUT)
 
 
+def model_folder(name, *leave_out):
+    folder = TMP / name
+    folder.mkdir(parents=True)
+    for file in (ROOT / "data" / "demo-model").glob("*.*"):
+        if file.suffix in (".json", ".safetensors") and file.name not in ("demo.json", *leave_out):
+            (folder / file.name).symlink_to(file)
+    return folder
+
+
+@test
+def verify_lists_all_that_is_missing():
+    folder = model_folder("parts", "model.safetensors", "processor_config.json", "tokenizer.json")
+    names = [f"model-0000{i}-of-00003.safetensors" for i in (1, 2, 3)]
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": dict(zip("abc", names))}))
+    (folder / names[1]).write_bytes((ROOT / "data/demo-model/model.safetensors").read_bytes()[:5000])
+    (folder / "tokenizer.json").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n")
+    report = json.loads(run("verify", "--model", folder, "--files-only", "--json", want=INPUT))
+    texts = [f["text"] for f in report["findings"] if f["kind"] == "file"]
+    assert len(texts) == 5 and not report["good"] and all("parts" in t and str(TMP) not in t for t in texts), texts
+    for word in ("git-lfs", "processor_config.json is missing", names[0] + " is missing", names[2] + " is missing", names[1] + " there are only 5.0"):
+        assert any(word in t for t in texts), (word, texts)
+    error = json.loads(run("info", "--model", folder, "--json", want=INPUT))["error"]["message"]
+    assert "git-lfs" in error and "verify" in error, error
+
+
+@test
+def a_hub_cache_is_called_by_its_model():
+    cache = TMP / "models--someone--my-vl2"
+    commit = "66c54660eae7e90c9ba259bfdf92d07d6e3ce8aa"
+    model_folder(f"{cache.name}/snapshots/{commit}")
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(commit)
+    picture = ROOT / "data" / "samples" / "shapes-1.png"
+    for place in (cache, cache / "snapshots", cache / "snapshots" / commit):
+        assert json.loads(run("info", "--model", place, "--json"))["name"] == "my-vl2"
+    run("batch", "--model", cache, "--prompt", "the red circle", "-e", "json", "--out", TMP / "boxes", picture)
+    assert "my-vl2" in (TMP / "boxes" / "boxes.json").read_text() and commit not in (TMP / "boxes" / "boxes.json").read_text()
+
+
 @test
 def a_large_model_is_mapped_not_copied():
     """Three layers of the tiny model: over 2 GB of holes. Memory that was copied would be resident."""
@@ -196,6 +235,26 @@ def bad_lines_do_not_stop_the_rest():
     rows = results(TMP / "bad.out")
     assert total["scored"] == 3 and total["failed"] == 4 and [r["index"] for r in rows] == list(range(7))
     assert sum("error" in r for r in rows) == 4
+    assert total["failures"] == [{"index": r["index"], "message": r["error"]["message"]} for r in rows if "error" in r]
+    text = run("eval", path, want=INPUT)
+    assert all(f"question {f['index'] + 1}: {f['message']}" in text for f in total["failures"]), text
+
+
+@test
+def nothing_scored_is_no_score():
+    (TMP / "list.json").write_text(json.dumps([{"image": "x.png", "expression": "x", "box": [0, 0, 1, 1]}]))
+    total = json.loads(run("eval", TMP / "list.json", "--json", want=INPUT))
+    assert total["acc_0.5"] is None and total["mean_iou"] is None and "JSON object" in total["failures"][0]["message"], total
+    assert "0.0" not in run("eval", TMP / "list.json", want=INPUT)
+
+
+@test
+def a_byte_order_mark_is_no_part_of_a_line():
+    path, _ = question_file("marked.jsonl", 2)
+    plain = json.loads(run("eval", path, "--json"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    marked = json.loads(run("eval", path, "--json"))
+    assert marked["scored"] == 2 and marked["mean_iou"] == plain["mean_iou"], (marked, plain)
 
 
 @test

@@ -430,6 +430,37 @@ def several_questions_in_one_process():
 
 
 @test
+def prompt_ids_are_what_was_read():
+    """An answer whose text would be cut into other tokens than those that wrote it is read as it was written."""
+    retokenised = 0
+    for seed in range(12):
+        lines = run("ask", "--json", "--image", SAMPLE, "--max-tokens", "12", "--temperature", "2", "--top-p", "1", "--seed", str(seed),
+                    "What is it?", "--then", "And where?")
+        first, second = map(json.loads, lines.splitlines())
+        read = second["reuse"]["tokens"] + second["timings"]["prefill_tokens"]
+        begin = first["prompt_ids"] + first["ids"]
+        assert len(second["prompt_ids"]) == read and second["prompt_ids"][:len(begin)] == begin, (seed, read)
+        text = run_json("tokenize", "--markup", "grounding", stdin=first["text"].strip().encode())
+        retokenised += text["ids"] != first["ids"]
+    assert retokenised > 0, "no answer of the test would differ"
+
+
+@test
+def a_box_that_was_cut_is_completed():
+    turns = [{"role": "user", "content": [{"type": "image", "path": SAMPLE}, {"type": "text", "text": "<|ref|>", "markup": "grounding"},
+                                          {"type": "text", "text": "the red circle"},
+                                          {"type": "text", "text": "<|/ref|>", "markup": "grounding"}]},
+             {"role": "assistant", "content": "<|ref|>the red circle<|/ref|><|det|>[[111, 134, "}]
+    file = write("cut.json", json.dumps({"messages": turns}).encode("utf-8-sig"))
+    answer, after = answers("--conversation", file, "--then", "How many?")
+    (box,) = answer["boxes"]
+    assert answer["continued"] == turns[1]["content"].strip() and answer["continued"] not in answer["text"], answer["text"]
+    assert box["status"] == "ok" and box["box_999"][:2] == [111, 134] and box["label"] == "the red circle", box
+    assert box["confidence"] is None, box  # nobody knows how sure the beginning was
+    assert after["prompt_ids"][:len(answer["prompt_ids"])] == answer["prompt_ids"] and "continued" not in after
+
+
+@test
 def a_snapshot_goes_on():
     file, snapshot = path("went.json"), path("went.kv")
     (first,) = answers("--snapshot", snapshot, "--image", SAMPLE, "--max-tokens", "12", "What is it?")
@@ -511,6 +542,7 @@ def batch():
         assert answer["ids"] == single["ids"] and answer["prompt_ids"] == single["prompt_ids"]
     good = json.dumps(lines[1]).encode()
     assert json.loads(run("ask", "--batch", "-", stdin=good))["ids"] == answers[1]["ids"]
+    assert json.loads(run("ask", "--batch", "-", stdin=b"\xef\xbb\xbf" + good))["ids"] == answers[1]["ids"]
     run("ask", "--batch", path("absent.jsonl"), want=INPUT)
 
 
