@@ -499,6 +499,7 @@ typedef enum {
     VL2_REASON_FRACTION, VL2_REASON_DIGITS, VL2_REASON_NOT_NUMBERS,
     VL2_REASON_SURPLUS, VL2_REASON_ABOVE, VL2_REASON_BELOW, VL2_REASON_SWAPPED, /* CLAMPED */
     VL2_REASON_NO_BRACKETS, VL2_REASON_NO_CLOSING_BRACKET,
+    VL2_REASON_NO_AREA, /* REJECTED */
     VL2_N_REASONS
 } vl2_box_reason;
 /* Part of an English sentence, "" for NONE; the words never change, so that they may be stored. */

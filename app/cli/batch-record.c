@@ -4,6 +4,34 @@
  */
 #include "app/cli/batch-record.h"
 
+#include <string.h>
+
+void
+cli_record_fill (SlExportPicture *record,
+                 const CliAnswer *answer)
+{
+  const char *text = sl_grounding_get_text (answer->grounding);
+  gsize n_boxes;
+  const SlBox *boxes = sl_grounding_get_boxes (answer->grounding, &n_boxes);
+  int number = 0;
+
+  record->answer = g_utf8_make_valid (text, -1);
+  for (gsize i = 0; i < n_boxes; i++)
+    {
+      SlExportBox *box = sl_export_box_new ();
+      g_autofree char *raw = g_strndup (text + boxes[i].start, boxes[i].end - boxes[i].start);
+
+      box->label = g_utf8_make_valid (boxes[i].label != NULL ? boxes[i].label : "", -1);
+      box->reason = g_strdup (sl_box_reason_get_english (boxes[i].reason));
+      box->raw = g_utf8_make_valid (raw, -1);
+      box->status = boxes[i].status;
+      box->confidence = sl_generation_get_confidence (answer->record, boxes[i].numbers_start, boxes[i].numbers_end);
+      memcpy (box->coords, boxes[i].coords, sizeof box->coords);
+      box->number = box->status == SL_BOX_OK || box->status == SL_BOX_CLAMPED ? ++number : 0;
+      g_ptr_array_add (record->boxes, box);
+    }
+}
+
 static json_t *
 four_to_json (const int v[4])
 {

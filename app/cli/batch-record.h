@@ -5,11 +5,14 @@
  */
 #pragma once
 
-#include "app/cli/cli.h"
+#include "app/cli/ask.h"
 #include "app/exports/sl-box-export.h"
 
 G_BEGIN_DECLS
 
+/* Puts an answer and its boxes into a record that has none. */
+void             cli_record_fill      (SlExportPicture       *record,
+                                       const CliAnswer       *answer);
 json_t          *cli_record_to_json   (const SlExportPicture *record,
                                        const char            *key);
 /* Without prompt and model, which all records of a run share; NULL for a line that is none. */

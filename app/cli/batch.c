@@ -27,6 +27,7 @@ typedef struct
   char             *mode;
   char             *format;
   char             *out;
+  char             *classes;
   char            **words;
   gint64            seed;
   gboolean          raw;
@@ -45,6 +46,9 @@ typedef struct
   GHashTable     *done; /* keys of pictures, a set */
   GPtrArray      *pictures; /* char *, paths */
   char           *model;
+  char           *classes; /* the list's text, or NULL */
+  gsize           classes_length;
+  char           *classes_sha256;
   gsize           n_folders, n_others; /* left out of the folders that were given */
   gsize           n_done, n_failed, n_kept;
 } Batch;
@@ -60,6 +64,7 @@ options_clear (Options *options)
   g_free (options->mode);
   g_free (options->format);
   g_free (options->out);
+  g_free (options->classes);
   g_strfreev (options->words);
 }
 
@@ -73,6 +78,8 @@ batch_clear (Batch *batch)
   g_clear_pointer (&batch->done, g_hash_table_unref);
   g_clear_pointer (&batch->pictures, g_ptr_array_unref);
   g_free (batch->model);
+  g_free (batch->classes);
+  g_free (batch->classes_sha256);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -90,7 +97,8 @@ parse (Options    *options,
     { "mode", 0, 0, G_OPTION_ARG_FILENAME, &options->mode, N_("chat, find (default) or ground"), N_("MODE") },
     { "raw", 0, 0, G_OPTION_ARG_NONE, &options->raw, N_("Special tokens in PROMPT are tokens"), NULL },
     { "export", 'e', 0, G_OPTION_ARG_FILENAME, &options->format,
-      N_("png, svg, pdf, crops, json (default), csv, coco, yolo, voc, labelme or label-studio"), N_("FORMAT") },
+      N_("png, svg, pdf, crops, json (default), csv, csv-bom, coco, yolo, voc, labelme or label-studio"), N_("FORMAT") },
+    { "classes", 0, 0, G_OPTION_ARG_FILENAME, &options->classes, N_("The classes of a set, one per line, in their order"), N_("FILE") },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options->out, N_("The folder that is written"), N_("DIR") },
     { "again", 0, 0, G_OPTION_ARG_NONE, &options->again, N_("Start anew instead of going on"), NULL },
     CLI_FORCE_ENTRY (options->force),
@@ -106,6 +114,8 @@ parse (Options    *options,
                     _("A FOLDER stands for the pictures in it, in the order of their names. A run that was cut off goes on when "
                       "it is started again with the same prompt, model and format. A picture that cannot be read is reported "
                       "and the rest goes on.\n\n"
+                      "A file of --classes has a class on each line, and behind it, after tabs, other labels that mean it; boxes with "
+                      "other labels are left out. csv-bom is for spreadsheets.\n\n"
                       "Files that exist are left as they are, unless this run has made them: where one of them is in the way, the "
                       "picture is reported. --again replaces what the earlier run made, --force any file but the pictures that are "
                       "read.\n\n"
@@ -127,7 +137,9 @@ check_usage (Options        *options,
   if (options->mode != NULL && !sl_mode_from_nick (options->mode, &options->settings.mode))
     return _("--mode has to be chat, find or ground.");
   if (options->format != NULL && !sl_export_format_from_nick (options->format, format))
-    return _("--export has to be png, svg, pdf, crops, json, csv, coco, yolo, voc, labelme or label-studio.");
+    return _("--export has to be png, svg, pdf, crops, json, csv, csv-bom, coco, yolo, voc, labelme or label-studio.");
+  if (options->classes != NULL && !sl_export_format_is_set (*format))
+    return _("--classes goes with coco, yolo, voc, labelme and label-studio.");
   if (options->settings.max_tokens < 1)
     return _("--max-tokens has to be at least 1.");
   if (options->seed < 0)
@@ -267,9 +279,10 @@ head_to_json (const Batch    *batch,
 
   vl2_engine_identity (batch->engine, identity);
 
-  return json_pack ("{s:s,s:i,s:s,s:s,s:b,s:s,s:s,s:s,s:I,s:i,s:[f,f,i,f]}", "format", "sightline-batch", "version", 2, "prompt",
-                    options->prompt, "mode", sl_mode_get_nick (options->settings.mode), "raw", options->raw, "model",
-                    batch->model, "model_identity", identity, "export", sl_export_format_get_nick (format), "seed",
+  return json_pack ("{s:s*,s:s,s:i,s:s,s:s,s:b,s:s,s:s,s:s,s:I,s:i,s:[f,f,i,f]}", "classes_sha256", batch->classes_sha256,
+                    "format", "sightline-batch", "version", 2, "prompt", options->prompt, "mode",
+                    sl_mode_get_nick (options->settings.mode), "raw", options->raw, "model", batch->model,
+                    "model_identity", identity, "export", sl_export_format_get_nick (format), "seed",
                     (json_int_t) options->seed, "max_tokens", options->settings.max_tokens, "sampling",
                     sampling.temperature, sampling.top_p, (int) sampling.top_k, sampling.repetition_penalty);
 }
@@ -325,32 +338,6 @@ make_record (const Batch *batch,
   return record;
 }
 
-static void
-fill_record (SlExportPicture *record,
-             const CliAnswer *answer)
-{
-  const char *text = sl_grounding_get_text (answer->grounding);
-  gsize n_boxes;
-  const SlBox *boxes = sl_grounding_get_boxes (answer->grounding, &n_boxes);
-  int number = 0;
-
-  record->answer = g_utf8_make_valid (text, -1);
-  for (gsize i = 0; i < n_boxes; i++)
-    {
-      SlExportBox *box = sl_export_box_new ();
-      g_autofree char *raw = g_strndup (text + boxes[i].start, boxes[i].end - boxes[i].start);
-
-      box->label = g_utf8_make_valid (boxes[i].label != NULL ? boxes[i].label : "", -1);
-      box->reason = g_strdup (sl_box_reason_get_english (boxes[i].reason));
-      box->raw = g_utf8_make_valid (raw, -1);
-      box->status = boxes[i].status;
-      box->confidence = sl_generation_get_confidence (answer->record, boxes[i].numbers_start, boxes[i].numbers_end);
-      memcpy (box->coords, boxes[i].coords, sizeof box->coords);
-      box->number = box->status == SL_BOX_OK || box->status == SL_BOX_CLAMPED ? ++number : 0;
-      g_ptr_array_add (record->boxes, box);
-    }
-}
-
 /* A disk that is full or read-only will be so for the next picture too; a name or a file that is in the way is this one's. */
 static gboolean
 fail_export (const GError  *cause,
@@ -395,7 +382,7 @@ run_picture (Batch       *batch,
   if (!cli_answer (batch->engine, batch->session, conversation, &batch->options->settings, FALSE, &answer, error))
     return FALSE;
 
-  fill_record (record, &answer);
+  cli_record_fill (record, &answer);
   *n_boxes = record->boxes->len;
   added = record;
   if (!sl_box_export_add (batch->export, g_steal_pointer (&record), picture, &cause))
@@ -473,6 +460,7 @@ static CliStatus
 finish (Batch     *batch,
         CliStatus  status)
 {
+  g_autofree char *notes = NULL;
   g_autoptr(GError) error = NULL;
 
   /* Also of a run that was cut off: what is there can be used. */
@@ -481,6 +469,9 @@ finish (Batch     *batch,
   if (status == CLI_OK && batch->options->again)
     cli_journal_drop_old (batch->journal);
   say_what_is_left_out (batch);
+  notes = sl_box_export_dup_notes (batch->export);
+  if (notes != NULL)
+    fprintf (stderr, "%s\n", notes);
   if (batch->options->output.json)
     cli_print_json (json_pack ("{s:i,s:i,s:i}", "done", (int) batch->n_done, "kept", (int) batch->n_kept, "failed",
                                (int) batch->n_failed));
@@ -488,6 +479,22 @@ finish (Batch     *batch,
     fprintf (stderr, _("%zu done, %zu from an earlier run, %zu failed.\n"), batch->n_done, batch->n_kept, batch->n_failed);
 
   return status;
+}
+
+static gboolean
+read_classes (Batch   *batch,
+              GError **error)
+{
+  const char *path = batch->options->classes;
+
+  if (path == NULL)
+    return TRUE;
+  sl_outputs_add_input (cli_outputs, path);
+  if (!g_file_get_contents (path, &batch->classes, &batch->classes_length, error))
+    return FALSE;
+  batch->classes_sha256 = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) batch->classes, batch->classes_length);
+
+  return TRUE;
 }
 
 static gboolean
@@ -499,7 +506,7 @@ set_up (Batch   *batch,
   g_autofree char *model = NULL;
   vl2_error cause = { 0 };
 
-  if (dir == NULL || !list_pictures (batch, error))
+  if (dir == NULL || !read_classes (batch, error) || !list_pictures (batch, error))
     return FALSE;
   model = sl_model_folder_dup_name (dir);
   batch->model = g_filename_display_name (model);
@@ -517,6 +524,14 @@ set_up (Batch   *batch,
 }
 
 static gboolean
+use_classes (Batch   *batch,
+             GError **error)
+{
+  return batch->classes == NULL ||
+         sl_box_export_set_classes (batch->export, batch->classes, batch->classes_length, batch->options->classes, error);
+}
+
+static gboolean
 set_up_export (Batch          *batch,
                SlExportFormat  format,
                GError        **error)
@@ -527,7 +542,7 @@ set_up_export (Batch          *batch,
 
   sl_outputs_set_replace (cli_outputs, options->force);
   batch->export = sl_box_export_new (format, options->out, FALSE, cli_outputs, &cause);
-  if (batch->export != NULL)
+  if (batch->export != NULL && use_classes (batch, &cause))
     batch->journal = cli_journal_open (options->out, head, options->again, cli_outputs, &cause);
   if (batch->journal == NULL)
     {

@@ -23,28 +23,33 @@ static const struct
   gboolean        table;
   const char     *pictures;  /* folder that they are shipped into, "" for the export's own; NULL: they are not */
   const char     *own[3];    /* what each picture has beside that: "FOLDER/" and what follows the stem */
-  const char     *shared[3]; /* what all have in common */
+  const char     *shared[4]; /* what all have in common */
+  gboolean        set;       /* see sl_export_format_is_set() */
   SlExportAdd     add;
   SlExportFinish  finish;
 } formats[SL_N_EXPORT_FORMATS] = {
-  [SL_EXPORT_PNG] = { "png", N_("Picture with boxes (PNG)"), "png", FALSE, NULL, { "", "-boxes.png" }, { NULL },
+  [SL_EXPORT_PNG] = { "png", N_("Picture with boxes (PNG)"), "png", FALSE, NULL, { "", "-boxes.png" }, { SL_EXPORT_SOURCES }, FALSE,
                       sl_export_picture_add_png, NULL },
-  [SL_EXPORT_SVG] = { "svg", N_("Picture with boxes (SVG)"), "svg", FALSE, NULL, { "", "-boxes.svg" }, { NULL },
+  [SL_EXPORT_SVG] = { "svg", N_("Picture with boxes (SVG)"), "svg", FALSE, NULL, { "", "-boxes.svg" }, { SL_EXPORT_SOURCES }, FALSE,
                       sl_export_picture_add_svg, NULL },
-  [SL_EXPORT_PDF] = { "pdf", N_("Picture with boxes (PDF)"), "pdf", FALSE, NULL, { "", "-boxes.pdf" }, { NULL },
+  [SL_EXPORT_PDF] = { "pdf", N_("Picture with boxes (PDF)"), "pdf", FALSE, NULL, { "", "-boxes.pdf" }, { SL_EXPORT_SOURCES }, FALSE,
                       sl_export_picture_add_pdf, NULL },
-  [SL_EXPORT_CROPS] = { "crops", N_("A picture of each box"), NULL, FALSE, NULL, { NULL }, { NULL }, sl_export_crops_add, NULL },
-  [SL_EXPORT_JSON] = { "json", N_("JSON"), "json", TRUE, NULL, { NULL }, { "boxes.json" }, NULL, sl_export_json_finish },
-  [SL_EXPORT_CSV] = { "csv", N_("Table (CSV)"), "csv", TRUE, NULL, { NULL }, { "boxes.csv" }, NULL, sl_export_csv_finish },
-  [SL_EXPORT_COCO] = { "coco", N_("COCO"), NULL, FALSE, "images", { NULL }, { "annotations.json" }, sl_export_coco_add,
+  [SL_EXPORT_CROPS] = { "crops", N_("A picture of each box"), NULL, FALSE, NULL, { NULL }, { SL_EXPORT_SOURCES }, FALSE,
+                        sl_export_crops_add, NULL },
+  [SL_EXPORT_JSON] = { "json", N_("JSON"), "json", TRUE, NULL, { NULL }, { "boxes.json" }, FALSE, NULL, sl_export_json_finish },
+  [SL_EXPORT_CSV] = { "csv", N_("Table (CSV)"), "csv", TRUE, NULL, { NULL }, { "boxes.csv" }, FALSE, NULL, sl_export_csv_finish },
+  [SL_EXPORT_CSV_BOM] = { "csv-bom", N_("Table for spreadsheets (CSV)"), "csv", TRUE, NULL, { NULL }, { "boxes.csv" }, FALSE, NULL,
+                          sl_export_csv_finish },
+  [SL_EXPORT_COCO] = { "coco", N_("COCO"), NULL, FALSE, "images", { NULL }, { "annotations.json" }, TRUE, sl_export_coco_add,
                        sl_export_coco_finish },
-  [SL_EXPORT_YOLO] = { "yolo", N_("YOLO"), NULL, FALSE, "images", { "labels/", ".txt" }, { "classes.txt", "data.yaml" },
-                       sl_export_yolo_add, sl_export_yolo_finish },
-  [SL_EXPORT_VOC] = { "voc", N_("Pascal VOC"), NULL, FALSE, "JPEGImages", { "Annotations/", ".xml" }, { NULL },
-                      sl_export_voc_add, NULL },
-  [SL_EXPORT_LABELME] = { "labelme", N_("labelme"), NULL, FALSE, "", { "", ".json" }, { NULL }, sl_export_labelme_add, NULL },
+  [SL_EXPORT_YOLO] = { "yolo", N_("YOLO"), NULL, FALSE, "images", { "labels/", ".txt" },
+                       { "classes.txt", "data.yaml", SL_EXPORT_SOURCES }, TRUE, sl_export_yolo_add, sl_export_yolo_finish },
+  [SL_EXPORT_VOC] = { "voc", N_("Pascal VOC"), NULL, FALSE, "JPEGImages", { "Annotations/", ".xml" },
+                      { "labelmap.txt", "ImageSets/Main/default.txt" }, TRUE, sl_export_voc_add, sl_export_voc_finish },
+  [SL_EXPORT_LABELME] = { "labelme", N_("labelme"), NULL, FALSE, "", { "", ".json" }, { NULL }, TRUE, sl_export_labelme_add, NULL },
   [SL_EXPORT_LABEL_STUDIO] = { "label-studio", N_("Label Studio"), NULL, FALSE, "images", { NULL },
-                               { "tasks.json", "label-config.xml" }, sl_export_label_studio_add, sl_export_label_studio_finish },
+                               { "tasks.json", "label-config.xml" }, TRUE, sl_export_label_studio_add,
+                               sl_export_label_studio_finish },
 };
 
 const char *
@@ -69,6 +74,12 @@ gboolean
 sl_export_format_is_table (SlExportFormat format)
 {
   return formats[format].table;
+}
+
+gboolean
+sl_export_format_is_set (SlExportFormat format)
+{
+  return formats[format].set;
 }
 
 gboolean
@@ -109,14 +120,8 @@ sl_export_box_free (SlExportBox *self)
   g_free (self);
 }
 
-gboolean
-sl_export_box_is_placed (const SlExportBox *box)
-{
-  return box->status == SL_BOX_OK || box->status == SL_BOX_CLAMPED;
-}
-
 const char *
-sl_export_box_get_class (const SlExportBox *box)
+sl_export_box_get_label (const SlExportBox *box)
 {
   return box->label != NULL && *box->label != '\0' ? box->label : "object";
 }
@@ -217,9 +222,10 @@ sl_box_export_write_json (SlBoxExport  *self,
                           const char   *folder,
                           const char   *name,
                           json_t       *value,
+                          int           digits,
                           GError      **error)
 {
-  char *text = json_dumps (value, JSON_INDENT (2) | JSON_REAL_PRECISION (9));
+  char *text = json_dumps (value, JSON_INDENT (2) | JSON_REAL_PRECISION (digits));
   g_autofree char *line = g_strconcat (text != NULL ? text : "", "\n", NULL);
 
   free (text);
@@ -431,24 +437,6 @@ sl_box_export_check (SlBoxExport  *self,
   return TRUE;
 }
 
-guint
-sl_box_export_get_class_id (SlBoxExport *self,
-                            const char  *name)
-{
-  guint id = GPOINTER_TO_UINT (g_hash_table_lookup (self->class_ids, name));
-
-  if (id == 0)
-    {
-      char *kept = g_strdup (name);
-
-      g_ptr_array_add (self->classes, kept);
-      id = self->classes->len;
-      g_hash_table_insert (self->class_ids, kept, GUINT_TO_POINTER (id));
-    }
-
-  return id - 1;
-}
-
 /* ------------------------------------------------------------------------------------------------ exporter */
 
 SlBoxExport *
@@ -473,7 +461,7 @@ sl_box_export_new (SlExportFormat   format,
   self->pictures = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_export_picture_free);
   self->stems = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->classes = g_ptr_array_new_with_free_func (g_free);
-  self->class_ids = g_hash_table_new (g_str_hash, g_str_equal);
+  self->class_ids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
   return self;
 }
@@ -492,6 +480,20 @@ sl_box_export_free (SlBoxExport *self)
   g_free (self);
 }
 
+/* A label is a name in the files of others; in the tables it is what the model wrote. */
+static void
+clean_labels (SlExportPicture *record)
+{
+  for (guint i = 0; i < record->boxes->len; i++)
+    {
+      SlExportBox *box = record->boxes->pdata[i];
+      char *clean = box->label != NULL ? sl_export_clean_text (box->label) : NULL;
+
+      g_free (box->label);
+      box->label = clean;
+    }
+}
+
 gboolean
 sl_box_export_add (SlBoxExport      *self,
                    SlExportPicture  *record,
@@ -504,9 +506,9 @@ sl_box_export_add (SlBoxExport      *self,
     claim_stem (self, taken, NULL);
   else if (!taken->claimed && !sl_box_export_claim (self, taken, picture, error))
     return FALSE;
-  for (guint i = 0; i < taken->boxes->len; i++)
-    if (sl_export_box_is_placed (taken->boxes->pdata[i]))
-      sl_box_export_get_class_id (self, sl_export_box_get_class (taken->boxes->pdata[i]));
+  if (!formats[self->format].table)
+    clean_labels (taken);
+  sl_box_export_count_left_out (self, taken);
   if (picture != NULL && formats[self->format].add != NULL && !formats[self->format].add (self, taken, picture, error))
     return FALSE;
   g_ptr_array_add (self->pictures, g_steal_pointer (&taken));
@@ -514,9 +516,16 @@ sl_box_export_add (SlBoxExport      *self,
   return TRUE;
 }
 
+static gboolean
+has_sources (const SlBoxExport *self)
+{
+  return !self->as_file && g_strv_contains (formats[self->format].shared, SL_EXPORT_SOURCES);
+}
+
 gboolean
 sl_box_export_finish (SlBoxExport  *self,
                       GError      **error)
 {
-  return formats[self->format].finish == NULL || formats[self->format].finish (self, error);
+  return (formats[self->format].finish == NULL || formats[self->format].finish (self, error)) &&
+         (!has_sources (self) || sl_box_export_write_sources (self, error));
 }

@@ -25,13 +25,14 @@ typedef enum
   SL_EXPORT_CROPS, /* a PNG per box */
   SL_EXPORT_JSON,  /* everything that Sightline knows, rejected boxes included */
   SL_EXPORT_CSV,   /* the same as a table */
+  SL_EXPORT_CSV_BOM, /* with the mark by which spreadsheets know UTF-8 */
   SL_EXPORT_COCO,
   SL_EXPORT_YOLO,
   SL_EXPORT_VOC,
   SL_EXPORT_LABELME,
   SL_EXPORT_LABEL_STUDIO,
 } SlExportFormat;
-#define SL_N_EXPORT_FORMATS 11
+#define SL_N_EXPORT_FORMATS 12
 
 const char *sl_export_format_get_nick         (SlExportFormat  format); /* "coco": options and files */
 const char *sl_export_format_get_display_name (SlExportFormat  format); /* translated */
@@ -41,6 +42,8 @@ gboolean    sl_export_format_from_nick        (const char     *nick,
 const char *sl_export_format_get_extension    (SlExportFormat  format);
 /* One file however many pictures there are (JSON, CSV). */
 gboolean    sl_export_format_is_table         (SlExportFormat  format);
+/* Examples to learn from or to score with: a picture is in it once, with all that is on it, and classes have numbers. */
+gboolean    sl_export_format_is_set           (SlExportFormat  format);
 
 typedef struct
 {
@@ -87,6 +90,17 @@ SlBoxExport *sl_box_export_new    (SlExportFormat   format,
                                    SlOutputs       *outputs,
                                    GError         **error);
 void         sl_box_export_free   (SlBoxExport     *self);
+
+/* Gives classes their numbers, before anything is added: text has a class on each line, in order, behind it after tabs other
+ * labels that mean it. A box whose label is not there is left out. Without a list classes are numbered as they appear. FALSE with
+ * G_IO_ERROR_INVALID_DATA where text is no such list; name is the file's, for that. */
+gboolean     sl_box_export_set_classes (SlBoxExport *self,
+                                        const char  *text,
+                                        gsize        length,
+                                        const char  *name,
+                                        GError     **error);
+/* What was left out and what a reader will not take, a sentence on each line; NULL for nothing. (transfer full) */
+char        *sl_box_export_dup_notes (SlBoxExport  *self);
 
 /* Could the files that all pictures share be written? To be asked before the work. */
 gboolean     sl_box_export_check  (SlBoxExport     *self,

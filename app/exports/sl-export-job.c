@@ -22,6 +22,9 @@ struct _SlExportJob
   SlExportFormat format;
   GPtrArray *entries;
   char *path;
+  GBytes *classes; /* or NULL */
+  char *classes_name;
+  char *notes;
 };
 
 G_DEFINE_FINAL_TYPE (SlExportJob, sl_export_job, G_TYPE_OBJECT)
@@ -45,6 +48,9 @@ sl_export_job_finalize (GObject *object)
 
   g_ptr_array_unref (self->entries);
   g_free (self->path);
+  g_clear_pointer (&self->classes, g_bytes_unref);
+  g_free (self->classes_name);
+  g_free (self->notes);
   G_OBJECT_CLASS (sl_export_job_parent_class)->finalize (object);
 }
 
@@ -67,6 +73,19 @@ sl_export_job_new (SlExportFormat format)
 
   self->format = format;
   return self;
+}
+
+void
+sl_export_job_set_classes (SlExportJob *self,
+                           GBytes      *list,
+                           const char  *name)
+{
+  g_return_if_fail (SL_IS_EXPORT_JOB (self));
+
+  g_clear_pointer (&self->classes, g_bytes_unref);
+  g_free (self->classes_name);
+  self->classes = list != NULL ? g_bytes_ref (list) : NULL;
+  self->classes_name = g_strdup (name);
 }
 
 /* ------------------------------------------------------------------------------------------------ collecting */
@@ -166,6 +185,47 @@ dup_question (SlConversation *conversation,
   return before != NULL ? g_strdup (sl_message_get_text (before)) : NULL;
 }
 
+/* Two answers that found the same thing found it once. */
+static gboolean
+has_box (GPtrArray         *boxes,
+         const SlExportBox *box)
+{
+  for (guint i = 0; i < boxes->len; i++)
+    {
+      const SlExportBox *other = boxes->pdata[i];
+
+      if (other->status == box->status && g_strcmp0 (other->label, box->label) == 0
+          && memcmp (other->coords, box->coords, sizeof box->coords) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* A set holds a picture once, with what all answers located on it: half-labelled copies of it would contradict each other. */
+static gboolean
+join (SlExportJob     *self,
+      SlExportPicture *record)
+{
+  for (guint i = 0; sl_export_format_is_set (self->format) && i < self->entries->len; i++)
+    {
+      SlExportPicture *earlier = ((Entry *) self->entries->pdata[i])->record;
+
+      if (g_strcmp0 (earlier->sha256, record->sha256) != 0)
+        continue;
+      while (record->boxes->len > 0)
+        {
+          SlExportBox *box = g_ptr_array_steal_index (record->boxes, 0);
+
+          if (has_box (earlier->boxes, box))
+            sl_export_box_free (box);
+          else
+            g_ptr_array_add (earlier->boxes, box);
+        }
+      return TRUE;
+    }
+  return FALSE;
+}
+
 void
 sl_export_job_add_answer (SlExportJob    *self,
                           SlConversation *conversation,
@@ -195,7 +255,10 @@ sl_export_job_add_answer (SlExportJob    *self,
   entry->record->prompt = dup_question (conversation, answer);
   entry->record->answer = g_strdup (sl_message_get_text (answer));
   add_boxes (entry->record, answer, only);
-  g_ptr_array_add (self->entries, entry);
+  if (join (self, entry->record))
+    entry_free (entry);
+  else
+    g_ptr_array_add (self->entries, entry);
 }
 
 void
@@ -266,6 +329,17 @@ read_picture (const Entry   *entry,
 }
 
 static gboolean
+use_classes (SlExportJob  *self,
+             SlBoxExport  *export,
+             GError      **error)
+{
+  gsize size;
+  const char *text = g_bytes_get_data (self->classes, &size);
+
+  return sl_box_export_set_classes (export, text != NULL ? text : "", size, self->classes_name, error);
+}
+
+static gboolean
 write_entries (SlExportJob   *self,
                const char    *path,
                SlOutputs     *outputs,
@@ -274,16 +348,18 @@ write_entries (SlExportJob   *self,
 {
   g_autoptr (SlBoxExport) export = sl_box_export_new (self->format, path, sl_export_job_is_file (self), outputs, error);
 
-  if (export == NULL)
+  if (export == NULL || (self->classes != NULL && !use_classes (self, export, error)))
     return FALSE;
   for (guint i = 0; i < self->entries->len; i++)
     {
       Entry *entry = self->entries->pdata[i];
-      g_autoptr (SlPicture) picture = read_picture (entry, cancellable, error);
+      gboolean table = sl_export_format_is_table (self->format);
+      g_autoptr (SlPicture) picture = table ? NULL : read_picture (entry, cancellable, error);
 
-      if (picture == NULL || !sl_box_export_add (export, g_steal_pointer (&entry->record), picture, error))
+      if ((picture == NULL && !table) || !sl_box_export_add (export, g_steal_pointer (&entry->record), picture, error))
         return FALSE;
     }
+  self->notes = sl_box_export_dup_notes (export);
   return sl_box_export_finish (export, error);
 }
 
@@ -377,6 +453,14 @@ sl_export_job_run_finish (SlExportJob   *self,
   g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
 
   return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+const char *
+sl_export_job_get_notes (SlExportJob *self)
+{
+  g_return_val_if_fail (SL_IS_EXPORT_JOB (self), NULL);
+
+  return self->notes;
 }
 
 const char *

@@ -14,6 +14,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SlExportJob, sl_export_job, SL, EXPORT_JOB, GObject)
 
 SlExportJob *sl_export_job_new (SlExportFormat format);
+/* A list of classes, see sl_box_export_set_classes(); name: its file's. Before it runs. */
+void sl_export_job_set_classes (SlExportJob *self, GBytes *list, const char *name);
 /* The answer's boxes as they are now, hidden ones and model boxes that the user replaced left out. only: a single box of it,
  * or NULL. Answers without a picture are nothing. */
 void sl_export_job_add_answer (SlExportJob *self, SlConversation *conversation, SlMessage *answer, SlBoxItem *only);
@@ -30,6 +32,8 @@ gboolean sl_export_job_is_file (SlExportJob *self);
 void sl_export_job_run_async (SlExportJob *self, const char *path, GCancellable *cancellable, GAsyncReadyCallback callback,
                               gpointer user_data);
 gboolean sl_export_job_run_finish (SlExportJob *self, GAsyncResult *result, GError **error);
+/* Then: what was left out, a sentence on each line, or NULL. */
+const char *sl_export_job_get_notes (SlExportJob *self);
 /* What was written, when it has been. */
 const char *sl_export_job_get_path (SlExportJob *self);
 

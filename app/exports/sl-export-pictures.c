@@ -82,17 +82,17 @@ sl_export_picture_add_pdf (SlBoxExport      *self,
 }
 
 /* "street-03-red car": the number keeps them apart, the label says what it is. */
-static char *
-make_crop_name (const SlExportPicture *record,
-                const SlExportBox     *box)
+char *
+sl_export_dup_crop_name (const SlExportPicture *record,
+                         const SlExportBox     *box)
 {
-  const char *class = sl_export_box_get_class (box);
+  const char *words = sl_export_box_get_label (box);
   g_autofree char *label = NULL;
-  const char *end = class;
+  const char *end = words;
 
-  while (*end != '\0' && g_utf8_next_char (end) - class <= LABEL_BYTES)
+  while (*end != '\0' && g_utf8_next_char (end) - words <= LABEL_BYTES)
     end = g_utf8_next_char (end);
-  label = g_strndup (class, end - class);
+  label = g_strndup (words, end - words);
   for (char *p = label; *p != '\0'; p++)
     if (strchr ("/\\:*?\"<>|", *p) != NULL || g_ascii_iscntrl (*p))
       *p = '_';
@@ -116,7 +116,7 @@ sl_export_crops_add (SlBoxExport      *self,
 
       if (!sl_export_picture_get_pixels (record, box, pixels))
         continue;
-      name = make_crop_name (record, box);
+      name = sl_export_dup_crop_name (record, box);
       path = sl_box_export_make_path (self, NULL, name, error);
       if (path == NULL)
         return FALSE;

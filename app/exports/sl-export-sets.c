@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Data sets for training and scoring: COCO, YOLO, Pascal VOC. Called by SlBoxExport. Coordinates are in pixels of the
- * upright picture that is shipped with them; classes are numbered in the order in which their labels appear.
+ * upright picture that is shipped with them; a box that a reader would choke on is in none of them.
  */
 #include "app/exports/sl-box-export-private.h"
 
@@ -20,9 +20,9 @@ sl_export_coco_add (SlBoxExport      *self,
 
 /* The rectangle also as a polygon: many readers draw only that. */
 static json_t *
-annotation_to_json (SlBoxExport       *self,
-                    const SlExportBox *box,
+annotation_to_json (const SlExportBox *box,
                     const int          px[4],
+                    guint              class_id,
                     guint              id,
                     guint              image_id)
 {
@@ -30,7 +30,7 @@ annotation_to_json (SlBoxExport       *self,
   int height = px[3] - px[1];
   json_t *object = json_pack ("{s:i,s:i,s:i,s:[i,i,i,i],s:i,s:i,s:[[i,i,i,i,i,i,i,i]]}",
                               "id", (int) id, "image_id", (int) image_id,
-                              "category_id", (int) sl_box_export_get_class_id (self, sl_export_box_get_class (box)) + 1,
+                              "category_id", (int) class_id + 1,
                               "bbox", px[0], px[1], width, height,
                               "area", width * height, "iscrowd", 0,
                               "segmentation", px[0], px[1], px[2], px[1], px[2], px[3], px[0], px[3]);
@@ -53,7 +53,16 @@ categories_to_json (SlBoxExport *self)
   return categories;
 }
 
-/* image_id and category_id count from 1, as in the published sets. */
+static json_t *
+image_to_json (const SlExportPicture *record,
+               guint                  id)
+{
+  return json_pack ("{s:i,s:s,s:i,s:i,s:s*,s:s*}", "id", (int) id, "file_name", record->file + strlen ("images/"), "width",
+                    record->width, "height", record->height, "source", record->path != NULL ? record->path : record->name,
+                    "sha256", record->sha256);
+}
+
+/* All ids count from 1, as in the published sets: scorers take an annotation 0 for none, and count it as missed. */
 gboolean
 sl_export_coco_finish (SlBoxExport  *self,
                        GError      **error)
@@ -66,15 +75,14 @@ sl_export_coco_finish (SlBoxExport  *self,
     {
       const SlExportPicture *record = self->pictures->pdata[i];
 
-      json_array_append_new (images, json_pack ("{s:i,s:s,s:i,s:i}", "id", (int) i + 1, "file_name",
-                                                record->file + strlen ("images/"), "width", record->width, "height",
-                                                record->height));
+      json_array_append_new (images, image_to_json (record, i + 1));
       for (guint k = 0; k < record->boxes->len; k++)
         {
+          guint class_id;
           int px[4];
 
-          if (sl_export_picture_get_pixels (record, record->boxes->pdata[k], px))
-            json_array_append_new (annotations, annotation_to_json (self, record->boxes->pdata[k], px,
+          if (sl_box_export_get_object (self, record, record->boxes->pdata[k], px, &class_id))
+            json_array_append_new (annotations, annotation_to_json (record->boxes->pdata[k], px, class_id,
                                                                     json_array_size (annotations) + 1, i + 1));
         }
     }
@@ -82,7 +90,7 @@ sl_export_coco_finish (SlBoxExport  *self,
   set = json_pack ("{s:{s:s,s:s},s:[],s:o,s:o,s:o}", "info", "description", "Boxes exported from Sightline", "version", "1",
                    "licenses", "images", images, "annotations", annotations, "categories", categories_to_json (self));
 
-  return sl_box_export_write_json (self, NULL, "annotations.json", set, error);
+  return sl_box_export_write_json (self, NULL, "annotations.json", set, 9, error);
 }
 
 /* ------------------------------------------------------------------------------------------------ YOLO */
@@ -108,12 +116,12 @@ sl_export_yolo_add (SlBoxExport      *self,
 
   for (guint i = 0; i < record->boxes->len; i++)
     {
-      const SlExportBox *box = record->boxes->pdata[i];
+      guint class_id;
       int px[4];
 
-      if (!sl_export_picture_get_pixels (record, box, px))
+      if (!sl_box_export_get_object (self, record, record->boxes->pdata[i], px, &class_id))
         continue;
-      g_string_append_printf (lines, "%u", sl_box_export_get_class_id (self, sl_export_box_get_class (box)));
+      g_string_append_printf (lines, "%u", class_id);
       append_number (lines, (px[0] + px[2]) / 2.0 / record->width);
       append_number (lines, (px[1] + px[3]) / 2.0 / record->height);
       append_number (lines, (double) (px[2] - px[0]) / record->width);
@@ -139,12 +147,13 @@ append_yaml_string (GString    *yaml,
   g_string_append_c (yaml, '\'');
 }
 
+/* Without a "path": the folder of the file counts then. One that is relative is looked for in the folder where training starts. */
 gboolean
 sl_export_yolo_finish (SlBoxExport  *self,
                        GError      **error)
 {
   g_autoptr(GString) names = g_string_new (NULL);
-  g_autoptr(GString) yaml = g_string_new ("path: .\ntrain: images\nval: images\nnames:\n");
+  g_autoptr(GString) yaml = g_string_new ("train: images\nval: images\nnames:\n");
 
   for (guint i = 0; i < self->classes->len; i++)
     {
@@ -163,11 +172,11 @@ sl_export_yolo_finish (SlBoxExport  *self,
 /* ------------------------------------------------------------------------------------------------ Pascal VOC */
 
 static void
-append_voc_object (GString           *xml,
-                   const SlExportBox *box,
-                   const int          px[4])
+append_voc_object (GString    *xml,
+                   const char *class,
+                   const int   px[4])
 {
-  g_autofree char *name = g_markup_escape_text (sl_export_box_get_class (box), -1);
+  g_autofree char *name = sl_export_escape_xml (class);
 
   g_string_append_printf (xml,
                           "  <object>\n"
@@ -180,10 +189,11 @@ append_voc_object (GString           *xml,
                           "      <xmax>%d</xmax>\n      <ymax>%d</ymax>\n"
                           "    </bndbox>\n"
                           "  </object>\n",
-                          name, px[0], px[1], px[2], px[3]);
+                          name, px[0] + 1, px[1] + 1, px[2], px[3]);
 }
 
-/* Corners count from 0, as labelling programs write and read them, not from 1 as the original set of 2007. */
+/* Corners are the first and the last pixel of the box, counted from 1 as in the set of 2007 and by its readers, which take one off
+ * the first: from 0, a box at the edge would begin at −1. */
 gboolean
 sl_export_voc_add (SlBoxExport      *self,
                    SlExportPicture  *record,
@@ -193,25 +203,52 @@ sl_export_voc_add (SlBoxExport      *self,
   g_autofree char *name = g_strconcat (record->stem, ".xml", NULL);
   g_autoptr(GString) xml = g_string_new ("<annotation>\n  <folder>JPEGImages</folder>\n");
   g_autofree char *file = NULL;
+  g_autofree char *source = NULL;
 
   if (!sl_box_export_ship (self, record, picture, error))
     return FALSE;
 
-  file = g_markup_escape_text (record->file + strlen ("JPEGImages/"), -1);
+  file = sl_export_escape_xml (record->file + strlen ("JPEGImages/"));
+  source = sl_export_escape_xml (record->path != NULL ? record->path : record->name != NULL ? record->name : "");
   g_string_append_printf (xml,
                           "  <filename>%s</filename>\n"
-                          "  <source>\n    <database>Sightline</database>\n  </source>\n"
+                          "  <source>\n    <database>Sightline</database>\n    <image>%s</image>\n    <sha256>%s</sha256>\n"
+                          "  </source>\n"
                           "  <size>\n    <width>%d</width>\n    <height>%d</height>\n    <depth>3</depth>\n  </size>\n"
                           "  <segmented>0</segmented>\n",
-                          file, record->width, record->height);
+                          file, source, record->sha256 != NULL ? record->sha256 : "", record->width, record->height);
   for (guint i = 0; i < record->boxes->len; i++)
     {
+      guint class_id;
       int px[4];
 
-      if (sl_export_picture_get_pixels (record, record->boxes->pdata[i], px))
-        append_voc_object (xml, record->boxes->pdata[i], px);
+      if (sl_box_export_get_object (self, record, record->boxes->pdata[i], px, &class_id))
+        append_voc_object (xml, sl_box_export_get_class (self, class_id), px);
     }
   g_string_append (xml, "</annotation>\n");
 
   return sl_box_export_write_text (self, "Annotations", name, xml->str, error);
+}
+
+/* The list of pictures that the layout asks for, and of classes: without it some readers know the twenty of 2007 alone. A name
+ * with a colon has no place there. */
+gboolean
+sl_export_voc_finish (SlBoxExport  *self,
+                      GError      **error)
+{
+  g_autoptr(GString) stems = g_string_new (NULL);
+  g_autoptr(GString) map = g_string_new ("# label:color_rgb:parts:actions\n");
+
+  for (guint i = 0; i < self->pictures->len; i++)
+    g_string_append_printf (stems, "%s\n", ((SlExportPicture *) self->pictures->pdata[i])->stem);
+  for (guint i = 0; i < self->classes->len; i++)
+    {
+      g_autofree char *name = g_strdelimit (g_strdup (self->classes->pdata[i]), "\r\n", ' ');
+
+      if (strchr (name, ':') == NULL && *name != '#')
+        g_string_append_printf (map, "%s:::\n", name);
+    }
+
+  return sl_box_export_write_text (self, "ImageSets/Main", "default.txt", stems->str, error) &&
+         sl_box_export_write_text (self, NULL, "labelmap.txt", map->str, error);
 }

@@ -5,6 +5,7 @@
  */
 #include "app/exports/sl-box-export-private.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------------------------------------ labelme */
@@ -26,21 +27,22 @@ sl_export_labelme_add (SlBoxExport      *self,
 
   for (guint i = 0; i < record->boxes->len; i++)
     {
-      const SlExportBox *box = record->boxes->pdata[i];
+      guint class_id;
       int px[4];
 
-      if (sl_export_picture_get_pixels (record, box, px))
+      if (sl_box_export_get_object (self, record, record->boxes->pdata[i], px, &class_id))
         json_array_append_new (shapes, json_pack ("{s:s,s:[[f,f],[f,f]],s:n,s:s,s:s,s:{}}",
-                                                  "label", sl_export_box_get_class (box),
+                                                  "label", sl_box_export_get_class (self, class_id),
                                                   "points", (double) px[0], (double) px[1], (double) px[2], (double) px[3],
                                                   "group_id", "description", "", "shape_type", "rectangle", "flags"));
     }
 
   return sl_box_export_write_json (self, NULL, name,
-                                   json_pack ("{s:s,s:{},s:o,s:s,s:n,s:i,s:i}", "version", "5.0.1", "flags", "shapes", shapes,
-                                              "imagePath", record->file, "imageData", "imageHeight", record->height,
-                                              "imageWidth", record->width),
-                                   error);
+                                   json_pack ("{s:s,s:{},s:o,s:s,s:n,s:i,s:i,s:s*,s:s*}", "version", "5.0.1", "flags", "shapes",
+                                              shapes, "imagePath", record->file, "imageData", "imageHeight", record->height,
+                                              "imageWidth", record->width, "source",
+                                              record->path != NULL ? record->path : record->name, "sha256", record->sha256),
+                                   9, error);
 }
 
 /* ------------------------------------------------------------------------------------------------ Label Studio */
@@ -54,9 +56,23 @@ sl_export_label_studio_add (SlBoxExport      *self,
   return sl_box_export_ship (self, record, picture, error);
 }
 
+/* The percentage that a reader, which cuts to whole pixels, takes back to just this pixel. */
+static double
+to_percent (int pixel,
+            int side)
+{
+  double percent = 100.0 * pixel / side;
+
+  while ((int) (percent / 100.0 * side) < pixel || (int) (percent * side / 100.0) < pixel)
+    percent = nextafter (percent, 200);
+
+  return percent;
+}
+
 static json_t *
 region_to_json (const SlExportPicture *record,
                 const SlExportBox     *box,
+                const char            *class,
                 const int              px[4],
                 guint                  index)
 {
@@ -65,10 +81,10 @@ region_to_json (const SlExportPicture *record,
                               "id", id, "type", "rectanglelabels", "from_name", "label", "to_name", "image",
                               "original_width", record->width, "original_height", record->height, "image_rotation", 0,
                               "value",
-                              "x", 100.0 * px[0] / record->width, "y", 100.0 * px[1] / record->height,
-                              "width", 100.0 * (px[2] - px[0]) / record->width,
-                              "height", 100.0 * (px[3] - px[1]) / record->height,
-                              "rotation", 0, "rectanglelabels", sl_export_box_get_class (box));
+                              "x", to_percent (px[0], record->width), "y", to_percent (px[1], record->height),
+                              "width", to_percent (px[2] - px[0], record->width),
+                              "height", to_percent (px[3] - px[1], record->height),
+                              "rotation", 0, "rectanglelabels", class);
 
   if (box->confidence >= 0)
     json_object_set_new (region, "score", json_real (box->confidence));
@@ -76,29 +92,37 @@ region_to_json (const SlExportPicture *record,
   return region;
 }
 
-/* What the model said is a prediction; where the user corrected something, the whole is an annotation. */
+/* What the model said is a prediction, beside an annotation that says the same: without one the picture counts as not annotated,
+ * and the set is converted without its boxes. What the user corrected is an annotation alone. */
 static json_t *
-task_to_json (const SlExportPicture *record)
+task_to_json (SlBoxExport           *self,
+              const SlExportPicture *record,
+              guint                  id)
 {
   g_autofree char *address = g_strconcat ("/data/local-files/?d=", record->file, NULL);
   json_t *result = json_array ();
   gboolean edited = FALSE;
+  json_t *task;
 
   for (guint i = 0; i < record->boxes->len; i++)
     {
       const SlExportBox *box = record->boxes->pdata[i];
+      guint class_id;
       int px[4];
 
       edited |= box->edited;
-      if (sl_export_picture_get_pixels (record, box, px))
-        json_array_append_new (result, region_to_json (record, box, px, i));
+      if (sl_box_export_get_object (self, record, box, px, &class_id))
+        json_array_append_new (result, region_to_json (record, box, sl_box_export_get_class (self, class_id), px, i));
     }
 
-  if (edited)
-    return json_pack ("{s:{s:s},s:[{s:o}]}", "data", "image", address, "annotations", "result", result);
+  task = json_pack ("{s:i,s:{s:s,s:s*,s:s*},s:[{s:O}]}", "id", (int) id, "data", "image", address, "source",
+                    record->path != NULL ? record->path : record->name, "sha256", record->sha256, "annotations", "result", result);
+  if (!edited)
+    json_object_set_new (task, "predictions", json_pack ("[{s:s,s:O}]", "model_version", record->model != NULL ? record->model : "",
+                                                         "result", result));
+  json_decref (result);
 
-  return json_pack ("{s:{s:s},s:[{s:s,s:o}]}", "data", "image", address, "predictions", "model_version",
-                    record->model != NULL ? record->model : "", "result", result);
+  return task;
 }
 
 gboolean
@@ -110,16 +134,16 @@ sl_export_label_studio_finish (SlBoxExport  *self,
                                             "  <RectangleLabels name=\"label\" toName=\"image\">\n");
 
   for (guint i = 0; i < self->pictures->len; i++)
-    json_array_append_new (tasks, task_to_json (self->pictures->pdata[i]));
+    json_array_append_new (tasks, task_to_json (self, self->pictures->pdata[i], i + 1));
   for (guint i = 0; i < self->classes->len; i++)
     {
-      g_autofree char *name = g_markup_escape_text (self->classes->pdata[i], -1);
+      g_autofree char *name = sl_export_escape_xml (self->classes->pdata[i]);
 
       g_string_append_printf (config, "    <Label value=\"%s\"/>\n", name);
     }
   g_string_append (config, "  </RectangleLabels>\n</View>\n");
 
-  return sl_box_export_write_json (self, NULL, "tasks.json", tasks, error) &&
+  return sl_box_export_write_json (self, NULL, "tasks.json", tasks, 17, error) &&
          sl_box_export_write_text (self, NULL, "label-config.xml", config->str, error);
 }
 
@@ -168,38 +192,19 @@ sl_export_json_finish (SlBoxExport  *self,
 
       for (guint k = 0; k < record->boxes->len; k++)
         json_array_append_new (boxes, box_to_json (record, record->boxes->pdata[k]));
-      json_array_append_new (pictures, json_pack ("{s:o,s:o,s:i,s:i,s:o,s:o,s:o,s:o}", "name", text_to_json (record->name),
-                                                  "sha256", text_to_json (record->sha256), "width", record->width,
-                                                  "height", record->height, "model", text_to_json (record->model),
+      json_array_append_new (pictures, json_pack ("{s:o,s:o,s:o,s:i,s:i,s:o,s:o,s:o,s:o}", "name", text_to_json (record->name),
+                                                  "source", text_to_json (record->path), "sha256", text_to_json (record->sha256),
+                                                  "width", record->width, "height", record->height, "model", text_to_json (record->model),
                                                   "prompt", text_to_json (record->prompt), "answer",
                                                   text_to_json (record->answer), "boxes", boxes));
     }
 
   return sl_box_export_write_json (self, NULL, "boxes.json",
                                    json_pack ("{s:s,s:i,s:o}", "format", "sightline-boxes", "version", 1, "pictures", pictures),
-                                   error);
+                                   9, error);
 }
 
 /* ------------------------------------------------------------------------------------------------ CSV */
-
-/* RFC 4180. What a spreadsheet would run as a formula is kept as text by a leading apostrophe. */
-static void
-append_field (GString    *line,
-              const char *text)
-{
-  if (line->len > 0)
-    g_string_append_c (line, ',');
-  g_string_append_c (line, '"');
-  if (text != NULL && strchr ("=+-@\t\r", *text) != NULL && *text != '\0')
-    g_string_append_c (line, '\'');
-  for (const char *p = text != NULL ? text : ""; *p != '\0'; p++)
-    {
-      if (*p == '"')
-        g_string_append_c (line, '"');
-      g_string_append_c (line, *p);
-    }
-  g_string_append_c (line, '"');
-}
 
 static void
 append_four (GString   *line,
@@ -219,22 +224,24 @@ append_row (GString               *table,
             const SlExportBox     *box)
 {
   g_autoptr(GString) line = g_string_new (NULL);
-  char number[G_ASCII_DTOSTR_BUF_SIZE];
   int px[4];
   gboolean placed = sl_export_picture_get_pixels (record, box, px);
 
-  append_field (line, record->name);
+  sl_export_append_field (line, record->name);
   g_string_append_printf (line, ",%d,%d,%d", record->width, record->height, box->number);
-  append_field (line, box->label);
+  sl_export_append_field (line, box->label);
   append_four (line, placed, px);
   append_four (line, placed, box->coords);
-  g_string_append_printf (line, ",%s", box->confidence < 0 ? "" : g_ascii_formatd (number, sizeof number, "%.6f",
-                                                                                    box->confidence));
-  append_field (line, sl_box_status_get_nick (box->status));
-  append_field (line, box->reason);
-  append_field (line, box->edited ? "user" : "model");
-  append_field (line, record->model);
-  append_field (line, record->prompt);
+  g_string_append_c (line, ',');
+  if (box->confidence >= 0)
+    sl_export_append_number (line, box->confidence);
+  sl_export_append_field (line, sl_box_status_get_nick (box->status));
+  sl_export_append_field (line, box->reason);
+  sl_export_append_field (line, box->edited ? "user" : "model");
+  sl_export_append_field (line, record->model);
+  sl_export_append_field (line, record->prompt);
+  sl_export_append_field (line, record->path);
+  sl_export_append_field (line, record->sha256);
   g_string_append (table, line->str);
   g_string_append (table, "\r\n");
 }
@@ -243,8 +250,10 @@ gboolean
 sl_export_csv_finish (SlBoxExport  *self,
                       GError      **error)
 {
-  g_autoptr(GString) table = g_string_new ("picture,width,height,number,label,x1,y1,x2,y2,x1_999,y1_999,x2_999,y2_999,"
-                                           "token_probability,status,reason,source,model,prompt\r\n");
+  g_autoptr(GString) table = g_string_new (self->format == SL_EXPORT_CSV_BOM ? "\xef\xbb\xbf" : "");
+
+  g_string_append (table, "picture,width,height,number,label,x1,y1,x2,y2,x1_999,y1_999,x2_999,y2_999,"
+                          "token_probability,status,reason,source,model,prompt,path,sha256\r\n");
 
   for (guint i = 0; i < self->pictures->len; i++)
     {

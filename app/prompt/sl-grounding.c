@@ -256,6 +256,9 @@ sl_box_get_pixels (const SlBox *box,
 
   for (int i = 0; i < 4; i++)
     pixels[i] = vl2_box_to_pixels (box->coords[i], i % 2 == 0 ? width : height);
+  for (int i = 0; i < 2; i++)
+    if (pixels[i + 2] == pixels[i] && box->coords[i + 2] > box->coords[i])
+      pixels[i + 2]++;
 
   return TRUE;
 }
@@ -315,6 +318,8 @@ sl_box_reason_get_text (SlBoxReason reason)
       return _("the brackets are missing");
     case SL_BOX_REASON_NO_CLOSING_BRACKET:
       return _("the closing bracket is missing");
+    case SL_BOX_REASON_NO_AREA:
+      return _("the box has no area");
     case SL_BOX_REASON_NONE:
     default:
       return "";

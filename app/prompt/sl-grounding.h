@@ -36,8 +36,9 @@ typedef enum
   SL_BOX_REASON_SWAPPED,
   SL_BOX_REASON_NO_BRACKETS,
   SL_BOX_REASON_NO_CLOSING_BRACKET,
+  SL_BOX_REASON_NO_AREA, /* REJECTED */
 } SlBoxReason;
-#define SL_N_BOX_REASONS 15
+#define SL_N_BOX_REASONS 16
 
 typedef struct
 {
@@ -92,7 +93,8 @@ const char   *sl_grounding_get_label    (SlGrounding *self,
  * For titles, search and screen readers. (transfer full) */
 char         *sl_grounding_dup_plain_text (SlGrounding *self);
 
-/* Pixels as the official code computes them, px = (int)(c / 999 · size): x1 y1 x2 y2.
+/* Pixels as the official code computes them, px = (int)(c / 999 · size): x1 y1 x2 y2. A box that would lose its area so in a
+ * small picture keeps one pixel.
  * FALSE (out untouched) if the box has no usable coordinates. */
 gboolean      sl_box_get_pixels      (const SlBox *box,
                                       int          width,

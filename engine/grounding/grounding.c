@@ -124,6 +124,10 @@ static void finish_box(struct parser *p, size_t end, bool closed, bool cut) {
                      : !closed     ? VL2_REASON_NO_CLOSING_BRACKET
                                    : VL2_REASON_NONE;
         box.status = box.reason ? VL2_BOX_CLAMPED : VL2_BOX_OK;
+        if (box.coords[0] == box.coords[2] || box.coords[1] == box.coords[3]) {
+            box.status = VL2_BOX_REJECTED;
+            box.reason = VL2_REASON_NO_AREA;
+        }
     }
     add_box(p, box);
     p->draft = (struct draft){0};
@@ -310,6 +314,7 @@ const char *vl2_box_reason_text(vl2_box_reason reason) {
         [VL2_REASON_SWAPPED] = "the corners were swapped",
         [VL2_REASON_NO_BRACKETS] = "the brackets are missing",
         [VL2_REASON_NO_CLOSING_BRACKET] = "the closing bracket is missing",
+        [VL2_REASON_NO_AREA] = "the box has no area",
     };
     return (unsigned)reason < VL2_N_REASONS ? texts[reason] : "";
 }

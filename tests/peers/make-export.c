@@ -113,6 +113,8 @@ export_scene (const char     *root,
 
   add_box (record, "红色的 <圆> & \"co\"", SL_BOX_OK, (int[]) { 95, 130, 345, 470 }, 0.75, FALSE);
   add_box (record, "", SL_BOX_CLAMPED, (int[]) { 490, 85, 999, 435 }, -1, FALSE);
+  add_box (record, "control \x01 & \xef\xbf\xbe", SL_BOX_OK, (int[]) { 1, 2, 2, 990 }, 0.25, FALSE);
+  add_box (record, "nothing", SL_BOX_OK, (int[]) { 500, 500, 500, 600 }, 0.5, FALSE);
   add_box (record, "it's", SL_BOX_REJECTED, (int[]) { 0, 0, 0, 0 }, -1, FALSE);
   add (export, record, shapes);
   record = make_record (photo);

@@ -24,7 +24,8 @@ with open(pathlib.Path(__file__).with_name("exports.json"), encoding="utf-8") as
     TRANSCRIPT = json.load(stream)
 
 # Picture, label, pixels: int(c / 999 · side) of what make-export.c gives, on pictures of 480 × 360 and, turned, H × W.
-SHAPES = [["红色的 <圆> & \"co\"", [95, 130, 345, 470]], ["object", [490, 85, 999, 435]]]
+# The third has no pixel between its edges and is given one; what no file can hold of its label is blank.
+SHAPES = [["红色的 <圆> & \"co\"", [95, 130, 345, 470]], ["object", [490, 85, 999, 435]], ["control   &", [1, 2, 2, 990]]]
 
 
 def png_size(path):
@@ -34,7 +35,8 @@ def png_size(path):
 
 
 def to_pixels(coords, size):
-    return [int(c / 999 * side) for c, side in zip(coords, size * 2)]
+    x1, y1, x2, y2 = (int(c / 999 * side) for c, side in zip(coords, size * 2))
+    return [x1, y1, max(x2, x1 + 1), max(y2, y1 + 1)]
 
 
 def expected():
@@ -67,14 +69,16 @@ def test_turned_photo_is_upright():
 def test_tables():
     with open(SCENE / "csv" / "boxes.csv", encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [row["status"] for row in rows] == ["ok", "clamped", "rejected", "ok"]
-    assert rows[0]["label"] == SHAPES[0][0] and rows[0]["token_probability"] == "0.750000"
-    assert rows[2]["x1"] == "" and rows[2]["reason"] == "the text ended inside it"
-    assert rows[3]["source"] == "user" and rows[0]["prompt"].startswith("'=everything, \"quoted\"")
+    assert [row["status"] for row in rows] == ["ok", "clamped", "ok", "ok", "rejected", "ok"]
+    assert rows[0]["label"] == SHAPES[0][0] and rows[0]["token_probability"] == "0.75"
+    assert rows[4]["x1"] == "" and rows[4]["reason"] == "the text ended inside it"
+    assert rows[0]["sha256"] == hashlib.sha256((SAMPLES / "shapes-1.png").read_bytes()).hexdigest()
+    assert (SCENE / "csv-bom" / "boxes.csv").read_bytes() == b"\xef\xbb\xbf" + (SCENE / "csv" / "boxes.csv").read_bytes()
+    assert rows[5]["source"] == "user" and rows[0]["prompt"].startswith("'=everything, \"quoted\"")
     with open(SCENE / "json" / "boxes.json", encoding="utf-8") as stream:
         pictures = json.load(stream)["pictures"]
-    assert [len(picture["boxes"]) for picture in pictures] == [3, 1, 0]
-    assert pictures[0]["boxes"][0]["raw"] == "[95, 130, 345, 470]" and pictures[0]["boxes"][2]["box_px"] is None
+    assert [len(picture["boxes"]) for picture in pictures] == [5, 1, 0]
+    assert pictures[0]["boxes"][0]["raw"] == "[95, 130, 345, 470]" and pictures[0]["boxes"][4]["box_px"] is None
 
 
 def test_drawings():
@@ -86,7 +90,7 @@ def test_drawings():
     assert list(svg.iter("{http://www.w3.org/2000/svg}image")), "the picture is not in the SVG"
     strokes = [path for path in svg.iter("{http://www.w3.org/2000/svg}path")
                if path.get("stroke-linejoin") == "miter" or "stroke-linejoin:miter" in path.get("style", "")]
-    assert len(strokes) == 4, f"{len(strokes)} lines: two boxes have a halo and a line each"
+    assert len(strokes) >= 6, f"{len(strokes)} lines: three boxes have a halo and a line each"
     pdf = (SCENE / "pdf" / "shapes-boxes.pdf").read_bytes()
     assert pdf.startswith(b"%PDF-") and b"/MediaBox [ 0 0 480 360 ]" in pdf
     x1, y1, x2, y2 = to_pixels(SHAPES[0][1], (480, 360))

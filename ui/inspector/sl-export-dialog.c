@@ -27,6 +27,8 @@ typedef struct
 
   Scope first_scope; /* of the row's first entry */
   AdwComboRow *scope_row, *format_row;
+  GtkWidget *classes_row;
+  GFile *classes; /* or NULL */
   SlExportJob *job;
   GtkFileChooserNative *chooser;
 } Export;
@@ -40,6 +42,7 @@ export_free (Export *self)
   g_clear_object (&self->box);
   g_clear_object (&self->job);
   g_clear_object (&self->chooser);
+  g_clear_object (&self->classes);
   g_free (self);
 }
 
@@ -56,9 +59,13 @@ on_written (GObject      *source,
   g_autofree char *name = g_filename_display_basename (sl_export_job_get_path (self->job));
   /* Translators: a file or folder that was written */
   g_autofree char *sentence = g_strdup_printf (_("“%s” was exported"), name);
+  const char *notes = written ? sl_export_job_get_notes (self->job) : NULL;
+  g_autofree char *said = notes != NULL ? g_strdup_printf ("%s. %s", sentence, notes) : g_strdup (sentence);
+
+  g_strdelimit (said, "\n", ' ');
 
   if (self->parent != NULL)
-    self->done (self->parent, written ? sentence : error->message);
+    self->done (self->parent, written ? said : error->message);
   export_free (self);
 }
 
@@ -107,6 +114,39 @@ ask_for_place (Export *self)
 }
 
 static void
+go_on (Export *self)
+{
+  if (self->parent != NULL && sl_export_job_get_n_pictures (self->job) > 0)
+    {
+      ask_for_place (self);
+      return;
+    }
+  if (self->parent != NULL)
+    self->done (self->parent, _("There are no boxes to export"));
+  export_free (self);
+}
+
+static void
+on_classes_read (GObject      *source,
+                 GAsyncResult *result,
+                 gpointer      data)
+{
+  Export *self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) list = g_file_load_bytes_finish (G_FILE (source), result, NULL, &error);
+
+  if (list != NULL)
+    {
+      sl_export_job_set_classes (self->job, list, g_file_peek_path (G_FILE (source)));
+      go_on (self);
+      return;
+    }
+  if (self->parent != NULL)
+    self->done (self->parent, error->message);
+  export_free (self);
+}
+
+static void
 on_response (AdwMessageDialog *dialog,
              const char       *response,
              Export           *self)
@@ -127,13 +167,10 @@ on_response (AdwMessageDialog *dialog,
   else
     sl_export_job_add_answer (self->job, self->conversation, self->answer,
                               scope == SCOPE_BOX ? self->box : NULL);
-  if (sl_export_job_get_n_pictures (self->job) > 0)
-    {
-      ask_for_place (self);
-      return;
-    }
-  self->done (self->parent, _("There are no boxes to export"));
-  export_free (self);
+  if (self->classes != NULL && sl_export_format_is_set (format))
+    g_file_load_bytes_async (self->classes, NULL, on_classes_read, self);
+  else
+    go_on (self);
 }
 
 /* --- asking ---------------------------------------------------------------- */
@@ -149,6 +186,61 @@ add_row (AdwPreferencesGroup *group,
   adw_combo_row_set_model (ADW_COMBO_ROW (row), G_LIST_MODEL (entries));
   adw_preferences_group_add (group, row);
   return ADW_COMBO_ROW (row);
+}
+
+/* Classes of a set have numbers; a list keeps them the same from one export to the next. */
+static void
+on_classes_chosen (Export *self,
+                   int     response)
+{
+  g_autofree char *name = NULL;
+
+  if (response == GTK_RESPONSE_ACCEPT)
+    {
+      g_clear_object (&self->classes);
+      self->classes = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser));
+      name = g_file_get_basename (self->classes);
+      adw_action_row_set_subtitle (ADW_ACTION_ROW (self->classes_row), name);
+    }
+  g_clear_object (&self->chooser);
+}
+
+static void
+choose_classes (Export *self)
+{
+  GtkWidget *dialog = gtk_widget_get_ancestor (self->classes_row, GTK_TYPE_WINDOW);
+
+  self->chooser = gtk_file_chooser_native_new (_("Choose a List of Classes"), GTK_WINDOW (dialog), GTK_FILE_CHOOSER_ACTION_OPEN,
+                                               _("_Choose"), NULL);
+  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
+  g_signal_connect_swapped (self->chooser, "response", G_CALLBACK (on_classes_chosen), self);
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
+}
+
+static void
+show_classes_row (AdwComboRow *formats,
+                  GParamSpec  *pspec,
+                  GtkWidget   *classes_row)
+{
+  guint format = adw_combo_row_get_selected (formats);
+
+  gtk_widget_set_visible (classes_row, format < SL_N_EXPORT_FORMATS && sl_export_format_is_set (format));
+}
+
+static GtkWidget *
+make_classes_row (Export *self)
+{
+  GtkWidget *button = gtk_button_new_with_mnemonic (_("C_hoose…"));
+
+  self->classes_row = adw_action_row_new ();
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->classes_row), _("List of classes"));
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (self->classes_row), _("None: numbered as they appear"));
+  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
+  adw_action_row_add_suffix (ADW_ACTION_ROW (self->classes_row), button);
+  g_signal_connect_swapped (button, "clicked", G_CALLBACK (choose_classes), self);
+  g_signal_connect_object (self->format_row, "notify::selected", G_CALLBACK (show_classes_row), self->classes_row, 0);
+  show_classes_row (self->format_row, NULL, self->classes_row);
+  return self->classes_row;
 }
 
 static GtkWidget *
@@ -170,6 +262,7 @@ make_choices (Export *self)
   self->format_row = add_row (group, _("Format"), formats);
   if (self->box != NULL)
     adw_combo_row_set_selected (self->format_row, SL_EXPORT_CROPS);
+  adw_preferences_group_add (group, make_classes_row (self));
   return GTK_WIDGET (group);
 }
 
