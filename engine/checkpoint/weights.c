@@ -75,7 +75,8 @@ static struct vl2_tensor *find_tensor(struct binder *b, const char *name, int32_
         return NULL;
     }
     if (!t->is_float) {
-        object(b, VL2_FINDING_DTYPE, "%s: tensor \"%s\" has dtype %s; F32, BF16 and F16 are implemented.", t->file, full, t->dtype_name);
+        object(b, VL2_FINDING_DTYPE, "%s: tensor \"%s\" has dtype %s, which is not implemented; F32, BF16 and F16 are.", t->file, full,
+               t->dtype_name);
         return NULL;
     }
     uint64_t elements = 1;
@@ -248,6 +249,27 @@ static void gated(struct binder *b, struct vlk_weight *gate, struct vlk_weight *
                              vlk_dtype_name(gate->dtype), vlk_dtype_name(up->dtype));
 }
 
+/* transformers holds the experts of a layer in two tensors and saves them one by one; other programs save what they hold. */
+static bool are_fused(struct binder *b, int32_t layer) {
+    static const char *const names[] = {"gate_up_proj", "gate_up_proj.weight", "gate_proj.weight", "up_proj.weight", "down_proj",
+                                        "down_proj.weight"};
+    bool fused = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && !vl2_checkpoint_generated(b->checkpoint); i++) {
+        char full[128];
+        snprintf(full, sizeof full, "language.model.layers.%d.mlp.experts.%s", (int) layer, names[i]);
+        struct vl2_tensor *t = vl2_checkpoint_find(b->checkpoint, full);
+        if (!t)
+            continue;
+        if (!fused)
+            object(b, VL2_FINDING_SHAPE,
+                   "%s: the experts of layer %d are fused in one tensor (\"%s\"), which is not implemented; save them one by one, as "
+                   "save_pretrained() of transformers does.",
+                   t->file, (int) layer, full);
+        t->used = fused = true;
+    }
+    return fused;
+}
+
 static void bind_moe(struct binder *b, struct vl2_layer *l, int32_t layer) {
     const struct vl2_config *c = b->config;
     int32_t hidden = c->lm.hidden, inter = c->lm.moe_inter, shared = c->lm.shared_inter, experts = c->lm.experts;
@@ -265,6 +287,8 @@ static void bind_moe(struct binder *b, struct vl2_layer *l, int32_t layer) {
     l->expert_down = vlk_alloc((size_t) experts, sizeof *l->expert_down);
     if (b->status == VL2_OK && (!l->expert_gate || !l->expert_up || !l->expert_down))
         b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for the experts of layer %d.", layer);
+    if (b->status == VL2_OK && are_fused(b, layer))
+        return;
     b->place = layer >= c->lm.layers - b->host_layers ? VLK_PLACE_HOST : VLK_PLACE_DEVICE;
     for (int32_t e = 0; e < experts && b->status == VL2_OK; e++) {
         set_prefix(b, "language.model.layers.%d.mlp.experts.%d.", layer, e);

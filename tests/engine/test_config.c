@@ -320,6 +320,8 @@ static void test_tensors(void) {
     patch_tensors("\"language.lm_head.weight\": {\"dtype\": \"F16\", \"shape\": [431, 44]",
                   "\"language.lm_head.weight\": {\"dtype\": \"F16\", \"shape\": [44, 431]");
     expect_open("a turned shape is named", "\"language.lm_head.weight\" has the shape [44, 431] where config.json asks for [431, 44]");
+    patch_tensors("language.model.layers.2.mlp.experts.0.up_proj.weight", "language.model.layers.2.mlp.experts.gate_proj.weight");
+    expect_open("fused experts are named", "the experts of layer 2 are fused in one tensor");
     folder_copy(base, dir);
     write_changed("config.json", "language_config.num_hidden_layers", "2");
     expect_open("a layer that the config does not know is named", "is not part of the model that config.json describes");
