@@ -17,6 +17,7 @@ struct _SlFlowLabel
 
   GtkWidget *label;
   GPtrArray *children;         /* GtkWidget, parented to us */
+  int least_width;
   PangoLayout *measure_layout; /* NULL: to be made from the label */
 };
 
@@ -75,9 +76,9 @@ get_measure_layout (SlFlowLabel *self)
 }
 
 static int
-widest_child (SlFlowLabel *self)
+widest_child (SlFlowLabel *self,
+              int          widest)
 {
-  int widest = MIN_WIDTH;
 
   for (guint i = 0; i < self->children->len; i++)
     {
@@ -108,8 +109,8 @@ sl_flow_label_measure (GtkWidget      *widget,
     {
       pango_layout_set_width (layout, -1);
       pango_layout_get_pixel_size (layout, &width, NULL);
-      *natural = MAX (width, widest_child (self));
-      *minimum = MIN (*natural, widest_child (self));
+      *natural = MAX (MAX (width, MIN_WIDTH), widest_child (self, 0));
+      *minimum = MIN (*natural, widest_child (self, self->least_width));
       return;
     }
   pango_layout_set_width (layout, for_size < 0 ? -1 : for_size * PANGO_SCALE);
@@ -229,6 +230,7 @@ static void
 sl_flow_label_init (SlFlowLabel *self)
 {
   self->children = g_ptr_array_new ();
+  self->least_width = MIN_WIDTH;
   self->label = gtk_label_new (NULL);
   gtk_label_set_wrap (GTK_LABEL (self->label), TRUE);
   gtk_label_set_wrap_mode (GTK_LABEL (self->label), PANGO_WRAP_WORD);
@@ -241,6 +243,15 @@ GtkWidget *
 sl_flow_label_new (void)
 {
   return g_object_new (SL_TYPE_FLOW_LABEL, NULL);
+}
+
+void
+sl_flow_label_set_least_width (SlFlowLabel *self,
+                               int          width)
+{
+  g_return_if_fail (SL_IS_FLOW_LABEL (self));
+  self->least_width = width;
+  gtk_widget_queue_resize (GTK_WIDGET (self));
 }
 
 GtkLabel *

@@ -17,6 +17,10 @@ G_DECLARE_FINAL_TYPE (SlFlowLabel, sl_flow_label, SL, FLOW_LABEL, GtkWidget)
 
 GtkWidget *sl_flow_label_new (void);
 
+/* It is never narrower than its text, up to this width. */
+void       sl_flow_label_set_least_width (SlFlowLabel *self,
+                                          int          width);
+
 /* The label that shows the text, for style classes and attributes. */
 GtkLabel *sl_flow_label_get_label (SlFlowLabel *self);
 

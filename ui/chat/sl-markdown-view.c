@@ -7,8 +7,12 @@
 #include "ui/chat/sl-code-block.h"
 #include "ui/chat/sl-flow-label.h"
 #include "ui/chat/sl-markdown.h"
+#include "ui/chat/sl-table.h"
 
 #define INDENT 20
+#define DEEPEST 6 /* levels of lists or quotes that are indented */
+/* A cell is as wide as its text, up to this: then it wraps. */
+#define CELL_WIDTH 220
 
 struct _SlMarkdownView
 {
@@ -112,20 +116,20 @@ empty_label (GtkWidget *widget)
 }
 
 static void
-empty_table (GtkWidget *grid)
+empty_table (GtkGrid *grid)
 {
   GtkWidget *child;
 
-  while ((child = gtk_widget_get_first_child (grid)) != NULL)
+  while ((child = gtk_widget_get_first_child (GTK_WIDGET (grid))) != NULL)
     {
       empty_label (child);
-      gtk_grid_remove (GTK_GRID (grid), child);
+      gtk_grid_remove (grid, child);
     }
 }
 
 static void
 fill_table (SlMarkdownView *self,
-            GtkWidget      *grid,
+            GtkGrid        *grid,
             const SlBlock  *block)
 {
   guint anchor = block->first_anchor;
@@ -135,10 +139,11 @@ fill_table (SlMarkdownView *self,
     {
       GtkWidget *cell = sl_flow_label_new ();
 
+      sl_flow_label_set_least_width (SL_FLOW_LABEL (cell), CELL_WIDTH);
       gtk_widget_add_css_class (cell, "table-cell");
       if (i < block->n_columns)
         gtk_widget_add_css_class (cell, "heading");
-      gtk_grid_attach (GTK_GRID (grid), cell, i % block->n_columns, i / block->n_columns, 1, 1);
+      gtk_grid_attach (grid, cell, i % block->n_columns, i / block->n_columns, 1, 1);
       fill_label (self, cell, block->cells->pdata[i], anchor);
       anchor += sl_markdown_count_anchors (block->cells->pdata[i]);
     }
@@ -154,8 +159,7 @@ make_content (const SlBlock *block)
     case SL_BLOCK_CODE:
       return sl_code_block_new ();
     case SL_BLOCK_TABLE:
-      content = gtk_grid_new ();
-      gtk_widget_add_css_class (content, "table");
+      content = sl_table_new ();
       gtk_widget_set_halign (content, GTK_ALIGN_START);
       return content;
     case SL_BLOCK_RULE:
@@ -175,7 +179,7 @@ update_content (SlMarkdownView *self,
   if (block->kind == SL_BLOCK_CODE)
     sl_code_block_set_content (SL_CODE_BLOCK (content), block->content, block->language);
   else if (block->kind == SL_BLOCK_TABLE)
-    fill_table (self, content, block);
+    fill_table (self, sl_table_get_grid (SL_TABLE (content)), block);
   else if (SL_IS_FLOW_LABEL (content))
     fill_label (self, content, block->content, block->first_anchor);
 }
@@ -187,7 +191,8 @@ make_row (const SlBlock *block,
   GtkWidget *row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
   guint indent = block->indent - (block->marker && block->indent ? 1 : 0);
 
-  gtk_widget_set_margin_start (row, indent * INDENT + block->quote * 12);
+  /* Deeper than anybody follows, it would only take the text's place. */
+  gtk_widget_set_margin_start (row, MIN (indent, DEEPEST) * INDENT + MIN (block->quote, DEEPEST) * 12);
   if (block->marker != NULL)
     {
       GtkWidget *marker = gtk_label_new (block->marker);
@@ -230,8 +235,8 @@ truncate_rows (SlMarkdownView *self,
       GtkWidget *content = self->contents->pdata[last];
 
       empty_label (content);
-      if (GTK_IS_GRID (content))
-        empty_table (content);
+      if (SL_IS_TABLE (content))
+        empty_table (sl_table_get_grid (SL_TABLE (content)));
       gtk_box_remove (GTK_BOX (self->box), self->rows->pdata[last]);
       g_ptr_array_set_size (self->rows, last);
       g_ptr_array_set_size (self->contents, last);
