@@ -12,6 +12,7 @@
 #include <gio/gunixinputstream.h>
 #include <glib/gi18n.h>
 
+#include "app/hub/sl-library.h"
 #include "app/inference/sl-model-folder.h"
 #include "app/pictures/sl-picture.h"
 #include "app/system/sl-places.h"
@@ -393,8 +394,10 @@ char *
 cli_model_dir (const char  *given,
                GError     **error)
 {
-  char *dir = given != NULL ? sl_model_folder_resolve (given) : sl_places_dup_demo_dir ();
+  char *dir = given == NULL ? sl_places_dup_demo_dir () : g_file_test (given, G_FILE_TEST_EXISTS) ? NULL : sl_library_find (given);
 
+  if (dir == NULL && given != NULL)
+    dir = sl_model_folder_resolve (given);
   if (dir == NULL)
     cli_set_error (error, CLI_INPUT, "%s",
                    _("The bundled model is missing from this installation; choose one with --model DIR."));

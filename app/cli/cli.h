@@ -109,8 +109,8 @@ extern SlOutputs *cli_outputs;
 gboolean  cli_check_output (const char        *path,
                             GError           **error);
 
-/* The folder given, or what is in it where that is a hub's cache folder, or the bundled model's. NULL with a sentence if there is
- * none. */
+/* The folder given, or what is in it where that is a hub's cache folder, or the model of that name in the library, or the bundled
+ * model's. NULL with a sentence if there is none. */
 char     *cli_model_dir    (const char        *given,
                             GError           **error);
 
@@ -159,6 +159,7 @@ CliStatus cli_verify     (int argc, char **argv);
 CliStatus cli_eval       (int argc, char **argv);
 CliStatus cli_history    (int argc, char **argv);
 CliStatus cli_quantize   (int argc, char **argv);
+CliStatus cli_models     (int argc, char **argv);
 CliStatus cli_bench      (int argc, char **argv);
 
 G_END_DECLS

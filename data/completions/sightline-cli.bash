@@ -34,6 +34,8 @@ _sightline_cli()
                 words=$(LC_ALL=C "${COMP_WORDS[0]}" "$command" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]*' | sort -u)
             elif [[ $command == history ]]; then
                 words='list check export'
+            elif [[ $command == models ]]; then
+                words='list download verify remove'
             fi
             ;;
     esac

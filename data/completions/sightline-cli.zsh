@@ -22,6 +22,8 @@ _sightline_cli() {
                 _describe -o -t options option found
             elif [[ ${words[2]} == history && $CURRENT -eq 3 ]]; then
                 compadd list check export
+            elif [[ ${words[2]} == models && $CURRENT -eq 3 ]]; then
+                compadd list download verify remove
             else
                 _files
             fi
