@@ -22,10 +22,14 @@ const struct vlk_isa ISA_TABLE = {
     .code_row = ISA_CODES(code_row),
     .round_row = ISA_CODES(round_row),
     .dot_codes = ISA_CODES(dot_codes),
-#if defined(__AVX512VNNI__)
+#if defined(CODE_LEFT_FLOATS)
+    .left_floats = CODE_LEFT_FLOATS,
+    .right_floats = CODE_RIGHT_FLOATS,
     .pack_left_codes = ISA_CODES(pack_left_codes),
     .pack_codes = ISA_CODES(pack_codes),
     .gemm_codes = ISA_CODES(gemm_codes),
+#endif
+#if defined(__AVX512VNNI__)
     .narrow_int8 = &ISA_CODES(narrow_int8),
 #endif
 #if defined(__AVX512BF16__)

@@ -36,9 +36,7 @@ static inline struct vlk_codes vlk_codes_of(float *row, int cols)
     return (struct vlk_codes){ (int8_t *)(row + 9 * groups), (int32_t *)(void *)(row + groups), row };
 }
 
-#define VLK_CODE_ROWS 6                   /* rows of a block of codes */
-#define VLK_LEFT_GROUP (10 * VLK_CODE_ROWS) /* floats of its group: codes, sums, scales */
-#define VLK_RIGHT_GROUP 9                 /* floats of a panel's group, per column: weights, scale */
+#define VLK_CODE_ROWS 6 /* rows of a block of codes */
 
 #define VLK_NO_PEAK (-1e30f) /* below any score */
 
@@ -116,10 +114,11 @@ struct vlk_isa {
      * order of the codes is the level's own) */
     void (*code_row)(vlk_dtype dtype, const float *x, int cols, float *row);
     void (*dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *row, float *y);
-    /* What code_row rounds to, as floats, for levels without the following three (NULL there); rounded may be x */
+    /* What code_row rounds to, as floats, for levels without what follows (NULL there); rounded may be x */
     void (*round_row)(const float *x, int cols, float *rounded);
-    /* Up to VLK_CODE_ROWS rows as a block of groups; panels of groups g0 … of w's rows, `groups` · VLK_RIGHT_GROUP · nr floats each;
+    /* Up to VLK_CODE_ROWS rows as a block of groups; panels of groups g0 … of w's rows, `groups` · right_floats · nr floats each;
      * their product, where a_step is between blocks and lda does not matter */
+    int left_floats, right_floats; /* of a group: of a block, and per column of a panel */
     void (*pack_left_codes)(const float *const *rows, int m, int cols, float *dst);
     void (*pack_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, int g0, int groups, float *panels);
     void (*gemm_codes)(int m, int n, int groups, const struct vlk_tile *t);

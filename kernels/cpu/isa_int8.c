@@ -1,65 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * Products of quantised weights with activations that are rounded to int8 themselves: per 32 columns one scale and exact sums
- * of integers, so that all levels agree but for the order in which groups are added. Levels with VNNI also have a
- * register-blocked product; the others multiply the rounded values as floats. Compiled once per level; runs on the workers of
- * the CPU backend. Knows nothing of ops.
+ * of integers, so that all levels agree but for the order in which groups are added. Here the product with few rows; isa_int8_gemm.c
+ * has the one with many. Compiled once per level; runs on the workers of the CPU backend. Knows nothing of ops.
  */
+#include "kernels/cpu/isa_int8.h"
 #include "kernels/cpu/isa_parts.h"
 #include "kernels/cpu/simd.h"
 
-#define GROUP VLK_QUANT_GROUP
 #define RUN 16 /* groups whose scales are multiplied together */
-
-/* ------------------------------------------------------------------------------------------------ rounding activations */
-
-/* The scale of a group (NaN if anything in it is not finite), and x / scale rounded. */
-INLINE float round_group(const float *x, int n, float q[GROUP])
-{
-    vf top = vf_set1(0), wild = vf_set1(0);
-    float padded[GROUP], peak, inverse;
-
-    if (n < GROUP) {
-        memset(padded, 0, sizeof padded);
-        memcpy(padded, x, (size_t)n * sizeof *x);
-        x = padded;
-    }
-    for (int i = 0; i < GROUP; i += W) {
-        vf v = vf_load(x + i);
-
-        top = vf_max(vf_max(v, vf_set1(0) - v), top);
-        wild = wild + v * vf_set1(0);
-    }
-    peak = vf_hmax(top);
-    inverse = peak > 0x1p-119f ? 127 / peak : 0; /* of much less it would be infinite, and 0 times that no number */
-    for (int i = 0; i < GROUP; i += W)
-        vf_store(q + i, vf_round(vf_load(x + i) * vf_set1(inverse)));
-    return peak / 127 + vf_sum(wild);
-}
-
-#if defined(__AVX2__)
-INLINE void store_codes(const float q[GROUP], int8_t *codes, int32_t *sums)
-{
-    __m256i a = _mm256_packs_epi32(_mm256_cvtps_epi32(_mm256_loadu_ps(q)), _mm256_cvtps_epi32(_mm256_loadu_ps(q + 8)));
-    __m256i b = _mm256_packs_epi32(_mm256_cvtps_epi32(_mm256_loadu_ps(q + 16)), _mm256_cvtps_epi32(_mm256_loadu_ps(q + 24)));
-    __m256i c = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(a, b), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-    __m256i fours = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), c), _mm256_set1_epi16(-128));
-
-    _mm256_storeu_si256((__m256i *)(void *)codes, c);
-    _mm256_storeu_si256((__m256i *)(void *)sums, fours);
-}
-#else
-INLINE void store_codes(const float q[GROUP], int8_t *codes, int32_t *sums)
-{
-    for (int i = 0; i < GROUP / 4; i++) {
-        sums[i] = 0;
-        for (int j = 4 * i; j < 4 * i + 4; j++) {
-            codes[j] = (int8_t)q[j];
-            sums[i] -= 128 * codes[j];
-        }
-    }
-}
-#endif
 
 #if defined(__AVX512VNNI__)
 
@@ -120,37 +69,7 @@ void ISA_CODES(round_row)(const float *x, int cols, float *rounded)
 
 /* ------------------------------------------------------------------------------------------------ matrix × one vector */
 
-INLINE int group_bytes(vlk_dtype dtype)
-{
-    return dtype == VLK_I8G ? GROUP : GROUP / 2;
-}
-
 #if defined(__AVX512VNNI__)
-
-/* Written out, for compilers copy the accumulators of the intrinsic. */
-INLINE __m512i dot_bytes(__m512i sum, __m512i u8, __m512i s8)
-{
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u8), "v"(s8));
-    return sum;
-}
-
-/* 64 weights plus 128 as u8; only the first group where there is one. */
-INLINE __m512i load_weights(vlk_dtype dtype, const uint8_t *codes, int groups)
-{
-    const __m512i table = _mm512_broadcast_i32x4(_mm_xor_si128(_mm_setr_epi8(VLK_I4_CODES), _mm_set1_epi8(-128)));
-    const __m512i spread = _mm512_setr_epi64(0, 1, 0, 1, 2, 3, 2, 3);
-    const __m512i shift = _mm512_setr_epi64(0, 0, 0x4000400040004, 0x4000400040004, 0, 0, 0x4000400040004, 0x4000400040004);
-    __m512i v;
-
-    if (dtype == VLK_I8G) {
-        v = groups > 1 ? _mm512_loadu_si512(codes) : _mm512_maskz_loadu_epi8(0xffffffffu, codes);
-        return _mm512_xor_si512(v, _mm512_set1_epi8(-128));
-    }
-    v = _mm512_castsi256_si512(groups > 1 ? _mm256_loadu_si256((const __m256i *)(const void *)codes)
-                                          : _mm256_maskz_loadu_epi8(0xffff, codes));
-    v = _mm512_srlv_epi16(_mm512_permutexvar_epi64(spread, v), shift);
-    return _mm512_shuffle_epi8(table, _mm512_and_si512(v, _mm512_set1_epi8(15)));
-}
 
 /* A line of the rows behind these R, which is one stretch of memory: in the order in which memory likes to be read. */
 INLINE void prefetch_line(const uint8_t *w, size_t stride, const int R, int line)
@@ -267,19 +186,6 @@ INLINE void multiply_scales(const uint8_t *scales, const float *x, int n, float 
 
 typedef __m256 sums_t;
 
-INLINE __m256i load_weights(vlk_dtype dtype, const uint8_t *codes)
-{
-    __m128i bytes;
-
-    if (dtype == VLK_I8G)
-        return _mm256_loadu_si256((const __m256i *)(const void *)codes);
-    bytes = _mm_loadu_si128((const __m128i *)(const void *)codes);
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_setr_epi8(VLK_I4_CODES)),
-                               _mm256_and_si256(_mm256_inserti128_si256(_mm256_castsi128_si256(bytes),
-                                                                        _mm_srli_epi16(bytes, 4), 1),
-                                                _mm256_set1_epi8(15)));
-}
-
 /* The run of groups from g0 on. Signs move to the activations; two products of 127 · 127 still fit 16 bits. */
 INLINE void dot_run(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
                     const float (*scales)[RUN], sums_t *acc)
@@ -381,185 +287,3 @@ void ISA_CODES(dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int row
     else
         dot_all(VLK_I4G, w, stride, rows, cols, &x, y);
 }
-
-/* ------------------------------------------------------------------------------------------------ GEMM */
-
-#if defined(__AVX512VNNI__)
-
-#define MRC VLK_CODE_ROWS
-
-/* A group of a block of rows and of a panel. */
-struct left_group {
-    int32_t fours[GROUP / 4][MRC]; /* four codes each */
-    int32_t sums[MRC];             /* -128 times the sum of the codes */
-    float scales[MRC];
-};
-
-struct right_group {
-    int32_t fours[GROUP / 4][NR]; /* four weights plus 128 each */
-    float scales[NR];
-};
-
-_Static_assert(sizeof(struct left_group) == VLK_LEFT_GROUP * sizeof(float), "vlk_isa says so");
-_Static_assert(sizeof(struct right_group) == VLK_RIGHT_GROUP * NR * sizeof(float), "vlk_isa says so");
-
-void ISA_CODES(pack_left_codes)(const float *const *rows, int m, int cols, float *dst)
-{
-    struct left_group *left = (struct left_group *)(void *)dst;
-    const int groups = (int)vlk_quant_groups(cols);
-    int32_t codes[GROUP / 4], sums[GROUP / 4];
-    float q[GROUP];
-
-    memset(left, 0, (size_t)groups * sizeof *left);
-    for (int i = 0; i < m; i++) {
-        for (int g = 0; g < groups; g++) {
-            float scale = round_group(rows[i] + g * GROUP, cols - g * GROUP < GROUP ? cols - g * GROUP : GROUP, q);
-            int32_t sum = 0;
-
-            if (!(scale < INFINITY))
-                memset(q, 0, sizeof q);
-            store_codes(q, (int8_t *)codes, sums);
-            for (int j = 0; j < GROUP / 4; j++) {
-                left[g].fours[j][i] = codes[j];
-                sum += sums[j];
-            }
-            left[g].sums[i] = sum;
-            left[g].scales[i] = scale;
-        }
-    }
-}
-
-/* W rows of weights into one half of a panel's groups, two groups at a time; the scales likewise, W groups at a time. */
-INLINE void pack_half(vlk_dtype dtype, const char *w, size_t stride, int rows, int cols, int g0, int groups, int half,
-                      struct right_group *right)
-{
-    const char *scales = w + vlk_quant_code_bytes(dtype, cols) + 2 * (size_t)g0;
-    vf t[W];
-
-    for (int g = 0; g < groups; g += 2) {
-        const char *from = w + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
-
-#pragma GCC unroll 16
-        for (int r = 0; r < W; r++)
-            t[r] = r < rows ? _mm512_castsi512_ps(load_weights(dtype, (const uint8_t *)from + r * stride, groups - g))
-                            : vf_set1(0);
-        vf_transpose(t);
-#pragma GCC unroll 16
-        for (int j = 0; j < W; j++)
-            if (g + j / 8 < groups)
-                vf_store((float *)(void *)right[g + j / 8].fours[j % 8] + half * W, t[j]);
-    }
-    for (int g = 0; g < groups; g += W) {
-        int n = groups - g < W ? groups - g : W;
-
-#pragma GCC unroll 16
-        for (int r = 0; r < W; r++)
-            t[r] = r < rows ? vf_load_as_part(VLK_BF16, scales + r * stride, g, n) : vf_set1(0);
-        vf_transpose(t);
-#pragma GCC unroll 16
-        for (int j = 0; j < W; j++)
-            if (j < n)
-                vf_store(right[g + j].scales + half * W, t[j]);
-    }
-}
-
-void ISA_CODES(pack_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, int g0, int groups, float *panels)
-{
-    struct right_group *right = (struct right_group *)(void *)panels;
-
-    for (int r = 0; r < rows; r += NR, right += groups) {
-        for (int half = 0; half < 2; half++) {
-            int from = r + half * W, n = rows - from < 0 ? 0 : rows - from < W ? rows - from : W;
-            const char *at = (const char *)w + (size_t)from * stride;
-
-            if (dtype == VLK_I8G)
-                pack_half(VLK_I8G, at, stride, n, cols, g0, groups, half, right);
-            else
-                pack_half(VLK_I4G, at, stride, n, cols, g0, groups, half, right);
-        }
-    }
-}
-
-/* M rows × NR columns: integer sums of a group, then one scaling. */
-INLINE void micro_codes(const int M, int n, int groups, const struct left_group *a, const struct right_group *b, float *c,
-                        size_t ldc, bool add)
-{
-    vf acc[MRC][2];
-
-#pragma GCC unroll 8
-    for (int i = 0; i < M; i++)
-        acc[i][0] = acc[i][1] = vf_set1(0);
-    for (; groups > 0; groups--, a++, b++) {
-        __m512i sum[MRC][2];
-        vf s0 = vf_load(b->scales), s1 = vf_load(b->scales + W);
-
-#pragma GCC unroll 8
-        for (int i = 0; i < M; i++)
-            sum[i][0] = sum[i][1] = _mm512_set1_epi32(a->sums[i]);
-#pragma GCC unroll 8
-        for (int j = 0; j < GROUP / 4; j++) {
-            __m512i b0 = _mm512_loadu_si512(b->fours[j]), b1 = _mm512_loadu_si512(b->fours[j] + W);
-
-#pragma GCC unroll 8
-            for (int i = 0; i < M; i++) {
-                __m512i x = _mm512_set1_epi32(a->fours[j][i]);
-
-                sum[i][0] = dot_bytes(sum[i][0], b0, x);
-                sum[i][1] = dot_bytes(sum[i][1], b1, x);
-            }
-        }
-#pragma GCC unroll 8
-        for (int i = 0; i < M; i++) {
-            vf s = vf_set1(a->scales[i]);
-
-            acc[i][0] = vf_fma(s * s0, _mm512_cvtepi32_ps(sum[i][0]), acc[i][0]);
-            acc[i][1] = vf_fma(s * s1, _mm512_cvtepi32_ps(sum[i][1]), acc[i][1]);
-        }
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < M; i++) {
-        for (int half = 0; half < 2; half++) {
-            int left = n - half * W < W ? n - half * W : W;
-            float *at = c + (size_t)i * ldc + half * W;
-
-            if (left <= 0)
-                break;
-            if (add)
-                acc[i][half] = acc[i][half] + vf_load_part(at, left);
-            vf_store_part(at, acc[i][half], left);
-        }
-    }
-}
-
-typedef void micro_fn(int n, int groups, const struct left_group *a, const struct right_group *b, float *c, size_t ldc, bool add);
-
-#define MICRO(M)                                                                                                           \
-    static void micro_##M(int n, int groups, const struct left_group *a, const struct right_group *b, float *c,            \
-                          size_t ldc, bool add)                                                                            \
-    {                                                                                                                      \
-        micro_codes(M, n, groups, a, b, c, ldc, add);                                                                      \
-    }
-
-MICRO(1)
-MICRO(2)
-MICRO(3)
-MICRO(4)
-MICRO(5)
-MICRO(6)
-
-void ISA_CODES(gemm_codes)(int m, int n, int groups, const struct vlk_tile *t)
-{
-    static micro_fn *const micro_of[MRC] = { micro_1, micro_2, micro_3, micro_4, micro_5, micro_6 };
-
-    for (int i = 0; i < m; i += MRC) {
-        const float *a = t->a + (size_t)(i / MRC) * t->a_step;
-        int rows = m - i < MRC ? m - i : MRC;
-
-        for (int j = 0; j < n; j += NR)
-            micro_of[rows - 1](n - j < NR ? n - j : NR, groups, (const struct left_group *)(const void *)a,
-                               (const struct right_group *)(const void *)(t->b + (size_t)(j / NR) * t->b_step),
-                               t->c + (size_t)i * t->ldc + j, t->ldc, t->add);
-    }
-}
-
-#endif

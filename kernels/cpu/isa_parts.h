@@ -28,10 +28,14 @@ void ISA(gemm)(int m, int n, int k, const struct vlk_tile *t);
 void ISA_CODES(code_row)(vlk_dtype dtype, const float *x, int cols, float *row);
 void ISA_CODES(round_row)(const float *x, int cols, float *rounded);
 void ISA_CODES(dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *row, float *y);
-#if defined(__AVX512VNNI__)
+#if defined(CODE_LEFT_FLOATS)
+
+/* isa_int8_gemm.c */
 void ISA_CODES(pack_left_codes)(const float *const *rows, int m, int cols, float *dst);
 void ISA_CODES(pack_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, int g0, int groups, float *panels);
 void ISA_CODES(gemm_codes)(int m, int n, int groups, const struct vlk_tile *t);
+#endif
+#if defined(__AVX512VNNI__)
 
 /* isa_narrow_int8.c */
 extern const struct vlk_narrow ISA_CODES(narrow_int8);

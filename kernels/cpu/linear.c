@@ -48,7 +48,7 @@ static int block_rows(const struct vlk_isa *isa, bool coded)
 /* Floats per row of a packed block. */
 static size_t left_floats(const struct vlk_isa *isa, bool coded, int cols)
 {
-    return packs_codes(isa, coded) ? (size_t)vlk_quant_groups(cols) * VLK_LEFT_GROUP / VLK_CODE_ROWS : (size_t)cols;
+    return packs_codes(isa, coded) ? (size_t)vlk_quant_groups(cols) * (size_t)isa->left_floats / VLK_CODE_ROWS : (size_t)cols;
 }
 
 size_t vlk_packed_floats(const struct vlk_cpu *cpu, int64_t m, const struct vlk_weight *w)
@@ -239,9 +239,9 @@ static void multiply_block(const struct block *b, const float *panels, float *c,
     const int groups = (b->k + VLK_QUANT_GROUP - 1) / VLK_QUANT_GROUP;
     struct vlk_tile t = { .lda = rows, .a_step = rows * left, .ldc = p->ldy, .add = add };
 
-    t.a = p->packed + (size_t)b->row * left + (codes ? (size_t)(b->at / VLK_QUANT_GROUP) * VLK_LEFT_GROUP : (size_t)b->at * rows);
+    t.a = p->packed + (size_t)b->row * left + (codes ? (size_t)(b->at / VLK_QUANT_GROUP) * (size_t)isa->left_floats : (size_t)b->at * rows);
     t.b = panels;
-    t.b_step = (size_t)isa->nr * (size_t)(codes ? groups * VLK_RIGHT_GROUP : b->k);
+    t.b_step = (size_t)isa->nr * (size_t)(codes ? groups * isa->right_floats : b->k);
     t.c = c + (size_t)b->row * p->ldy + b->c0;
     if (codes)
         isa->gemm_codes(b->rows, b->n, groups, &t);

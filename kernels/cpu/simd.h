@@ -302,6 +302,15 @@ INLINE void vf_store_part(float *p, vf v, int n)
 
 #define NR (2 * W) /* columns of a panel */
 
+/* Floats of a group of codes: of a block of rows (codes, with VNNI the sums that undo an offset, scales), per column of a panel. */
+#if defined(__AVX512VNNI__)
+#define CODE_LEFT_FLOATS (10 * VLK_CODE_ROWS)
+#define CODE_RIGHT_FLOATS 9
+#elif defined(__AVX2__) && !defined(__AVX512F__)
+#define CODE_LEFT_FLOATS (17 * VLK_CODE_ROWS)
+#define CODE_RIGHT_FLOATS 17
+#endif
+
 /* Calls CALL with the dtype as a compile-time constant. */
 #define FOR_FLOAT_DTYPE(dtype, CALL)                                                                                       \
     switch (dtype) {                                                                                                       \
