@@ -84,19 +84,15 @@ def build():
     }
 
 
-def special(content):
-    return {"content": content, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
-
-
 def write(folder):
     data = build()
     with open(os.path.join(folder, "tokenizer.json"), "w", encoding="utf-8") as f:
         json.dump(data, f, ensure_ascii=False, indent=1)
-    config = {"add_bos_token": True, "add_eos_token": False, "bos_token": special(BOS), "eos_token": special(EOS), "pad_token": special(PAD),
+    # Plain texts, as in the published files: transformers 5 refuses objects that do not say that they are an AddedToken.
+    config = {"add_bos_token": True, "add_eos_token": False, "bos_token": BOS, "eos_token": EOS, "pad_token": PAD,
               "clean_up_tokenization_spaces": False, "legacy": True, "model_max_length": 4096, "tokenizer_class": "LlamaTokenizerFast",
               "sp_model_kwargs": {}, "unk_token": None, "use_default_system_prompt": False}
-    names = {"bos_token": special(BOS), "eos_token": special(EOS), "pad_token": special(PAD),
-             "additional_special_tokens": [special(t) for t in TAIL]}
+    names = {"bos_token": BOS, "eos_token": EOS, "pad_token": PAD, "additional_special_tokens": TAIL}
     for file, content in (("tokenizer_config.json", config), ("special_tokens_map.json", names)):
         with open(os.path.join(folder, file), "w", encoding="utf-8") as f:
             json.dump(content, f, ensure_ascii=False, indent=2)
