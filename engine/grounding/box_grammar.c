@@ -26,6 +26,8 @@ enum place {
     MALFORMED   /* given text broke the grammar: unconstrained until <|/det|> */
 };
 
+enum { HIGHEST = 999 };
+
 struct piece {
     int32_t id;
     uint32_t start;
@@ -46,15 +48,21 @@ static bool begin_number(struct vl2_box_state *s, char c) {
     s->place = NUMBER;
     s->digits = 1;
     s->zero = c == '0';
+    s->value = (int16_t)(c - '0');
     return true;
 }
 
 static bool continue_number(struct vl2_box_state *s, char c) {
     if (c >= '0' && c <= '9') {
         s->digits++;
-        return !s->zero && s->digits <= 3;
+        if (s->zero || s->digits > 3)
+            return false;
+        s->value = (int16_t)(10 * s->value + (c - '0'));
+        return true;
     }
     if (c == ',' && s->number < 3) {
+        if (s->number < 2)
+            s->corner[s->number] = s->value;
         s->number++;
         s->place = COMMA;
         return true;
@@ -114,9 +122,41 @@ static bool step(struct vl2_box_state *s, char c) {
     return false;
 }
 
+/* What number `index` of the box has to be at least, as far as the corner before it is known; 0 where nothing could be that. */
+static int32_t lowest(const struct vl2_box_state *s, int index) {
+    int corner = index - 2;
+    if (corner < 0 || corner > s->number || (corner == s->number && s->place != NUMBER))
+        return 0;
+    int32_t before = corner == s->number ? s->value : s->corner[corner];
+    return before < HIGHEST ? before + 1 : 0;
+}
+
+/* Whether the number that has begun can become one that leaves the box its area. */
+static bool can_be_in_order(const struct vl2_box_state *s) {
+    int32_t most = s->value;
+    for (int digits = s->digits; digits < 3 && !s->zero; digits++)
+        most = 10 * most + 9;
+    return s->number < 2 ? s->value < HIGHEST : most >= lowest(s, s->number);
+}
+
+static int32_t width_of(int32_t number) {
+    return number < 10 ? 1 : number < 100 ? 2 : 3;
+}
+
+/* Bytes that number `index` needs yet. */
+static int32_t missing(const struct vl2_box_state *s, int index) {
+    int32_t low = lowest(s, index), n = 0;
+    if (index > s->number || s->place != NUMBER)
+        return width_of(low);
+    if (can_be_in_order(s))
+        for (int32_t most = s->value; index >= 2 && most < low; n++)
+            most = 10 * most + 9;
+    return n;
+}
+
 /* Bytes of the shortest way to END, an upper bound on the tokens that it takes. */
 static int32_t distance(const struct vl2_box_state *s) {
-    int32_t numbers = 2 * (3 - s->number) + 2; /* ",d" for each missing number, "]]" */
+    int32_t bytes = 2; /* "]]" */
     switch ((enum place)s->place) {
     case START:
         return 11;
@@ -127,10 +167,11 @@ static int32_t distance(const struct vl2_box_state *s) {
     case BOX:
         return 9;
     case NUMBER:
-        return numbers;
     case COMMA:
     case COMMA_GAP:
-        return numbers + 1;
+        for (int i = s->number; i < 4; i++)
+            bytes += missing(s, i) + (i > s->number); /* and its comma */
+        return bytes;
     case BOX_END:
         return 1;
     case OUTSIDE:
@@ -153,6 +194,20 @@ static bool walk(const struct vl2_box_grammar *g, const struct piece *p, struct 
     for (uint16_t i = 0; i < p->length; i++)
         if (!step(s, g->bytes[p->start + i]))
             return false;
+    return true;
+}
+
+/* The same for a token that is to be offered: no number in it ends too small or can only become so. */
+static bool walk_in_order(const struct vl2_box_grammar *g, const struct piece *p, struct vl2_box_state *s) {
+    for (uint16_t i = 0; i < p->length; i++) {
+        const struct vl2_box_state before = *s;
+        bool bound = before.place != NUMBER || can_be_in_order(&before);
+        if (!step(s, g->bytes[p->start + i]))
+            return false;
+        bool ended = before.place == NUMBER && s->place != NUMBER;
+        if (bound && ((ended && before.value < lowest(&before, before.number)) || (s->place == NUMBER && !can_be_in_order(s))))
+            return false;
+    }
     return true;
 }
 
@@ -306,7 +361,7 @@ bool vl2_box_grammar_mask(const struct vl2_box_grammar *grammar, const struct vl
     const int32_t budget = remaining - 2 < distance(state) - 1 ? INT32_MAX : remaining - 2;
     for (size_t i = 0; i < grammar->n_pieces; i++) {
         struct vl2_box_state next = *state;
-        if (walk(grammar, &grammar->pieces[i], &next) && distance(&next) <= budget)
+        if (walk_in_order(grammar, &grammar->pieces[i], &next) && distance(&next) <= budget)
             allow(allowed, vocab, grammar->pieces[i].id);
     }
     return true;

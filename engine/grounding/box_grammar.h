@@ -5,6 +5,9 @@
  * hold merges such as `]],`. Built once per engine; the state belongs to one generation. Used by engine/session/generate.c on the
  * inference thread. It must not know how tokens are sampled.
  *
+ * The second corner lies right of and below the first one, so that every box that is sampled has area: a digit is only offered if
+ * the number can still become large enough. A given beginning that rules this out is gone on with in any order.
+ *
  *   block := '[' box ( ',' ' '? box )* ']'        box := '[' num ( ',' ' '? num ){3} ']'        num := '0' | [1-9][0-9]{0,2}
  */
 #ifndef VL2_BOX_GRAMMAR_H
@@ -22,6 +25,8 @@ struct vl2_box_state {
     int8_t digits;  /* of the current number so far */
     bool zero;      /* the current number is "0" */
     int16_t boxes;  /* completed in this block */
+    int16_t value;  /* of the current number so far */
+    int16_t corner[2]; /* x1 and y1 of this box, those before the current number */
 };
 
 /* Collects the tokens that can occur inside a block. det, det_end: the ids of <|det|> and <|/det|>. */
