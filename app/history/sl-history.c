@@ -9,7 +9,10 @@
 
 #include <glib/gi18n-lib.h>
 
-#define SEARCH_LIMIT 200
+#include "app/store/sl-search-text.h"
+
+#define SEARCH_LIMIT  200
+#define SNIPPET_CHARS 120
 
 /* ------------------------------------------------------------------------------------------------ summary */
 
@@ -199,6 +202,7 @@ struct _SlHistory
   GPtrArray *rows;     /* of SlSummary, newest first */
   GHashTable *open;    /* id → SlConversation, not owned: a weak notify takes it out */
   GHashTable *deleted; /* id → time (monotonic µs): hidden, may come back */
+  GHashTable *unsaved; /* id → SlConversation, owned: its only place is here until the store can save it */
   GCancellable *cancellable;
   guint purge_source;
   gboolean loaded;
@@ -358,6 +362,42 @@ on_conversation_changed (SlStore   *store,
   sl_store_summary_async (store, id, self->cancellable, on_summary, call);
 }
 
+/* What is not on disk yet is listed as it is in memory. */
+static void
+show_unsaved (SlHistory      *self,
+              SlConversation *conversation)
+{
+  g_autoptr (SlSummaryRecord) record = sl_summary_record_new ();
+  guint n_messages = g_list_model_get_n_items (G_LIST_MODEL (conversation));
+  g_autoptr (SlMessage) leaf = g_list_model_get_item (G_LIST_MODEL (conversation), n_messages - 1);
+
+  record->id = sl_conversation_get_id (conversation);
+  record->updated = g_get_real_time ();
+  record->title = g_strdup (sl_conversation_get_title (conversation));
+  record->snippet = sl_search_text_snippet (leaf != NULL ? sl_message_get_text (leaf) : "", NULL, SNIPPET_CHARS);
+  update_row (self, record);
+}
+
+static void
+on_conversation_unsaved (SlStore   *store,
+                         gint64     id,
+                         SlHistory *self)
+{
+  SlConversation *conversation = g_hash_table_lookup (self->open, &id);
+
+  if (conversation == NULL)
+    return;
+  g_hash_table_replace (self->unsaved, box_id (id), g_object_ref (conversation));
+  show_unsaved (self, conversation);
+}
+
+static void
+on_pending (SlHistory *self)
+{
+  if (sl_store_get_pending (self->store) == 0)
+    g_hash_table_remove_all (self->unsaved);
+}
+
 static void
 on_listed (GObject      *source,
            GAsyncResult *result,
@@ -367,12 +407,29 @@ on_listed (GObject      *source,
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) list = sl_store_list_finish (SL_STORE (source), result, &error);
   guint before = self->rows->len;
+  GHashTableIter iter;
+  gpointer conversation;
 
+  g_ptr_array_set_size (self->rows, 0);
   for (guint i = 0; list != NULL && i < list->len; i++)
-    g_ptr_array_add (self->rows, new_summary (g_ptr_array_index (list, i)));
-  g_list_model_items_changed (G_LIST_MODEL (self), before, 0, self->rows->len - before);
+    if (!g_hash_table_contains (self->deleted, &((SlSummaryRecord *) g_ptr_array_index (list, i))->id))
+      g_ptr_array_add (self->rows, new_summary (g_ptr_array_index (list, i)));
+  g_list_model_items_changed (G_LIST_MODEL (self), 0, before, self->rows->len);
+  g_hash_table_iter_init (&iter, self->unsaved);
+  while (g_hash_table_iter_next (&iter, NULL, &conversation))
+    show_unsaved (self, conversation);
   self->loaded = TRUE;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOADED]);
+}
+
+/* It was opened again: after it had been locked, or mended. */
+static void
+on_store_state (SlHistory *self)
+{
+  SlStoreState state = sl_store_get_state (self->store);
+
+  if (self->loaded && (state == SL_STORE_OPEN || state == SL_STORE_READING))
+    sl_store_list_async (self->store, self->cancellable, on_listed, g_object_ref (self));
 }
 
 /* ------------------------------------------------------------------------------------------------ open conversations */
@@ -456,6 +513,7 @@ sl_history_dispose (GObject *object)
 
   g_cancellable_cancel (self->cancellable);
   g_clear_handle_id (&self->purge_source, g_source_remove);
+  g_hash_table_remove_all (self->unsaved);
   forget_open (self);
   G_OBJECT_CLASS (sl_history_parent_class)->dispose (object);
 }
@@ -468,6 +526,7 @@ sl_history_finalize (GObject *object)
   g_ptr_array_unref (self->rows);
   g_hash_table_unref (self->open);
   g_hash_table_unref (self->deleted);
+  g_hash_table_unref (self->unsaved);
   g_object_unref (self->cancellable);
   g_object_unref (self->store);
   g_object_unref (self->engine);
@@ -495,6 +554,7 @@ sl_history_init (SlHistory *self)
   self->rows = g_ptr_array_new_with_free_func (g_object_unref);
   self->open = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   self->deleted = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
+  self->unsaved = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_object_unref);
   self->cancellable = g_cancellable_new ();
 }
 
@@ -502,6 +562,7 @@ SlHistory *
 sl_history_new (SlStore  *store,
                 SlEngine *engine)
 {
+  g_autofree char *sessions = NULL;
   SlHistory *self;
 
   g_return_val_if_fail (SL_IS_STORE (store), NULL);
@@ -510,13 +571,12 @@ sl_history_new (SlStore  *store,
   self = g_object_new (SL_TYPE_HISTORY, NULL);
   self->store = g_object_ref (store);
   self->engine = g_object_ref (engine);
-  if (!sl_store_get_temporary (store))
-    {
-      g_autofree char *sessions = g_build_filename (sl_store_get_dir (store), "sessions", NULL);
-
-      sl_engine_set_session_dir (engine, sessions);
-    }
+  sessions = g_build_filename (sl_store_get_dir (store), "sessions", NULL);
+  sl_engine_set_session_dir (engine, sessions);
   g_signal_connect_object (store, "conversation-changed", G_CALLBACK (on_conversation_changed), self, 0);
+  g_signal_connect_object (store, "conversation-unsaved", G_CALLBACK (on_conversation_unsaved), self, 0);
+  g_signal_connect_object (store, "notify::pending", G_CALLBACK (on_pending), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (store, "notify::state", G_CALLBACK (on_store_state), self, G_CONNECT_SWAPPED);
   sl_store_list_async (store, self->cancellable, on_listed, g_object_ref (self));
   return self;
 }

@@ -70,6 +70,14 @@ gboolean sl_database_drop_unused_pictures (SlDatabase *self, GError **error);
 /* Removes the files that are noted to go. What cannot be removed stays noted; then FALSE, SL_STORE_ERROR_REFUSED. */
 gboolean sl_database_finish_files (SlDatabase *self, GError **error);
 
+/* Folder and lock without the database in them. */
+SlDatabase *sl_database_lock (const char *dir, GError **error);
+/* A copy of dir's database, whatever state it is in; sentences name the original. */
+SlDatabase *sl_database_open_copy (const char *path, const char *dir, GError **error);
+
+/* One message of a damaged history: what of it and of what belongs to it can be read, NULL if the message itself cannot. */
+SlMessageRecord *sl_database_salvage_message (SlDatabase *self, gint64 message);
+
 /* Removes a folder with everything in it. */
 void sl_database_remove_tree (const char *path);
 

@@ -239,20 +239,48 @@ typedef void (*ReadRow) (sqlite3_stmt *statement, SlMessageRecord *message);
 
 static const struct
 {
-  const char *sql; /* the first column is the message */
+  const char *columns; /* the first is the message */
+  const char *order;
   ReadRow read;
 } details[] = {
   { "SELECT message, kind, text, picture, name, detail, mime_type, extension, width, height FROM message_part"
-    " LEFT JOIN picture ON sha256 = picture WHERE message IN (SELECT id FROM message WHERE conversation = ?)"
-    " ORDER BY message, position", read_part },
+    " LEFT JOIN picture ON sha256 = picture",
+    "message, position", read_part },
   { "SELECT message, model, model_dir, quantisation, device, tiling, temperature, top_p, top_k, repetition_penalty, seed,"
     " max_tokens, constrained, prompt_tokens, reused_tokens, output_tokens, context_used, context_capacity, mask_changed,"
     " tiling_changed, vision_ms, prefill_ms, first_token_ms, decode_ms, stop, error, tokens, alternatives, coordinates"
-    " FROM generation"
-    " WHERE message IN (SELECT id FROM message WHERE conversation = ?)", read_generation },
+    " FROM generation", "message", read_generation },
   { "SELECT message, id, kind, origin, picture, label, label_index, x1, y1, x2, y2, status, reason, confidence, text_start,"
-    " text_end FROM box WHERE message IN (SELECT id FROM message WHERE conversation = ?) ORDER BY message, ordinal, id", read_box },
+    " text_end FROM box", "message, ordinal, id", read_box },
 };
+
+/* Whose messages they are is one number in the middle of SQL. */
+static gboolean
+read_details (SlDatabase  *self,
+              guint        kind,
+              const char  *whose,
+              gint64       number,
+              GHashTable  *by_id,
+              GError     **error)
+{
+  g_autofree char *sql = g_strconcat (details[kind].columns, " WHERE message IN (", whose, ") ORDER BY ", details[kind].order, NULL);
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (sqlite3_stmt) rows = sl_sql_prepare (self, &failure, sql, "i", number);
+
+  while (rows != NULL && sl_sql_next (self, rows, &failure))
+    {
+      SlMessageRecord *message = find_message (by_id, rows);
+
+      if (message != NULL) /* else it has a tombstone */
+        details[kind].read (rows, message);
+    }
+  if (failure == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&failure));
+  return FALSE;
+}
+
+#define MESSAGES "SELECT id, parent, ordinal, role, mode, raw, status, created, box_picture FROM message"
 
 static gboolean
 read_messages (SlDatabase            *self,
@@ -263,28 +291,36 @@ read_messages (SlDatabase            *self,
   g_autoptr (GError) failure = NULL;
   g_autoptr (sqlite3_stmt) statement =
     sl_sql_prepare (self, &failure,
-                    "SELECT id, parent, ordinal, role, mode, raw, status, created, box_picture FROM message WHERE conversation = ?"
+                    MESSAGES " WHERE conversation = ?"
                     " AND id NOT IN (SELECT message FROM tombstone WHERE message IS NOT NULL) ORDER BY id",
                     "i", record->id);
 
   while (statement != NULL && sl_sql_next (self, statement, &failure))
     read_message (statement, record, by_id);
   for (guint i = 0; i < G_N_ELEMENTS (details) && failure == NULL; i++)
-    {
-      g_autoptr (sqlite3_stmt) rows = sl_sql_prepare (self, &failure, details[i].sql, "i", record->id);
-
-      while (rows != NULL && sl_sql_next (self, rows, &failure))
-        {
-          SlMessageRecord *message = find_message (by_id, rows);
-
-          if (message != NULL) /* else it has a tombstone */
-            details[i].read (rows, message);
-        }
-    }
+    read_details (self, i, "SELECT id FROM message WHERE conversation = ?", record->id, by_id, &failure);
   if (failure == NULL)
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&failure));
   return FALSE;
+}
+
+SlMessageRecord *
+sl_database_salvage_message (SlDatabase *self,
+                             gint64      message)
+{
+  g_autoptr (SlConversationRecord) holder = sl_conversation_record_new ();
+  g_autoptr (GHashTable) by_id = g_hash_table_new (g_int64_hash, g_int64_equal);
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (sqlite3_stmt) statement = sl_sql_prepare (self, &failure, MESSAGES " WHERE id = ?", "i", message);
+
+  if (statement == NULL || !sl_sql_next (self, statement, &failure))
+    return NULL;
+  read_message (statement, holder, by_id);
+  /* What is damaged of it is left out. */
+  for (guint i = 0; i < G_N_ELEMENTS (details); i++)
+    read_details (self, i, "?", message, by_id, NULL);
+  return g_ptr_array_steal_index (holder->messages, 0);
 }
 
 SlConversationRecord *

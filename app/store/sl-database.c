@@ -18,9 +18,7 @@
 #include "app/store/sl-schema.h"
 #include "app/store/sl-search-text.h"
 
-#define BUSY_TIMEOUT_MS  1000
-#define LOCK_ATTEMPTS    40
-#define LOCK_INTERVAL_US 50000
+#define BUSY_TIMEOUT_MS 1000
 
 char *
 sl_database_dup_plain (SlRole      role,
@@ -58,7 +56,7 @@ make_folders (SlDatabase  *self,
   return FALSE;
 }
 
-/* The lock goes with the process, however it ends. A program that is just closing gets two seconds. */
+/* The lock goes with the process, however it ends. */
 static gboolean
 take_lock (SlDatabase  *self,
            GError     **error)
@@ -74,12 +72,8 @@ take_lock (SlDatabase  *self,
                    self->dir, g_strerror (code));
       return FALSE;
     }
-  for (int i = 0; i < LOCK_ATTEMPTS; i++)
-    {
-      if (flock (self->lock, LOCK_EX | LOCK_NB) == 0)
-        return TRUE;
-      g_usleep (LOCK_INTERVAL_US);
-    }
+  if (flock (self->lock, LOCK_EX | LOCK_NB) == 0)
+    return TRUE;
   g_set_error (error, SL_STORE_ERROR, SL_STORE_ERROR_LOCKED, _("The history in “%s” is in use by another Sightline"), self->dir);
   return FALSE;
 }
@@ -334,14 +328,49 @@ open_for_reading (SlDatabase  *self,
   if (!sl_schema_check_version (self->db, self->path, sl_schema_n_migrations, error))
     return FALSE;
   version = sl_sql_prepare (self, &failure, "PRAGMA user_version", "");
-  if (version == NULL || !sl_sql_next (self, version, &failure) || sqlite3_column_int (version, 0) == sl_schema_n_migrations)
+  if (version == NULL || !sl_sql_next (self, version, &failure))
     {
-      if (failure != NULL)
-        g_propagate_error (error, g_steal_pointer (&failure));
-      return *error == NULL;
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
     }
+  if (sqlite3_column_int (version, 0) == sl_schema_n_migrations)
+    return TRUE;
   g_clear_pointer (&version, sqlite3_finalize);
   return read_older_version (self, error);
+}
+
+static SlDatabase *
+new_database (const char *dir)
+{
+  SlDatabase *self = g_new0 (SlDatabase, 1);
+
+  self->lock = -1;
+  self->dir = g_strdup (dir);
+  self->path = g_build_filename (dir, "history.db", NULL);
+  self->pictures = g_build_filename (dir, "pictures", NULL);
+  return self;
+}
+
+SlDatabase *
+sl_database_lock (const char  *dir,
+                  GError     **error)
+{
+  g_autoptr (SlDatabase) self = new_database (dir);
+
+  return make_folders (self, error) && take_lock (self, error) ? g_steal_pointer (&self) : NULL;
+}
+
+SlDatabase *
+sl_database_open_copy (const char  *path,
+                       const char  *dir,
+                       GError     **error)
+{
+  g_autoptr (SlDatabase) self = new_database (dir);
+
+  if (open_connection (self, path, SQLITE_OPEN_READWRITE))
+    return g_steal_pointer (&self);
+  sl_sql_set_error (error, self->db, self->path);
+  return NULL;
 }
 
 SlDatabase *
@@ -349,15 +378,12 @@ sl_database_open (const char        *dir,
                   SlDatabaseAccess   access,
                   GError           **error)
 {
-  g_autoptr (SlDatabase) self = g_new0 (SlDatabase, 1);
+  g_autoptr (SlDatabase) self = NULL;
   gboolean ok;
 
   g_return_val_if_fail (dir != NULL, NULL);
 
-  self->lock = -1;
-  self->dir = g_strdup (dir);
-  self->path = g_build_filename (dir, "history.db", NULL);
-  self->pictures = g_build_filename (dir, "pictures", NULL);
+  self = new_database (dir);
   ok = access == SL_DATABASE_WRITE ? open_for_writing (self, error) : open_for_reading (self, error);
   return ok ? g_steal_pointer (&self) : NULL;
 }

@@ -68,6 +68,12 @@ SlSummaryRecord *sl_database_get_summary (SlDatabase *self, gint64 conversation,
 SlConversationRecord *sl_database_load (SlDatabase *self, gint64 conversation, GError **error);
 GPtrArray *sl_database_search (SlDatabase *self, const char *query, guint limit, GError **error);
 
+/* For a history that cannot be used: what it still holds becomes a new one (repair), or makes room for an empty one with everything that
+ * belongs to it (set aside). The old one is kept in a folder below kept/, where `history --data-dir` reads it. A sentence for the user
+ * (transfer full); NULL with error: nothing has changed. Nobody may have it open. */
+char *sl_database_repair (const char *dir, GError **error);
+char *sl_database_set_aside (const char *dir, GError **error);
+
 /* One sentence per fault: damaged pages, dangling rows, picture files that are missing, changed or belong to nobody. An empty
  * array is a sound history. NULL with error where it cannot be read at all. Strings are owned by the array. */
 GPtrArray *sl_database_check (SlDatabase *self, GError **error);

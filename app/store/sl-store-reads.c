@@ -14,7 +14,10 @@ return_result (SlStoreOp      *op,
                GError         *error)
 {
   if (error != NULL)
-    g_task_return_error (op->task, error);
+    {
+      sl_store_report (g_task_get_source_object (op->task), error);
+      g_task_return_error (op->task, error);
+    }
   else
     g_task_return_pointer (op->task, result, free_result);
 }
@@ -25,11 +28,7 @@ run_list (SlDatabase *database,
 {
   GError *error = NULL;
   GPtrArray *list = sl_database_list (database, &error);
-  SlStore *self = g_task_get_source_object (op->task);
 
-  /* A history that cannot be listed would look empty: the sentence has to reach the banner. */
-  if (error != NULL)
-    sl_store_report (self, error);
   return_result (op, list, (GDestroyNotify) g_ptr_array_unref, error);
 }
 

@@ -312,5 +312,6 @@ sl_store_purge (SlStore *self,
     return;
   op = sl_store_write_op (run_purge, 0);
   op->second = until;
+  op->chore = TRUE;
   sl_store_push_write (self, op);
 }

@@ -1,53 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The writer thread of the history, its queue, and the GObject in front of them; what is queued is in sl-store-writes.c and
- * sl-store-reads.c. Everything under `lock` is shared by the two threads; the database belongs to the writer thread from its start
- * to its end. Reads wait for the writes before them, except while a write cannot be done: then they go first, so that a full disk
- * does not hide the history.
+ * The GObject of the UI thread in front of the queue, its news, closing; what is queued is in sl-store-writes.c and sl-store-reads.c,
+ * the thread that works on it in sl-store-thread.c.
  */
 #include "app/store/sl-store-private.h"
 
 #include <glib/gi18n-lib.h>
-#include <glib/gstdio.h>
-
-#define RETRY_US (2 * G_USEC_PER_SEC)
-
-struct _SlStore
-{
-  GObject parent_instance;
-
-  char *dir;
-  gboolean temporary;
-  gint64 last_id;
-  GArray *deletions; /* of Deletion, oldest first */
-  GMainContext *context;
-  GThread *thread;
-  SlDatabase *database; /* the writer thread's */
-
-  /* shared */
-  GMutex lock;
-  GCond wake;    /* for the writer: work, or a reason to try again */
-  GCond settled; /* for flush: the queue is empty or an attempt has failed */
-  GQueue writes, reads;
-  guint64 serial, attempts;
-  gboolean stalled, retry_now, closing;
-  gboolean untidy; /* a purge has left something for a quiet moment */
-  GError *failure; /* why the first write cannot be done */
-  GArray *changed; /* of gint64, to be signalled */
-  GSource *source; /* one pending call of the UI thread */
-
-  /* as last signalled */
-  char *error_text;
-  guint pending;
-};
 
 typedef struct
 {
   gint64 number, time; /* time: monotonic */
 } Deletion;
 
-enum { PROP_0, PROP_ERROR_TEXT, PROP_PENDING, PROP_TEMPORARY, N_PROPS };
-enum { CONVERSATION_CHANGED, N_SIGNALS };
+enum { PROP_0, PROP_STATE, PROP_ERROR_TEXT, PROP_BLOCKED, PROP_PENDING, N_PROPS };
+enum { CONVERSATION_CHANGED, CONVERSATION_UNSAVED, N_SIGNALS };
 
 static GParamSpec *properties[N_PROPS];
 static guint signals[N_SIGNALS];
@@ -55,8 +21,8 @@ static guint signals[N_SIGNALS];
 G_DEFINE_QUARK (sl-store-error-quark, sl_store_error)
 G_DEFINE_FINAL_TYPE (SlStore, sl_store, G_TYPE_OBJECT)
 
-static void
-op_free (SlStoreOp *op)
+void
+sl_store_op_free (SlStoreOp *op)
 {
   g_free (op->text);
   if (op->record != NULL)
@@ -67,42 +33,120 @@ op_free (SlStoreOp *op)
 
 /* ------------------------------------------------------------------------------------------------ UI thread's news */
 
-static gboolean
-tell_news (gpointer data)
+guint
+sl_store_count_pending (SlStore *self)
 {
-  SlStore *self = data;
-  g_autoptr (SlStore) alive = g_object_ref (self);
-  g_autoptr (GArray) changed = NULL;
-  g_autofree char *text = NULL;
-  guint pending;
+  guint count = 0;
+
+  for (GList *l = self->writes.head; l != NULL; l = l->next)
+    count += !((SlStoreOp *) l->data)->chore;
+  return count;
+}
+
+typedef struct
+{
+  char *text;
+  int code;
+  SlStoreState state;
+  guint n_opened, pending;
+  gboolean blocked;
+  GArray *changed, *unsaved;
+} News;
+
+/* What matters most first. */
+static void
+choose_sentence (SlStore *self,
+                 News    *news)
+{
+  const GError *errors[] = { self->failure, self->damage, self->refusal };
+
+  news->code = -1;
+  for (guint i = 0; i < G_N_ELEMENTS (errors) && news->text == NULL; i++)
+    if (errors[i] != NULL)
+      {
+        news->text = g_strdup (errors[i]->message);
+        news->code = errors[i]->code;
+      }
+  if (news->text == NULL)
+    news->text = g_strdup (self->notice);
+}
+
+static void
+note_id (GArray *ids,
+         gint64  id)
+{
+  for (guint i = 0; i < ids->len; i++)
+    if (g_array_index (ids, gint64, i) == id)
+      return;
+  g_array_append_val (ids, id);
+}
+
+static News
+take_news (SlStore *self)
+{
+  News news = { 0 };
 
   g_mutex_lock (&self->lock);
   g_clear_pointer (&self->source, g_source_unref);
-  changed = g_steal_pointer (&self->changed);
+  choose_sentence (self, &news);
+  news.state = self->state;
+  news.n_opened = self->n_opened;
+  news.pending = sl_store_count_pending (self);
+  news.blocked = self->blocked;
+  news.changed = self->changed;
   self->changed = g_array_new (FALSE, FALSE, sizeof (gint64));
-  text = self->failure != NULL ? g_strdup (self->failure->message) : NULL;
-  pending = self->writes.length;
+  news.unsaved = g_array_new (FALSE, FALSE, sizeof (gint64));
+  for (GList *l = self->writes.head; self->blocked && self->unsaved && l != NULL; l = l->next)
+    if (((SlStoreOp *) l->data)->changes != 0)
+      note_id (news.unsaved, ((SlStoreOp *) l->data)->changes);
+  self->unsaved = self->unsaved && !self->blocked;
   g_mutex_unlock (&self->lock);
+  return news;
+}
 
-  if (g_strcmp0 (text, self->error_text) != 0)
-    {
-      g_free (self->error_text);
-      self->error_text = g_steal_pointer (&text);
-      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ERROR_TEXT]);
-    }
-  if (pending != self->pending)
-    {
-      self->pending = pending;
-      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PENDING]);
-    }
+static void
+tell_properties (SlStore *self,
+                 News    *news)
+{
+  gboolean opened = news->state != self->told_state || news->n_opened != self->told_opened;
+  gboolean text = g_strcmp0 (news->text, self->error_text) != 0 || news->code != self->error_code;
+  gboolean blocked = news->blocked != self->told_blocked;
+  gboolean pending = news->pending != self->pending;
+
+  g_free (self->error_text);
+  self->error_text = g_steal_pointer (&news->text);
+  self->error_code = news->code;
+  self->told_state = news->state;
+  self->told_opened = news->n_opened;
+  self->told_blocked = news->blocked;
+  self->pending = news->pending;
+  if (opened)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_STATE]);
+  if (blocked)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_BLOCKED]);
+  if (text)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ERROR_TEXT]);
+  if (pending)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PENDING]);
+}
+
+static gboolean
+tell_news (gpointer data)
+{
+  g_autoptr (SlStore) self = g_object_ref (data);
+  News news = take_news (self);
+  g_autoptr (GArray) changed = news.changed, unsaved = news.unsaved;
+
+  tell_properties (self, &news);
   for (guint i = 0; i < changed->len; i++)
     g_signal_emit (self, signals[CONVERSATION_CHANGED], 0, g_array_index (changed, gint64, i));
+  for (guint i = 0; i < unsaved->len; i++)
+    g_signal_emit (self, signals[CONVERSATION_UNSAVED], 0, g_array_index (unsaved, gint64, i));
   return G_SOURCE_REMOVE;
 }
 
-/* With the lock held. */
-static void
-post_news (SlStore *self)
+void
+sl_store_post_news (SlStore *self)
 {
   if (self->source != NULL)
     return;
@@ -110,123 +154,6 @@ post_news (SlStore *self)
   g_source_set_priority (self->source, G_PRIORITY_DEFAULT);
   g_source_set_callback (self->source, tell_news, self, NULL);
   g_source_attach (self->source, self->context);
-}
-
-/* ------------------------------------------------------------------------------------------------ writer thread */
-
-/* With the lock held: the read that may go now, or NULL. */
-static SlStoreOp *
-next_read (SlStore *self)
-{
-  SlStoreOp *read = g_queue_peek_head (&self->reads);
-  SlStoreOp *write = g_queue_peek_head (&self->writes);
-
-  if (read == NULL || (write != NULL && write->serial < read->serial && !self->stalled))
-    return NULL;
-  return g_queue_pop_head (&self->reads);
-}
-
-static void
-note_change (SlStore *self,
-             gint64   id)
-{
-  for (guint i = 0; i < self->changed->len; i++)
-    if (g_array_index (self->changed, gint64, i) == id)
-      return;
-  g_array_append_val (self->changed, id);
-}
-
-/* With the lock held: what a finished attempt means for the queue. Takes the error. */
-static void
-settle_write (SlStore   *self,
-              SlStoreOp *op,
-              GError    *error)
-{
-  gboolean refused = g_error_matches (error, SL_STORE_ERROR, SL_STORE_ERROR_REFUSED);
-
-  self->attempts++;
-  self->stalled = error != NULL && !refused;
-  if (!self->stalled)
-    {
-      if (op->changes != 0 && error == NULL)
-        note_change (self, op->changes);
-      g_queue_pop_head (&self->writes);
-      op_free (op);
-    }
-  g_clear_error (&self->failure);
-  self->failure = error;
-  post_news (self);
-  g_cond_broadcast (&self->settled);
-}
-
-/* With the lock held, which is dropped while SQL runs. */
-static void
-attempt_write (SlStore *self)
-{
-  SlStoreOp *op = g_queue_peek_head (&self->writes);
-  GError *error = NULL;
-
-  self->retry_now = FALSE;
-  g_mutex_unlock (&self->lock);
-  op->write (self->database, op, &error);
-  g_mutex_lock (&self->lock);
-  self->untidy = self->untidy || op->untidy;
-  settle_write (self, op, error);
-}
-
-static void
-run_read (SlStore   *self,
-          SlStoreOp *op)
-{
-  g_mutex_unlock (&self->lock);
-  if (!g_task_return_error_if_cancelled (op->task))
-    op->read (self->database, op);
-  op_free (op);
-  g_mutex_lock (&self->lock);
-}
-
-/* With the lock held, which is dropped meanwhile: when nothing else is to be done. */
-static void
-tidy_step (SlStore *self)
-{
-  gboolean more = FALSE;
-
-  g_mutex_unlock (&self->lock);
-  sl_database_tidy (self->database, &more, NULL); /* what is wrong, the next write will say; the note stays */
-  g_mutex_lock (&self->lock);
-  self->untidy = more;
-}
-
-static gpointer
-writer_main (gpointer data)
-{
-  SlStore *self = data;
-  gint64 retry_at = 0;
-
-  g_mutex_lock (&self->lock);
-  for (;;)
-    {
-      SlStoreOp *read = next_read (self);
-
-      if (read != NULL)
-        run_read (self, read);
-      else if (self->writes.length > 0 && (!self->stalled || self->retry_now || g_get_monotonic_time () >= retry_at))
-        {
-          attempt_write (self);
-          retry_at = g_get_monotonic_time () + RETRY_US;
-        }
-      else if (self->untidy && !self->stalled)
-        tidy_step (self);
-      else if (self->closing)
-        break;
-      else if (self->stalled)
-        g_cond_wait_until (&self->wake, &self->lock, retry_at);
-      else
-        g_cond_wait (&self->wake, &self->lock);
-    }
-  g_mutex_unlock (&self->lock);
-  g_clear_pointer (&self->database, sl_database_close);
-  return NULL;
 }
 
 /* ------------------------------------------------------------------------------------------------ queueing */
@@ -237,14 +164,15 @@ sl_store_push_write (SlStore   *self,
 {
   if (self->thread == NULL)
     {
-      op_free (op);
+      sl_store_op_free (op);
       return;
     }
   g_mutex_lock (&self->lock);
   op->serial = ++self->serial;
   g_queue_push_tail (&self->writes, op);
+  self->unsaved = TRUE;
   g_cond_signal (&self->wake);
-  post_news (self);
+  sl_store_post_news (self);
   g_mutex_unlock (&self->lock);
 }
 
@@ -283,7 +211,7 @@ sl_store_push_read (SlStore             *self,
   if (self->thread == NULL)
     {
       g_task_return_new_error (op->task, SL_STORE_ERROR, SL_STORE_ERROR_IO, _("The history “%s” is closed"), self->dir);
-      op_free (op);
+      sl_store_op_free (op);
       return;
     }
   g_mutex_lock (&self->lock);
@@ -313,15 +241,67 @@ sl_store_read_op (SlStoreRunRead run)
   return op;
 }
 
+/* ------------------------------------------------------------------------------------------------ what the user does about it */
+
 void
-sl_store_report (SlStore      *self,
-                 const GError *error)
+sl_store_retry (SlStore *self)
 {
+  g_return_if_fail (SL_IS_STORE (self));
+
   g_mutex_lock (&self->lock);
-  g_clear_error (&self->failure);
-  self->failure = g_error_copy (error);
-  post_news (self);
+  self->retry_now = TRUE;
+  g_cond_signal (&self->wake);
   g_mutex_unlock (&self->lock);
+}
+
+void
+sl_store_dismiss (SlStore *self)
+{
+  g_return_if_fail (SL_IS_STORE (self));
+
+  g_mutex_lock (&self->lock);
+  g_clear_error (&self->refusal);
+  g_clear_pointer (&self->notice, g_free);
+  sl_store_post_news (self);
+  g_mutex_unlock (&self->lock);
+}
+
+void
+sl_store_mend_async (SlStore             *self,
+                     SlStoreMend          mend,
+                     GAsyncReadyCallback  callback,
+                     gpointer             user_data)
+{
+  GTask *task;
+
+  g_return_if_fail (SL_IS_STORE (self));
+
+  task = g_task_new (self, NULL, callback, user_data);
+  g_task_set_source_tag (task, sl_store_mend_async);
+  g_task_set_task_data (task, GINT_TO_POINTER (mend), NULL);
+  g_mutex_lock (&self->lock);
+  if (self->mend == NULL && self->thread != NULL && !self->closing)
+    {
+      self->mend = g_steal_pointer (&task);
+      self->state = SL_STORE_OPENING;
+      sl_store_post_news (self);
+      g_cond_signal (&self->wake);
+    }
+  g_mutex_unlock (&self->lock);
+  if (task == NULL)
+    return;
+  g_task_return_new_error (task, SL_STORE_ERROR, SL_STORE_ERROR_LOCKED, _("The history “%s” is being mended already"), self->dir);
+  g_object_unref (task);
+}
+
+gboolean
+sl_store_mend_finish (SlStore       *self,
+                      GAsyncResult  *result,
+                      GError       **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
 }
 
 /* ------------------------------------------------------------------------------------------------ object */
@@ -336,14 +316,17 @@ sl_store_get_property (GObject    *object,
 
   switch (id)
     {
+    case PROP_STATE:
+      g_value_set_int (value, self->told_state);
+      break;
     case PROP_ERROR_TEXT:
       g_value_set_string (value, self->error_text);
       break;
+    case PROP_BLOCKED:
+      g_value_set_boolean (value, self->told_blocked);
+      break;
     case PROP_PENDING:
       g_value_set_uint (value, self->pending);
-      break;
-    case PROP_TEMPORARY:
-      g_value_set_boolean (value, self->temporary);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -366,9 +349,12 @@ sl_store_finalize (GObject *object)
 {
   SlStore *self = SL_STORE (object);
 
-  g_queue_clear_full (&self->writes, (GDestroyNotify) op_free);
-  g_queue_clear_full (&self->reads, (GDestroyNotify) op_free);
+  g_queue_clear_full (&self->writes, (GDestroyNotify) sl_store_op_free);
+  g_queue_clear_full (&self->reads, (GDestroyNotify) sl_store_op_free);
   g_clear_error (&self->failure);
+  g_clear_error (&self->damage);
+  g_clear_error (&self->refusal);
+  g_free (self->notice);
   g_array_unref (self->changed);
   g_array_unref (self->deletions);
   g_main_context_unref (self->context);
@@ -390,12 +376,15 @@ sl_store_class_init (SlStoreClass *klass)
   object_class->dispose = sl_store_dispose;
   object_class->finalize = sl_store_finalize;
 
+  properties[PROP_STATE] = g_param_spec_int ("state", NULL, NULL, SL_STORE_OPENING, SL_STORE_SHUT, SL_STORE_OPENING, flags);
   properties[PROP_ERROR_TEXT] = g_param_spec_string ("error-text", NULL, NULL, NULL, flags);
   properties[PROP_PENDING] = g_param_spec_uint ("pending", NULL, NULL, 0, G_MAXUINT, 0, flags);
-  properties[PROP_TEMPORARY] = g_param_spec_boolean ("temporary", NULL, NULL, FALSE, flags);
+  properties[PROP_BLOCKED] = g_param_spec_boolean ("blocked", NULL, NULL, FALSE, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 
   signals[CONVERSATION_CHANGED] = g_signal_new ("conversation-changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
+                                                NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT64);
+  signals[CONVERSATION_UNSAVED] = g_signal_new ("conversation-unsaved", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
                                                 NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT64);
 }
 
@@ -405,6 +394,7 @@ sl_store_init (SlStore *self)
   g_mutex_init (&self->lock);
   g_cond_init (&self->wake);
   g_cond_init (&self->settled);
+  self->error_code = -1;
   g_queue_init (&self->writes);
   g_queue_init (&self->reads);
   self->changed = g_array_new (FALSE, FALSE, sizeof (gint64));
@@ -422,42 +412,13 @@ sl_store_dup_default_dir (void)
   return g_build_filename (g_get_user_data_dir (), "io.github.sightline.Sightline", NULL);
 }
 
-static gboolean
-run_sweep (SlDatabase  *database,
-           SlStoreOp   *op,
-           GError     **error)
-{
-  op->untidy = TRUE;
-  return sl_database_purge (database, G_MAXINT64, NULL, error) && sl_database_sweep (database, error);
-}
-
 SlStore *
-sl_store_new (const char  *dir,
-              GError     **error)
+sl_store_new (const char *dir)
 {
-  g_autofree char *folder = dir != NULL ? g_strdup (dir) : sl_store_dup_default_dir ();
-  SlDatabase *database = sl_database_open (folder, SL_DATABASE_WRITE, error);
-  SlStore *self;
+  SlStore *self = g_object_new (SL_TYPE_STORE, NULL);
 
-  if (database == NULL)
-    return NULL;
-  self = g_object_new (SL_TYPE_STORE, NULL);
-  self->dir = g_steal_pointer (&folder);
-  self->database = database;
-  self->last_id = sl_database_get_last_id (database);
-  self->thread = g_thread_new ("sightline-store", writer_main, self);
-  sl_store_push_write (self, sl_store_write_op (run_sweep, 0));
-  return self;
-}
-
-SlStore *
-sl_store_new_temporary (GError **error)
-{
-  g_autofree char *folder = g_dir_make_tmp ("sightline-XXXXXX", error);
-  SlStore *self = folder != NULL ? sl_store_new (folder, error) : NULL;
-
-  if (self != NULL)
-    self->temporary = TRUE;
+  self->dir = dir != NULL ? g_strdup (dir) : sl_store_dup_default_dir ();
+  self->thread = g_thread_new ("sightline-store", sl_store_writer_main, self);
   return self;
 }
 
@@ -469,12 +430,28 @@ sl_store_get_dir (SlStore *self)
   return self->dir;
 }
 
+SlStoreState
+sl_store_get_state (SlStore *self)
+{
+  g_return_val_if_fail (SL_IS_STORE (self), SL_STORE_SHUT);
+
+  return self->told_state;
+}
+
+int
+sl_store_get_error_code (SlStore *self)
+{
+  g_return_val_if_fail (SL_IS_STORE (self), -1);
+
+  return self->error_code;
+}
+
 gboolean
-sl_store_get_temporary (SlStore *self)
+sl_store_get_blocked (SlStore *self)
 {
   g_return_val_if_fail (SL_IS_STORE (self), FALSE);
 
-  return self->temporary;
+  return self->told_blocked;
 }
 
 const char *
@@ -506,10 +483,14 @@ sl_store_dup_picture_path (SlStore    *self,
 gint64
 sl_store_new_id (SlStore *self)
 {
+  gint64 id;
+
   g_return_val_if_fail (SL_IS_STORE (self), 0);
 
-  self->last_id = MAX (self->last_id + 1, g_get_real_time ());
-  return self->last_id;
+  g_mutex_lock (&self->lock);
+  id = self->last_id = MAX (self->last_id + 1, g_get_real_time ());
+  g_mutex_unlock (&self->lock);
+  return id;
 }
 
 gint64
@@ -552,9 +533,9 @@ sl_store_flush (SlStore  *self,
   attempts = self->attempts;
   self->retry_now = TRUE;
   g_cond_signal (&self->wake);
-  while (self->writes.length > 0 && !(self->stalled && self->attempts > attempts))
+  while (self->state == SL_STORE_OPENING || (self->writes.length > 0 && !(self->blocked && self->attempts > attempts)))
     g_cond_wait (&self->settled, &self->lock);
-  ok = self->writes.length == 0;
+  ok = sl_store_count_pending (self) == 0;
   if (!ok)
     g_propagate_error (error, g_error_copy (self->failure));
   g_mutex_unlock (&self->lock);
@@ -562,21 +543,41 @@ sl_store_flush (SlStore  *self,
 }
 
 static void
-remove_tree (const char *path)
+flush_in_thread (GTask        *task,
+                 gpointer      source,
+                 gpointer      data,
+                 GCancellable *cancellable)
 {
-  g_autoptr (GDir) handle = g_dir_open (path, 0, NULL);
-  const char *name;
+  GError *error = NULL;
 
-  while (handle != NULL && (name = g_dir_read_name (handle)) != NULL)
-    {
-      g_autofree char *child = g_build_filename (path, name, NULL);
+  if (sl_store_flush (source, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
 
-      if (g_file_test (child, G_FILE_TEST_IS_DIR) && !g_file_test (child, G_FILE_TEST_IS_SYMLINK))
-        remove_tree (child);
-      else
-        g_unlink (child);
-    }
-  g_rmdir (path);
+void
+sl_store_flush_async (SlStore             *self,
+                      GAsyncReadyCallback  callback,
+                      gpointer             user_data)
+{
+  g_autoptr (GTask) task = NULL;
+
+  g_return_if_fail (SL_IS_STORE (self));
+
+  task = g_task_new (self, NULL, callback, user_data);
+  g_task_set_source_tag (task, sl_store_flush_async);
+  g_task_run_in_thread (task, flush_in_thread);
+}
+
+gboolean
+sl_store_flush_finish (SlStore       *self,
+                       GAsyncResult  *result,
+                       GError       **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
 }
 
 gboolean
@@ -602,7 +603,5 @@ sl_store_close (SlStore  *self,
     g_source_destroy (self->source);
   g_clear_pointer (&self->source, g_source_unref);
   g_mutex_unlock (&self->lock);
-  if (self->temporary)
-    remove_tree (self->dir);
   return ok;
 }

@@ -2,11 +2,11 @@
  *
  * SlStore: the history on disk, behind one writer thread: a GObject of the UI thread that hands records (sl-records.h) to the
  * thread that owns the database (sl-database.h) and its picture files. Called by SlConversation and SlHistory; the window
- * opens it, shows "error-text" in a banner, and closes it. It must not know message objects, the engine or GTK.
+ * opens it, shows its trouble in a banner, and closes it. It must not know message objects, the engine or GTK.
  *
- * Writes are queued in order and never fail for the caller. When the disk is full, read-only or locked, the queue stands still,
- * "error-text" holds a sentence that names the file and the reason, and the same write is tried again every two seconds;
- * nothing is dropped while the program lives.
+ * Writes are queued in order and never fail for the caller. When the history cannot be opened, or its disk is full, read-only or
+ * locked, the queue stands still ("blocked"), "error-text" holds a sentence that names the file and the reason, and it is tried again
+ * every two seconds; nothing is dropped while the program lives. What can be read meanwhile is read.
  */
 #pragma once
 
@@ -30,30 +30,50 @@ typedef enum
   SL_STORE_ERROR_REFUSED    /* the row contradicts what is stored; trying again would not help */
 } SlStoreError;
 
+typedef enum
+{
+  SL_STORE_OPENING, /* or being mended: reads and writes wait */
+  SL_STORE_OPEN,    /* reads and writes */
+  SL_STORE_READING, /* reads; writes wait */
+  SL_STORE_SHUT     /* writes wait, reads fail with the reason */
+} SlStoreState;
+
 #define SL_TYPE_STORE (sl_store_get_type ())
 G_DECLARE_FINAL_TYPE (SlStore, sl_store, SL, STORE, GObject)
 
-/* Properties (notify): "error-text" (string or NULL: why nothing can be saved now), "pending" (guint: writes not yet on disk),
- * "temporary" (gboolean).
- * Signal conversation-changed (gint64 id): a write that changes its line in the list is on disk. */
+/* Properties (notify): "state" (int, SlStoreState; also when it was opened anew), "error-text" (string or NULL: what the user should
+ * know of the history), "blocked" (gboolean: nothing can be saved now), "pending" (guint: changes of the user not yet on disk).
+ * Signals: conversation-changed (gint64 id): a write that changes its line in the list is on disk; conversation-unsaved (gint64 id):
+ * such a write waits while the store is blocked. */
 
 /* $SIGHTLINE_DATA_DIR, else $XDG_DATA_HOME/io.github.sightline.Sightline. Owned by the caller. */
 char *sl_store_dup_default_dir (void);
 
-/* Opens (creates, migrates, sweeps) the history in dir; NULL: the default. Blocks for a moment at start. NULL on error:
- * a sentence for the user. The usual answer to an error is a banner and sl_store_new_temporary(). */
-SlStore *sl_store_new (const char *dir, GError **error);
-/* A history that lives in a private temporary folder and is removed on close. */
-SlStore *sl_store_new_temporary (GError **error);
+/* Opens (creates, migrates, sweeps) the history in dir on the store's thread; NULL: the default. Returns at once. */
+SlStore *sl_store_new (const char *dir);
 
 const char *sl_store_get_dir (SlStore *self);
-gboolean sl_store_get_temporary (SlStore *self);
+SlStoreState sl_store_get_state (SlStore *self);
 const char *sl_store_get_error_text (SlStore *self);
+/* SlStoreError of "error-text", −1 where it is only news. */
+int sl_store_get_error_code (SlStore *self);
+gboolean sl_store_get_blocked (SlStore *self);
 guint sl_store_get_pending (SlStore *self);
+
+/* Does not wait for the next attempt. */
+void sl_store_retry (SlStore *self);
+/* The user has read it: for what is not blocked. */
+void sl_store_dismiss (SlStore *self);
+/* What a damaged history still holds becomes a new one (REPAIR), or an empty one is begun (BEGIN); the old one is kept in a folder
+ * below kept/. Then what waits is written there, and "error-text" says what has been done. FALSE: nothing has changed. */
+typedef enum { SL_STORE_REPAIR, SL_STORE_BEGIN } SlStoreMend;
+void sl_store_mend_async (SlStore *self, SlStoreMend mend, GAsyncReadyCallback callback, gpointer user_data);
+gboolean sl_store_mend_finish (SlStore *self, GAsyncResult *result, GError **error);
 /* The file of a stored picture: <dir>/pictures/<ab>/<sha256>.<extension>. Owned by the caller. */
 char *sl_store_dup_picture_path (SlStore *self, const char *sha256, const char *extension);
 
-/* Ids are time in µs, strictly growing: unique without asking the disk, and in order of creation. */
+/* Ids are time in µs, strictly growing: unique without asking the disk, and in order of creation. While the history is being opened
+ * only the clock is known: an id of then may be that of a row where the clock was set back. */
 gint64 sl_store_new_id (SlStore *self);
 
 /* Writes; arguments are copied or referenced. */
@@ -95,6 +115,9 @@ GPtrArray *sl_store_search_finish (SlStore *self, GAsyncResult *result, GError *
 
 /* Waits until everything queued is on disk; FALSE with the reason where that is not possible now. Blocks. */
 gboolean sl_store_flush (SlStore *self, GError **error);
+/* The same without blocking. */
+void sl_store_flush_async (SlStore *self, GAsyncReadyCallback callback, gpointer user_data);
+gboolean sl_store_flush_finish (SlStore *self, GAsyncResult *result, GError **error);
 /* Flushes, purges tombstones, joins the thread. FALSE with the reason if writes were lost. Later writes do nothing. */
 gboolean sl_store_close (SlStore *self, GError **error);
 

@@ -29,10 +29,7 @@ is_ready (gpointer app)
 static void
 app_start (App *app)
 {
-  g_autoptr (GError) error = NULL;
-
-  app->store = sl_store_new (app->dir, &error);
-  g_assert_no_error (error);
+  app->store = sl_store_new (app->dir);
   app->engine = sl_engine_new ();
   sl_engine_load (app->engine, "/models/fake", NULL);
   app->history = sl_history_new (app->store, app->engine);

@@ -65,7 +65,7 @@ scene_init (Scene *scene)
   scene->dir = app_test_make_dir ();
   scene->out = g_build_filename (scene->dir, "out", NULL);
   g_assert_cmpint (g_mkdir (scene->out, 0700), ==, 0);
-  scene->store = sl_store_new (scene->dir, NULL);
+  scene->store = sl_store_new (scene->dir);
   scene->engine = sl_engine_new ();
   scene->record = sl_conversation_record_new ();
   for (guint i = 0; i < 4; i++)

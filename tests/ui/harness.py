@@ -85,6 +85,7 @@ class Session:
             self._start("xcompmgr", stderr=subprocess.DEVNULL)
             if self.window_manager:
                 self._start("openbox", stderr=subprocess.DEVNULL)
+                wait_for("the window manager", self._is_managed)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -141,6 +142,11 @@ class Session:
             GDK_BACKEND="x11", GSK_RENDERER="cairo", GSETTINGS_BACKEND="memory",
             ADW_DISABLE_PORTAL="1", **NO_GL)
         self.environment.update(self.extra)
+
+    def _is_managed(self):
+        """A window that is mapped while the manager is still starting may be missed by it, and then is never on the display."""
+        listing = subprocess.run(["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"], env=self.environment, stdout=subprocess.PIPE, text=True)
+        return "window id" in listing.stdout
 
     def _start_bus(self):
         bus = self.path("bus")

@@ -28,7 +28,6 @@ struct _SlApplication
   SlBackground *background;
   SlSearchProvider *search_provider;
   char *model_dir;   /* from --model, before there is an engine */
-  char *store_error; /* why the history is only temporary */
 };
 
 G_DEFINE_FINAL_TYPE (SlApplication, sl_application, ADW_TYPE_APPLICATION)
@@ -64,8 +63,6 @@ ensure_window (SlApplication *self)
     {
       window = sl_window_new (GTK_APPLICATION (self), self->engine, self->store, self->history,
                               self->models);
-      if (self->store_error != NULL)
-        sl_window_warn (window, self->store_error);
       if (sl_engine_get_state (self->engine) == SL_ENGINE_UNLOADED)
         start_model (self, window);
     }
@@ -150,26 +147,6 @@ on_load_model (GSimpleAction *action,
 }
 
 /* --- life ------------------------------------------------------------------ */
-
-static void
-open_store (SlApplication *self)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GError) temporary_error = NULL;
-
-  self->store = sl_store_new (NULL, &error);
-  if (self->store != NULL)
-    return;
-  self->store = sl_store_new_temporary (&temporary_error);
-  /* Translators: why the history cannot be opened */
-  self->store_error = g_strdup_printf (_("%s. Conversations of this run will not be kept."),
-                                       error->message);
-  if (self->store == NULL)
-    {
-      g_printerr ("%s\n%s\n", error->message, temporary_error->message);
-      g_application_quit (G_APPLICATION (self));
-    }
-}
 
 static void
 on_about (GSimpleAction *action,
@@ -258,14 +235,12 @@ sl_application_startup (GApplication *application)
                                          (const char *[]) { "F1", NULL });
   gtk_application_set_accels_for_action (GTK_APPLICATION (self), "win.show-help-overlay",
                                          (const char *[]) { "<Control>question", NULL });
-  open_store (self);
+  self->store = sl_store_new (NULL);
   self->engine = sl_engine_new ();
   self->models = sl_models_new ();
   self->settings = sl_places_open_settings ();
   if (self->settings != NULL)
     sl_engine_set_idle_seconds (self->engine, 60 * g_settings_get_uint (self->settings, "idle-minutes"));
-  if (self->store == NULL)
-    return;
   self->history = sl_history_new (self->store, self->engine);
   self->background =
     sl_background_new (GTK_APPLICATION (self), self->engine, self->history, self->settings);
@@ -325,7 +300,6 @@ sl_application_finalize (GObject *object)
   SlApplication *self = SL_APPLICATION (object);
 
   g_free (self->model_dir);
-  g_free (self->store_error);
   g_clear_object (&self->search_provider);
   G_OBJECT_CLASS (sl_application_parent_class)->finalize (object);
 }

@@ -17,6 +17,7 @@
 #include "ui/inspector/sl-picture-viewer.h"
 #include "ui/models/sl-model-bar.h"
 #include "ui/window/sl-sidebar.h"
+#include "ui/window/sl-store-bar.h"
 #include "ui/window/sl-window.h"
 
 struct _SlWindow
@@ -57,10 +58,23 @@ struct _SlWindow
   SlPictureViewer *viewer; /* NULL until it is first opened */
   SlCompareView *compare;  /* NULL until it is first opened */
   GtkRevealer *drop_highlight;
+  SlStoreBar *store_bar;
 
   char *compared_from;     /* the page that the comparison goes back to */
-  char *store_warning;     /* what of the warning came from the store */
+  gboolean closing;        /* what is not saved yet is being saved first */
+  gboolean may_close;      /* it is, or the user does not want it */
 };
+
+/* The history: sl-window-store.c. */
+void     sl_window_set_store    (SlWindow *self,
+                                 SlStore  *store);
+void     sl_window_show_opening (SlWindow *self); /* where it still is */
+/* FALSE: not yet; the window closes by itself, or asks. */
+gboolean sl_window_may_close    (SlWindow *self);
+void     sl_window_store_repair  (GtkWidget *widget, const char *name, GVariant *parameter);
+void     sl_window_store_begin   (GtkWidget *widget, const char *name, GVariant *parameter);
+void     sl_window_store_retry   (GtkWidget *widget, const char *name, GVariant *parameter);
+void     sl_window_store_dismiss (GtkWidget *widget, const char *name, GVariant *parameter);
 
 void sl_window_install_actions  (GtkWidgetClass *klass);
 void sl_window_connect_composer (SlWindow       *self);

@@ -33,20 +33,6 @@ sl_window_warn (SlWindow   *self,
   gtk_widget_set_visible (self->warning, TRUE);
 }
 
-static void
-on_store_error (SlWindow *self)
-{
-  const char *sentence = sl_store_get_error_text (self->store);
-
-  if (sentence != NULL)
-    sl_window_warn (self, sentence);
-  else if (self->store_warning != NULL &&
-           g_str_equal (gtk_label_get_label (self->warning_label), self->store_warning))
-    gtk_widget_set_visible (self->warning, FALSE);
-  g_free (self->store_warning);
-  self->store_warning = g_strdup (sentence);
-}
-
 /* --- conversation ---------------------------------------------------------- */
 
 static void
@@ -394,6 +380,8 @@ sl_window_close_request (GtkWindow *window)
     .conversation = n_messages ? sl_conversation_get_id (self->conversation) : 0,
   };
 
+  if (!sl_window_may_close (self))
+    return GDK_EVENT_STOP;
   gtk_window_get_default_size (window, &state.width, &state.height);
   sl_window_state_save (&state);
   return GTK_WINDOW_CLASS (sl_window_parent_class)->close_request (window);
@@ -438,7 +426,6 @@ sl_window_dispose (GObject *object)
   g_clear_object (&self->history);
   g_clear_object (&self->models);
   g_clear_pointer (&self->compared_from, g_free);
-  g_clear_pointer (&self->store_warning, g_free);
   self->toasts = NULL;
   G_OBJECT_CLASS (sl_window_parent_class)->dispose (object);
 }
@@ -461,6 +448,7 @@ bind_template (GtkWidgetClass *klass)
   gtk_widget_class_bind_template_child (klass, SlWindow, warning_label);
   gtk_widget_class_bind_template_child (klass, SlWindow, composer);
   gtk_widget_class_bind_template_child (klass, SlWindow, drop_highlight);
+  gtk_widget_class_bind_template_child (klass, SlWindow, store_bar);
 }
 
 static void
@@ -476,6 +464,7 @@ sl_window_class_init (SlWindowClass *klass)
   g_type_ensure (SL_TYPE_EMPTY_STATE);
   g_type_ensure (SL_TYPE_MODEL_BAR);
   g_type_ensure (SL_TYPE_SIDEBAR);
+  g_type_ensure (SL_TYPE_STORE_BAR);
   bind_template (widget_class);
   sl_window_install_actions (widget_class);
 }
@@ -508,7 +497,7 @@ sl_window_new (GtkApplication *application,
 
   self->engine = g_object_ref (engine);
   sl_composer_set_engine (self->composer, engine);
-  self->store = g_object_ref (store);
+  sl_window_set_store (self, store);
   self->history = g_object_ref (history);
   self->models = g_object_ref (models);
   sl_sidebar_set_history (self->sidebar, history);
@@ -517,10 +506,8 @@ sl_window_new (GtkApplication *application,
   sl_window_set_conversation (self, NULL);
   g_signal_connect_object (engine, "notify::state", G_CALLBACK (on_engine_state), self,
                            G_CONNECT_SWAPPED);
-  g_signal_connect_object (store, "notify::error-text", G_CALLBACK (on_store_error), self,
-                           G_CONNECT_SWAPPED);
   on_engine_state (self);
-  on_store_error (self);
   restore_state (self);
+  sl_window_show_opening (self);
   return self;
 }
