@@ -71,7 +71,7 @@ struct vl2_gpu {
     char name[96];
     int capability;                   /* 90 for compute capability 9.0 */
     uint64_t free_bytes, total_bytes;
-    char problem[192];                /* one sentence why it cannot be used, "" = it can */
+    char problem[256];                /* one sentence why it cannot be used, "" = it can */
 };
 /* Fills at most `room` and returns how many; 0 + err: why there is none, and what helps. */
 int vl2_gpus(struct vl2_gpu *out, int room, vl2_error *err);
@@ -91,6 +91,7 @@ struct vl2_info {
     int32_t threads;                /* 0: on a GPU */
     int32_t host_layers;            /* layers whose routed experts a GPU reads from the computer's memory */
     uint64_t host_bytes;            /* of those experts */
+    const char *fallback;           /* why "auto" computes on the CPU although there is a GPU; "": it does not */
     const char *weight_dtype;       /* of the largest part: "bf16", "f32", … */
 };
 const struct vl2_info *vl2_engine_info(const vl2_engine *engine); /* pure */

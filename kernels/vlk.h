@@ -297,6 +297,7 @@ struct vlk_sampled {
 /* ------------------------------------------------------------------------------------------------ backend */
 
 struct vlk_backend;
+struct vlk_room;
 
 /* One implementation of the contract. All functions are called on the thread that opened the backend. */
 struct vlk_ops {
@@ -312,8 +313,10 @@ struct vlk_ops {
     void (*mem_copy)(struct vlk_backend *be, void *dst, const void *src, size_t bytes);       /* inside the backend; may overlap */
     void (*mem_zero)(struct vlk_backend *be, void *dst, size_t bytes);
 
-    /* weights: `host` stays valid and unchanged until weight_release(). The CPU keeps aligned data in place (mapped file)
-     * and copies what is not element-aligned; CUDA uploads. data == NULL in the result: not enough memory. */
+    /* weights: weight_room adds to *room, which is zero at first, what one more import will take. `host` stays valid and unchanged until
+     * weight_release(). The CPU keeps aligned data in place (mapped file) and copies what is not element-aligned; CUDA uploads.
+     * data == NULL in the result: not enough memory. */
+    void (*weight_room)(struct vlk_backend *be, struct vlk_room *room, vlk_dtype dtype, int32_t rows, int32_t cols);
     struct vlk_weight (*weight_import)(struct vlk_backend *be, vlk_dtype dtype, int32_t rows, int32_t cols, const void *host,
                                        vlk_place place);
     void (*weight_release)(struct vlk_backend *be, struct vlk_weight *w);
@@ -341,10 +344,22 @@ struct vlk_ops {
     void (*close)(struct vlk_backend *be);                                 /* frees everything it still owns */
 };
 
+/* Memory that weights will take, counted before it is taken. Blocks are shared: `left` is what is free in the last one. */
+struct vlk_room {
+    uint64_t bytes, left;
+};
+
+/* Bytes that an allocation takes of a device that gives multiples of `granule` for more than half of it (struct vlk_traits). */
+static inline size_t vlk_taken(size_t bytes, size_t granule)
+{
+    return granule && bytes > granule / 2 ? (bytes + granule - 1) / granule * granule : bytes;
+}
+
 /* What suits a backend where the engine has a choice; 0 = no wish. Constant after opening. */
 struct vlk_traits {
     int32_t chunk;      /* tokens per prefill chunk */
     size_t batch_bytes; /* scratch that one batch of tiles may take */
+    size_t granule;     /* what mem_alloc takes multiples of, for more than half of it */
     bool half_cache;    /* keys and values in bf16 whatever their size */
 };
 
@@ -381,7 +396,7 @@ struct vlk_cuda_device {
     char name[96];
     int capability; /* 90 for sm_90 */
     uint64_t free_bytes, total_bytes;
-    char problem[192]; /* one sentence why it cannot be used, "" = it can */
+    char problem[256]; /* one sentence why it cannot be used, "" = it can */
 };
 
 /* The GPUs that the driver shows, at most `room`. 0 + err: a sentence that says why there is none, and what helps. */

@@ -355,7 +355,7 @@ static vl2_status open_bench(struct bench *b) {
         return vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory to measure %d tokens.", context);
     b->report->weight_bytes = b->engine->weights.bytes;
     b->report->cache_bytes = vl2_kv_bytes(c, context, b->kv.dtype);
-    b->report->scratch_bytes = vl2_scratch_bytes(c, chunk);
+    b->report->scratch_bytes = vl2_scratch_bytes(c, chunk, 0);
     fill_cache(b);
     return VL2_OK;
 }

@@ -360,6 +360,15 @@ struct vl2_tensor *vl2_checkpoint_make(vl2_checkpoint *cp, const char *name, int
     return tensor;
 }
 
+bool vl2_checkpoint_dtype(vl2_checkpoint *cp, const char *name, int32_t n_dims, vlk_dtype *out) {
+    const struct vl2_tensor *t = vl2_checkpoint_find(cp, name);
+    if (cp->source.dtype)
+        *out = cp->source.dtype(cp->source.user, name, n_dims);
+    else if (t)
+        *out = t->dtype;
+    return cp->source.dtype || (t && t->is_float);
+}
+
 void vl2_checkpoint_close(vl2_checkpoint *cp) {
     if (!cp)
         return;

@@ -43,6 +43,7 @@ void vl2_checkpoint_close(vl2_checkpoint *checkpoint);
 struct vl2_tensor_source {
     /* Fills *out, whose name and data belong to the source. False without memory. */
     bool (*make)(void *user, const char *name, int32_t n_dims, const int64_t *dims, struct vl2_tensor *out);
+    vlk_dtype (*dtype)(void *user, const char *name, int32_t n_dims); /* of what make would make */
     void (*close)(void *user);
     void *user;
 };
@@ -53,6 +54,9 @@ vl2_status vl2_checkpoint_from_source(const struct vl2_tensor_source *source, si
 bool vl2_checkpoint_generated(const vl2_checkpoint *checkpoint);
 /* A tensor of a generated checkpoint; NULL for others, and when memory is short. */
 struct vl2_tensor *vl2_checkpoint_make(vl2_checkpoint *checkpoint, const char *name, int32_t n_dims, const int64_t *dims);
+
+/* The type of a tensor, made or not; false where there is none of that name, or none of a type that is computed with. */
+bool vl2_checkpoint_dtype(vl2_checkpoint *checkpoint, const char *name, int32_t n_dims, vlk_dtype *out);
 
 /* NULL when there is no tensor of that name. */
 struct vl2_tensor *vl2_checkpoint_find(vl2_checkpoint *checkpoint, const char *name);

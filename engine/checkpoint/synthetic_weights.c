@@ -120,15 +120,18 @@ static void fill_vector(struct noise *noise, struct vl2_tensor *t, uint8_t *data
     }
 }
 
+static vlk_dtype dtype_of(void *user, const char *name, int32_t n_dims) {
+    const struct noise *noise = user;
+    vlk_dtype dtype = VLK_BF16;
+    if (noise->format != VL2_FORMAT_BF16)
+        dtype = vl2_part_dtype(vl2_part_of_tensor(name, n_dims), n_dims, noise->format, false, VLK_BF16);
+    return n_dims != 2 && (dtype == VLK_I8G || dtype == VLK_I4G) ? VLK_BF16 : dtype;
+}
+
 static bool make_tensor(void *user, const char *name, int32_t n_dims, const int64_t *dims, struct vl2_tensor *out) {
     struct noise *noise = user;
     int64_t cols = dims[n_dims - 1], rows = 1;
-    vl2_part_of part = vl2_part_of_tensor(name, n_dims);
-    *out = (struct vl2_tensor){.is_float = true, .dtype = VLK_BF16, .n_dims = n_dims, .file = "generated weights"};
-    if (noise->format != VL2_FORMAT_BF16)
-        out->dtype = vl2_part_dtype(part, n_dims, noise->format, false, VLK_BF16);
-    if (n_dims != 2 && (out->dtype == VLK_I8G || out->dtype == VLK_I4G))
-        out->dtype = VLK_BF16;
+    *out = (struct vl2_tensor){.is_float = true, .dtype = dtype_of(user, name, n_dims), .n_dims = n_dims, .file = "generated weights"};
     out->dtype_name = vlk_dtype_name(out->dtype);
     for (int32_t d = 0; d < n_dims; d++) {
         out->dims[d] = dims[d];
@@ -170,6 +173,6 @@ vl2_status vl2_synthetic_weights(vl2_format format, size_t most, struct vl2_tens
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to generate %zu tensors.", most);
     }
     *noise = (struct noise){.format = format, .state = 1, .most = 2 * most, .owned = owned};
-    *out = (struct vl2_tensor_source){.make = make_tensor, .close = close_noise, .user = noise};
+    *out = (struct vl2_tensor_source){.make = make_tensor, .dtype = dtype_of, .close = close_noise, .user = noise};
     return VL2_OK;
 }

@@ -23,6 +23,7 @@ struct binder {
     vl2_error *err;
     vl2_status status; /* the first failure sticks, later lines do nothing; in a survey only memory fails */
     uint64_t total;
+    struct vlk_room *room; /* [2], by place: count what binding would take, and bind nothing; NULL otherwise */
     int32_t host_layers;
     vlk_place place; /* of what is bound next */
     char prefix[64];
@@ -94,8 +95,21 @@ static void report(struct binder *b) {
         b->options->progress(VL2_STAGE_LOAD, b->weights->bytes, b->total, b->options->progress_user);
 }
 
+/* What is missing or of another shape is said when it is bound. */
+static void count_room(struct binder *b, const char *name, int32_t rows, int32_t cols, int32_t n_dims) {
+    char full[128];
+    vlk_dtype dtype;
+    snprintf(full, sizeof full, "%s%s", b->prefix, name);
+    if (vl2_checkpoint_dtype(b->checkpoint, full, n_dims, &dtype))
+        b->backend->ops->weight_room(b->backend, &b->room[b->place], dtype, rows, cols);
+}
+
 static void bind_dims(struct binder *b, struct vlk_weight *out, int32_t rows, int32_t cols, const char *name, int32_t n_dims,
                       const int64_t *dims) {
+    if (b->room) {
+        count_room(b, name, rows, cols, n_dims);
+        return;
+    }
     struct vl2_tensor *t = find_tensor(b, name, n_dims, dims);
     if (!t || b->finding)
         return;
@@ -131,6 +145,8 @@ static float float_at(const struct vl2_tensor *t, size_t i) {
 
 /* A row that the engine itself places among picture rows: kept on the host as f32. */
 static void host_row(struct binder *b, float **out, const char *name, int32_t size) {
+    if (b->room)
+        return;
     struct vl2_tensor *t = find_tensor(b, name, 1, (const int64_t[]){size});
     if (!t || b->finding)
         return;
@@ -345,17 +361,6 @@ void vl2_weights_count(vl2_checkpoint *checkpoint, uint64_t *bytes, uint64_t *pa
     }
 }
 
-uint64_t vl2_weights_expert_bytes(vl2_checkpoint *checkpoint, int32_t layer) {
-    uint64_t bytes = 0;
-    char prefix[64];
-    int length = snprintf(prefix, sizeof prefix, "language.model.layers.%d.mlp.experts.", (int) layer);
-    for (size_t i = 0; i < vl2_checkpoint_count(checkpoint); i++) {
-        const struct vl2_tensor *t = vl2_checkpoint_tensor(checkpoint, i);
-        bytes += strncmp(t->name, prefix, (size_t) length) == 0 ? t->bytes : 0;
-    }
-    return bytes;
-}
-
 static void refuse_unknown(struct binder *b) {
     for (size_t i = 0; b->status == VL2_OK && i < vl2_checkpoint_count(b->checkpoint); i++) {
         const struct vl2_tensor *t = vl2_checkpoint_tensor(b->checkpoint, i);
@@ -375,7 +380,8 @@ static vl2_status walk(struct binder *b) {
     bind_vision(b);
     bind_projector(b);
     bind_language(b);
-    refuse_unknown(b);
+    if (!b->room)
+        refuse_unknown(b);
     return b->status;
 }
 
@@ -407,6 +413,17 @@ vl2_status vl2_weights_survey(const struct vl2_config *config, vl2_checkpoint *c
     struct binder b = {.config = config, .checkpoint = checkpoint, .weights = &weights, .finding = finding, .user = user, .err = err};
     vl2_status status = walk(&b);
     *parameters = weights.parameters;
+    free_tables(config, &weights);
+    return status;
+}
+
+vl2_status vl2_weights_room(struct vlk_backend *backend, const struct vl2_config *config, vl2_checkpoint *checkpoint, int32_t host_layers,
+                            struct vlk_room room[2], vl2_error *err) {
+    struct vl2_weights weights = {0};
+    struct binder b = {.backend = backend, .config = config, .checkpoint = checkpoint, .weights = &weights, .err = err,
+                       .host_layers = host_layers, .room = room};
+    room[VLK_PLACE_DEVICE] = room[VLK_PLACE_HOST] = (struct vlk_room){0};
+    vl2_status status = walk(&b);
     free_tables(config, &weights);
     return status;
 }

@@ -16,8 +16,10 @@ vl2_status vl2_weights_bind(struct vlk_backend *backend, const struct vl2_config
 /* Bytes and elements of the tensors that binding would use, from the headers alone. */
 void vl2_weights_count(vl2_checkpoint *checkpoint, uint64_t *bytes, uint64_t *parameters);
 
-/* Bytes of a layer's routed experts; 0 where it has none. */
-uint64_t vl2_weights_expert_bytes(vl2_checkpoint *checkpoint, int32_t layer);
+/* What vl2_weights_bind() would take of the memory of the device (room[0]) and of the host (room[1]), in its own order and with what the
+ * backend rounds up. Reads no data. Fails for want of memory only. */
+vl2_status vl2_weights_room(struct vlk_backend *backend, const struct vl2_config *config, vl2_checkpoint *checkpoint, int32_t host_layers,
+                            struct vlk_room room[2], vl2_error *err);
 
 /* Tells every difference between the checkpoint's tensors and those that the config asks for; reads and binds no data.
  * *parameters: of the tensors that are as they should be. Fails for want of memory only. */

@@ -12,6 +12,7 @@
 #include "engine/error.h"
 #include "engine/files/system_memory.h"
 #include "engine/grounding/box_grammar.h"
+#include "engine/loading/device_plan.h"
 #include "engine/loading/memory_plan.h"
 #include "engine/model/backend_wait.h"
 #include "engine/model/decoder.h"
@@ -38,53 +39,25 @@ static vl2_status open_cpu(struct vl2_engine *e, const struct vl2_engine_options
     return e->backend ? VL2_OK : backend_failure(&failure, err);
 }
 
-/* Which layers' experts stay in the computer's memory: those asked for, and then as many of the last as the GPU has no room for.
- * *needed becomes what the GPU has to hold. */
-static void place_experts(struct vl2_engine *e, int32_t asked, uint64_t left, uint64_t *needed) {
-    uint64_t reserve = (uint64_t) 1 << 30, available = vl2_memory_available();
-    int32_t layers = e->config.lm.layers;
-    for (e->host_layers = 0; e->host_layers < layers && (e->host_layers < asked || *needed > left); e->host_layers++) {
-        uint64_t bytes = vl2_weights_expert_bytes(e->checkpoint, layers - 1 - e->host_layers); /* 0: a layer without any */
-        if (e->host_bytes + bytes + reserve > available)
-            break;
-        e->host_bytes += bytes;
-        *needed -= bytes;
-    }
-}
-
-/* Weights, a cache of the whole context and working space, against what the GPU has free now. */
-static vl2_status open_cuda(struct vl2_engine *e, int gpu, const struct vl2_engine_options *options, vl2_error *err) {
-    static const uint64_t working_space = 512 << 20;
-    struct vlk_error failure = {0};
-    e->backend = vlk_cuda_open(&(struct vlk_cuda_options){.device = gpu}, &failure);
+static void close_backend(struct vl2_engine *e) {
     if (!e->backend)
-        return backend_failure(&failure, err);
-    uint64_t needed = vl2_checkpoint_bytes(e->checkpoint) + vl2_kv_bytes(&e->config, e->config.lm.context, VLK_BF16) + working_space;
-    uint64_t left = e->backend->ops->memory_left(e->backend);
-    place_experts(e, options->host_layers, left, &needed);
-    if (needed <= left)
-        return VL2_OK;
-    e->host_layers = 0;
-    e->host_bytes = 0;
-    vl2_status status = vl2_fail(err, VL2_ERR_MEMORY, "%s has %llu MiB free, and the model needs %llu MiB besides the experts that fit "
-                                 "into the computer's memory; close other programs that use the GPU, or use the CPU.",
-                                 e->backend->ops->describe(e->backend), (unsigned long long) (left >> 20), (unsigned long long) (needed >> 20));
+        return;
+    vl2_weights_deinit(e->backend, &e->config, &e->weights);
+    if (e->rope_cos)
+        e->backend->ops->mem_free(e->backend, e->rope_cos);
+    if (e->rope_sin)
+        e->backend->ops->mem_free(e->backend, e->rope_sin);
+    e->rope_cos = e->rope_sin = NULL;
     e->backend->ops->close(e->backend);
     e->backend = NULL;
-    return status;
+    e->host_layers = 0;
+    e->host_bytes = 0;
 }
 
-/* "auto" takes a GPU that works and has room, and says nothing of one that has not: `devices` does. */
-static vl2_status open_backend(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
-    const char *device = options->device ? options->device : "auto";
-    int gpu = -1, end = 0;
-    if (strcmp(device, "cuda") == 0 || (sscanf(device, "cuda:%3d%n", &gpu, &end) == 1 && gpu >= 0 && !device[end]))
-        return open_cuda(e, gpu, options, err);
-    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
-        return vl2_fail(err, VL2_ERR_USAGE, "The device \"%.40s\" is unknown; auto, cpu and cuda are known.", device);
-    if (strcmp(device, "auto") == 0 && open_cuda(e, -1, options, NULL) == VL2_OK)
-        return VL2_OK;
-    return open_cpu(e, options, err);
+static vl2_status open_cuda(struct vl2_engine *e, int gpu, const struct vl2_engine_options *options, vl2_error *err) {
+    struct vlk_error failure = {0};
+    e->backend = vlk_cuda_open(&(struct vlk_cuda_options){.device = gpu}, &failure);
+    return e->backend ? vl2_device_plan(e, options->host_layers, err) : backend_failure(&failure, err);
 }
 
 /* bos and eos come from the tokenizer; config.json fills in for a tokenizer that names none. */
@@ -176,6 +149,7 @@ static void fill_info(struct vl2_engine *e) {
         .threads = e->backend && strcmp(e->backend->ops->name, "cpu") == 0 ? vlk_cpu_threads(e->backend) : 0,
         .host_layers = e->host_layers,
         .host_bytes = e->host_bytes,
+        .fallback = e->fallback,
         .weight_dtype = main_dtype(e->checkpoint),
     };
 }
@@ -201,6 +175,56 @@ static vl2_status open_folder(struct vl2_engine *e, const char *dir, const struc
     return status;
 }
 
+/* What the opened backend computes with. */
+static vl2_status load(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
+    vl2_status status = VL2_OK;
+    if (e->memory_limit != UINT64_MAX)
+        status = vl2_memory_check(e, e->config.lm.context, vl2_chunk_size(&e->config, e->config.lm.context, 0), err);
+    if (status == VL2_OK)
+        status = vl2_weights_bind(e->backend, &e->config, e->checkpoint, options, e->host_layers, &e->weights, err);
+    if (status == VL2_OK)
+        status = make_rope(e, err);
+    return status == VL2_OK ? vl2_backend_wait(e, err) : status;
+}
+
+static vl2_status load_on_cpu(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
+    vl2_status status = open_cpu(e, options, err);
+    vl2_weights_count(e->checkpoint, &e->weights.bytes, &e->weights.parameters);
+    return status == VL2_OK ? load(e, options, err) : status;
+}
+
+static vl2_status load_on_gpu(struct vl2_engine *e, int gpu, const struct vl2_engine_options *options, vl2_error *err) {
+    vl2_status status = open_cuda(e, gpu, options, err);
+    return status == VL2_OK ? load(e, options, err) : status;
+}
+
+/* "auto" takes a GPU that works and has room. Where there is one that fails, be it in the middle of the upload, the CPU takes over, and
+ * info says why; of a machine without any there is nothing to say. */
+static vl2_status load_anywhere(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
+    vl2_error why = {.text = ""};
+    vl2_status status = load_on_gpu(e, -1, options, &why);
+    bool opened = e->backend != NULL;
+    if (status != VL2_ERR_MEMORY && status != VL2_ERR_DEVICE) {
+        if (err && status != VL2_OK)
+            *err = why;
+        return status;
+    }
+    close_backend(e);
+    if (opened)
+        memcpy(e->fallback, why.text, sizeof e->fallback);
+    return load_on_cpu(e, options, err);
+}
+
+static vl2_status open_device(struct vl2_engine *e, const struct vl2_engine_options *options, vl2_error *err) {
+    const char *device = options->device ? options->device : "auto";
+    int gpu = -1, end = 0;
+    if (strcmp(device, "cuda") == 0 || (sscanf(device, "cuda:%3d%n", &gpu, &end) == 1 && gpu >= 0 && !device[end]))
+        return load_on_gpu(e, gpu, options, err);
+    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
+        return vl2_fail(err, VL2_ERR_USAGE, "The device \"%.40s\" is unknown; auto, cpu and cuda are known.", device);
+    return strcmp(device, "auto") == 0 ? load_anywhere(e, options, err) : load_on_cpu(e, options, err);
+}
+
 /* The folder, or a shape where that is not NULL. */
 static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct vl2_shape *shape,
                              const struct vl2_engine_options *options, vl2_error *err) {
@@ -211,16 +235,7 @@ static vl2_status open_parts(struct vl2_engine *e, const char *dir, const struct
         vl2_weights_count(e->checkpoint, &e->weights.bytes, &e->weights.parameters);
     if (status != VL2_OK || options->headers_only)
         return status;
-    status = open_backend(e, options, err);
-    if (status == VL2_OK && e->memory_limit != UINT64_MAX)
-        status = vl2_memory_check(e, e->config.lm.context, vl2_chunk_size(&e->config, e->config.lm.context, 0), err);
-    if (status == VL2_OK)
-        status = vl2_weights_bind(e->backend, &e->config, e->checkpoint, options, e->host_layers, &e->weights, err);
-    if (status == VL2_OK)
-        status = make_rope(e, err);
-    if (status == VL2_OK)
-        status = vl2_backend_wait(e, err);
-    return status;
+    return open_device(e, options, err);
 }
 
 /* What glibc keeps of freed memory, per thread, grows to 64 MiB with the blocks that it sees freed, unless told not to. */
@@ -284,14 +299,7 @@ void vl2_engine_close(vl2_engine *e) {
     if (!e)
         return;
     vl2_box_grammar_close(e->grammar);
-    if (e->backend) {
-        vl2_weights_deinit(e->backend, &e->config, &e->weights);
-        if (e->rope_cos)
-            e->backend->ops->mem_free(e->backend, e->rope_cos);
-        if (e->rope_sin)
-            e->backend->ops->mem_free(e->backend, e->rope_sin);
-        e->backend->ops->close(e->backend);
-    }
+    close_backend(e);
     vl2_checkpoint_close(e->checkpoint);
     vl2_tokenizer_close(e->tokenizer);
     vlk_free(e->dir);

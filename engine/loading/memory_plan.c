@@ -7,6 +7,7 @@
 
 #include "engine/error.h"
 #include "engine/files/system_memory.h"
+#include "engine/loading/device_plan.h"
 #include "engine/model/decoder.h"
 #include "engine/model/rope.h"
 #include "engine/model/vision.h"
@@ -77,7 +78,7 @@ void vl2_memory_estimate(const struct vl2_config *c, const struct vl2_memory_use
         .weights = use->weight_bytes,
         .tables = rope + use->tokenizer_bytes,
         .cache = vl2_kv_bytes(c, use->tokens, vl2_cache_dtype(c, use->context)),
-        .scratch = vl2_scratch_bytes(c, use->chunk) + 3 * vocab,
+        .scratch = vl2_scratch_bytes(c, use->chunk, 0) + 3 * vocab,
         .vision = use->most_tiles ? vl2_vision_scratch_bytes(c, use->most_tiles) : 0,
         .pictures = use->picture_bytes,
         .branches = use->branch_bytes,
@@ -109,7 +110,7 @@ void vl2_memory_use_all(const struct vl2_config *c, struct vl2_memory_use *use) 
 
 /* A GPU's memory is its own; engine.c compares the weights with it. */
 static vl2_status check_device(const struct vl2_engine *e, int32_t context, int32_t chunk, uint64_t left, vl2_error *err) {
-    uint64_t needed = vl2_kv_bytes(&e->config, context, VLK_BF16) + vl2_scratch_bytes(&e->config, chunk);
+    uint64_t needed = vl2_device_session_bytes(e->backend, &e->config, context, chunk);
     if (needed <= left)
         return VL2_OK;
     return vl2_fail(err, VL2_ERR_MEMORY, "A context of %d tokens needs %.1f MiB of the GPU's memory; %.1f MiB are free.", context,

@@ -8,6 +8,8 @@
 #include "engine/error.h"
 #include "engine/model/device_memory.h"
 
+#include <string.h>
+
 static const float lora_norm_eps = 1e-6f; /* q_a_layernorm, kv_a_layernorm: the class default whatever rms_norm_eps says */
 
 struct widths { /* floats per token of each scratch array */
@@ -27,35 +29,41 @@ static struct widths scratch_widths(const struct vl2_config *c) {
                            .attended = heads * (size_t) c->lm.head_dim};
 }
 
-size_t vl2_scratch_bytes(const struct vl2_config *c, int32_t rows) {
+enum { PARTS = 12 };
+
+/* 4-byte elements of each array, in the order of vl2_scratch_init(); 0 = this model has no such array. */
+static void count_parts(const struct vl2_config *c, int32_t rows, size_t counts[PARTS]) {
     struct widths w = scratch_widths(c);
-    size_t per_row = 1 + 2 * (size_t) c->lm.hidden + w.q + w.q_a + w.k + w.v + w.attended + 2 * (size_t) c->lm.experts_per_token;
-    return 4 * ((size_t) rows * per_row + (size_t) c->lm.vocab) + sizeof(struct vlk_step);
+    size_t hidden = (size_t) c->lm.hidden, k = (size_t) c->lm.experts_per_token, n = (size_t) rows;
+    const size_t all[PARTS] = {n, n * hidden, n * hidden, n * w.q, n * w.q_a, n * w.k, n * w.v, n * w.attended, n * k, n * k,
+                               (size_t) c->lm.vocab, sizeof(struct vlk_step) / 4};
+    memcpy(counts, all, sizeof all);
+}
+
+size_t vl2_scratch_bytes(const struct vl2_config *c, int32_t rows, size_t granule) {
+    size_t counts[PARTS], bytes = 0;
+    count_parts(c, rows, counts);
+    for (int i = 0; i < PARTS; i++)
+        bytes += vlk_taken(4 * counts[i], granule);
+    return bytes;
 }
 
 vl2_status vl2_scratch_init(const struct vl2_engine *e, int32_t rows, struct vl2_scratch *s, vl2_error *err) {
     const struct vl2_config *c = &e->config;
-    struct widths w = scratch_widths(c);
-    size_t hidden = (size_t) c->lm.hidden, k = (size_t) c->lm.experts_per_token, n = (size_t) rows;
+    size_t counts[PARTS];
+    count_parts(c, rows, counts);
     *s = (struct vl2_scratch){.rows = rows};
-    struct {
-        void **p;
-        size_t count; /* of 4-byte elements; 0 = this model has no such array */
-    } parts[] = {
-        {(void **) &s->ids, n},           {(void **) &s->x, n * hidden},         {(void **) &s->h, n * hidden},
-        {(void **) &s->q, n * w.q},       {(void **) &s->q_a, n * w.q_a},        {(void **) &s->k, n * w.k},
-        {(void **) &s->v, n * w.v},       {(void **) &s->attended, n * w.attended}, {(void **) &s->expert_ids, n * k},
-        {(void **) &s->expert_weights, n * k}, {(void **) &s->logits, (size_t) c->lm.vocab},
-        {(void **) &s->step, sizeof(struct vlk_step) / 4},
-    };
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        if (parts[i].count == 0)
+    void **const parts[PARTS] = {(void **) &s->ids, (void **) &s->x, (void **) &s->h, (void **) &s->q,
+                                 (void **) &s->q_a, (void **) &s->k, (void **) &s->v, (void **) &s->attended,
+                                 (void **) &s->expert_ids, (void **) &s->expert_weights, (void **) &s->logits, (void **) &s->step};
+    for (size_t i = 0; i < PARTS; i++) {
+        if (counts[i] == 0)
             continue;
-        *parts[i].p = vl2_device_alloc(e, 4 * parts[i].count);
-        if (!*parts[i].p) {
+        *parts[i] = vl2_device_alloc(e, 4 * counts[i]);
+        if (!*parts[i]) {
             vl2_scratch_deinit(e, s);
             return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to compute chunks of %d tokens (%zu MiB).", rows,
-                            vl2_scratch_bytes(c, rows) >> 20);
+                            vl2_scratch_bytes(c, rows, 0) >> 20);
         }
     }
     return VL2_OK;

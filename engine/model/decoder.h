@@ -25,7 +25,8 @@ struct vl2_scratch {
     int32_t probs_stride;
 };
 
-size_t vl2_scratch_bytes(const struct vl2_config *config, int32_t rows);
+/* Its bytes, each array as a backend takes it that rounds to `granule` (struct vlk_traits; 0: it does not). */
+size_t vl2_scratch_bytes(const struct vl2_config *config, int32_t rows, size_t granule);
 vl2_status vl2_scratch_init(const struct vl2_engine *engine, int32_t rows, struct vl2_scratch *out, vl2_error *err);
 void vl2_scratch_deinit(const struct vl2_engine *engine, struct vl2_scratch *scratch);
 

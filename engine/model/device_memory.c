@@ -4,8 +4,6 @@
  */
 #include "engine/model/device_memory.h"
 
-enum { WORKING_SPACE = 512 << 20 }; /* as engine.c reserves it beside the weights */
-
 static bool make_room(const struct vl2_engine *e) {
     return e->hooks.make_room && e->hooks.make_room(e);
 }
@@ -22,6 +20,6 @@ void *vl2_device_alloc(const struct vl2_engine *e, size_t bytes) {
 }
 
 void vl2_device_make_room(const struct vl2_engine *e, uint64_t bytes) {
-    while (memory_left(e) < bytes + WORKING_SPACE && make_room(e))
+    while (memory_left(e) < bytes + e->working_space && make_room(e))
         continue;
 }

@@ -122,6 +122,8 @@ struct vl2_engine {
     uint64_t memory_limit;             /* of vl2_engine_options */
     int32_t host_layers;               /* as in vl2_info, chosen before the weights are bound */
     uint64_t host_bytes;
+    uint64_t working_space;            /* of a GPU: what sessions and kernels take for a while (device_plan.h) */
+    char fallback[512];                /* of vl2_info */
     struct vl2_hooks hooks;
     struct vl2_session *sessions;      /* unused for longest first (eviction.c) */
     uint64_t key[2];                   /* of snapshots (snapshot.c); 0 until it is first wanted */

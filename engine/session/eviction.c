@@ -45,7 +45,8 @@ static bool send_away(struct vl2_session *s) {
 static vl2_status bring_back(struct vl2_session *s, vl2_error *err) {
     const struct vl2_engine *e = s->engine;
     struct vl2_kv kv;
-    vl2_device_make_room(e, vl2_kv_bytes(&e->config, s->kv.capacity, s->kv.dtype) + vl2_scratch_bytes(&e->config, s->away.chunk));
+    vl2_device_make_room(e, vl2_kv_bytes(&e->config, s->kv.capacity, s->kv.dtype) +
+                                vl2_scratch_bytes(&e->config, s->away.chunk, e->backend->traits.granule));
     vl2_status status = vl2_kv_init(e, s->kv.capacity, s->kv.dtype, &kv, err);
     if (status != VL2_OK)
         return status;

@@ -58,7 +58,8 @@ vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options
     s->branches.budget = options->branch_bytes ? options->branch_bytes : vl2_branch_budget(&engine->config, context);
     s->options = *options;
     vl2_eviction_enter(s, NULL);
-    vl2_device_make_room(engine, vl2_kv_bytes(&engine->config, context, dtype) + vl2_scratch_bytes(&engine->config, chunk));
+    vl2_device_make_room(engine, vl2_kv_bytes(&engine->config, context, dtype) +
+                                     vl2_scratch_bytes(&engine->config, chunk, traits->granule));
     if (engine->memory_limit != UINT64_MAX)
         status = vl2_memory_check(engine, context, chunk, err);
     if (status == VL2_OK)

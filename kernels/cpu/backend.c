@@ -88,6 +88,12 @@ struct vlk_copy {
     struct vlk_copy **link; /* what points here */
 };
 
+/* In place, or nearly: the mapped file is what it takes. */
+static void weight_room(struct vlk_backend *be, struct vlk_room *room, vlk_dtype dtype, int32_t rows, int32_t cols)
+{
+    room->bytes += (uint64_t)rows * vlk_row_bytes(dtype, cols);
+}
+
 static struct vlk_weight weight_import(struct vlk_backend *be, vlk_dtype dtype, int32_t rows, int32_t cols, const void *host,
                                        vlk_place place)
 {
@@ -192,6 +198,7 @@ static const struct vlk_ops cpu_ops = {
     .mem_read = mem_move,
     .mem_copy = mem_move,
     .mem_zero = mem_zero,
+    .weight_room = weight_room,
     .weight_import = weight_import,
     .weight_release = weight_release,
     .embed = vlk_cpu_embed,

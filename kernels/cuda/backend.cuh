@@ -24,19 +24,32 @@ struct vlk_command {
     uint32_t eager; /* cannot be part of a graph */
 };
 
-enum { VLK_CUDA_COMMANDS = 4096, VLK_CUDA_ARENA = 2 << 20, VLK_CUDA_GRAPHS = 12, VLK_CUDA_COUNTERS = 1 << 16, VLK_CUDA_MASK_BYTES = 1 << 20 };
+enum {
+    VLK_CUDA_COMMANDS = 4096,
+    VLK_CUDA_ARENA = 2 << 20,
+    VLK_CUDA_GRAPHS = 12,
+    VLK_CUDA_SEEN = 64, /* lists that came once */
+    VLK_CUDA_KERNELS = 64,
+    VLK_CUDA_COUNTERS = 1 << 16,
+    VLK_CUDA_MASK_BYTES = 1 << 20,
+    VLK_CUDA_UPLOAD = 16 << 20,
+    VLK_CUDA_GRANULE = 2 << 20,      /* what a driver gives multiples of, for more than half of it */
+    VLK_CUDA_PLAIN_SHARED = 48 << 10 /* shared memory that a kernel has without asking */
+};
 
 struct vlk_command_list {
     struct vlk_command *commands;
     unsigned char *arena;
+    uint64_t *before; /* hash of the commands before one; not in copies */
     uint32_t count, used, eager;
     uint64_t hash;
 };
 
 struct vlk_graph {
     struct vlk_command_list list; /* copy; commands NULL: free */
-    cudaGraphExec_t exec;         /* NULL: seen once */
-    uint64_t used;
+    cudaGraphExec_t exec;         /* NULL: it could not be made */
+    uint64_t used, replays;
+    int tries;
 };
 
 enum vlk_cuda_slot {
@@ -47,6 +60,7 @@ enum vlk_cuda_slot {
     VLK_CUDA_PARTIAL, /* attention: partial results of key ranges */
     VLK_CUDA_LATENT,  /* mla: absorbed queries, latent results */
     VLK_CUDA_EXPAND,  /* mla: expanded keys and values */
+    VLK_CUDA_WIDE,    /* a weight matrix as bf16 */
     VLK_CUDA_SAMPLE,
     VLK_CUDA_SLOTS
 };
@@ -57,7 +71,15 @@ struct vlk_fault {
 };
 enum { VLK_FAULT_TOKEN = 1, VLK_FAULT_EXPERT };
 
-struct vlk_expert_table; /* backend.cu */
+struct vlk_expert_table; /* upload.cu */
+struct vlk_blas;         /* blas.cu */
+struct vlk_allocation;   /* memory.cu */
+
+struct vlk_kernel {
+    const void *kernel;
+    size_t fixed; /* shared memory that its code takes besides what a launch gives it */
+    bool raised;  /* may have all that the GPU has */
+};
 
 struct vlk_cuda {
     struct vlk_backend base;
@@ -68,16 +90,16 @@ struct vlk_cuda {
     cudaStream_t stream;
     struct vlk_command_list list;
     struct vlk_graph graphs[VLK_CUDA_GRAPHS];
-    uint64_t clock;
+    uint64_t clock, seen[VLK_CUDA_SEEN];
+    uint32_t seen_next;
+    struct vlk_kernel kernels[VLK_CUDA_KERNELS];
+    int kernel_count;
     struct {
         void *data;
         size_t bytes;
     } slots[VLK_CUDA_SLOTS];
     struct vlk_allocation *allocations; /* everything from mem_alloc and weight_import, for close */
-    struct {
-        unsigned char *at; /* pinned, and seen by the device under the same address */
-        size_t left;
-    } host;                             /* the newest block of weights that stay in the host's memory */
+    uint64_t weight_bytes[2];           /* of the blocks that weights share, by place */
     struct vlk_expert_table *tables;
     struct {
         unsigned char *pinned[2], *raw[2]; /* upload: host staging, device staging */
@@ -92,7 +114,7 @@ struct vlk_cuda {
         const void *device;             /* result of the list's last sample; NULL: none */
         struct vlk_sampled *pinned;
     } sampled;
-    void *blas;                         /* linear.cu; NULL: own products only */
+    struct vlk_blas *blas;              /* blas.cu; NULL: not wanted yet */
     bool submitted;                     /* work that was not waited for */
 };
 
@@ -103,12 +125,28 @@ static inline bool vlk_cuda_poisoned(const struct vlk_cuda *cuda) { return cuda-
 /* True, and poisons, when e is an error; `doing` completes "The GPU failed while …". */
 bool vlk_cuda_failed(struct vlk_cuda *cuda, cudaError_t e, const char *doing);
 
+/* Makes the engine's device the current one: before every call of the runtime that an op of the table leads to. */
+void vlk_cuda_enter(struct vlk_cuda *cuda);
+/* Whether this build holds code for the current device. */
+cudaError_t vlk_cuda_try_kernel(void);
+/* Sees to it that `kernel` may be launched with so much shared memory; false + poisoned where the GPU has less. */
+bool vlk_cuda_allow(struct vlk_cuda *cuda, const char *name, const void *kernel, size_t shared);
+
+/* A weight's place in a block of the device's or the host's memory; NULL when there is none. Given back, or freed at the end. */
+void *vlk_cuda_take_piece(struct vlk_cuda *cuda, size_t bytes, vlk_place place);
+void vlk_cuda_give_piece(struct vlk_cuda *cuda, const void *p);
+void vlk_cuda_give_all(struct vlk_cuda *cuda);
+void vlk_cuda_forget_tables(struct vlk_cuda *cuda);
+void vlk_cuda_forget_graphs(struct vlk_cuda *cuda);
+
 /* At least `bytes` of device memory, valid for this list; NULL after poisoning. */
 void *vlk_cuda_scratch(struct vlk_cuda *cuda, enum vlk_cuda_slot slot, size_t bytes);
 
 /* Appends a command and returns its arguments' place, or NULL after poisoning. */
 void *vlk_cuda_append(struct vlk_cuda *cuda, struct vlk_command c, const void *args, size_t bytes);
 void vlk_cuda_flush(struct vlk_cuda *cuda);
+/* Flushes and waits; `doing` is for the error's sentence. */
+void vlk_cuda_finish(struct vlk_cuda *cuda, const char *doing);
 
 /* Fusing: an op looks at the launch that was enqueued last and takes its work over. The arguments of that launch if it is of
  * `kernel`, else NULL; and the launch taken out of the list. What a fused launch leaves in memory is all that the ops leave. */
@@ -150,12 +188,7 @@ static A *vlk_push(struct vlk_cuda *cuda, const char *name, void (*kernel)(A), d
 
     if (grid.x == 0 || grid.y == 0 || grid.z == 0)
         return NULL;
-    if (shared > cuda->shared_limit) {
-        vlk_cuda_poison(cuda, VLK_ERR_UNSUPPORTED, "%s needs %zu KB of shared memory; this GPU has %zu.", name, shared >> 10,
-                        cuda->shared_limit >> 10);
-        return NULL;
-    }
-    if (shared > 48 << 10 && vlk_cuda_failed(cuda, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared), name))
+    if (!vlk_cuda_allow(cuda, name, (const void *)kernel, shared))
         return NULL;
     memset(&c, 0, sizeof c);
     c.run = vlk_run_kernel<A>;
@@ -196,11 +229,20 @@ struct vlk_gemm {
     const struct vlk_matrix *gates, *ws;
 };
 void vlk_cuda_gemm(struct vlk_cuda *cuda, const struct vlk_gemm *g);
+struct vlk_gemm_launch {
+    const char *name;
+    void (*kernel)(struct vlk_gemm);
+    dim3 grid;
+    int block;
+    size_t shared;
+};
+struct vlk_gemm_launch vlk_cuda_gemm_tiles(const struct vlk_cuda *cuda, const struct vlk_gemm *g);
+/* blas.cu: the product enqueued for cuBLAS. False: it is not there or does not suit, or poisoned. */
+bool vlk_cuda_blas_gemm(struct vlk_cuda *cuda, const struct vlk_gemm *g);
 /* bf16 rows for vlk_gemm: dst[i] = src[i] with columns up to the next multiple of 32 zeroed. src f32 or bf16 rows at stride `lds`. */
 void vlk_cuda_pack(struct vlk_cuda *cuda, int32_t n, int32_t cols, const void *src, int dtype, int32_t lds, uint16_t *dst);
 static inline int32_t vlk_packed_ld(int32_t cols) { return (cols + 31) / 32 * 32; }
 void vlk_cuda_blas_close(struct vlk_cuda *cuda);
-void vlk_cuda_blas_open(struct vlk_cuda *cuda);
 
 /* attention.cu: rows of keys or values. Element c of key i of head h is at data + i * stride + h * head_step + c. */
 struct vlk_kv_rows {
@@ -241,6 +283,21 @@ struct vlk_probs {
     float *probs;
 };
 void vlk_cuda_probs(struct vlk_cuda *cuda, const struct vlk_probs *p);
+
+/* backend, by file */
+vlk_status vlk_cuda_submit(struct vlk_backend *be);
+vlk_status vlk_cuda_wait(struct vlk_backend *be, struct vlk_error *err);
+uint64_t vlk_cuda_memory_left(const struct vlk_backend *be);
+void *vlk_cuda_mem_alloc(struct vlk_backend *be, size_t bytes);
+void vlk_cuda_mem_free(struct vlk_backend *be, void *p);
+void vlk_cuda_mem_write(struct vlk_backend *be, void *dst, const void *src, size_t bytes);
+void vlk_cuda_mem_read(struct vlk_backend *be, void *dst, const void *src, size_t bytes);
+void vlk_cuda_mem_copy(struct vlk_backend *be, void *dst, const void *src, size_t bytes);
+void vlk_cuda_mem_zero(struct vlk_backend *be, void *dst, size_t bytes);
+void vlk_cuda_weight_room(struct vlk_backend *be, struct vlk_room *room, vlk_dtype dtype, int32_t rows, int32_t cols);
+struct vlk_weight vlk_cuda_weight_import(struct vlk_backend *be, vlk_dtype dtype, int32_t rows, int32_t cols, const void *host,
+                                         vlk_place place);
+void vlk_cuda_weight_release(struct vlk_backend *be, struct vlk_weight *w);
 
 /* ops, by file */
 void vlk_cuda_embed(struct vlk_backend *be, const struct vlk_embed_args *a);

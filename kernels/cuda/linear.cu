@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * linear on the GPU: up to four vectors by gemv.cuh, more by tiles of mma.sync with three stages of asynchronous copies, or by
- * cuBLAS where it can be opened and suits. The tile product also runs the experts (grouped by device-side offsets: the host
+ * cuBLAS (blas.cu) where it can be opened and suits. The tile product also runs the experts (grouped by device-side offsets: the host
  * never sees the router) and both halves of a gated MLP. Called by the op table and by the other .cu files.
  */
 #include "kernels/cuda/backend.cuh"
 #include "kernels/cuda/gemv.cuh"
-
-#ifdef __CUDACC__
-#include <dlfcn.h>
-#endif
 
 /* ------------------------------------------------------------------------------------------------ few vectors */
 
@@ -95,13 +91,13 @@ static __global__ void __launch_bounds__(VLK_GEMV_THREADS) gemv_kernel(gemv_args
 /* q, k and v read the same vector: products that only differ in the matrix become one launch. */
 static bool join_previous(struct vlk_cuda *cuda, const struct vlk_linear_args *l, int tokens)
 {
-    struct vlk_command *c = &cuda->list.commands[cuda->list.count - 1];
     const size_t bytes = (size_t)tokens * (size_t)l->w.rows * 4, in = (size_t)tokens * (size_t)l->w.cols * 4;
     struct gemv_args *a = (struct gemv_args *)vlk_cuda_last(cuda, (const void *)gemv_kernel);
 
     if (!a || l->accumulate || a->parts == PARTS || (a->norm.w.data ? a->norm.y : a->x) != l->x || a->tokens != tokens || a->accumulate ||
         a->act != (int32_t)l->act || a->cols != l->w.cols || a->turn.step)
         return false;
+    struct vlk_command *c = &cuda->list.commands[cuda->list.count - 1];
     if (vlk_overlap(l->y, bytes, l->x, in) || vlk_overlap(l->y, bytes, a->x, in))
         return false;
     for (int p = 0; p < a->parts; p++) {
@@ -370,165 +366,123 @@ static __global__ void __launch_bounds__(WARPS_M * WARPS_N * 32) gemm_kernel(vlk
             }
 }
 
-template <int BM, int BN, int WARPS_M, int WARPS_N, bool GATED>
-static void push_gemm(struct vlk_cuda *cuda, const char *name, const struct vlk_gemm *g, int rows)
-{
-    const size_t shared = (size_t)STAGES * (BM + (GATED ? 2 : 1) * BN) * PITCH * sizeof(uint16_t);
-    const int tiles = (g->n + BM - 1) / BM + (g->experts < g->n ? g->experts : g->n);
+/* ------------------------------------------------------------------------------------------------ weights for many rows */
 
-    vlk_push(cuda, name, gemm_kernel<BM, BN, WARPS_M, WARPS_N, GATED>,
-             dim3((unsigned)((rows + BN - 1) / BN), (unsigned)tiles), WARPS_M * WARPS_N * 32, shared, *g);
+struct widen_args {
+    struct vlk_matrix w;
+    uint16_t *out; /* [rows][ld] */
+    int32_t ld, zero;
+};
+
+/* A matrix as bf16, a row per block; columns behind the last one become 0. Quantised words are taken apart four or eight at a time. */
+static __global__ void __launch_bounds__(256) widen_kernel(widen_args a)
+{
+    const uint8_t *row = a.w.data + (size_t)blockIdx.x * a.w.stride;
+    uint32_t *out = (uint32_t *)(a.out + (size_t)blockIdx.x * a.ld);
+    const int blocks = vlk_blocks(a.w.dtype, a.w.cols), groups = a.ld / 32;
+
+    for (int i = (int)threadIdx.x; i < groups * 4; i += (int)blockDim.x) {
+        const int group = i >> 2, t = i & 3; /* the words that lane t of a fragment has of a group of 32 columns */
+        uint32_t *to = out + group * 16;
+
+        if (a.w.dtype == VLK_I4G) {
+            const float s = vlk_scale_at(row, blocks, group);
+            uint32_t p[4];
+
+            vlk_nibbles_to_bf16(((const uint32_t *)row)[group / 4 * 16 + t * 4 + (group & 3)], p);
+            for (int h = 0; h < 4; h++)
+                to[(h / 2) * 8 + 2 * t + (h & 1)] = vlk_pack_bf16(s * vlk_low(p[h]), s * vlk_high(p[h]));
+        } else if (a.w.dtype == VLK_I8G) {
+            const float s = vlk_scale_at(row, blocks, group);
+            const uint32_t *codes = (const uint32_t *)(row + group / 2 * 64 + t * 16 + (group & 1) * 8);
+
+            for (int h = 0; h < 2; h++) {
+                uint32_t p, q;
+
+                vlk_bytes_to_bf16(codes[h], &p, &q);
+                to[4 * t + 2 * h] = vlk_pack_bf16(s * vlk_low(p), s * vlk_high(p));
+                to[4 * t + 2 * h + 1] = vlk_pack_bf16(s * vlk_low(q), s * vlk_high(q));
+            }
+        } else {
+            for (int h = 0; h < 4; h++) {
+                const int k = group * 32 + 8 * t + 2 * h;
+                const float u = k < a.w.cols ? vlk_element(row, a.w.dtype, a.w.cols, k) : 0.0f;
+
+                to[4 * t + h] = vlk_pack_bf16(u, k + 1 < a.w.cols ? vlk_element(row, a.w.dtype, a.w.cols, k + 1) : 0.0f);
+            }
+        }
+    }
+}
+
+/* *w as a bf16 matrix at `out`, which then takes its place. */
+static void widen(struct vlk_cuda *cuda, struct vlk_matrix *w, int32_t ld, uint16_t *out)
+{
+    VLK_ARGS(widen_args, a);
+
+    a.w = *w;
+    a.out = out;
+    a.ld = ld;
+    VLK_PUSH(cuda, widen_kernel, dim3((unsigned)w->rows), 256, 0, a);
+    w->data = (const uint8_t *)out;
+    w->stride = (uint32_t)ld * 2;
+    w->dtype = VLK_BF16;
+}
+
+/* From so many rows on a matrix that is not bf16 is made so once, rather than by every tile of rows that reads it. False: poisoned. */
+enum { WIDE_ROWS = 128 };
+
+static bool widen_weights(struct vlk_cuda *cuda, struct vlk_gemm *g)
+{
+    const size_t each = (size_t)g->w.rows * (size_t)g->ld;
+    uint16_t *out;
+
+    if (g->n < WIDE_ROWS || g->experts || g->w.dtype == VLK_BF16 || (g->gate.data && g->gate.dtype == VLK_BF16))
+        return true;
+    out = (uint16_t *)vlk_cuda_scratch(cuda, VLK_CUDA_WIDE, each * (g->gate.data ? 2 : 1) * sizeof *out);
+    if (!out)
+        return false;
+    widen(cuda, &g->w, g->ld, out);
+    if (g->gate.data)
+        widen(cuda, &g->gate, g->ld, out + each);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------------------ choice of tiles */
+
+template <int BM, int BN, int WARPS_M, int WARPS_N, bool GATED>
+static struct vlk_gemm_launch tiles_of(const char *name, const struct vlk_gemm *g, int rows)
+{
+    const int tiles = (g->n + BM - 1) / BM + (!g->experts ? 0 : g->experts < g->n ? g->experts : g->n);
+
+    return {name, gemm_kernel<BM, BN, WARPS_M, WARPS_N, GATED>, dim3((unsigned)((rows + BN - 1) / BN), (unsigned)tiles), WARPS_M * WARPS_N * 32,
+            (size_t)STAGES * (BM + (GATED ? 2 : 1) * BN) * PITCH * sizeof(uint16_t)};
 }
 
 /* Large tiles where they fill the GPU, small ones elsewhere. */
-void vlk_cuda_gemm(struct vlk_cuda *cuda, const struct vlk_gemm *g)
+struct vlk_gemm_launch vlk_cuda_gemm_tiles(const struct vlk_cuda *cuda, const struct vlk_gemm *g)
 {
     const int rows = g->y ? (g->w.rows ? g->w.rows : g->ldy) : g->ldy;
     const int64_t large = (int64_t)((rows + 127) / 128) * ((g->n + 127) / 128);
     const bool gated = g->gate.data || g->gates;
 
     if (gated && (int64_t)((rows + 63) / 64) * ((g->n + 127) / 128) >= cuda->multiprocessors && !g->experts)
-        push_gemm<128, 64, 4, 2, true>(cuda, "gemm_kernel 128x64 gated", g, rows);
-    else if (gated)
-        push_gemm<64, 64, 2, 2, true>(cuda, g->experts ? "gemm_kernel 64x64 gated grouped" : "gemm_kernel 64x64 gated", g, rows);
-    else if (large >= cuda->multiprocessors && !g->experts)
-        push_gemm<128, 128, 2, 4, false>(cuda, "gemm_kernel 128x128", g, rows);
-    else
-        push_gemm<64, 64, 2, 2, false>(cuda, g->experts ? "gemm_kernel 64x64 grouped" : "gemm_kernel 64x64", g, rows);
+        return tiles_of<128, 64, 4, 2, true>("gemm_kernel 128x64 gated", g, rows);
+    if (gated)
+        return tiles_of<64, 64, 2, 2, true>(g->experts ? "gemm_kernel 64x64 gated grouped" : "gemm_kernel 64x64 gated", g, rows);
+    if (large >= cuda->multiprocessors && !g->experts)
+        return tiles_of<128, 128, 2, 4, false>("gemm_kernel 128x128", g, rows);
+    return tiles_of<64, 64, 2, 2, false>(g->experts ? "gemm_kernel 64x64 grouped" : "gemm_kernel 64x64", g, rows);
 }
 
-/* ------------------------------------------------------------------------------------------------ cuBLAS */
-
-/* The few entries of cublas_v2.h that are used; values from its documentation. */
-typedef int (*blas_create_fn)(void **handle);
-typedef int (*blas_destroy_fn)(void *handle);
-typedef int (*blas_stream_fn)(void *handle, cudaStream_t stream);
-typedef int (*blas_gemm_fn)(void *handle, int trans_a, int trans_b, int m, int n, int k, const void *alpha, const void *a, int type_a, int lda,
-                            const void *b, int type_b, int ldb, const void *beta, void *c, int type_c, int ldc, int compute, int algorithm);
-enum { BLAS_T = 1, BLAS_N = 0, TYPE_F32 = 0, TYPE_BF16 = 14, COMPUTE_F32 = 68, DEFAULT_ALGORITHM = -1, BLAS_ROWS = 128 };
-
-struct blas {
-    void *library, *handle;
-    blas_gemm_fn gemm;
-    blas_destroy_fn destroy;
-};
-
-void vlk_cuda_blas_open(struct vlk_cuda *cuda)
+void vlk_cuda_gemm(struct vlk_cuda *cuda, const struct vlk_gemm *given)
 {
-#ifdef __CUDACC__
-    static const char *const names[] = {"libcublas.so.13", "libcublas.so.12", "/usr/local/cuda/lib64/libcublas.so.13"};
-    struct blas b;
-    blas_create_fn create;
-    blas_stream_fn set_stream;
+    struct vlk_gemm g;
 
-    memset(&b, 0, sizeof b);
-    for (size_t i = 0; i < sizeof names / sizeof *names && !b.library; i++)
-        b.library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-    if (!b.library)
+    memcpy(&g, given, sizeof g);
+    if (!widen_weights(cuda, &g) || vlk_cuda_blas_gemm(cuda, &g))
         return;
-    create = (blas_create_fn)dlsym(b.library, "cublasCreate_v2");
-    set_stream = (blas_stream_fn)dlsym(b.library, "cublasSetStream_v2");
-    b.gemm = (blas_gemm_fn)dlsym(b.library, "cublasGemmEx");
-    b.destroy = (blas_destroy_fn)dlsym(b.library, "cublasDestroy_v2");
-    if (!create || !set_stream || !b.gemm || !b.destroy || create(&b.handle) || set_stream(b.handle, cuda->stream)) {
-        dlclose(b.library);
-        return;
-    }
-    cuda->blas = vlk_alloc(1, sizeof b);
-    if (cuda->blas)
-        memcpy(cuda->blas, &b, sizeof b);
-    else
-        b.destroy(b.handle);
-#else
-    (void)cuda;
-#endif
-}
-
-void vlk_cuda_blas_close(struct vlk_cuda *cuda)
-{
-    struct blas *b = (struct blas *)cuda->blas;
-
-    if (b)
-        b->destroy(b->handle);
-    vlk_free(b);
-    cuda->blas = NULL;
-}
-
-struct blas_args {
-    const uint16_t *x, *w;
-    float *y;
-    int32_t n, rows, cols, ldx, ldw, accumulate;
-};
-
-/* Row-major y[n][rows] = x w^T is column-major y^T = w x^T. */
-static void run_blas(struct vlk_cuda *cuda, const struct vlk_command *c)
-{
-    struct blas *b = (struct blas *)cuda->blas;
-    struct blas_args a;
-    const float one = 1;
-
-    memcpy(&a, cuda->list.arena + c->args, sizeof a);
-    const float beta = a.accumulate ? 1.0f : 0.0f;
-    int status = b->gemm(b->handle, BLAS_T, BLAS_N, a.rows, a.n, a.cols, &one, a.w, TYPE_BF16, a.ldw, a.x, TYPE_BF16, a.ldx, &beta, a.y,
-                         TYPE_F32, a.rows, COMPUTE_F32, DEFAULT_ALGORITHM);
-    if (status)
-        vlk_cuda_poison(cuda, VLK_ERR_DEVICE, "cuBLAS failed with status %d in a product of %d by %d by %d.", status, a.n, a.rows, a.cols);
-}
-
-struct finish_args {
-    float *y;
-    int64_t n;
-    struct vlk_matrix bias;
-    int32_t rows, act;
-};
-
-/* What cuBLAS leaves to do: y = act(y + bias). */
-static __global__ void finish_kernel(finish_args a)
-{
-    int64_t at = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
-
-    for (; at < a.n * a.rows; at += (int64_t)gridDim.x * blockDim.x) {
-        float v = a.y[at];
-
-        if (a.bias.data)
-            v += vlk_vector_at(a.bias, (int)(at % a.rows));
-        a.y[at] = vlk_activate(a.act, v);
-    }
-}
-
-static bool blas_suits(const struct vlk_cuda *cuda, const struct vlk_linear_args *l)
-{
-    return cuda->blas && l->n >= BLAS_ROWS && l->w.dtype == VLK_BF16 && l->w.rows >= 64 && !(l->accumulate && l->act);
-}
-
-static void many_by_blas(struct vlk_cuda *cuda, const struct vlk_linear_args *l, const uint16_t *packed)
-{
-    VLK_ARGS(blas_args, a);
-    VLK_ARGS(finish_args, f);
-    VLK_ARGS(vlk_command, c);
-    int64_t blocks;
-
-    a.x = packed;
-    a.w = (const uint16_t *)l->w.data;
-    a.y = l->y;
-    a.n = l->n;
-    a.rows = l->w.rows;
-    a.cols = a.ldx = vlk_packed_ld(l->w.cols);
-    a.ldw = (int32_t)(vlk_device_stride(VLK_BF16, l->w.cols) / 2);
-    a.accumulate = l->accumulate;
-    c.run = run_blas;
-    c.name = "cuBLAS";
-    c.eager = 1;
-    vlk_cuda_append(cuda, c, &a, sizeof a);
-    if (!l->b.rows && !l->act)
-        return;
-    f.y = l->y;
-    f.n = l->n;
-    f.bias = vlk_matrix_of(&l->b);
-    f.rows = l->w.rows;
-    f.act = l->act;
-    blocks = (f.n * f.rows + 1023) / 1024;
-    VLK_PUSH(cuda, finish_kernel, dim3((unsigned)(blocks < 8192 ? blocks : 8192)), 256, 0, f);
+    const struct vlk_gemm_launch l = vlk_cuda_gemm_tiles(cuda, &g);
+    vlk_push(cuda, l.name, l.kernel, l.grid, l.block, l.shared, g);
 }
 
 /* ------------------------------------------------------------------------------------------------ op */
@@ -542,10 +496,6 @@ static void many(struct vlk_cuda *cuda, const struct vlk_linear_args *l)
     if (!packed)
         return;
     vlk_cuda_pack(cuda, l->n, l->w.cols, l->x, VLK_F32, l->w.cols, packed);
-    if (blas_suits(cuda, l)) {
-        many_by_blas(cuda, l, packed);
-        return;
-    }
     g.n = l->n;
     g.x = packed;
     g.ld = ld;

@@ -17,11 +17,13 @@
 
 #include "kernels/cuda/module.h"
 
-enum { MIN_DRIVER = 13000, MIN_CAPABILITY = 80, NO_DEVICE = 100, TOO_OLD = 35, ATTRIBUTE_MAJOR = 75, ATTRIBUTE_MINOR = 76 };
+/* Drivers of the 550 series know CUDA 12.4: the oldest that a module built with any CUDA 12 is offered to. */
+enum { MIN_DRIVER = 12040, MIN_CAPABILITY = 80, NO_DEVICE = 100, TOO_OLD = 35, ATTRIBUTE_MAJOR = 75, ATTRIBUTE_MINOR = 76 };
 
 /* The part of the driver's interface that is asked here (cuda.h); every function returns 0 for success. */
 struct driver {
     void *library;
+    int knows; /* its CUDA version: 13000 */
     int (*init)(unsigned flags);
     int (*version)(int *out);
     int (*count)(int *out);
@@ -100,7 +102,7 @@ int vlk_cuda_explain_no_driver(const char *root, struct vlk_error *err)
         return explain(err, VLK_ERR_UNSUPPORTED, "The NVIDIA driver is not visible inside Flatpak; `flatpak update` installs the "
                        "extension org.freedesktop.Platform.GL.nvidia that fits the driver.");
     return explain(err, VLK_ERR_UNSUPPORTED, "There is an NVIDIA GPU, but its driver's library libcuda.so.1 is not installed; "
-                   "install NVIDIA's driver 580 or newer.");
+                   "install NVIDIA's driver 550 or newer.");
 }
 
 int vlk_cuda_explain_init(const char *root, int code, struct vlk_error *err)
@@ -161,10 +163,11 @@ static int open_driver(struct driver *d, struct vlk_error *err)
     if (!d->library)
         return vlk_cuda_explain_no_driver("", err);
     if (!load_symbols(d) || d->version(&version))
-        return explain(err, VLK_ERR_UNSUPPORTED, "The NVIDIA driver is too old to be asked; install driver 580 or newer.");
+        return explain(err, VLK_ERR_UNSUPPORTED, "The NVIDIA driver is too old to be asked; install driver 550 or newer.");
     if (version < MIN_DRIVER)
-        return explain(err, VLK_ERR_UNSUPPORTED, "The NVIDIA driver knows CUDA %d.%d, and %d.%d is needed; install driver 580 or "
+        return explain(err, VLK_ERR_UNSUPPORTED, "The NVIDIA driver knows CUDA %d.%d, and %d.%d is needed; install driver 550 or "
                        "newer.", version / 1000, version % 1000 / 10, MIN_DRIVER / 1000, MIN_DRIVER % 1000 / 10);
+    d->knows = version;
     if ((code = d->init(0)) || (code = d->count(&count)))
         return vlk_cuda_explain_init("", code, err);
     return count > 0 ? count : vlk_cuda_explain_init("", NO_DEVICE, err);
@@ -174,6 +177,76 @@ static void close_driver(struct driver *d)
 {
     if (d->library)
         dlclose(d->library);
+}
+
+/* ------------------------------------------------------------------------------------------------ module */
+
+/* Folders that may hold the module: the one named by SIGHTLINE_CUDA_DIR alone, or the build's, the installed one and the
+ * Flatpak extension's. Never the current folder or the loader's search path. */
+static bool module_path(int which, char *out, size_t size)
+{
+    const char *chosen = getenv("SIGHTLINE_CUDA_DIR");
+    char exe[PATH_MAX] = "";
+    ssize_t length;
+
+    if (chosen && *chosen)
+        return which == 0 && snprintf(out, size, "%s/%s", chosen, VLK_CUDA_FILE) < (int)size;
+    if (which == 0) {
+        length = readlink("/proc/self/exe", exe, sizeof exe - 1);
+        for (int up = 0; length > 0 && up < 2; up++) {
+            exe[length] = '\0';
+            if (strrchr(exe, '/'))
+                *strrchr(exe, '/') = '\0';
+            length = (ssize_t)strlen(exe);
+        }
+        return snprintf(out, size, "%.*s/kernels/cuda/%s", PATH_MAX - 64, exe, VLK_CUDA_FILE) < (int)size;
+    }
+    if (which == 1)
+        return snprintf(out, size, "%s/%s", VLK_MODULE_DIR, VLK_CUDA_FILE) < (int)size;
+    return which == 2 && snprintf(out, size, "/app/extensions/cuda/%s", VLK_CUDA_FILE) < (int)size;
+}
+
+/* A module runs with any driver that knows its CUDA's major version. */
+static bool driver_suits(const struct vlk_cuda_module *module, int knows, struct vlk_error *err)
+{
+    const int major = module->toolkit / 1000;
+
+    if (knows / 1000 >= major)
+        return true;
+    explain(err, VLK_ERR_UNSUPPORTED, "The CUDA module was built with CUDA %d.%d, and the NVIDIA driver knows %d.%d; install driver %d or newer, "
+            "or a Sightline that was built with CUDA %d.", major, module->toolkit % 1000 / 10, knows / 1000, knows % 1000 / 10,
+            major >= 13 ? 580 : 550, knows / 1000);
+    return false;
+}
+
+static const struct vlk_cuda_module *load_module(int knows, struct vlk_error *err)
+{
+    static const char reinstall[] = "reinstall Sightline so that both come from one build";
+    const struct vlk_cuda_module *module;
+    char path[PATH_MAX];
+    void *library = NULL;
+    int i = 0;
+
+    while (module_path(i, path, sizeof path) && access(path, F_OK) != 0)
+        i++;
+    if (!module_path(i, path, sizeof path)) {
+        explain(err, VLK_ERR_UNSUPPORTED, "This installation has no CUDA module (" VLK_CUDA_FILE "); install Sightline's CUDA "
+                "package, or build with -Dcuda=enabled.");
+        return NULL;
+    }
+    /* Never closed: the driver keeps threads that run code of the runtime inside it. */
+    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        explain(err, VLK_ERR_DEVICE, "The CUDA module cannot be loaded: %.180s.", dlerror());
+        return NULL;
+    }
+    module = dlsym(library, VLK_CUDA_SYMBOL);
+    if (!module || module->abi != VLK_ABI_VERSION || strcmp(module->build, VLK_BUILD_ID) != 0) {
+        explain(err, VLK_ERR_DEVICE, "The CUDA module is of another version (%.40s) than this program (%s); %s.",
+                module && module->abi == VLK_ABI_VERSION ? module->build : "unknown", VLK_BUILD_ID, reinstall);
+        return NULL;
+    }
+    return driver_suits(module, knows, err) ? module : NULL;
 }
 
 static void describe_device(const struct driver *d, int ordinal, struct vlk_cuda_device *out)
@@ -208,15 +281,44 @@ static void describe_device(const struct driver *d, int ordinal, struct vlk_cuda
     out->total_bytes = total;
 }
 
-int vlk_cuda_devices(struct vlk_cuda_device *out, int room, struct vlk_error *err)
+/* A GPU is promised only when a kernel could be loaded on it. */
+static void check_device(const struct vlk_cuda_module *module, struct vlk_cuda_device *device)
+{
+    struct vlk_error err = { 0 };
+
+    if (!device->problem[0] && !module->check(device->ordinal, &err))
+        snprintf(device->problem, sizeof device->problem, "%s", err.text);
+}
+
+/* The GPUs, and *module or why it cannot be used. */
+static int list_devices(struct vlk_cuda_device *out, int room, const struct vlk_cuda_module **module, struct vlk_error *err)
 {
     struct driver driver;
     int count = open_driver(&driver, err);
 
+    *module = NULL;
     for (int i = 0; i < count && i < room; i++)
         describe_device(&driver, i, &out[i]);
+    if (count > 0)
+        *module = load_module(driver.knows, err);
+    for (int i = 0; *module && i < count && i < room; i++)
+        check_device(*module, &out[i]);
     close_driver(&driver);
     return count < room ? count : room;
+}
+
+int vlk_cuda_devices(struct vlk_cuda_device *out, int room, struct vlk_error *err)
+{
+    const struct vlk_cuda_module *module;
+    struct vlk_error why = { 0 };
+    int count = list_devices(out, room, &module, &why);
+
+    for (int i = 0; !module && i < count; i++)
+        if (!out[i].problem[0])
+            snprintf(out[i].problem, sizeof out[i].problem, "%s", why.text);
+    if (err)
+        *err = count ? (struct vlk_error){ 0 } : why;
+    return count;
 }
 
 /* The wanted GPU, or of those that can be used the one with the most free memory; NULL + why. */
@@ -236,73 +338,18 @@ static const struct vlk_cuda_device *choose(const struct vlk_cuda_device *device
     return best;
 }
 
-/* ------------------------------------------------------------------------------------------------ module */
-
-/* Folders that may hold the module: the one named by SIGHTLINE_CUDA_DIR alone, or the build's, the installed one and the
- * Flatpak extension's. Never the current folder or the loader's search path. */
-static bool module_path(int which, char *out, size_t size)
-{
-    const char *chosen = getenv("SIGHTLINE_CUDA_DIR");
-    char exe[PATH_MAX] = "";
-    ssize_t length;
-
-    if (chosen && *chosen)
-        return which == 0 && snprintf(out, size, "%s/%s", chosen, VLK_CUDA_FILE) < (int)size;
-    if (which == 0) {
-        length = readlink("/proc/self/exe", exe, sizeof exe - 1);
-        for (int up = 0; length > 0 && up < 2; up++) {
-            exe[length] = '\0';
-            if (strrchr(exe, '/'))
-                *strrchr(exe, '/') = '\0';
-            length = (ssize_t)strlen(exe);
-        }
-        return snprintf(out, size, "%.*s/kernels/cuda/%s", PATH_MAX - 64, exe, VLK_CUDA_FILE) < (int)size;
-    }
-    if (which == 1)
-        return snprintf(out, size, "%s/%s", VLK_MODULE_DIR, VLK_CUDA_FILE) < (int)size;
-    return which == 2 && snprintf(out, size, "/app/extensions/cuda/%s", VLK_CUDA_FILE) < (int)size;
-}
-
-static const struct vlk_cuda_module *load_module(struct vlk_error *err)
-{
-    static const char reinstall[] = "reinstall Sightline so that both come from one build";
-    const struct vlk_cuda_module *module;
-    char path[PATH_MAX];
-    void *library = NULL;
-    int i = 0;
-
-    while (module_path(i, path, sizeof path) && access(path, F_OK) != 0)
-        i++;
-    if (!module_path(i, path, sizeof path)) {
-        explain(err, VLK_ERR_UNSUPPORTED, "This installation has no CUDA module (" VLK_CUDA_FILE "); install Sightline's CUDA "
-                "package, or build with -Dcuda=enabled.");
-        return NULL;
-    }
-    /* Never closed: the driver keeps threads that run code of the runtime inside it. */
-    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        explain(err, VLK_ERR_DEVICE, "The CUDA module cannot be loaded: %.180s.", dlerror());
-        return NULL;
-    }
-    module = dlsym(library, VLK_CUDA_SYMBOL);
-    if (!module || module->abi != VLK_ABI_VERSION || strcmp(module->build, VLK_BUILD_ID) != 0) {
-        explain(err, VLK_ERR_DEVICE, "The CUDA module is of another version (%.40s) than this program (%s); %s.",
-                module && module->abi == VLK_ABI_VERSION ? module->build : "unknown", VLK_BUILD_ID, reinstall);
-        return NULL;
-    }
-    return module;
-}
-
 struct vlk_backend *vlk_cuda_open(const struct vlk_cuda_options *options, struct vlk_error *err)
 {
     struct vlk_cuda_device devices[VLK_CUDA_MAX_DEVICES];
     const struct vlk_cuda_module *module;
     const struct vlk_cuda_device *device;
-    int count = vlk_cuda_devices(devices, VLK_CUDA_MAX_DEVICES, err);
+    struct vlk_error problem = { 0 };
+    int count = list_devices(devices, VLK_CUDA_MAX_DEVICES, &module, err);
 
     if (count == 0)
         return NULL;
-    device = choose(devices, count, options ? options->device : -1, err);
-    module = device ? load_module(err) : NULL;
-    return module ? module->open(device->ordinal, err) : NULL;
+    device = choose(devices, count, options ? options->device : -1, &problem);
+    if (!device && err)
+        *err = problem;
+    return module && device ? module->open(device->ordinal, err) : NULL;
 }

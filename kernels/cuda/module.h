@@ -15,6 +15,8 @@ struct vlk_cuda_module {
     uint32_t abi;      /* VLK_ABI_VERSION of the module's sources */
     const char *build; /* VLK_BUILD_ID: program and module come from one build */
     int toolkit;       /* CUDA version it was built with, as cuDriverGetVersion() counts: 13000 */
+    /* Whether GPU `device` can run this module: loads a kernel of it. False + err. On the caller's thread. */
+    bool (*check)(int device, struct vlk_error *err);
     /* Opens GPU `device` as the driver numbers them. NULL + err when it cannot. On the caller's thread, like all ops. */
     struct vlk_backend *(*open)(int device, struct vlk_error *err);
 };

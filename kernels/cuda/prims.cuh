@@ -16,6 +16,10 @@
 #define VLK_SHARED(type, name)                                \
     extern __shared__ __align__(128) unsigned char vlk_dynamic[]; \
     type *name = reinterpret_cast<type *>(vlk_dynamic)
+/* By name: the emulation knows what ptxas says of a kernel under it. */
+#define VLK_ASK_KERNEL(attributes, name, kernel) cudaFuncGetAttributes(attributes, kernel)
+#define VLK_RAISE_SHARED(kernel, name, bytes) \
+    cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes))
 #define VLK_UNROLL _Pragma("unroll")
 /* name: for the emulation, which counts launches. */
 #define VLK_RUN(name, kernel, grid, block, bytes, stream, args) kernel<<<grid, block, bytes, stream>>>(args)

@@ -321,5 +321,7 @@ void vlk_cuda_import_rows(struct vlk_cuda *cuda, vlk_dtype dtype, int32_t cols, 
     a.stride = vlk_device_stride(dtype, cols);
     a.raw = (const uint8_t *)raw;
     a.dst = (uint8_t *)dst;
+    if (!vlk_cuda_allow(cuda, "import_kernel", (const void *)import_kernel, 0))
+        return;
     VLK_RUN("import_kernel", import_kernel, dim3((unsigned)rows), ROW_THREADS, 0, cuda->stream, a);
 }

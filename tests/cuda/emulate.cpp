@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The scheduler, the tensor-core primitives and the small runtime behind tests/cuda/emulate.h. One OS thread; fibers are switched
+ * The scheduler and the tensor-core primitives behind tests/cuda/emulate.h. One OS thread; fibers are switched
  * by a dozen instructions on x86-64 and by ucontext elsewhere. AddressSanitizer sees the kernels, and not the scheduler; it need not
  * know of the fibers as long as it does not move frames off their stacks (detect_stack_use_after_return=0, meson.build).
  */
 #include "tests/cuda/emulate.h"
 
-#include <map>
-#include <string>
 #include <sys/mman.h>
 #ifndef __x86_64__
 #include <ucontext.h>
@@ -25,7 +23,6 @@ std::vector<fiber> fibers;
 const std::function<void()> *body;
 void *scheduler;
 uint64_t random_state = 1;
-std::map<std::string, long> names;
 
 unsigned next_random(unsigned n)
 {
@@ -215,7 +212,7 @@ static void prepare(int threads)
     }
 }
 
-static void run(dim3 grid, dim3 block, size_t bytes, const std::function<void()> &fn)
+void run(dim3 grid, dim3 block, size_t bytes, const std::function<void()> &fn)
 {
     std::vector<unsigned> blocks((size_t)grid.x * grid.y * grid.z);
 
@@ -245,21 +242,6 @@ static void run(dim3 grid, dim3 block, size_t bytes, const std::function<void()>
     free(here.dynamic);
 }
 
-static cudaError_t sticky;
-
-void launch(const char *name, dim3 grid, dim3 block, size_t bytes, std::function<void()> fn)
-{
-    if (capturing([=] { launch(name, grid, block, bytes, fn); }))
-        return;
-    if (emulate_fail_launch_after == 0)
-        sticky = cudaErrorLaunchFailure;
-    if (emulate_fail_launch_after > 0)
-        emulate_fail_launch_after--;
-    if (sticky)
-        return;
-    names[name]++;
-    run(grid, block, bytes, fn);
-}
 } // namespace emulate
 
 /* ------------------------------------------------------------------------------------------------ tensor cores */
@@ -336,130 +318,3 @@ static void load_matrices(uint32_t r[4], const void *row, bool trans)
 
 void vlk_ldmatrix(uint32_t r[4], const void *row) { load_matrices(r, row, false); }
 void vlk_ldmatrix_trans(uint32_t r[4], const void *row) { load_matrices(r, row, true); }
-
-/* ------------------------------------------------------------------------------------------------ runtime */
-
-struct emulate_stream { int unused; };
-struct emulate_event { int unused; };
-struct emulate_graph { std::vector<std::function<void()>> nodes; };
-
-long emulate_fail_alloc_after = -1, emulate_fail_launch_after = -1, emulate_live_allocations, emulate_graph_launches;
-size_t emulate_device_bytes, emulate_device_limit;
-unsigned emulate_seed = getenv("VLK_EMULATE_SEED") ? (unsigned)atoi(getenv("VLK_EMULATE_SEED")) : 0;
-static emulate_graph *captured;
-static std::map<void *, size_t> live; /* with bytes of the device's memory */
-
-bool emulate::capturing(std::function<void()> later)
-{
-    if (captured)
-        captured->nodes.push_back(later);
-    return captured != nullptr;
-}
-
-void emulate_names(void (*visit)(const char *, long, void *), void *user)
-{
-    for (auto &entry : emulate::names)
-        visit(entry.first.c_str(), entry.second, user);
-}
-
-void emulate_names_reset(void) { emulate::names.clear(); }
-
-static cudaError_t allocate(void **p, size_t bytes, bool device)
-{
-    if (emulate_fail_alloc_after == 0 || bytes > (size_t)1 << 36)
-        return cudaErrorMemoryAllocation;
-    if (device && emulate_device_limit && emulate_device_bytes + bytes > emulate_device_limit)
-        return cudaErrorMemoryAllocation;
-    if (emulate_fail_alloc_after > 0)
-        emulate_fail_alloc_after--;
-    if (posix_memalign(p, 256, bytes ? bytes : 1))
-        return cudaErrorMemoryAllocation;
-    memset(*p, 0xff, bytes); /* the device's memory is not zeroed either */
-    live[*p] = device ? bytes : 0;
-    emulate_device_bytes += device ? bytes : 0;
-    emulate_live_allocations++;
-    return cudaSuccess;
-}
-
-static cudaError_t release(void *p)
-{
-    if (!p)
-        return cudaSuccess;
-    auto found = live.find(p);
-    if (found == live.end())
-        emulate::stuck("memory is freed that was not allocated");
-    emulate_device_bytes -= found->second;
-    live.erase(found);
-    emulate_live_allocations--;
-    free(p);
-    return cudaSuccess;
-}
-
-const char *cudaGetErrorString(cudaError_t e)
-{
-    return e == cudaErrorMemoryAllocation ? "out of memory" : e == cudaErrorLaunchFailure ? "unspecified launch failure" : "no error";
-}
-cudaError_t cudaGetLastError() { return emulate::sticky; }
-cudaError_t cudaSetDevice(int) { emulate::sticky = cudaSuccess; return cudaSuccess; }
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int)
-{
-    *p = {};
-    snprintf(p->name, sizeof p->name, "Emulated GPU");
-    p->major = 9;
-    p->multiProcessorCount = 3; /* few blocks of attention, so that every split has work in a small test */
-    p->sharedMemPerBlockOptin = 99 << 10;
-    return cudaSuccess;
-}
-cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
-{
-    *total = (size_t)8 << 30;
-    if (emulate_device_limit)
-        *free_bytes = emulate_device_bytes < emulate_device_limit ? emulate_device_limit - emulate_device_bytes : 0;
-    else
-        *free_bytes = getenv("VLK_EMULATE_FREE_MIB") ? (size_t)atol(getenv("VLK_EMULATE_FREE_MIB")) << 20 : (size_t)7 << 30;
-    return cudaSuccess;
-}
-cudaError_t cudaMalloc(void **p, size_t bytes) { return allocate(p, bytes, true); }
-cudaError_t cudaFree(void *p) { return release(p); }
-cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned) { return allocate(p, bytes, false); }
-cudaError_t cudaFreeHost(void *p) { return release(p); }
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t)
-{
-    if (!emulate::sticky && !emulate::capturing([=] { memmove(to, from, bytes); }) && bytes)
-        memmove(to, from, bytes);
-    return emulate::sticky;
-}
-cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t)
-{
-    if (!emulate::sticky && !emulate::capturing([=] { memset(p, value, bytes); }) && bytes)
-        memset(p, value, bytes);
-    return emulate::sticky;
-}
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { *s = new emulate_stream(); return cudaSuccess; }
-cudaError_t cudaStreamDestroy(cudaStream_t s) { delete s; return cudaSuccess; }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return emulate::sticky; }
-cudaError_t cudaStreamBeginCapture(cudaStream_t, int) { captured = new emulate_graph(); return cudaSuccess; }
-cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *graph)
-{
-    *graph = captured;
-    captured = nullptr;
-    return cudaSuccess;
-}
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long)
-{
-    *exec = new emulate_graph(*graph);
-    return cudaSuccess;
-}
-cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t)
-{
-    emulate_graph_launches++;
-    for (auto &node : exec->nodes)
-        node();
-    return emulate::sticky;
-}
-cudaError_t cudaGraphDestroy(cudaGraph_t graph) { delete graph; return cudaSuccess; }
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { delete exec; return cudaSuccess; }
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { *e = new emulate_event(); return cudaSuccess; }
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return emulate::sticky; }
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return emulate::sticky; }
-cudaError_t cudaEventDestroy(cudaEvent_t e) { delete e; return cudaSuccess; }

@@ -20,6 +20,10 @@
 #include <math.h>
 #include <vector>
 
+typedef int cudaError_t;
+struct emulate_stream;
+typedef emulate_stream *cudaStream_t;
+
 #define __global__
 #define __device__
 #define __host__
@@ -71,7 +75,7 @@ extern block_state here;
 
 [[noreturn]] void stuck(const char *why);
 void wait(state at, uint32_t mask, int line);
-void launch(const char *name, dim3 grid, dim3 block, size_t bytes, std::function<void()> body);
+void run(dim3 grid, dim3 block, size_t bytes, const std::function<void()> &body);
 bool capturing(std::function<void()> later); /* true: taken into the graph that is being captured */
 
 /* Every lane of the mask gives a value; after the return it can read the others'. The two halves of the room alternate, so that
@@ -98,7 +102,9 @@ template <class T> given<T> exchange(uint32_t mask, const T &v, int line = 0)
 #define __syncwarp() ::emulate::wait(::emulate::AT_WARP, 0xffffffffu, __LINE__)
 #define VLK_SHARED(type, name) type *name = reinterpret_cast<type *>(::emulate::here.dynamic)
 #define VLK_RUN(name, kernel, grid, block, bytes, stream, args) \
-    ::emulate::launch(name, grid, block, bytes, [k = kernel, a = args] { k(a); })
+    ::emulate::launch(name, (const void *)(kernel), grid, block, bytes, stream, [k = kernel, a = args] { k(a); })
+#define VLK_ASK_KERNEL(attributes, name, kernel) ::emulate::ask(attributes, name)
+#define VLK_RAISE_SHARED(kernel, name, bytes) ::emulate::raise(kernel, name, bytes)
 
 template <class T> T __shfl_xor_sync(unsigned mask, T v, int o) { int l = emulate::current->lane; return emulate::exchange(mask, v)[l ^ o]; }
 template <class T> T __shfl_sync(unsigned mask, T v, int from) { return emulate::exchange(mask, v)[from & 31]; }
@@ -183,22 +189,23 @@ template <int PENDING> void vlk_copy_wait()
 
 /* ------------------------------------------------------------------------------------------------ runtime */
 
-typedef int cudaError_t;
-enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorInsufficientDriver = 35, cudaErrorLaunchFailure = 719 };
+enum { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2, cudaErrorNoKernelImageForDevice = 209,
+       cudaErrorUnsupportedPtxVersion = 222, cudaErrorInvalidResourceHandle = 400, cudaErrorLaunchFailure = 719, cudaErrorUnknown = 999 };
+#define CUDART_VERSION 13000
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3, cudaMemcpyDefault = 4 };
-enum { cudaStreamNonBlocking = 1, cudaStreamCaptureModeThreadLocal = 1, cudaEventDisableTiming = 2, cudaHostAllocMapped = 2,
-       cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
-struct emulate_stream;
+enum { cudaStreamNonBlocking = 1, cudaStreamCaptureModeThreadLocal = 1, cudaEventDisableTiming = 2, cudaHostAllocMapped = 2
+};
 struct emulate_graph;
 struct emulate_event;
-typedef emulate_stream *cudaStream_t;
 typedef emulate_graph *cudaGraph_t, *cudaGraphExec_t;
 typedef emulate_event *cudaEvent_t;
+struct cudaFuncAttributes { size_t sharedSizeBytes; };
 struct cudaDeviceProp { char name[256]; int major, minor, multiProcessorCount; size_t sharedMemPerBlockOptin; };
 
 const char *cudaGetErrorString(cudaError_t e);
 cudaError_t cudaGetLastError();
 cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDevice(int *device);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device);
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total);
 cudaError_t cudaMalloc(void **p, size_t bytes);
@@ -220,14 +227,23 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned flags);
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s);
 cudaError_t cudaEventSynchronize(cudaEvent_t e);
 cudaError_t cudaEventDestroy(cudaEvent_t e);
-template <class F> cudaError_t cudaFuncSetAttribute(F *, int, int) { return cudaSuccess; }
+
+namespace emulate {
+void launch(const char *name, const void *kernel, dim3 grid, dim3 block, size_t bytes, cudaStream_t stream, std::function<void()> body);
+cudaError_t ask(cudaFuncAttributes *a, const char *name);
+cudaError_t raise(const void *kernel, const char *name, size_t bytes);
+} // namespace emulate
 
 /* What tests look at and set. */
 extern "C" {
-extern long emulate_fail_alloc_after; /* the n-th cudaMalloc or cudaHostAlloc from now and all later ones fail; < 0 = never */
-extern long emulate_fail_launch_after; /* likewise kernel launches: the device is lost */
+/* Calls that still work before all later ones fail; < 0: they never do. A failed launch loses the device; a failed graph does not. */
+struct emulate_counts { long alloc, launch, capture, instantiate, graph_launch; };
+extern struct emulate_counts emulate_fail;
+extern int emulate_capability; /* of the GPU: its shared memory; 80, 86, 89, 90, 100, 120 */
+extern int emulate_images;     /* 0: the module has no code for it */
+void emulate_mend(void);       /* a new device in place of the lost one */
 extern long emulate_live_allocations, emulate_graph_launches;
-extern size_t emulate_device_bytes, emulate_device_limit; /* of cudaMalloc; no limit: 0 */
+extern size_t emulate_device_bytes, emulate_device_limit; /* of cudaMalloc, large ones in whole granules; no limit: 0 */
 extern unsigned emulate_seed;
 void emulate_names(void (*visit)(const char *kernel, long launches, void *user), void *user); /* all kernels that ran */
 void emulate_names_reset(void);

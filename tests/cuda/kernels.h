@@ -13,10 +13,12 @@ static const struct {
     { "advance_kernel", "mha" },
     { "down_kernel", "moe" },
     { "embed_kernel", "embed" },
+    { "finish_kernel", "blas" },
     { "flash_kernel 128x128", "mha" },
     { "flash_kernel 192x128", "mla" },
     { "flash_kernel 32x32", "mla" },
     { "flash_kernel 80x80", "vit" },
+    { "gate_kernel", "blas" },
     { "gated_kernel", "moe" },
     { "gemm_kernel 128x128", "linear" },
     { "gemm_kernel 128x64 gated", "mlp" },
@@ -40,6 +42,7 @@ static const struct {
     { "split_kernel", "mha" },
     { "sum_kernel", "moe" },
     { "unfold_kernel", "unfold" },
+    { "widen_kernel", "linear" },
     { "zero_kernel", "memory" },
 };
 

@@ -35,7 +35,8 @@ static void test_driver(void)
     struct vlk_error err = { 0 };
     struct vlk_backend *be;
 
-    refuses("FAKE_CUDA_VERSION", "12040", "knows CUDA 12.4, and 13.0 is needed; install driver 580");
+    refuses("FAKE_CUDA_VERSION", "12020", "knows CUDA 12.2, and 12.4 is needed; install driver 550");
+    refuses("FAKE_CUDA_VERSION", "12080", "built with CUDA 13.0, and the NVIDIA driver knows 12.8; install driver 580");
     refuses("FAKE_CUDA_CAPABILITY", "75", "compute capability 7.5; 8.0 (Ampere, RTX 30) or newer is needed");
     refuses("FAKE_CUDA_RETAIN", "2", "its memory is full, or another program holds it alone");
     setenv("FAKE_CUDA_COUNT", "3", 1);
@@ -112,7 +113,7 @@ static void test_machines(void)
     put(root, "/sys/bus/pci/devices/0000:01:00.0/vendor", "0x10de\n");
     put(root, "/sys/bus/pci/devices/0000:01:00.0/class", "0x030200\n");
     vlk_cuda_explain_no_driver(root, &err);
-    says(&err, "install NVIDIA's driver 580", "a GPU without a driver");
+    says(&err, "install NVIDIA's driver 550", "a GPU without a driver");
     put(root, "/.flatpak-info", "");
     vlk_cuda_explain_no_driver(root, &err);
     says(&err, "flatpak update", "the same inside Flatpak");

@@ -73,7 +73,7 @@ stage_kit() {
     stage_build
     ldd "$drive" | grep -E 'pcre|jansson|xxhash' && die "the driver needs shared libraries: install the static ones and remove $build"
     mkdir -p "$kit/kernels/cuda" "$kit/tests/gpu"
-    for file in kernels/cuda/libsightline-cuda.so tests/gpu/drive tests/gpu/cuda-ops tests/gpu/cuda-fused ceilings; do
+    for file in kernels/cuda/libsightline-cuda.so tests/gpu/drive tests/gpu/cuda-{attention,backend,fused,ops} ceilings; do
         cp "$build/$file" "$kit/$file"
         strip --strip-debug "$kit/$file"
     done
@@ -84,7 +84,7 @@ stage_kit() {
 stage_ops() {
     built
     local program
-    for program in cuda-fused cuda-ops; do
+    for program in cuda-fused cuda-ops cuda-attention cuda-backend; do
         limited "$build/tests/gpu/$program" | tee "$results/$program.tap" | grep -v '^ok' || true
         tail -n 1 "$results/$program.tap" | grep -q '^1\.\.' || die "$program did not finish"
         ! grep -q '^not ok' "$results/$program.tap" || die "$program: an op differs from the CPU's"
