@@ -373,6 +373,10 @@ pictures_to_json (CliAnswer       *answer,
                                   "height", sl_picture_get_height (picture),
                                   "sha256", sl_picture_get_sha256 (picture));
 
+      if (sl_picture_get_transparent (picture))
+        json_object_set_new (object, "transparent", json_true ());
+      if (sl_picture_get_on_white (picture))
+        json_object_set_new (object, "on_white", json_true ());
       if (i >= n_dropped)
         {
           const struct vl2_prompt_picture *span = &answer->prompt.pictures[i - n_dropped];

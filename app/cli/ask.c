@@ -167,6 +167,7 @@ parse (Options    *options,
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options->engine),
     { "image", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->images, N_("A picture (repeatable, in order)"), N_("FILE") },
+    CLI_PICTURE_ENTRIES,
     { "conversation", 'c', 0, G_OPTION_ARG_FILENAME, &options->conversation, N_("Earlier turns, see below"), N_("FILE.json") },
     { "batch", 0, 0, G_OPTION_ARG_FILENAME, &options->batch, N_("Many prompts with one model load, see below"), N_("FILE.jsonl") },
     { "mode", 0, 0, G_OPTION_ARG_FILENAME, &options->mode, N_("chat (default), find or ground"), N_("MODE") },

@@ -96,6 +96,7 @@ parse (Options    *options,
     { "prompt", 'p', 0, G_OPTION_ARG_FILENAME, &options->prompt, N_("What to ask about each picture"), N_("PROMPT") },
     { "mode", 0, 0, G_OPTION_ARG_FILENAME, &options->mode, N_("chat, find (default) or ground"), N_("MODE") },
     { "raw", 0, 0, G_OPTION_ARG_NONE, &options->raw, N_("Special tokens in PROMPT are tokens"), NULL },
+    CLI_PICTURE_ENTRIES,
     { "export", 'e', 0, G_OPTION_ARG_FILENAME, &options->format,
       N_("png, svg, pdf, crops, json (default), csv, csv-bom, coco, yolo, voc, labelme or label-studio"), N_("FORMAT") },
     { "classes", 0, 0, G_OPTION_ARG_FILENAME, &options->classes, N_("The classes of a set, one per line, in their order"), N_("FILE") },
@@ -279,10 +280,10 @@ head_to_json (const Batch    *batch,
 
   vl2_engine_identity (batch->engine, identity);
 
-  return json_pack ("{s:s*,s:s,s:i,s:s,s:s,s:b,s:s,s:s,s:s,s:I,s:i,s:[f,f,i,f]}", "classes_sha256", batch->classes_sha256,
-                    "format", "sightline-batch", "version", 2, "prompt", options->prompt, "mode",
-                    sl_mode_get_nick (options->settings.mode), "raw", options->raw, "model", batch->model,
-                    "model_identity", identity, "export", sl_export_format_get_nick (format), "seed",
+  return json_pack ("{s:o*,s:s*,s:s,s:i,s:s,s:s,s:b,s:s,s:s,s:s,s:I,s:i,s:[f,f,i,f]}", "on_white",
+                    cli_on_white ? json_true () : NULL, "classes_sha256", batch->classes_sha256, "format", "sightline-batch",
+                    "version", 2, "prompt", options->prompt, "mode", sl_mode_get_nick (options->settings.mode), "raw", options->raw,
+                    "model", batch->model, "model_identity", identity, "export", sl_export_format_get_nick (format), "seed",
                     (json_int_t) options->seed, "max_tokens", options->settings.max_tokens, "sampling",
                     sampling.temperature, sampling.top_p, (int) sampling.top_k, sampling.repetition_penalty);
 }
@@ -330,7 +331,14 @@ make_record (const Batch *batch,
              const char  *key)
 {
   SlExportPicture *record = sl_export_picture_new (picture);
+  GBytes *source = sl_picture_get_source (picture);
 
+  /* Of the file that was given, also where the picture lies on white. */
+  if (source != NULL)
+    {
+      g_free (record->sha256);
+      record->sha256 = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, source);
+    }
   record->path = g_strdup (key);
   record->model = g_strdup (batch->model);
   record->prompt = g_strdup (batch->options->prompt);

@@ -390,6 +390,8 @@ cli_parse (int                 *argc,
 
 /* ------------------------------------------------------------------------------------------------ the engine */
 
+gboolean cli_on_white;
+
 char *
 cli_model_dir (const char  *given,
                GError     **error)

@@ -133,6 +133,12 @@ typedef struct
   { "memory-limit", 0, 0, G_OPTION_ARG_INT64, &(o).memory_limit,                                            \
     N_("Refuse a model that needs more (default: what is free; -1: no limit)"), N_("MIB") }
 
+/* What is transparent is laid over white, in every picture of this run. */
+extern gboolean cli_on_white;
+
+#define CLI_PICTURE_ENTRIES                                                                                    \
+  { "on-white", 0, 0, G_OPTION_ARG_NONE, &cli_on_white, N_("Lay transparent pictures over white"), NULL }
+
 /* Most memory that this process has had so far, 0 where the system does not say. */
 guint64   cli_peak_bytes   (void);
 

@@ -90,24 +90,19 @@ cli_picture_pixels (SlPicture *picture)
 
 SlPicture *
 cli_load_picture (const char  *path,
+                  gboolean     on_white,
                   GError     **error)
 {
   g_autofree char *local = cli_dup_path (path);
   g_autoptr(GFile) file = g_file_new_for_path (local);
-
-  g_autofree char *tried = g_filename_display_name (local);
-  g_autoptr(GError) cause = NULL;
-  SlPicture *picture;
+  g_autoptr(SlPicture) picture = NULL;
 
   sl_outputs_add_input (cli_outputs, local);
-  picture = sl_picture_new_from_file (file, cli_cancellable, &cause);
-  /* The sentence has its name alone. */
-  if (g_error_matches (cause, SL_PICTURE_ERROR, SL_PICTURE_ERROR_READ))
-    cli_set_error (error, CLI_INPUT, "%s (%s)", cause->message, tried);
-  else if (cause != NULL)
-    g_propagate_error (error, g_steal_pointer (&cause));
+  picture = sl_picture_new_from_file (file, cli_cancellable, error);
+  if (picture == NULL || !(on_white || cli_on_white))
+    return g_steal_pointer (&picture);
 
-  return picture;
+  return sl_picture_new_on_white (picture, cli_cancellable, error);
 }
 
 /* ------------------------------------------------------------------------------------------------ building */
@@ -150,9 +145,10 @@ add_picture (CliConversation  *self,
              Message          *message,
              const char       *path,
              vl2_detail        detail,
+             gboolean          on_white,
              GError          **error)
 {
-  SlPicture *picture = cli_load_picture (path, error);
+  SlPicture *picture = cli_load_picture (path, on_white, error);
   Picture *entry;
   vl2_part part = { .kind = VL2_PART_PICTURE, .detail = detail };
 
@@ -197,7 +193,7 @@ cli_conversation_add_prompt (CliConversation    *self,
 
       if (piece->text != NULL)
         add_text (self, message, piece->text, raw ? SL_MARKUP_ALL : piece->markup);
-      else if (!add_picture (self, message, pictures[next++], VL2_DETAIL_AUTO, error))
+      else if (!add_picture (self, message, pictures[next++], VL2_DETAIL_AUTO, FALSE, error))
         return FALSE;
     }
 
@@ -305,6 +301,7 @@ load_picture (CliConversation  *self,
 {
   const char *path = json_string_value (json_object_get (part, "path"));
   json_t *detail = json_object_get (part, "detail");
+  json_t *on_white = json_object_get (part, "on_white");
   gboolean low = g_strcmp0 (json_string_value (detail), "low") == 0;
   g_autofree char *folder = NULL;
   g_autofree char *full = NULL;
@@ -313,13 +310,15 @@ load_picture (CliConversation  *self,
     return fail (place, _("“path” has to be a file name"), error);
   if (detail != NULL && !low && g_strcmp0 (json_string_value (detail), "auto") != 0)
     return fail (place, _("“detail” has to be “auto” or “low”"), error);
+  if (on_white != NULL && !json_is_boolean (on_white))
+    return fail (place, _("“on_white” has to be true or false"), error);
   if (message->role != VL2_USER)
     return fail (place, _("only a user's message can hold pictures"), error);
 
   folder = g_path_get_dirname (place->path);
-  full = g_path_is_absolute (path) ? g_strdup (path) : g_build_filename (folder, path, NULL);
+  full = g_path_is_absolute (path) || g_str_has_prefix (path, "file://") ? g_strdup (path) : g_build_filename (folder, path, NULL);
 
-  return add_picture (self, message, full, low ? VL2_DETAIL_LOW : VL2_DETAIL_AUTO, error);
+  return add_picture (self, message, full, low ? VL2_DETAIL_LOW : VL2_DETAIL_AUTO, json_is_true (on_white), error);
 }
 
 static gboolean

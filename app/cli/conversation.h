@@ -59,6 +59,7 @@ vl2_picture cli_picture_pixels (SlPicture *picture);
 
 /* Decodes one file; Ctrl+C is noticed while it decodes. */
 SlPicture *cli_load_picture    (const char       *path,
+                                gboolean          on_white,
                                 GError          **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliConversation, cli_conversation_free)

@@ -161,6 +161,7 @@ cli_dump (int    argc,
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options.engine),
     { "image", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.images, N_("A picture (repeatable, in order)"), N_("FILE") },
+    CLI_PICTURE_ENTRIES,
     { "conversation", 'c', 0, G_OPTION_ARG_FILENAME, &options.conversation, N_("Earlier turns, as for ask"), N_("FILE.json") },
     { "mode", 0, 0, G_OPTION_ARG_FILENAME, &options.mode, N_("chat (default), find or ground"), N_("MODE") },
     { "raw", 0, 0, G_OPTION_ARG_NONE, &options.raw, N_("Special tokens in PROMPT are tokens"), NULL },

@@ -278,12 +278,16 @@ make_head (const Eval *self)
   g_autofree char *model = sl_model_folder_dup_name (vl2_engine_info (self->engine)->dir);
   g_autofree char *name = g_utf8_make_valid (model, -1);
   char identity[48];
+  json_t *head;
 
   vl2_engine_identity (self->engine, identity);
-
-  return json_pack ("{s:s,s:s,s:s,s:I,s:i}", "questions_sha256", self->sha256, "model", name, "model_identity", identity,
+  head = json_pack ("{s:s,s:s,s:s,s:I,s:i}", "questions_sha256", self->sha256, "model", name, "model_identity", identity,
                     "parameters", (json_int_t) vl2_engine_info (self->engine)->parameters, "max_tokens",
                     self->options->max_tokens);
+  if (cli_on_white)
+    json_object_set_new (head, "on_white", json_true ());
+
+  return head;
 }
 
 static gboolean
@@ -350,6 +354,8 @@ check_head (const Eval *self,
   if (!json_equal (model, json_object_get (wanted, "model_identity")) ||
       !json_equal (json_object_get (found, "max_tokens"), json_object_get (wanted, "max_tokens")))
     return refuse_results (self, _("“%s” holds results of another model or --max-tokens."), error);
+  if (json_is_true (json_object_get (found, "on_white")) != cli_on_white)
+    return refuse_results (self, _("“%s” holds results with another choice of --on-white."), error);
 
   return TRUE;
 }
@@ -608,6 +614,7 @@ cli_eval (int    argc,
   CliStatus status;
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options.engine),
+    CLI_PICTURE_ENTRIES,
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("Write one result per line"), N_("F.jsonl") },
     CLI_FORCE_ENTRY (options.force),
     { "resume", 0, 0, G_OPTION_ARG_NONE, &options.resume, N_("Go on with the results in --out"), NULL },

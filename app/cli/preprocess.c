@@ -53,7 +53,7 @@ make_tiles (const Options  *options,
 
   for (char **path = options->images; *path != NULL; path++)
     {
-      g_autoptr(SlPicture) picture = cli_load_picture (*path, error);
+      g_autoptr(SlPicture) picture = cli_load_picture (*path, FALSE, error);
       struct vl2_tiles *tiles;
       vl2_picture pixels;
       vl2_error cause = { 0 };
@@ -156,6 +156,7 @@ cli_preprocess (int    argc,
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options.engine),
     { "image", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.images, N_("A picture (repeatable, in order)"), N_("FILE") },
+    CLI_PICTURE_ENTRIES,
     CLI_FORCE_ENTRY (options.force),
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("The file to write"), N_("F.safetensors") },
     { NULL },

@@ -23,6 +23,7 @@ struct _SlPicture
 
   GBytes  *bytes;
   GBytes  *rgb;
+  GBytes  *source;        /* the file that was laid over white, or NULL */
   char    *name;
   char    *sha256;
   const char *mime_type;  /* static */

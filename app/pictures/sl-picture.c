@@ -29,6 +29,7 @@ sl_picture_finalize (GObject *object)
 
   g_clear_pointer (&self->bytes, g_bytes_unref);
   g_clear_pointer (&self->rgb, g_bytes_unref);
+  g_clear_pointer (&self->source, g_bytes_unref);
   g_clear_pointer (&self->name, g_free);
   g_clear_pointer (&self->sha256, g_free);
 
@@ -109,10 +110,11 @@ set_unreadable (const char  *name,
   g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_READ, _("“%s” cannot be read: %s."), name, reason);
 }
 
-/* A pipe or device would block or never end, so only regular files are opened. */
+/* A pipe or device would block or never end, so only regular files are opened. place: the whole path, since it is looked for there. */
 static gboolean
 check_file (GFile         *file,
             const char    *name,
+            const char    *place,
             GCancellable  *cancellable,
             GError       **error)
 {
@@ -125,21 +127,21 @@ check_file (GFile         *file,
       if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
         g_propagate_error (error, g_steal_pointer (&cause));
       else if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
-        set_unreadable (name, _("there is no such file"), error);
+        set_unreadable (place, _("there is no such file"), error);
       else
-        set_unreadable (name, cause->message, error);
+        set_unreadable (place, cause->message, error);
       return FALSE;
     }
 
   if (g_file_info_get_file_type (info) == G_FILE_TYPE_DIRECTORY)
     {
-      set_unreadable (name, _("it is a folder"), error);
+      set_unreadable (place, _("it is a folder"), error);
       return FALSE;
     }
 
   if (g_file_info_get_file_type (info) != G_FILE_TYPE_REGULAR)
     {
-      set_unreadable (name, _("it is not a regular file"), error);
+      set_unreadable (place, _("it is not a regular file"), error);
       return FALSE;
     }
 
@@ -157,9 +159,10 @@ sl_picture_read_file (GFile         *file,
   g_autoptr(GFileInputStream) stream = NULL;
   g_autoptr(GByteArray) data = g_byte_array_new ();
   g_autofree guint8 *chunk = g_malloc (SL_PICTURE_CHUNK_BYTES);
+  g_autofree char *place = g_file_get_parse_name (file);
   gssize n = 0;
 
-  if (!check_file (file, name, cancellable, error))
+  if (!check_file (file, name, place, cancellable, error))
     return NULL;
 
   stream = g_file_read (file, cancellable, &cause);
@@ -176,7 +179,7 @@ sl_picture_read_file (GFile         *file,
       if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
         g_propagate_error (error, g_steal_pointer (&cause));
       else
-        set_unreadable (name, cause->message, error);
+        set_unreadable (place, cause->message, error);
       return NULL;
     }
 
@@ -387,6 +390,7 @@ sl_picture_new_on_white (SlPicture     *picture,
   if (!take_png (self, pixbuf, "white", error))
     return NULL;
   self->on_white = TRUE;
+  self->source = g_bytes_ref (picture->bytes);
 
   return g_steal_pointer (&self);
 }
@@ -485,6 +489,14 @@ sl_picture_get_on_white (SlPicture *self)
   g_return_val_if_fail (SL_IS_PICTURE (self), FALSE);
 
   return self->on_white;
+}
+
+GBytes *
+sl_picture_get_source (SlPicture *self)
+{
+  g_return_val_if_fail (SL_IS_PICTURE (self), NULL);
+
+  return self->source;
 }
 
 int

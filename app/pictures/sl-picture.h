@@ -111,6 +111,8 @@ gboolean      sl_picture_get_turned    (SlPicture *self);
 gboolean      sl_picture_get_transparent (SlPicture *self);
 /* It was such a picture and lies on white now, also when it was stored and read again. */
 gboolean      sl_picture_get_on_white  (SlPicture *self);
+/* The file that sl_picture_new_on_white() made it from; NULL for every other picture, also for one that was stored and read again. */
+GBytes       *sl_picture_get_source    (SlPicture *self);
 int           sl_picture_get_width     (SlPicture *self); /* upright pixels */
 int           sl_picture_get_height    (SlPicture *self);
 gsize         sl_picture_get_stride    (SlPicture *self); /* bytes from row to row */

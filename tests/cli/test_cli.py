@@ -669,6 +669,48 @@ def bad_pictures():
 
 
 @test
+def files_as_addresses():
+    """As other programs write a file's place; and what is not there is named with the place where it was looked for."""
+    with_blank = path("a scene.png")
+    shutil.copy(SAMPLE, with_blank)
+    address = "file://" + with_blank.replace(" ", "%20")
+    assert tiles_of(address) == tiles_of(SAMPLE)
+    plan = run_json("info", "--plan", "--image", address, "hi")
+    assert plan["images"] == run_json("info", "--plan", "--image", SAMPLE, "hi")["images"], plan
+    talk = write("address.json", json.dumps({"messages": [{"role": "user", "content": [{"type": "image", "path": address}]}]}))
+    assert run_json("info", "--plan", "--conversation", talk, "hi")["images"] == plan["images"]
+    run("ask", "--image", "file:///nowhere/scene.png", "hi", want=INPUT)
+    assert "/nowhere/scene.png" in run.stderr, run.stderr
+
+
+@test
+def transparent_pictures():
+    """The colours below are what the official pipeline sees; on white it is another picture, with a hash of its own."""
+    name = os.path.join(PICTURES, "transparent.png")
+    answers = [run_json("ask", "--image", name, "--max-tokens", "1", *more, "hi")["images"][0] for more in ([], ["--on-white"])]
+    assert answers[0]["transparent"] is True and "on_white" not in answers[0], answers
+    assert answers[1]["on_white"] is True and "transparent" not in answers[1], answers
+    assert answers[0]["sha256"] != answers[1]["sha256"]
+    opaque = run_json("ask", "--image", SAMPLE, "--max-tokens", "1", "--on-white", "hi")["images"][0]
+    assert "transparent" not in opaque and "on_white" not in opaque, opaque
+    part = {"type": "image", "path": name, "on_white": True}
+    talk = write("white.json", json.dumps({"messages": [{"role": "user", "content": [part]}]}))
+    assert run_json("ask", "--conversation", talk, "--max-tokens", "1", "hi")["images"][0] == answers[1]
+    batch = ["batch", "--prompt", "the red circle", "--on-white", "--out", path("white"), "-e", "yolo", name]
+    run(*batch)
+    assert "1 done, 0 from" in run.stderr, run.stderr
+    run(*batch)
+    assert "0 done, 1 from" in run.stderr, run.stderr
+    run(*(word for word in batch if word != "--on-white"), want=USAGE)
+    with open(path("white/images/transparent.png"), "rb") as file:
+        assert file.read()[25] == 2, "the copy has alpha, the picture that was asked about has none"
+    part["on_white"] = "yes"
+    talk = write("white.json", json.dumps({"messages": [{"role": "user", "content": [part]}]}))
+    run("ask", "--conversation", talk, "hi", want=INPUT)
+    assert "on_white" in run.stderr, run.stderr
+
+
+@test
 def svg_stays_inside():
     target = os.path.join(PICTURES, "quadrants.png")
     picture = "<svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' width='48' height='32'>" \

@@ -8,12 +8,37 @@
 #include <glib/gi18n.h>
 #include <locale.h>
 
+/* GOption leaves “--” among the words where one behind it begins with a dash, and GApplication takes it for a file. With the folder
+ * before it such a word is like any other. */
+static char **
+dup_words (char **argv)
+{
+  char **words = g_strdupv (argv);
+  gboolean behind = FALSE;
+
+  for (char **word = words; *word != NULL; word++)
+    {
+      char *given = *word;
+
+      if (behind && *given == '-')
+        {
+          *word = g_strconcat ("./", given, NULL);
+          g_free (given);
+        }
+      else if (g_str_equal (given, "--"))
+        behind = TRUE;
+    }
+
+  return words;
+}
+
 int
 main (int    argc,
       char **argv)
 {
   g_autoptr (SlApplication) application = NULL;
   g_autofree char *locale_dir = sl_places_dup_locale_dir ();
+  g_auto (GStrv) words = dup_words (argv);
 
   setlocale (LC_ALL, "");
   bindtextdomain (GETTEXT_PACKAGE, locale_dir);
@@ -22,5 +47,5 @@ main (int    argc,
   g_set_application_name ("Sightline");
 
   application = sl_application_new ();
-  return g_application_run (G_APPLICATION (application), argc, argv);
+  return g_application_run (G_APPLICATION (application), argc, words);
 }
