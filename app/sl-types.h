@@ -22,6 +22,10 @@ typedef struct _SlPrompt SlPrompt;
 typedef struct _SlStore SlStore;
 
 /* Stored as numbers: append only. */
+/* What lies under a picture: nothing, since it is opaque; nothing that is drawn, so that the colours below its transparency are seen;
+ * white, which it was laid on. */
+typedef enum { SL_GROUND_UNKNOWN, SL_GROUND_OPAQUE, SL_GROUND_TRANSPARENT, SL_GROUND_WHITE } SlGround;
+
 typedef enum { SL_ROLE_SYSTEM, SL_ROLE_USER, SL_ROLE_ASSISTANT } SlRole;
 
 /* Of a message. Stored as numbers: append only. */

@@ -16,6 +16,8 @@ struct _SlMessagePart
   SlPicture *picture;    /* while decoded */
   GBytes *bytes;         /* of a picture that is not in the file yet */
   char *mime_type, *extension; /* with the bytes */
+  GBytes *source;        /* what it was before it was laid on white, where that is known */
+  SlGround ground;
   char *sha256, *path, *name, *error_text;
   int width, height;
   SlDetail detail;
@@ -30,7 +32,7 @@ struct _SlMessagePart
 static GQueue idle_parts = G_QUEUE_INIT;
 static gsize idle_bytes;
 
-enum { PROP_0, PROP_TEXT, PROP_PICTURE, PROP_DETAIL, PROP_ERROR_TEXT, N_PROPS };
+enum { PROP_0, PROP_TEXT, PROP_PICTURE, PROP_DETAIL, PROP_ERROR_TEXT, PROP_GROUND, N_PROPS };
 
 static GParamSpec *properties[N_PROPS];
 
@@ -57,6 +59,9 @@ sl_message_part_get_property (GObject    *object,
       break;
     case PROP_ERROR_TEXT:
       g_value_set_string (value, self->error_text);
+      break;
+    case PROP_GROUND:
+      g_value_set_int (value, self->ground);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -122,6 +127,7 @@ sl_message_part_finalize (GObject *object)
   SlMessagePart *self = SL_MESSAGE_PART (object);
 
   g_clear_pointer (&self->bytes, g_bytes_unref);
+  g_clear_pointer (&self->source, g_bytes_unref);
   g_free (self->mime_type);
   g_free (self->extension);
   g_free (self->text);
@@ -145,6 +151,7 @@ sl_message_part_class_init (SlMessagePartClass *klass)
   properties[PROP_PICTURE] = g_param_spec_object ("picture", NULL, NULL, SL_TYPE_PICTURE, flags);
   properties[PROP_DETAIL] = g_param_spec_int ("detail", NULL, NULL, 0, SL_DETAIL_LOW, 0, flags);
   properties[PROP_ERROR_TEXT] = g_param_spec_string ("error-text", NULL, NULL, NULL, flags);
+  properties[PROP_GROUND] = g_param_spec_int ("ground", NULL, NULL, 0, SL_GROUND_WHITE, 0, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
@@ -172,6 +179,9 @@ sl_message_part_new_picture (SlPicture *picture,
   self->kind = SL_PART_PICTURE;
   self->picture = g_object_ref (picture);
   self->bytes = g_bytes_ref (sl_picture_get_bytes (picture));
+  if (sl_picture_get_source (picture) != NULL)
+    self->source = g_bytes_ref (sl_picture_get_source (picture));
+  self->ground = sl_picture_get_ground (picture);
   self->mime_type = g_strdup (sl_picture_get_mime_type (picture));
   self->extension = g_strdup (sl_picture_get_extension (picture));
   self->sha256 = g_strdup (sl_picture_get_sha256 (picture));
@@ -223,6 +233,8 @@ sl_message_part_copy (SlMessagePart *self)
   copy->text = g_strdup (self->text);
   g_set_object (&copy->picture, self->picture);
   copy->bytes = self->bytes != NULL ? g_bytes_ref (self->bytes) : NULL;
+  copy->source = self->source != NULL ? g_bytes_ref (self->source) : NULL;
+  copy->ground = self->ground;
   copy->mime_type = g_strdup (self->mime_type);
   copy->extension = g_strdup (self->extension);
   copy->sha256 = g_strdup (self->sha256);
@@ -364,6 +376,34 @@ sl_message_part_set_detail (SlMessagePart *self,
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DETAIL]);
 }
 
+SlGround
+sl_message_part_get_ground (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), SL_GROUND_UNKNOWN);
+
+  return self->ground;
+}
+
+void
+sl_message_part_set_ground (SlMessagePart *self,
+                            SlGround       ground)
+{
+  g_return_if_fail (SL_IS_MESSAGE_PART (self));
+
+  if (self->ground == ground)
+    return;
+  self->ground = ground;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_GROUND]);
+}
+
+GBytes *
+sl_message_part_get_source (SlMessagePart *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE_PART (self), NULL);
+
+  return self->source;
+}
+
 const char *
 sl_message_part_get_error_text (SlMessagePart *self)
 {
@@ -404,6 +444,8 @@ on_decoded (GObject      *source,
     return;
   g_clear_object (&self->loading);
   g_set_object (&self->picture, picture);
+  if (picture != NULL)
+    sl_message_part_set_ground (self, sl_picture_get_ground (picture));
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PICTURE]);
   enter_idle (self);
 }

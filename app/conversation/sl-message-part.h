@@ -16,7 +16,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SlMessagePart, sl_message_part, SL, MESSAGE_PART, GObject)
 
 /* Properties (notify): "text" (string or NULL), "picture" (SlPicture or NULL), "detail" (gint), "error-text" (string or NULL:
- * why the picture could not be loaded). */
+ * why the picture could not be loaded), "ground" (gint). */
 
 SlMessagePart *sl_message_part_new_text (const char *text);
 SlMessagePart *sl_message_part_new_picture (SlPicture *picture, SlDetail detail);
@@ -43,6 +43,11 @@ int sl_message_part_get_width (SlMessagePart *self);
 int sl_message_part_get_height (SlMessagePart *self);
 SlDetail sl_message_part_get_detail (SlMessagePart *self);
 void sl_message_part_set_detail (SlMessagePart *self, SlDetail detail);
+/* What lies under the picture: unknown until somebody has decoded it, at any size, and has said so. */
+SlGround sl_message_part_get_ground (SlMessagePart *self);
+void sl_message_part_set_ground (SlMessagePart *self, SlGround ground);
+/* The file of the picture before it was laid on white; NULL where it was not, or where that is not known any more. */
+GBytes *sl_message_part_get_source (SlMessagePart *self);
 const char *sl_message_part_get_error_text (SlMessagePart *self);
 
 /* Somebody needs the pixels: they are decoded in the decode pool where they are not there, and stay until release() was called as

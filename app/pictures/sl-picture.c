@@ -370,59 +370,77 @@ sl_picture_new_from_rgba (const guint8  *rgba,
 
 /* ------------------------------------------------------------------------------------------------ on white */
 
-SlPicture *
-sl_picture_new_on_white (SlPicture     *picture,
-                         GCancellable  *cancellable,
-                         GError       **error)
+static SlPicture *
+lay_on_white (GBytes        *bytes,
+              const char    *name,
+              GCancellable  *cancellable,
+              GError       **error)
 {
-  g_autoptr(SlPicture) self = NULL;
+  g_autoptr(SlPicture) self = sl_picture_decode (bytes, name, TRUE, 0, &sl_picture_default_limits, cancellable, error);
   g_autoptr(GdkPixbuf) pixbuf = NULL;
 
-  g_return_val_if_fail (SL_IS_PICTURE (picture), NULL);
-
-  if (!picture->transparent)
-    return g_object_ref (picture);
-
-  self = sl_picture_decode (picture->bytes, picture->name, TRUE, 0, &sl_picture_default_limits, cancellable, error);
   if (self == NULL)
     return NULL;
   pixbuf = gdk_pixbuf_new_from_bytes (self->rgb, GDK_COLORSPACE_RGB, FALSE, 8, self->width, self->height, (int) self->stride);
   if (!take_png (self, pixbuf, "white", error))
     return NULL;
   self->on_white = TRUE;
-  self->source = g_bytes_ref (picture->bytes);
+  self->source = g_bytes_ref (bytes);
 
   return g_steal_pointer (&self);
 }
 
+SlPicture *
+sl_picture_new_on_white (SlPicture     *picture,
+                         GCancellable  *cancellable,
+                         GError       **error)
+{
+  g_return_val_if_fail (SL_IS_PICTURE (picture), NULL);
+
+  if (!picture->transparent)
+    return g_object_ref (picture);
+
+  return lay_on_white (picture->bytes, picture->name, cancellable, error);
+}
+
 static void
-lay_on_white (GTask        *task,
+run_on_white (GTask        *task,
               gpointer      source,
               gpointer      data,
               GCancellable *cancellable)
 {
+  Import *import = data;
+  g_autoptr(GBytes) bytes = import->bytes != NULL ? g_bytes_ref (import->bytes) : NULL;
   GError *error = NULL;
-  SlPicture *on_white = sl_picture_new_on_white (SL_PICTURE (data), cancellable, &error);
+  SlPicture *picture = NULL;
 
-  if (on_white != NULL)
-    g_task_return_pointer (task, on_white, g_object_unref);
+  if (bytes == NULL)
+    bytes = sl_picture_read_file (import->file, import->name, cancellable, &error);
+  if (bytes != NULL)
+    picture = lay_on_white (bytes, import->name, cancellable, &error);
+  if (picture != NULL)
+    g_task_return_pointer (task, picture, g_object_unref);
   else
     g_task_return_error (task, error);
 }
 
 void
-sl_picture_new_on_white_async (SlPicture           *picture,
+sl_picture_new_on_white_async (GBytes              *bytes,
+                               const char          *path,
+                               const char          *name,
                                GCancellable        *cancellable,
                                GAsyncReadyCallback  callback,
                                gpointer             user_data)
 {
   g_autoptr(GTask) task = g_task_new (NULL, cancellable, callback, user_data);
+  Import *import = g_new0 (Import, 1);
 
-  g_return_if_fail (SL_IS_PICTURE (picture));
-
+  import->bytes = bytes != NULL ? g_bytes_ref (bytes) : NULL;
+  import->file = bytes == NULL ? g_file_new_for_path (path) : NULL;
+  import->name = g_strdup (name);
   g_task_set_source_tag (task, sl_picture_new_on_white_async);
-  g_task_set_task_data (task, g_object_ref (picture), g_object_unref);
-  g_task_run_in_thread (task, lay_on_white);
+  g_task_set_task_data (task, import, import_free);
+  g_task_run_in_thread (task, run_on_white);
 }
 
 /* ------------------------------------------------------------------------------------------------ getters */
@@ -489,6 +507,14 @@ sl_picture_get_on_white (SlPicture *self)
   g_return_val_if_fail (SL_IS_PICTURE (self), FALSE);
 
   return self->on_white;
+}
+
+SlGround
+sl_picture_get_ground (SlPicture *self)
+{
+  g_return_val_if_fail (SL_IS_PICTURE (self), SL_GROUND_UNKNOWN);
+
+  return self->on_white ? SL_GROUND_WHITE : self->transparent ? SL_GROUND_TRANSPARENT : SL_GROUND_OPAQUE;
 }
 
 GBytes *

@@ -9,6 +9,8 @@
 
 #include <gio/gio.h>
 
+#include "app/sl-types.h"
+
 G_BEGIN_DECLS
 
 #define SL_TYPE_PICTURE (sl_picture_get_type ())
@@ -89,12 +91,15 @@ SlPicture *sl_picture_new_from_rgba (const guint8 *rgba,
 
 /* What is transparent laid over white: a picture of its own, whose bytes are a PNG without alpha, so that its SHA-256, what is stored,
  * what a cache knows it by and what an export copies are those of the pixels that the model sees. One that is opaque comes back as it
- * is. Blocks as decoding does, and as long as the PNG takes; the other form runs it on a worker. */
+ * is. Blocks as decoding does, and as long as the PNG takes. */
 SlPicture *sl_picture_new_on_white       (SlPicture           *picture,
                                           GCancellable        *cancellable,
                                           GError             **error);
-/* Finished by sl_picture_new_finish(). */
-void       sl_picture_new_on_white_async (SlPicture           *picture,
+/* The same on a worker, of a picture that is transparent: its bytes, or NULL and the path of the file that holds them. Finished by
+ * sl_picture_new_finish(). */
+void       sl_picture_new_on_white_async (GBytes              *bytes,
+                                          const char          *path,
+                                          const char          *name,
                                           GCancellable        *cancellable,
                                           GAsyncReadyCallback  callback,
                                           gpointer             user_data);
@@ -113,6 +118,7 @@ gboolean      sl_picture_get_transparent (SlPicture *self);
 gboolean      sl_picture_get_on_white  (SlPicture *self);
 /* The file that sl_picture_new_on_white() made it from; NULL for every other picture, also for one that was stored and read again. */
 GBytes       *sl_picture_get_source    (SlPicture *self);
+SlGround      sl_picture_get_ground    (SlPicture *self); /* the two in one */
 int           sl_picture_get_width     (SlPicture *self); /* upright pixels */
 int           sl_picture_get_height    (SlPicture *self);
 gsize         sl_picture_get_stride    (SlPicture *self); /* bytes from row to row */

@@ -160,11 +160,12 @@ request_free (gpointer data)
 
 /* Takes the pixels where they are small, a smaller copy else. NULL: no memory. */
 static SlPreview *
-shrink (GBytes *rgb,
-        int     width,
-        int     height,
-        gsize   stride,
-        int     side)
+shrink (GBytes   *rgb,
+        int       width,
+        int       height,
+        gsize     stride,
+        SlGround  ground,
+        int       side)
 {
   double scale = MIN (1, (double) side / MAX (width, height));
   SlPreview *self = g_new0 (SlPreview, 1);
@@ -175,6 +176,7 @@ shrink (GBytes *rgb,
   self->width = MAX (1, (int) (width * scale + 0.5));
   self->height = MAX (1, (int) (height * scale + 0.5));
   self->stride = stride;
+  self->ground = ground;
   if (self->width == width && self->height == height)
     {
       self->rgb = g_bytes_ref (rgb);
@@ -203,7 +205,7 @@ make_from_larger (const Request *request)
       g_autoptr (SlPreview) larger = look_up (key);
 
       if (larger != NULL)
-        return shrink (larger->rgb, larger->width, larger->height, larger->stride, request->side);
+        return shrink (larger->rgb, larger->width, larger->height, larger->stride, larger->ground, request->side);
     }
   return NULL;
 }
@@ -228,7 +230,7 @@ make (const Request  *request,
   picture = sl_picture_decode (bytes, request->name, FALSE, request->side, &sl_picture_default_limits, cancellable, error);
   if (picture == NULL)
     return NULL;
-  preview = shrink (picture->rgb, picture->width, picture->height, picture->stride, request->side);
+  preview = shrink (picture->rgb, picture->width, picture->height, picture->stride, sl_picture_get_ground (picture), request->side);
   if (preview == NULL)
     sl_picture_set_no_memory (request->name, error);
   return preview;

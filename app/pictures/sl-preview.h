@@ -9,6 +9,8 @@
 
 #include <gio/gio.h>
 
+#include "app/sl-types.h"
+
 G_BEGIN_DECLS
 
 /* Immutable. */
@@ -18,6 +20,7 @@ typedef struct
   GBytes *rgb; /* [height][stride], R G B */
   int width, height;
   gsize stride;
+  SlGround ground;
 } SlPreview;
 
 SlPreview *sl_preview_ref (SlPreview *self);

@@ -60,6 +60,7 @@ enum
   PASTE,
   OPEN_PICTURE,
   CHANGED,
+  FAILED,
   N_SIGNALS,
 };
 
@@ -210,6 +211,28 @@ on_detail (SlComposer *self)
   g_signal_emit (self, signals[CHANGED], 0);
 }
 
+static void update_send (SlComposer *self);
+
+/* The part in its place may be another one. */
+static void
+on_thumbnail_changed (SlComposer  *self,
+                      SlThumbnail *thumbnail)
+{
+  SlMessagePart *part = sl_thumbnail_get_part (thumbnail);
+
+  g_signal_handlers_disconnect_by_func (part, on_detail, self);
+  g_signal_connect_object (part, "notify::detail", G_CALLBACK (on_detail), self, G_CONNECT_SWAPPED);
+  update_send (self);
+  g_signal_emit (self, signals[CHANGED], 0);
+}
+
+static void
+on_thumbnail_failed (SlComposer *self,
+                     const char *sentence)
+{
+  g_signal_emit (self, signals[FAILED], 0, sentence);
+}
+
 static void
 insert_part (SlComposer    *self,
              GtkTextIter   *iter,
@@ -232,6 +255,8 @@ insert_part (SlComposer    *self,
   g_signal_connect_object (part, "notify::detail", G_CALLBACK (on_detail), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (thumbnail, "remove", G_CALLBACK (on_remove), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (thumbnail, "move", G_CALLBACK (on_move), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (thumbnail, "changed", G_CALLBACK (on_thumbnail_changed), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (thumbnail, "failed", G_CALLBACK (on_thumbnail_failed), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (thumbnail, "activated", G_CALLBACK (on_thumbnail_activated), self,
                            G_CONNECT_SWAPPED);
   gtk_text_view_add_child_at_anchor (self->text_view, thumbnail, anchor);
@@ -271,6 +296,23 @@ sl_composer_is_empty (SlComposer *self)
   return *g_strstrip (text) == '\0';
 }
 
+/* For pictures that are still coming, or being laid over white. */
+static gboolean
+is_waiting (SlComposer *self)
+{
+  GtkTextIter iter;
+
+  gtk_text_buffer_get_start_iter (self->buffer, &iter);
+  do
+    {
+      SlThumbnail *thumbnail = get_thumbnail (&iter);
+      if (thumbnail != NULL && sl_thumbnail_is_busy (thumbnail))
+        return TRUE;
+    }
+  while (gtk_text_iter_forward_char (&iter));
+  return self->receiving;
+}
+
 static void
 update_send (SlComposer *self)
 {
@@ -282,7 +324,7 @@ update_send (SlComposer *self)
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->send), GTK_ACCESSIBLE_PROPERTY_LABEL, name,
                                   -1);
   gtk_widget_set_sensitive (GTK_WIDGET (self->send),
-                            self->generating || (!self->receiving && !sl_composer_is_empty (self)));
+                            self->generating || (!is_waiting (self) && !sl_composer_is_empty (self)));
 }
 
 static void
@@ -334,7 +376,7 @@ on_send_clicked (SlComposer *self)
 {
   if (self->generating)
     g_signal_emit (self, signals[STOP], 0);
-  else if (!self->receiving && !sl_composer_is_empty (self))
+  else if (!is_waiting (self) && !sl_composer_is_empty (self))
     g_signal_emit (self, signals[SEND], 0);
 }
 
@@ -494,6 +536,7 @@ install_signals (GType type)
                                         NULL, G_TYPE_NONE, 1, SL_TYPE_MESSAGE_PART);
   signals[CHANGED] = g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                    G_TYPE_NONE, 0);
+  signals[FAILED] = g_signal_new ("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void

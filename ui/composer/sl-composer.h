@@ -23,7 +23,7 @@ G_DECLARE_FINAL_TYPE (SlComposer, sl_composer, SL, COMPOSER, GtkWidget)
  * Stop instead of Send), "receiving" (pictures are being read: Send waits),
  * "empty" (read-only).
  * Signals: "send" (), "stop" (), "cancel-edit" (), "paste" → gboolean: TRUE if
- * the clipboard held pictures, "open-picture" (SlMessagePart), "changed" (). */
+ * the clipboard held pictures, "open-picture" (SlMessagePart), "changed" (), "failed" (string sentence). */
 
 SlMode   sl_composer_get_mode (SlComposer *self);
 void     sl_composer_set_mode (SlComposer *self,

@@ -323,6 +323,43 @@ ask (GtkWidget  *widget,
   start_cut (self, &area, g_str_equal (g_variant_get_string (parameter, NULL), "mark"), on_cut_to_ask);
 }
 
+static SlMessagePart *
+get_transparent (SlPictureViewer *self)
+{
+  SlMessagePart *part = sl_picture_viewer_get_part (self);
+
+  return part && sl_message_part_get_ground (part) == SL_GROUND_TRANSPARENT ? part : NULL;
+}
+
+static void
+on_laid_to_ask (GObject      *source,
+                GAsyncResult *result,
+                gpointer      data)
+{
+  g_autoptr (SlPictureViewer) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SlPicture) picture = sl_picture_new_finish (result, &error);
+
+  if (picture != NULL)
+    g_signal_emit_by_name (self, "ask", picture, FALSE);
+  else
+    g_signal_emit_by_name (self, "failed", error->message);
+}
+
+/* What was asked about stays as it is; the picture on white goes into the next question. */
+static void
+ask_on_white (GtkWidget  *widget,
+              const char *name,
+              GVariant   *parameter)
+{
+  SlPictureViewer *self = SL_PICTURE_VIEWER (widget);
+  SlMessagePart *part = get_transparent (self);
+
+  if (part != NULL)
+    sl_picture_new_on_white_async (sl_message_part_get_bytes (part), sl_message_part_get_path (part),
+                                   sl_message_part_get_name (part), NULL, on_laid_to_ask, g_object_ref (self));
+}
+
 static void
 ask_region (GtkWidget  *widget,
             const char *name,
@@ -643,6 +680,7 @@ sl_picture_viewer_update_actions (SlPictureViewer *self)
 
   for (guint i = 0; i < G_N_ELEMENTS (of_box); i++)
     gtk_widget_action_set_enabled (widget, of_box[i], placed);
+  gtk_widget_action_set_enabled (widget, "viewer.ask-on-white", get_transparent (self) != NULL);
   gtk_widget_action_set_enabled (widget, "viewer.find-again", can_find_again (item));
   gtk_widget_action_set_enabled (widget, "viewer.copy", item != NULL);
   gtk_widget_action_set_enabled (widget, "viewer.rename", placed && edit);
@@ -674,7 +712,7 @@ sl_picture_viewer_install_actions (GtkWidgetClass *klass)
     { "viewer.remove", remove_box, NULL },     { "viewer.revert", revert_box, NULL },
     { "viewer.rename", rename_box, NULL },     { "viewer.undo", undo, NULL },
     { "viewer.redo", redo, NULL },             { "viewer.compare", compare, NULL },
-    { "viewer.find-again", find_again, NULL },
+    { "viewer.find-again", find_again, NULL }, { "viewer.ask-on-white", ask_on_white, NULL },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)

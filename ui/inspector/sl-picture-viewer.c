@@ -67,6 +67,18 @@ update_title (SlPictureViewer *self)
 /* --- status line ----------------------------------------------------------- */
 
 static void
+append_ground (SlMessagePart *part,
+               GString       *line)
+{
+  SlGround ground = sl_message_part_get_ground (part);
+
+  if (ground == SL_GROUND_WHITE)
+    g_string_append (line, _(" · on white"));
+  else if (ground == SL_GROUND_TRANSPARENT)
+    g_string_append (line, _(" · transparent: the colors below are shown, as the model sees them"));
+}
+
+static void
 append_pointer (SlPictureViewer *self,
                 GString         *line,
                 int              width,
@@ -109,6 +121,7 @@ sl_picture_viewer_update_status (SlPictureViewer *self)
     return;
   g_string_append_printf (line, _("%d × %d px"), sl_message_part_get_width (part),
                           sl_message_part_get_height (part));
+  append_ground (part, line);
   append_box (self, line);
   append_pointer (self, line, sl_message_part_get_width (part), sl_message_part_get_height (part));
   gtk_label_set_label (self->status, line->str);
@@ -153,13 +166,29 @@ update_picture (SlPictureViewer *self)
   sl_hood_view_set_picture (SL_HOOD_VIEW (self->hood), self->position);
   update_title (self);
   sl_picture_viewer_update_status (self);
+  sl_picture_viewer_update_actions (self);
+}
+
+static void
+forget_part (SlPictureViewer *self)
+{
+  SlMessagePart *part = sl_picture_viewer_get_part (self);
+
+  if (part != NULL)
+    g_signal_handlers_disconnect_by_data (part, self);
 }
 
 static void
 set_position (SlPictureViewer *self,
               guint            position)
 {
+  SlMessagePart *part;
+
+  forget_part (self);
   self->position = position;
+  part = sl_picture_viewer_get_part (self);
+  if (part != NULL)
+    g_signal_connect_object (part, "notify::ground", G_CALLBACK (on_boxes), self, G_CONNECT_SWAPPED);
   update_picture (self);
 }
 
@@ -579,6 +608,7 @@ sl_picture_viewer_clear (SlPictureViewer *self)
 {
   g_return_if_fail (SL_IS_PICTURE_VIEWER (self));
 
+  forget_part (self);
   sl_picture_view_set_model (SL_PICTURE_VIEW (self->view), NULL);
   sl_picture_view_set_part (SL_PICTURE_VIEW (self->view), NULL);
   sl_hood_view_set_answer (SL_HOOD_VIEW (self->hood), NULL, NULL);

@@ -40,6 +40,7 @@ take (SlStill   *self,
       SlPreview *preview)
 {
   drop_mipmap (self);
+  sl_message_part_set_ground (self->part, preview->ground);
   self->mipmap = sl_mipmap_for_pixels (preview->rgb, preview->width, preview->height, preview->stride);
   g_signal_connect_object (self->mipmap, "ready", G_CALLBACK (emit_changed), self, G_CONNECT_SWAPPED);
   emit_changed (self);

@@ -4,6 +4,7 @@
  */
 #include "ui/pictures/sl-thumbnail.h"
 
+#include "ui/pictures/sl-ground-button.h"
 #include "ui/pictures/sl-still.h"
 
 #include <glib/gi18n.h>
@@ -21,6 +22,7 @@ struct _SlThumbnail
   SlEngine *engine;  /* knows what the picture costs, or NULL */
   GtkWidget *menu;   /* GtkPopoverMenu, while it is open */
   GtkWidget *remove;
+  GtkWidget *ground; /* SlGroundButton */
   GtkWidget *icon; /* spinner or "missing", while there is no picture */
 };
 
@@ -36,6 +38,8 @@ enum
   ACTIVATED,
   REMOVE,
   MOVE,
+  CHANGED,
+  FAILED,
   N_SIGNALS,
 };
 
@@ -72,6 +76,20 @@ sl_thumbnail_measure (GtkWidget      *widget,
   *minimum = *natural = orientation == GTK_ORIENTATION_HORIZONTAL ? width : height;
 }
 
+/* In the lower left corner, away from the button that takes the picture away. */
+static void
+place_ground (SlThumbnail *self,
+              int          height)
+{
+  int width, side;
+
+  if (!gtk_widget_should_layout (self->ground))
+    return;
+  gtk_widget_measure (self->ground, GTK_ORIENTATION_HORIZONTAL, -1, NULL, &width, NULL, NULL);
+  gtk_widget_measure (self->ground, GTK_ORIENTATION_VERTICAL, -1, NULL, &side, NULL, NULL);
+  gtk_widget_size_allocate (self->ground, &(GtkAllocation) { 2, height - side - 2, width, side }, -1);
+}
+
 static void
 sl_thumbnail_size_allocate (GtkWidget *widget,
                             int        width,
@@ -83,6 +101,7 @@ sl_thumbnail_size_allocate (GtkWidget *widget,
 
   if (self->menu != NULL)
     gtk_popover_present (GTK_POPOVER (self->menu));
+  place_ground (self, height);
   if (self->remove != NULL)
     {
       int side;
@@ -200,6 +219,54 @@ sl_thumbnail_unmap (GtkWidget *widget)
 
   GTK_WIDGET_CLASS (sl_thumbnail_parent_class)->unmap (widget);
   sl_still_stop (self->still);
+}
+
+static void
+take_part (SlThumbnail   *self,
+           SlMessagePart *part)
+{
+  if (self->still != NULL)
+    g_signal_handlers_disconnect_by_data (self->still, self);
+  g_clear_object (&self->still);
+  g_set_object (&self->part, part);
+  self->still = sl_still_new (part);
+  g_signal_connect_object (self->still, "changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
+  sl_ground_button_set_part (SL_GROUND_BUTTON (self->ground), part);
+  if (gtk_widget_get_mapped (GTK_WIDGET (self)))
+    sl_still_start (self->still, self->side * gtk_widget_get_scale_factor (GTK_WIDGET (self)));
+  update (self);
+}
+
+static void
+emit_changed (SlThumbnail *self)
+{
+  g_signal_emit (self, signals[CHANGED], 0);
+}
+
+static void
+on_replaced (SlThumbnail   *self,
+             SlMessagePart *part)
+{
+  take_part (self, part);
+  emit_changed (self);
+}
+
+static void
+on_failed (SlThumbnail *self,
+           const char  *sentence)
+{
+  g_signal_emit (self, signals[FAILED], 0, sentence);
+}
+
+static void
+add_ground (SlThumbnail *self,
+            gboolean     editable)
+{
+  self->ground = sl_ground_button_new (editable);
+  g_signal_connect_swapped (self->ground, "replaced", G_CALLBACK (on_replaced), self);
+  g_signal_connect_swapped (self->ground, "failed", G_CALLBACK (on_failed), self);
+  g_signal_connect_swapped (self->ground, "notify::busy", G_CALLBACK (emit_changed), self);
+  gtk_widget_set_parent (self->ground, GTK_WIDGET (self));
 }
 
 static void
@@ -372,6 +439,7 @@ sl_thumbnail_dispose (GObject *object)
   g_clear_object (&self->engine);
   g_clear_pointer (&self->remove, gtk_widget_unparent);
   g_clear_pointer (&self->icon, gtk_widget_unparent);
+  g_clear_pointer (&self->ground, gtk_widget_unparent);
   g_clear_object (&self->still);
   g_clear_object (&self->part);
   G_OBJECT_CLASS (sl_thumbnail_parent_class)->dispose (object);
@@ -395,6 +463,9 @@ sl_thumbnail_class_init (SlThumbnailClass *klass)
                                   NULL, G_TYPE_NONE, 0);
   signals[MOVE] = g_signal_new ("move", SL_TYPE_THUMBNAIL, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                 G_TYPE_NONE, 1, G_TYPE_INT);
+  signals[CHANGED] = g_signal_new ("changed", SL_TYPE_THUMBNAIL, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[FAILED] = g_signal_new ("failed", SL_TYPE_THUMBNAIL, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                                  G_TYPE_STRING);
 
   G_OBJECT_CLASS (klass)->get_property = sl_thumbnail_get_property;
   G_OBJECT_CLASS (klass)->set_property = sl_thumbnail_set_property;
@@ -457,13 +528,11 @@ sl_thumbnail_new (SlMessagePart *part,
 
   g_return_val_if_fail (SL_IS_MESSAGE_PART (part), NULL);
 
-  self->part = g_object_ref (part);
   self->side = side;
   if (editable)
     make_editable (self);
-  self->still = sl_still_new (part);
-  g_signal_connect_object (self->still, "changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
-  update (self);
+  add_ground (self, editable);
+  take_part (self, part);
   return GTK_WIDGET (self);
 }
 
@@ -488,6 +557,16 @@ sl_thumbnail_get_part (SlThumbnail *self)
 {
   g_return_val_if_fail (SL_IS_THUMBNAIL (self), NULL);
   return self->part;
+}
+
+gboolean
+sl_thumbnail_is_busy (SlThumbnail *self)
+{
+  gboolean busy;
+
+  g_return_val_if_fail (SL_IS_THUMBNAIL (self), FALSE);
+  g_object_get (self->ground, "busy", &busy, NULL);
+  return busy;
 }
 
 void

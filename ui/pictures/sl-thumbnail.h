@@ -17,13 +17,17 @@ G_BEGIN_DECLS
 
 G_DECLARE_FINAL_TYPE (SlThumbnail, sl_thumbnail, SL, THUMBNAIL, GtkWidget)
 
-/* Signals: "activated" (), and where editable "remove" (), "move" (int direction: -1, 1). */
+/* Signals: "activated" (), and where editable "remove" (), "move" (int direction: -1, 1), "changed" (): another part stands in
+ * its place, or it has become busy or ceased to be; "failed" (string sentence). */
 
 GtkWidget *sl_thumbnail_new (SlMessagePart *part,
                              int            side,
                              gboolean       editable);
 
 SlMessagePart *sl_thumbnail_get_part (SlThumbnail *self);
+
+/* Its part is about to be replaced, and should not be sent yet. */
+gboolean sl_thumbnail_is_busy (SlThumbnail *self);
 
 /* With an engine a menu offers full and low detail, and what each costs. */
 void sl_thumbnail_set_engine   (SlThumbnail *self,

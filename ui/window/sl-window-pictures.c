@@ -31,6 +31,20 @@ key_of (SlConversation *conversation)
   return g_list_model_get_n_items (G_LIST_MODEL (conversation)) > 0 ? sl_conversation_get_id (conversation) : 0;
 }
 
+/* What is a logo elsewhere may be a black rectangle here. */
+static void
+tell_if_transparent (SlWindow  *self,
+                     SlPicture *picture)
+{
+  g_autofree char *sentence = NULL;
+
+  if (!sl_picture_get_transparent (picture))
+    return;
+  sentence = g_strdup_printf (_("“%s” is transparent, and the model sees the colors below. Its swatch lays it on white."),
+                              sl_picture_get_name (picture));
+  sl_window_toast (self, sentence);
+}
+
 static void
 on_picture (SlWindow       *self,
             SlPicture      *picture,
@@ -43,6 +57,7 @@ on_picture (SlWindow       *self,
       gtk_stack_set_visible_child_name (self->pages, "main");
       sl_composer_add_picture (self->composer, picture);
       sl_composer_grab_focus (self->composer);
+      tell_if_transparent (self, picture);
       return;
     }
   waiting = g_new (Waiting, 1);

@@ -480,6 +480,7 @@ sl_window_init (SlWindow *self)
   g_signal_connect_swapped (self->chat, "compare", G_CALLBACK (sl_window_compare), self);
   g_signal_connect_swapped (self->chat, "find-again", G_CALLBACK (sl_window_find_again), self);
   g_signal_connect_swapped (self->chat, "failed", G_CALLBACK (sl_window_toast), self);
+  g_signal_connect_swapped (self->composer, "failed", G_CALLBACK (sl_window_toast), self);
   g_signal_connect_swapped (self->composer, "open-picture", G_CALLBACK (on_composer_open), self);
   sl_window_connect_composer (self);
 }
