@@ -509,6 +509,25 @@ sl_conversation_select_sibling (SlConversation *self,
   sl_store_set_leaf (self->store, self->id, sl_message_get_id (leaf));
 }
 
+SlMessage *
+sl_conversation_reveal (SlConversation *self,
+                        gint64          id)
+{
+  SlMessage *message, *leaf;
+
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+
+  message = g_hash_table_lookup (self->messages, &id);
+  if (self->deleted != NULL && is_below (message, self->deleted))
+    return NULL;
+  if (message == NULL || g_ptr_array_find (self->path, message, NULL))
+    return message;
+  leaf = newest_below (message);
+  sl_conversation_show (self, leaf);
+  sl_store_set_leaf (self->store, self->id, sl_message_get_id (leaf));
+  return message;
+}
+
 /* ------------------------------------------------------------------------------------------------ delete, undo */
 
 static void

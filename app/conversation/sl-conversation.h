@@ -61,6 +61,8 @@ void sl_conversation_stop (SlConversation *self);
 
 /* Shows another alternative of this message (and the newest path below it). position < n-siblings. */
 void sl_conversation_select_sibling (SlConversation *self, SlMessage *message, guint position);
+/* The message with this id (borrowed), on a path that is shown, which may be another one than before; NULL if it is not there. */
+SlMessage *sl_conversation_reveal (SlConversation *self, gint64 id);
 /* Removes the message and everything below it; the previous alternative is shown where there is one. The last deletion can be
  * undone for SL_UNDO_SECONDS; then it is really gone. undo: FALSE where there is nothing to undo. */
 #define SL_UNDO_SECONDS 12

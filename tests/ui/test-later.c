@@ -330,7 +330,7 @@ static void
 show (Fixture *fixture,
       gint64   id)
 {
-  sl_window_open (fixture->window, id);
+  sl_window_open (fixture->window, id, 0);
   wait_until ("the conversation", is_shown, &(Shown) { fixture, id });
 }
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
 """How answers stand in the conversation: what is wide, what is long, what is turned to and what is found."""
+import contextlib
+import os
+import sqlite3
+
 from harness import App, Session, check, rewrite_answer, run, sample, wait_for
 from test_window import ask, quiet, thumbnail
 
@@ -49,5 +53,116 @@ def test_wide_content():
             quiet(app)
 
 
+@contextlib.contextmanager
+def opened_history(session):
+    """The database, while the program is not running."""
+    path = session.path(".local/share/io.github.sightline.Sightline")
+    (name,) = [name for name in os.listdir(path) if name.endswith((".db", ".sqlite", ".sqlite3"))]
+    with contextlib.closing(sqlite3.connect(os.path.join(path, name))) as database, database:
+        yield database
+
+
+def add_message(database, parent, role, text, ordinal=0):
+    """Below another one, in the only conversation; its id."""
+    columns = "conversation, mode, raw, created"
+    (identity,) = database.execute("SELECT max(id) + 1 FROM message").fetchone()
+    database.execute(f"INSERT INTO message(id, parent, ordinal, role, status, {columns}) "
+                     f"SELECT ?, ?, ?, ?, 0, {columns} FROM message WHERE parent IS NULL", (identity, parent, ordinal, role))
+    database.execute("INSERT INTO message_part(message, position, kind, text) VALUES (?, 0, 0, ?)", (identity, text))
+    database.execute("INSERT INTO message_index(rowid, body) VALUES (?, ?)", (identity, text))
+    database.execute("UPDATE conversation SET active_leaf = ?", (identity,))
+    return identity
+
+
+def add_turns(database, parent, turns, name=""):
+    for turn in range(turns):
+        question = add_message(database, parent, 1, f"{name}question {turn:04}")
+        parent = add_message(database, question, 2, f"{name}answer {turn:04}\n\nwith\n\nsome\n\nlines")
+    return parent
+
+
+def test_paging_and_search():
+    """Of 600 messages some hundred have rows; scrolling goes on at either edge by itself, and what a search finds is brought into sight."""
+    with Session() as session:
+        app = App(session)
+        ask(app, "one")
+        app.close()
+        with opened_history(session) as database:
+            (first,) = database.execute("SELECT id FROM message WHERE role = 2").fetchone()
+            add_turns(database, first, 300)
+        app = App(session)
+        app.find("label", "question 0299")
+        check(not app.has("label", "question 0100"), "all rows are there at once")
+        check(len(app.all("panel", "Question")) <= 50, f"{len(app.all('panel', 'Question'))} questions have rows")
+
+        def at_top():
+            """The number of the first question that is in sight."""
+            inside = [node for node in app.all("label", "question [0-9]+") if 120 < app.extents(node)[1] < 600]
+            return int(inside[0].name.split()[1]) if inside else None
+        x, y = 700, 400
+        seen = [wait_for("a question in sight", at_top)]
+        session.xdotool("mousemove", x, y)
+        while seen[-1] > 180:
+            session.xdotool("click", "--repeat", 20, "--delay", 5, 4)
+            now = wait_for("a question in sight", at_top)
+            if now != seen[-1]:
+                check(0 < seen[-1] - now < 40, f"scrolling up jumps: {seen} {now}")
+                seen.append(now)
+        while seen[-1] < 260:
+            session.xdotool("click", "--repeat", 20, "--delay", 5, 5)
+            now = wait_for("a question in sight", at_top)
+            if now != seen[-1]:
+                check(0 < now - seen[-1] < 40, f"scrolling down jumps: {seen} {now}")
+                seen.append(now)
+        check(len(app.all("panel", "Question")) <= 50, "rows are not taken away again")
+        check(not app.has("label", "question 0100"), "rows are not taken away again")
+
+        session.key("ctrl+f")
+        session.type("0042")
+        hit = app.find("label", ".*answer 0042.*|.*question 0042.*")
+        session.click(*app.middle(hit))
+        row = wait_for("the message that was found", lambda: next(
+            (node for node in app.all("panel", "Answer|Question") if node.has_state("selected")), None))
+        wait_for("it in sight", lambda: 60 < app.extents(row)[1] < 600)
+        check(app.has("label", "answer 0042"), "another message is marked")
+        app.find("push button", "Scroll to the End").press()
+        app.find("label", "question 0299")
+        app.close()
+        quiet(app)
+
+
+def test_versions_stay_in_place():
+    """Turning to another version of an early answer shows it where the first one was, not the end of the conversation."""
+    with Session() as session:
+        app = App(session)
+        ask(app, "one")
+        app.close()
+        with opened_history(session) as database:
+            question, first = (database.execute("SELECT id FROM message WHERE role = ?", (role,)).fetchone()[0] for role in (1, 2))
+            other = add_message(database, question, 2, "another answer", 1)
+            add_turns(database, other, 20, "other ")
+            last = add_turns(database, first, 20)
+            database.execute("UPDATE conversation SET active_leaf = ?", (last,))
+        app = App(session)
+        app.find("label", "question 0019")
+        session.xdotool("mousemove", 700, 400)
+
+        def at_top():
+            session.xdotool("click", "--repeat", 20, "--delay", 5, 4)
+            return app.extents(app.find("panel", "Question"))[1] > 60
+        wait_for("the first question", at_top)
+        place = app.extents(app.find("panel", "Answer"))[1]
+        app.find("push button", "Next Version").press()
+        app.find("label", "another answer")
+        app.find("label", "other question 0019")
+        wait_for("the other answer in the place of the first", lambda: abs(app.extents(app.find("panel", "Answer"))[1] - place) <= 1)
+        app.focus_composer()
+        session.type("x")
+        wait_for("what is written", lambda: app.composer().text() == "x")
+        check(abs(app.extents(app.find("panel", "Answer"))[1] - place) <= 1, "it has gone from its place")
+        app.close()
+        quiet(app)
+
+
 if __name__ == "__main__":
-    run([test_wide_content])
+    run([test_wide_content, test_paging_and_search, test_versions_stay_in_place])

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Shows a window of rows over a conversation, and scrolls it. GtkListView jumps with tall rows of unequal height (and GTK 4.8
- * cannot scroll to a row), so there are plain rows for at most WINDOW messages and buttons for those before and after.
+ * cannot scroll to a row), so there are plain rows for at most WINDOW messages, and others in their place when an edge comes into
+ * sight.
  */
 #include "ui/chat/sl-chat-view.h"
 
@@ -28,15 +29,15 @@ struct _SlChatView
 
   GtkWidget *scrolled;
   GtkWidget *column;
-  GtkWidget *earlier;
-  GtkWidget *later;
   GtkWidget *to_end;
 
   gboolean stuck;    /* to the end */
-  GtkWidget *keep;   /* row that stays where it is while rows change, or NULL */
-  double keep_y;
+  GtkWidget *marked; /* row of the message that was looked for, or NULL */
+  GtkWidget *reveal; /* row that is to come into sight, or NULL */
+  guint reveal_pass; /* by measuring, then by looking */
   guint tick;
   guint following;   /* tick that brings the view to its place */
+  guint paging;      /* tick that makes rows beyond the edge */
 };
 
 enum
@@ -74,12 +75,70 @@ update_to_end (SlChatView *self)
   gtk_widget_set_visible (self->to_end, !self->stuck);
 }
 
+static guint
+count_messages (SlChatView *self)
+{
+  return self->conversation != NULL ? g_list_model_get_n_items (G_LIST_MODEL (self->conversation)) : 0;
+}
+
+static void on_extent_changed (SlChatView *self);
+static gboolean page (GtkWidget     *widget,
+                      GdkFrameClock *clock,
+                      gpointer       data);
+static double offset_of (SlChatView *self,
+                         GtkWidget  *wanted,
+                         int         width);
+
+/* Less than a view away from the first or the last row, of which there are more. */
+static int
+edge_in_sight (SlChatView *self)
+{
+  GtkAdjustment *adjustment = get_adjustment (self);
+  double view = gtk_adjustment_get_page_size (adjustment);
+
+  if (self->first > 0 && gtk_adjustment_get_value (adjustment) < view)
+    return -1;
+  if (self->last < count_messages (self) && gtk_adjustment_get_value (adjustment) > end_value (adjustment) - view)
+    return 1;
+  return 0;
+}
+
 static void
 on_value_changed (SlChatView    *self,
                   GtkAdjustment *adjustment)
 {
-  self->stuck = gtk_adjustment_get_value (adjustment) >= end_value (adjustment) - END_SLACK;
+  self->stuck = self->last == count_messages (self) &&
+                gtk_adjustment_get_value (adjustment) >= end_value (adjustment) - END_SLACK;
   update_to_end (self);
+  if (self->paging == 0 && edge_in_sight (self) != 0)
+    self->paging = gtk_widget_add_tick_callback (GTK_WIDGET (self), page, NULL, NULL);
+}
+
+/* A quarter of the view above the row. It may not be laid out yet, so first its place is computed. */
+static void
+reveal (SlChatView *self)
+{
+  GtkAdjustment *adjustment = get_adjustment (self);
+  double view = gtk_adjustment_get_page_size (adjustment);
+  int width = gtk_widget_get_width (self->column);
+  graphene_point_t at = GRAPHENE_POINT_INIT (0, 0);
+  double value;
+
+  if (width <= 0)
+    return; /* the next extent brings us here again */
+  if (self->reveal_pass == 0)
+    value = offset_of (self, self->reveal, width);
+  else if (gtk_widget_compute_point (self->reveal, self->column, &GRAPHENE_POINT_INIT (0, 0), &at))
+    value = at.y;
+  else
+    value = gtk_adjustment_get_value (adjustment) + view / 4;
+  if (self->reveal_pass++ > 0)
+    self->reveal = NULL;
+  else
+    on_extent_changed (self);
+  value = MAX (0, value - view / 4);
+  gtk_adjustment_set_upper (adjustment, MAX (gtk_adjustment_get_upper (adjustment), value + view));
+  gtk_adjustment_set_value (adjustment, value);
 }
 
 static gboolean
@@ -89,17 +148,11 @@ follow (GtkWidget     *widget,
 {
   SlChatView *self = SL_CHAT_VIEW (widget);
   GtkAdjustment *adjustment = get_adjustment (self);
-  graphene_point_t at;
 
   self->following = 0;
 
-  if (self->keep != NULL &&
-      gtk_widget_compute_point (self->keep, self->column, &GRAPHENE_POINT_INIT (0, 0), &at))
-    {
-      gtk_adjustment_set_value (adjustment,
-                                gtk_adjustment_get_value (adjustment) + at.y - self->keep_y);
-      self->keep = NULL;
-    }
+  if (self->reveal != NULL)
+    reveal (self);
   else if (self->stuck)
     gtk_adjustment_set_value (adjustment, end_value (adjustment));
   else
@@ -116,25 +169,15 @@ on_extent_changed (SlChatView *self)
     self->following = gtk_widget_add_tick_callback (GTK_WIDGET (self), follow, NULL, NULL);
 }
 
-static void
-keep_row (SlChatView *self,
-          GtkWidget  *row)
-{
-  graphene_point_t at;
-
-  self->keep = NULL;
-  if (row == NULL ||
-      !gtk_widget_compute_point (row, self->column, &GRAPHENE_POINT_INIT (0, 0), &at))
-    return;
-  self->keep = row;
-  self->keep_y = at.y;
-}
+static void show_end (SlChatView *self);
 
 void
 sl_chat_view_scroll_to_end (SlChatView *self)
 {
   g_return_if_fail (SL_IS_CHAT_VIEW (self));
   self->stuck = TRUE;
+  self->reveal = NULL;
+  show_end (self);
   gtk_adjustment_set_value (get_adjustment (self), end_value (get_adjustment (self)));
   update_to_end (self);
 }
@@ -257,8 +300,11 @@ on_sibling (SlChatView *self,
 {
   SlMessage *message = message_of (self, row);
 
-  if (message != NULL && position < sl_message_get_n_siblings (message))
-    sl_conversation_select_sibling (self->conversation, message, position);
+  if (message == NULL || position >= sl_message_get_n_siblings (message))
+    return;
+  /* What is above stays where it is, and so does the place of what is turned to. */
+  self->stuck = FALSE;
+  sl_conversation_select_sibling (self->conversation, message, position);
 }
 
 static void
@@ -337,8 +383,10 @@ remove_rows (SlChatView *self)
   while (g_hash_table_iter_next (&iter, &message, &row))
     if (self->conversation == NULL || !is_shown (self, message))
       {
-        if (row == self->keep)
-          self->keep = NULL;
+        if (row == self->reveal)
+          self->reveal = NULL;
+        if (row == self->marked)
+          self->marked = NULL;
         gtk_box_remove (GTK_BOX (self->column), row);
         g_hash_table_iter_remove (&iter);
       }
@@ -348,9 +396,7 @@ remove_rows (SlChatView *self)
 static void
 update_rows (SlChatView *self)
 {
-  GtkWidget *after = self->earlier;
-  guint n_items = self->conversation ? g_list_model_get_n_items (G_LIST_MODEL (self->conversation))
-                                     : 0;
+  GtkWidget *after = NULL;
 
   remove_rows (self);
   for (guint i = self->first; i < self->last; i++)
@@ -370,26 +416,41 @@ update_rows (SlChatView *self)
         gtk_box_reorder_child_after (GTK_BOX (self->column), row, after);
       after = row;
     }
-  gtk_box_reorder_child_after (GTK_BOX (self->column), self->later, after);
-  gtk_widget_set_visible (self->earlier, self->first > 0);
-  gtk_widget_set_visible (self->later, self->last < n_items);
   if (self->conversation != NULL)
     on_busy (self);
 }
 
+static void
+show_end (SlChatView *self)
+{
+  guint n_items = count_messages (self);
+  guint first = n_items > WINDOW ? n_items - WINDOW : 0;
+
+  if (self->last == n_items && self->first == first)
+    return;
+  self->last = n_items;
+  self->first = first;
+  update_rows (self);
+}
+
+/* Who reads stays where they read, whatever comes or changes below; who is at the end stays there. */
 static void
 on_items_changed (SlChatView *self,
                   guint       position,
                   guint       removed,
                   guint       added)
 {
-  guint n_items = g_list_model_get_n_items (G_LIST_MODEL (self->conversation));
+  guint n_items = count_messages (self);
 
-  self->last = n_items;
-  self->first = n_items > WINDOW ? n_items - WINDOW : 0;
-  if (added > 0 && position + added == n_items)
-    self->stuck = TRUE; /* something was asked: show it */
+  if (self->stuck || position < self->first || self->last == 0)
+    {
+      self->last = n_items;
+      self->first = n_items > WINDOW ? n_items - WINDOW : 0;
+    }
+  else
+    self->last = MIN (n_items, MAX (position + added, self->first + WINDOW));
   update_rows (self);
+  on_extent_changed (self);
 }
 
 static GtkWidget *
@@ -401,27 +462,130 @@ row_at (SlChatView *self,
   return message ? g_hash_table_lookup (self->rows, message) : NULL;
 }
 
-static void
-on_earlier (SlChatView *self)
+/* The row at the top edge of the view, or the first one below it. */
+static GtkWidget *
+find_visible_row (SlChatView *self)
 {
-  guint n_items = g_list_model_get_n_items (G_LIST_MODEL (self->conversation));
+  double top = gtk_adjustment_get_value (get_adjustment (self));
 
-  self->stuck = FALSE;
-  keep_row (self, row_at (self, self->first));
-  self->first -= MIN (STEP, self->first);
-  self->last = MIN (n_items, self->first + WINDOW);
-  update_rows (self);
+  for (guint i = self->first; i < self->last; i++)
+    {
+      GtkWidget *row = row_at (self, i);
+      graphene_rect_t bounds;
+
+      if (row != NULL && gtk_widget_compute_bounds (row, self->column, &bounds) &&
+          bounds.origin.y + bounds.size.height > top)
+        return row;
+    }
+  return NULL;
 }
 
-static void
-on_later (SlChatView *self)
+/* How far below the first row this one is, before GTK has laid them out. */
+static double
+offset_of (SlChatView *self,
+           GtkWidget  *wanted,
+           int         width)
 {
-  guint n_items = g_list_model_get_n_items (G_LIST_MODEL (self->conversation));
+  double offset = 0;
 
-  keep_row (self, row_at (self, self->last - 1));
-  self->last = MIN (n_items, self->last + STEP);
-  self->first = self->last > WINDOW ? self->last - WINDOW : 0;
+  for (guint i = self->first; i < self->last; i++)
+    {
+      GtkWidget *row = row_at (self, i);
+      int height;
+
+      if (row == wanted)
+        break;
+      if (row == NULL)
+        continue;
+      gtk_widget_measure (row, GTK_ORIENTATION_VERTICAL, width, &height, NULL, NULL, NULL);
+      offset += height + gtk_box_get_spacing (GTK_BOX (self->column));
+    }
+  return offset;
+}
+
+/* More rows at the edge that comes into sight, fewer at the other one; what is in sight does not move. */
+static gboolean
+page (GtkWidget     *widget,
+      GdkFrameClock *clock,
+      gpointer       data)
+{
+  SlChatView *self = SL_CHAT_VIEW (widget);
+  GtkAdjustment *adjustment = get_adjustment (self);
+  int edge = edge_in_sight (self);
+  GtkWidget *kept = find_visible_row (self);
+  double offset, value;
+  int width;
+
+  self->paging = 0;
+  if (edge == 0 || kept == NULL || self->reveal != NULL)
+    return G_SOURCE_REMOVE;
+  width = gtk_widget_get_width (kept);
+  offset = offset_of (self, kept, width);
+  value = gtk_adjustment_get_value (adjustment);
+  if (edge < 0)
+    {
+      self->first -= MIN (STEP, self->first);
+      self->last = MIN (count_messages (self), self->first + WINDOW);
+    }
+  else
+    {
+      self->last = MIN (count_messages (self), self->last + STEP);
+      self->first = self->last > WINDOW ? self->last - WINDOW : 0;
+    }
   update_rows (self);
+  value += offset_of (self, kept, width) - offset;
+  gtk_adjustment_set_upper (adjustment, MAX (gtk_adjustment_get_upper (adjustment), value + gtk_adjustment_get_page_size (adjustment)));
+  gtk_adjustment_set_value (adjustment, value);
+  self->stuck = FALSE;
+  return G_SOURCE_REMOVE;
+}
+
+/* --- what was looked for --------------------------------------------------- */
+
+static void
+unmark (SlChatView *self)
+{
+  if (self->marked == NULL)
+    return;
+  gtk_widget_remove_css_class (self->marked, "found");
+  gtk_accessible_reset_state (GTK_ACCESSIBLE (self->marked), GTK_ACCESSIBLE_STATE_SELECTED);
+  self->marked = NULL;
+}
+
+void
+sl_chat_view_scroll_to (SlChatView *self,
+                        SlMessage  *message)
+{
+  guint n_items = count_messages (self);
+  guint position = 0;
+
+  g_return_if_fail (SL_IS_CHAT_VIEW (self));
+
+  unmark (self);
+  while (position < n_items)
+    {
+      g_autoptr (SlMessage) item = g_list_model_get_item (G_LIST_MODEL (self->conversation), position);
+
+      if (item == message)
+        break;
+      position++;
+    }
+  if (position == n_items)
+    return;
+  if (position < self->first || position >= self->last)
+    {
+      self->first = position > WINDOW / 2 ? position - WINDOW / 2 : 0;
+      self->last = MIN (n_items, self->first + WINDOW);
+      update_rows (self);
+    }
+  self->stuck = FALSE;
+  self->reveal_pass = 0;
+  self->reveal = self->marked = g_hash_table_lookup (self->rows, message);
+  if (self->marked == NULL) /* it has no row */
+    return;
+  gtk_widget_add_css_class (self->marked, "found");
+  gtk_accessible_update_state (GTK_ACCESSIBLE (self->marked), GTK_ACCESSIBLE_STATE_SELECTED, TRUE, -1);
+  on_extent_changed (self);
 }
 
 /* --- object ---------------------------------------------------------------- */
@@ -474,20 +638,6 @@ sl_chat_view_class_init (SlChatViewClass *klass)
 }
 
 static GtkWidget *
-make_page_button (SlChatView *self,
-                  const char *label,
-                  GCallback   clicked)
-{
-  GtkWidget *button = gtk_button_new_with_label (label);
-
-  gtk_widget_add_css_class (button, "flat");
-  gtk_widget_set_halign (button, GTK_ALIGN_CENTER);
-  gtk_widget_set_visible (button, FALSE);
-  g_signal_connect_swapped (button, "clicked", clicked, self);
-  return button;
-}
-
-static GtkWidget *
 make_to_end (SlChatView *self)
 {
   GtkWidget *button = gtk_button_new_from_icon_name ("go-down-symbolic");
@@ -514,12 +664,8 @@ sl_chat_view_init (SlChatView *self)
 
   self->rows = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
   self->stuck = TRUE;
-  self->earlier = make_page_button (self, _("Show Earlier Messages"), G_CALLBACK (on_earlier));
-  self->later = make_page_button (self, _("Show Later Messages"), G_CALLBACK (on_later));
   self->column = gtk_box_new (GTK_ORIENTATION_VERTICAL, 18);
   gtk_widget_add_css_class (self->column, "chat");
-  gtk_box_append (GTK_BOX (self->column), self->earlier);
-  gtk_box_append (GTK_BOX (self->column), self->later);
   adw_clamp_set_maximum_size (ADW_CLAMP (clamp), 860);
   adw_clamp_set_tightening_threshold (ADW_CLAMP (clamp), 600);
   adw_clamp_set_child (ADW_CLAMP (clamp), self->column);
@@ -555,6 +701,7 @@ sl_chat_view_set_conversation (SlChatView     *self,
   self->first = self->last = 0;
   update_rows (self);
 
+  self->reveal = self->marked = NULL;
   self->stuck = TRUE;
   if (conversation == NULL)
     return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The messages of one conversation as real rows in a scrolled column. Keeps a
- * window of rows over long conversations, stays at the end while an answer
+ * window of rows over long conversations and moves it along, stays at the end while an answer
  * streams unless the user has scrolled up, and drains the answer's job once per
  * frame. Owned by SlWindow; UI thread only.
  */
@@ -28,5 +28,8 @@ void            sl_chat_view_set_conversation (SlChatView     *self,
 SlConversation *sl_chat_view_get_conversation (SlChatView     *self);
 
 void sl_chat_view_scroll_to_end (SlChatView *self);
+/* Brings a message of the conversation into sight and marks it, until another one is looked for. */
+void sl_chat_view_scroll_to     (SlChatView *self,
+                                 SlMessage  *message);
 
 G_END_DECLS

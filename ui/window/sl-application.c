@@ -185,7 +185,7 @@ on_open_conversation (GSimpleAction *action,
                       GVariant      *parameter,
                       gpointer       data)
 {
-  sl_window_open (ensure_window (data), g_variant_get_int64 (parameter));
+  sl_window_open (ensure_window (data), g_variant_get_int64 (parameter), 0);
 }
 
 static void

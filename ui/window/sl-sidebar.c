@@ -86,6 +86,9 @@ update_selection (SlSidebar *self)
   GListModel *model = G_LIST_MODEL (self->selection);
   guint found = GTK_INVALID_LIST_POSITION;
 
+  /* Of what a search has found, what the user chose is selected: it leads to a message, in the open conversation, too. */
+  if (gtk_single_selection_get_model (self->selection) != G_LIST_MODEL (self->history))
+    return;
   for (guint i = 0; self->current != 0 && i < g_list_model_get_n_items (model); i++)
     {
       g_autoptr (SlSummary) summary = g_list_model_get_item (model, i);
@@ -134,7 +137,8 @@ on_selected (SlSidebar *self)
 {
   SlSummary *summary = gtk_single_selection_get_selected_item (self->selection);
 
-  if (!self->updating && summary != NULL && sl_summary_get_id (summary) != self->current)
+  if (!self->updating && summary != NULL &&
+      (sl_summary_get_id (summary) != self->current || sl_summary_get_message (summary) != 0))
     emit_open (self);
 }
 

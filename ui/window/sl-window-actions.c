@@ -228,7 +228,7 @@ undo_delete (GtkWidget  *widget,
   gint64 id = g_variant_get_int64 (parameter);
 
   sl_history_undo_delete (self->history, id);
-  sl_window_open (self, id);
+  sl_window_open (self, id, 0);
 }
 
 static AdwToast *

@@ -36,6 +36,7 @@ struct _SlWindow
   GPtrArray *waiting;      /* pictures whose conversation is not shown */
   GCancellable *opening;   /* of the conversation being opened */
   gint64 opening_id;       /* 0: none is */
+  gint64 opening_message;  /* of it, to be brought into sight; 0: none */
   gboolean restoring;      /* it is the one of the last time, and nothing else has been begun */
   GCancellable *planning;  /* of what is being written, for the meter */
   guint plan_source;       /* waits for a pause in typing */

@@ -99,7 +99,7 @@ sl_window_stay (SlWindow *self)
 {
   g_cancellable_cancel (self->opening);
   g_clear_object (&self->opening);
-  self->opening_id = 0;
+  self->opening_id = self->opening_message = 0;
   self->restoring = FALSE;
 }
 
@@ -136,6 +136,17 @@ sl_window_set_conversation (SlWindow       *self,
   sl_composer_grab_focus (self->composer);
 }
 
+/* What a search has found is brought into sight; 0: nothing was looked for. */
+static void
+show_message (SlWindow *self,
+              gint64    id)
+{
+  SlMessage *message = id != 0 ? sl_conversation_reveal (self->conversation, id) : NULL;
+
+  if (message != NULL)
+    sl_chat_view_scroll_to (self->chat, message);
+}
+
 static void
 on_opened (GObject      *source,
            GAsyncResult *result,
@@ -145,20 +156,27 @@ on_opened (GObject      *source,
   g_autoptr (GError) error = NULL;
   g_autoptr (SlConversation) conversation =
     sl_history_open_finish (SL_HISTORY (source), result, &error);
+  gint64 message;
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || self->toasts == NULL)
     return;
+  message = self->opening_message;
   sl_window_stay (self);
   if (conversation == NULL)
-    sl_window_toast (self, error->message);
-  else
-    sl_window_set_conversation (self, conversation);
+    {
+      sl_window_toast (self, error->message);
+      return;
+    }
+  sl_window_set_conversation (self, conversation);
+  show_message (self, message);
 }
 
 static void
 start_opening (SlWindow *self,
-               gint64    id)
+               gint64    id,
+               gint64    message)
 {
+  self->opening_message = message;
   self->opening = g_cancellable_new ();
   self->opening_id = id;
   sl_history_open_async (self->history, id, self->opening, on_opened, g_object_ref (self));
@@ -166,19 +184,22 @@ start_opening (SlWindow *self,
 
 void
 sl_window_open (SlWindow *self,
-                gint64    id)
+                gint64    id,
+                gint64    message)
 {
   sl_window_stay (self);
   if (id == sl_conversation_get_id (self->conversation))
-    return;
-  start_opening (self, id);
+    show_message (self, message);
+  else
+    start_opening (self, id, message);
 }
 
 static void
 on_sidebar_open (SlWindow *self,
-                 gint64    id)
+                 gint64    id,
+                 gint64    message)
 {
-  sl_window_open (self, id);
+  sl_window_open (self, id, message);
   if (adw_flap_get_folded (self->flap))
     adw_flap_set_reveal_flap (self->flap, FALSE);
 }
@@ -401,7 +422,7 @@ restore_state (SlWindow *self)
   sl_composer_set_mode (self->composer, state.mode);
   if (state.conversation != 0)
     {
-      start_opening (self, state.conversation);
+      start_opening (self, state.conversation, 0);
       self->restoring = TRUE;
     }
 }

@@ -28,9 +28,10 @@ SlWindow *sl_window_new (GtkApplication *application,
 void sl_window_add_files (SlWindow   *self,
                           GListModel *files);
 
-/* Shows this conversation. */
+/* Shows this conversation, and where @message is not 0 that message of it. */
 void sl_window_open (SlWindow *self,
-                     gint64    id);
+                     gint64    id,
+                     gint64    message);
 
 /* Opens the list's search; query: what to look for, NULL leaves what is there. */
 void sl_window_search (SlWindow   *self,
