@@ -12,6 +12,7 @@
 struct vl2_shape {
     const char *name; /* "tiny", "small", "base" */
     vl2_format format;
+    bool vision_int8; /* the tower's and the projector's matrices, else bf16 */
     int32_t layers;   /* of the decoder and of the vision tower, at most as many as there are; 0 = all */
 };
 
@@ -43,6 +44,9 @@ struct vl2_bench_report {
     double decode_bandwidth_ratio; /* achieved ÷ read_per_s at an empty cache, best of the runs; NAN where unknown */
     double prefill_fma_ratio;      /* achieved ÷ flops_per_s at 512 tokens */
     double vision_fma_ratio;
+    double vision_ms_per_tile;      /* best of the runs */
+    double first_token_10_tiles_ms; /* ten times that, and reading 2048 tokens with the first choice: a picture of the largest grid
+                                       (2,017 tokens) and a short question */
 };
 
 /* Measures the forward passes of an engine. Reports every row as it is known. Works on an engine without tokenizer. */

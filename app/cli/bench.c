@@ -3,6 +3,7 @@
  * `sightline-cli bench`: how fast this computer runs a model, or one of a published shape with generated weights, beside what
  * the computer could do at most. The engine measures; this file opens it, times picture files, and prints.
  */
+#include "app/cli/bench-compare.h"
 #include "app/cli/cli.h"
 
 #include <math.h>
@@ -24,6 +25,8 @@ typedef struct
   CliEngineOptions  engine;
   char             *shape;
   char             *format;
+  char             *vision;
+  char             *compare;
   int               layers;
   gboolean          csv;
 } Options;
@@ -35,6 +38,8 @@ options_clear (Options *options)
   g_free (options->engine.device);
   g_free (options->shape);
   g_free (options->format);
+  g_free (options->vision);
+  g_free (options->compare);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -218,7 +223,7 @@ open_shape (const Options  *options,
   vl2_error cause = { 0 };
 
   vl2_format_from_name (options->format, &format);
-  if (vl2_engine_open_shape (&(struct vl2_shape) { options->shape, format, options->layers },
+  if (vl2_engine_open_shape (&(struct vl2_shape) { options->shape, format, g_str_equal (options->vision, "int8"), options->layers },
                              &(struct vl2_engine_options) {
                                .device = options->engine.device,
                                .threads = options->engine.threads,
@@ -288,6 +293,8 @@ report_to_json (const Run                     *run,
   json_object_set_new (object, "decode_bandwidth_ratio", number_or_null (report->decode_bandwidth_ratio));
   json_object_set_new (object, "prefill_fma_ratio", number_or_null (report->prefill_fma_ratio));
   json_object_set_new (object, "vision_fma_ratio", number_or_null (report->vision_fma_ratio));
+  json_object_set_new (object, "vision_ms_per_tile", json_real (report->vision_ms_per_tile));
+  json_object_set_new (object, "first_token_10_tiles_ms", number_or_null (report->first_token_10_tiles_ms));
 
   return object;
 }
@@ -312,6 +319,9 @@ print_summary (const struct vl2_bench_report *report,
   g_autofree char *session = g_format_size (report->cache_bytes + report->scratch_bytes);
   g_autofree char *most = g_format_size (peak);
 
+  if (isfinite (report->first_token_10_tiles_ms))
+    printf (_("first token   %8.1f ms behind a picture of 10 tiles and a question (vision and prefill 2048)\n"),
+            report->first_token_10_tiles_ms);
   for (guint i = 0; i < n_pictures; i++)
     printf (_("picture %-5s %8.1f ms to decode %d × %d, %.1f ms to make %d tiles\n"), pictures[i].type, pictures[i].decode_ms,
             PICTURE_WIDTH, PICTURE_HEIGHT, pictures[i].tiles_ms, pictures[i].n_tiles);
@@ -373,6 +383,36 @@ run_bench (const Options *options)
   return cli_finish_stdout (&options->output);
 }
 
+/* What another build is to be told so that it measures the same. */
+static GStrv
+arguments_of (const Options *options)
+{
+  g_autoptr(GStrvBuilder) builder = g_strv_builder_new ();
+  const struct
+  {
+    const char *name, *text;
+    int number;
+  } all[] = {
+    { "--model", options->engine.model, 0 },
+    { "--device", options->engine.device, 0 },
+    { "--shape", options->shape, 0 },
+    { "--format", options->shape != NULL ? options->format : NULL, 0 },
+    { "--vision", options->vision, 0 },
+    { "--threads", NULL, options->engine.threads },
+    { "--host-layers", NULL, options->engine.host_layers },
+    { "--layers", NULL, options->layers },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (all); i++)
+    {
+      g_autofree char *number = all[i].number != 0 ? g_strdup_printf ("%d", all[i].number) : NULL;
+
+      if (all[i].text != NULL || number != NULL)
+        g_strv_builder_add_many (builder, all[i].name, number != NULL ? number : all[i].text, NULL);
+    }
+  return g_strv_builder_end (builder);
+}
+
 CliStatus
 cli_bench (int    argc,
            char **argv)
@@ -384,8 +424,10 @@ cli_bench (int    argc,
     CLI_ENGINE_ENTRIES (options.engine),
     { "shape", 0, 0, G_OPTION_ARG_FILENAME, &options.shape, N_("Generated weights instead of DIR: tiny, small or base"), N_("SHAPE") },
     { "format", 'f', 0, G_OPTION_ARG_FILENAME, &options.format, N_("Of generated weights: mix (default), int8, int4 or bf16"), N_("FORMAT") },
+    { "vision", 0, 0, G_OPTION_ARG_FILENAME, &options.vision, N_("Of the generated vision tower: bf16 (default) or int8"), N_("TYPE") },
     { "layers", 0, 0, G_OPTION_ARG_INT, &options.layers, N_("Generate only so many layers (default: all)"), N_("N") },
     { "csv", 0, 0, G_OPTION_ARG_NONE, &options.csv, N_("Print CSV"), NULL },
+    { "compare", 0, 0, G_OPTION_ARG_FILENAME, &options.compare, N_("Run another build in turn with this one and print ratios"), N_("PROGRAM") },
     { NULL },
   };
 
@@ -409,8 +451,23 @@ cli_bench (int    argc,
     return cli_fail (&options.output, CLI_USAGE, "%s", _("--shape has to be tiny, small or base."));
   if (!vl2_format_from_name (options.format, &format))
     return cli_fail (&options.output, CLI_USAGE, "%s", _("--format has to be mix, int8, int4 or bf16."));
+  if (options.vision != NULL && options.shape == NULL)
+    return cli_fail (&options.output, CLI_USAGE, "%s", _("--vision needs --shape."));
+  if (options.vision != NULL && !g_str_equal (options.vision, "bf16") && !g_str_equal (options.vision, "int8"))
+    return cli_fail (&options.output, CLI_USAGE, "%s", _("--vision has to be bf16 or int8."));
+  if (options.compare != NULL && options.csv)
+    return cli_fail (&options.output, CLI_USAGE, "%s", _("--csv and --compare exclude each other."));
   if (options.layers < 0 || options.engine.threads < 0)
     return cli_fail (&options.output, CLI_USAGE, "%s", _("The numbers of layers and threads cannot be negative."));
+
+  if (options.compare != NULL)
+    {
+      g_auto(GStrv) arguments = arguments_of (&options);
+
+      return cli_bench_compare (&options.output, options.compare, (const char *const *) arguments);
+    }
+  if (options.vision == NULL)
+    options.vision = g_strdup ("bf16");
 
   return run_bench (&options);
 }

@@ -98,7 +98,7 @@ vl2_status vl2_shape_open(const struct vl2_shape *shape, struct vl2_config *conf
         config->quantised = shape->format != VL2_FORMAT_BF16;
         size_t most = 64 + 12 * (size_t) config->vision.layers + (size_t) config->lm.layers * (32 + 3 * (size_t) config->lm.experts);
         struct vl2_tensor_source source;
-        vl2_status status = vl2_synthetic_weights((vl2_format) shape->format, most, &source, err);
+        vl2_status status = vl2_synthetic_weights(shape->format, shape->vision_int8, most, &source, err);
         return status == VL2_OK ? vl2_checkpoint_from_source(&source, most, checkpoint, err) : status;
     }
     return vl2_fail(err, VL2_ERR_USAGE, "There is no shape \"%.20s\" with %d layers; tiny, small and base are known.", shape->name,

@@ -30,6 +30,7 @@ struct block {
 
 struct noise {
     vl2_format format;
+    bool vision_int8;
     uint64_t state;
     struct block blocks[MAX_BLOCKS];
     size_t n_blocks;
@@ -122,9 +123,10 @@ static void fill_vector(struct noise *noise, struct vl2_tensor *t, uint8_t *data
 
 static vlk_dtype dtype_of(void *user, const char *name, int32_t n_dims) {
     const struct noise *noise = user;
+    vl2_part_of part = vl2_part_of_tensor(name, n_dims);
     vlk_dtype dtype = VLK_BF16;
-    if (noise->format != VL2_FORMAT_BF16)
-        dtype = vl2_part_dtype(vl2_part_of_tensor(name, n_dims), n_dims, noise->format, false, VLK_BF16);
+    if (noise->format != VL2_FORMAT_BF16 || part == VL2_OF_VISION || part == VL2_OF_PROJECTOR)
+        dtype = vl2_part_dtype(part, n_dims, noise->format, noise->vision_int8, VLK_BF16);
     return n_dims != 2 && (dtype == VLK_I8G || dtype == VLK_I4G) ? VLK_BF16 : dtype;
 }
 
@@ -164,7 +166,7 @@ static void close_noise(void *user) {
     vlk_free(noise);
 }
 
-vl2_status vl2_synthetic_weights(vl2_format format, size_t most, struct vl2_tensor_source *out, vl2_error *err) {
+vl2_status vl2_synthetic_weights(vl2_format format, bool vision_int8, size_t most, struct vl2_tensor_source *out, vl2_error *err) {
     struct noise *noise = vlk_alloc(1, sizeof *noise);
     void **owned = vlk_alloc(2 * most, sizeof *owned);
     if (!noise || !owned) {
@@ -172,7 +174,7 @@ vl2_status vl2_synthetic_weights(vl2_format format, size_t most, struct vl2_tens
         vlk_free(owned);
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to generate %zu tensors.", most);
     }
-    *noise = (struct noise){.format = format, .state = 1, .most = 2 * most, .owned = owned};
+    *noise = (struct noise){.format = format, .vision_int8 = vision_int8, .state = 1, .most = 2 * most, .owned = owned};
     *out = (struct vl2_tensor_source){.make = make_tensor, .dtype = dtype_of, .close = close_noise, .user = noise};
     return VL2_OK;
 }

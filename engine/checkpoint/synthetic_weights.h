@@ -8,8 +8,8 @@
 
 #include "engine/checkpoint/checkpoint.h"
 
-/* A source of at most `most` tensors in this format, for vl2_checkpoint_from_source(). It leaves a reserve of the memory to the
- * system: what would go beyond it cannot be made. */
-vl2_status vl2_synthetic_weights(vl2_format format, size_t most, struct vl2_tensor_source *out, vl2_error *err);
+/* A source of at most `most` tensors in this format, the matrices of the vision tower and the projector in int8 or bf16, for
+ * vl2_checkpoint_from_source(). It leaves a reserve of the memory to the system: what would go beyond it cannot be made. */
+vl2_status vl2_synthetic_weights(vl2_format format, bool vision_int8, size_t most, struct vl2_tensor_source *out, vl2_error *err);
 
 #endif

@@ -6,8 +6,10 @@ test_bench.py CLI. Prints TAP.
 """
 import json
 import math
+import pathlib
 import subprocess
 import sys
+import tempfile
 
 CLI = sys.argv[1]
 USAGE = 2
@@ -41,6 +43,9 @@ def check(report):
                         ("prefill_fma_ratio", prefill["gflop_per_s"] / machine["fma_gflop_per_s"]),
                         ("vision_fma_ratio", vision["gflop_per_s"] / machine["fma_gflop_per_s"])):
         assert math.isclose(report[name], value, rel_tol=1e-6), f"{name} {report[name]} is not {value}"
+    assert math.isclose(report["vision_ms_per_tile"], vision["best_ms"] / 3, rel_tol=1e-6)
+    first = 10 * report["vision_ms_per_tile"] + by["prefill", 2048, 0]["best_ms"]
+    assert math.isclose(report["first_token_10_tiles_ms"], first, rel_tol=1e-6)
     assert report["peak_memory_bytes"] > report["cache_bytes"]
     assert [picture["type"] for picture in report["pictures"]] == ["jpeg", "png"]
     for picture in report["pictures"]:
@@ -72,6 +77,34 @@ def a_shape_is_its_size():
 
 
 @test
+def a_tower_in_int8():
+    """The tower and the projector, and nothing else, take 8.5 bits a weight."""
+    report = json.loads(run("--json", "--shape", "tiny", "--layers", "1", "--threads", "1", "--vision", "int8"))
+    check(report)
+    eight = 17 / 16
+    language = (2 * 129280 * 1280 + 4 * 1280 * 1280 + 3 * 1280 * 6848) * eight
+    vision = (4 * 1152 * 1152 + 1152 * 4304 + 1152 * 4320) * eight + 2 * (3 * 14 * 14 * 1152 + 729 * 1152)
+    want = language + vision + (4608 * 1280 + 1280 * 1280) * eight
+    assert abs(report["weight_bytes"] - want) < 1e-3 * want, f"{report['weight_bytes']} bytes, not about {want}"
+
+
+@test
+def against_another_build():
+    """The other build is a report whose every row but one takes a millisecond, so that each ratio is known."""
+    rows = [{"kind": kind, "tokens": tokens, "context": context, "best_ms": 1.0} for kind, tokens, context in KINDS[1:]]
+    with tempfile.TemporaryDirectory() as folder:
+        other = pathlib.Path(folder, "other")
+        other.write_text(f"#!/bin/sh\n[ \"$*\" = 'bench --threads 1 --json' ] && echo '{json.dumps({'rows': rows})}'\n")
+        other.chmod(0o755)
+        report = json.loads(run("--json", "--threads", "1", "--compare", str(other)))["compare"]
+    assert [(row["kind"], row["tokens"], row["context"]) for row in report] == KINDS[1:]
+    for row in report:
+        assert row["other_ms"] == 1 and 0 < row["ratio_least"] <= row["ratio"] <= row["ratio_most"], row
+        assert math.isclose(row["ratio_most"], 1 / row["this_ms"], rel_tol=1e-6), row
+    run("--compare", "/bin/false", want=3)
+
+
+@test
 def csv():
     lines = run("--csv", "--threads", "1").splitlines()
     assert lines[0].startswith("kind,tokens,context,runs,best_ms")
@@ -81,7 +114,8 @@ def csv():
 @test
 def wrong_usage():
     for args in (["--shape", "huge"], ["--layers", "2"], ["--shape", "tiny", "--format", "int3"], ["--shape", "tiny", "--layers", "-1"],
-                 ["--csv", "--json"], ["--shape", "tiny", "--model", "x"], ["extra"]):
+                 ["--csv", "--json"], ["--csv", "--compare", CLI],
+                 ["--vision", "int8"], ["--shape", "tiny", "--vision", "int4"], ["--shape", "tiny", "--model", "x"], ["extra"]):
         run(*args, want=USAGE)
 
 
