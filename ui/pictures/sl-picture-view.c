@@ -488,7 +488,11 @@ sl_picture_view_new (gboolean zoomable)
       gtk_widget_set_vexpand (GTK_WIDGET (self), TRUE);
     }
   else
-    gtk_widget_set_halign (GTK_WIDGET (self), GTK_ALIGN_START);
+    {
+      /* In both directions: where only one is left to fill, GTK asks for the width at a height, which a picture as a still has not. */
+      gtk_widget_set_halign (GTK_WIDGET (self), GTK_ALIGN_START);
+      gtk_widget_set_valign (GTK_WIDGET (self), GTK_ALIGN_START);
+    }
   sl_picture_view_add_input (self);
   update_name (self);
   return GTK_WIDGET (self);
