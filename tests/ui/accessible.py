@@ -19,8 +19,9 @@ END = (1 << 31) - 1  # more than there are characters in a text
 
 @functools.lru_cache(None)
 def role_name(role):
-    """The name that it has with GTK 4.8 and AT-SPI 2.46: newer ones call a button by its own word, and groups too."""
-    return {"button": "push button", "grouping": "panel"}.get(name := Atspi.role_get_name(Atspi.Role(role)), name)
+    """The name that it has with GTK 4.8 and AT-SPI 2.46: newer ones have more words for buttons and groups."""
+    name = Atspi.role_get_name(Atspi.Role(role))
+    return {"button": "push button", "toggle button": "push button", "grouping": "panel"}.get(name, name)
 
 
 class Node:
@@ -113,7 +114,7 @@ class Bus:
 
     def _children(self, owner, parents):
         """The paths of those who are there under each of the parents, in order; asked all at once."""
-        answers = {}
+        answers, waited_for = {}, set(parents)
 
         def on_answer(connection, result, parent):
             try:
@@ -121,10 +122,11 @@ class Bus:
                 answers[parent] = [path for _, path in children]
             except GLib.Error:  # gone since the cache was read
                 answers[parent] = []
-        for parent in parents:
+            waited_for.remove(parent)
+        for parent in set(parents):  # one that moves has two parents for a moment
             self._connection.call(owner, parent, "org.a11y.atspi.Accessible", "GetChildren", None, None, Gio.DBusCallFlags.NONE,
                                   PATIENCE_MS, None, on_answer, parent)
-        while len(answers) < len(parents):
+        while waited_for:
             GLib.MainContext.default().iteration(True)
         return answers
 
@@ -155,4 +157,16 @@ class Bus:
                     ordered.append(known[child])
                     descend(child)
         descend(ROOT)
+        for node in ordered:
+            if node.role == "menu item" and not node.name:
+                node.name = self._label(node)
         return ordered
+
+    def _label(self, node):
+        """The text of what labels it, which is all that GTK 4.18 tells of a menu's entry; empty where it is gone."""
+        try:
+            labels = [label for kind, labels in node.call("Accessible", "GetRelationSet")[0]
+                      if kind == int(Atspi.RelationType.LABELLED_BY) for label in labels]
+            return " ".join(self.call(owner, path, "org.a11y.atspi.Text", "GetText", "(ii)", 0, END)[0] for owner, path in labels)
+        except GLib.Error:
+            return ""

@@ -102,7 +102,8 @@ def check_shades(hood, tokens):
     check(any(shade for _, _, shade in expected), "no token is shaded")
     for start, end, shade in expected:
         bounds = hood.text.run_at(start)
-        check(bounds == (start, end), f"the run at {start} has the bounds {bounds}, not {start}, {end}")
+        # Of a run that looks as all text does GTK 4.18 tells nothing.
+        check(bounds == (start, end) or (shade == 0 and bounds == (0, 0)), f"the run at {start} has the bounds {bounds}, not {start}, {end}")
 
     x, y, width, height = hood.app.extents(hood.text)
     pixels = hood.pixels()[y:y + height, x:x + width].reshape(-1, 3)
