@@ -38,6 +38,22 @@ FORBIDDEN = [
     (r"\b(?:TO[D]O|FIX[M]E|XX[X])\b", "a note about unfinished work"),
 ]
 
+# What a meson.build looks for → the package that brings it, itself or by what it depends on, where that is not called after it
+# (jansson: libjansson-dev); None: every Debian has it.
+BROUGHT_BY = {
+    "c": "gcc", "threads": "libc6-dev", "sh": None, "msgfmt": "gettext", "xmllint": "libxml2-utils", "libpcre2-8": "libpcre2-dev",
+    "sqlite3": "libsqlite3-dev", "gtk4": "libgtk-4-dev", "cairo": "libgtk-4-dev", "gdk-pixbuf-2.0": "libgtk-4-dev",
+    "gio-2.0": "libgtk-4-dev", "gio-unix-2.0": "libgtk-4-dev", "gobject-2.0": "libgtk-4-dev", "pangocairo": "libgtk-4-dev",
+    "gtk4-update-icon-cache": "libgtk-4-dev", "glib-compile-resources": "libgtk-4-dev", "glib-compile-schemas": "libgtk-4-dev",
+    "update-desktop-database": "desktop-file-utils", "desktop-file-validate": "desktop-file-utils", "appstreamcli": "appstream",
+}
+# What a call of Meson's modules looks for without saying so.
+LOOKS_FOR = {
+    r"\bi18n\.\w+\(": "msgfmt", r"\.compile_resources\(": "glib-compile-resources",
+    r"\.compile_schemas\(|\bglib_compile_schemas: true": "glib-compile-schemas", r"\bgtk_update_icon_cache: true": "gtk4-update-icon-cache",
+    r"\bupdate_desktop_database: true": "update-desktop-database", r'"xml-stripblanks"': "xmllint",
+}
+
 
 def tracked(root):
     """Paths of the tree: what git tracks or would track, or every file of an unpacked archive."""
@@ -192,6 +208,31 @@ def check_strings(root, names):
     for name, number, line in lines(root, [n for n in names if n.split("/")[0] in ("app", "ui") and n.endswith(".c")]):
         if re.search(r'(?<!\w)(_|N_|C_|ngettext)\s*\([^;]*%" +(?!PRI)[A-Z]', line):
             yield name, number, "a format macro inside a translatable string; use %d, %u, %zu or PRId64"
+
+
+def looked_for(line):
+    """The names of what a line of a meson.build or a list of resources cannot go on without."""
+    if line.lstrip().startswith("#") or re.search(r"\brequired: (?!true)", line):
+        return []
+    named = re.findall(r"\b(?:dependency|find_program|find_installation|find_library|add_languages)\('(?:[^']*/)?([^'/]+)'", line)
+    return named + re.findall(r"\bproject\('[^']*', *'(\w+)'", line) + [what for call, what in LOOKS_FOR.items() if re.search(call, line)]
+
+
+def check_packages(root, names):
+    """What a meson.build looks for comes with what its command installs: the group build, and test for what only ./dev test reads."""
+    groups = {}
+    table = (root / "dev").read_text().partition("packages() {")[2].partition("\nEOF\n")[0]
+    for group, package in re.findall(r"^(\w+) +(\S+) ", table, re.M):
+        groups.setdefault(package, set()).add(group)
+    for name, number, line in lines(root, [n for n in names if has_suffix(n, ("meson.build", ".gresource.xml"))]):
+        tested = name.startswith("tests/") and not name.startswith("tests/bench/")
+        for what in looked_for(line):
+            called_after = [what, f"{what}-dev", f"lib{what}-dev"]
+            package = BROUGHT_BY.get(what, next((p for p in called_after if p in groups), ""))
+            if package == "":
+                yield name, number, f"no package of `dev` brings {what}, or BROUGHT_BY in tests/lint/lint.py does not know it"
+            elif package and not groups.get(package, set()) & ({"build", "test"} if tested else {"build"}):
+                yield name, number, f"{what} comes with {package}, which `dev` does not install for " + ("./dev test" if tested else "./dev run")
 
 
 CHECKS = {name[len("check_"):]: function for name, function in list(globals().items()) if name.startswith("check_")}

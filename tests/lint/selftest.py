@@ -23,6 +23,9 @@ CLEAN = {
     "ui/window/sl-window.c": HEAD + '#include <gtk/gtk.h>\n#include "app/store/sl-store.h"\n',
     "po/POTFILES": "app/store/sl-store.c\n",
     "README.md": "# Sightline\n",
+    "dev": "# SPDX-License-Identifier: MIT\npackages() {\nbuild gcc a\nbuild libgtk-4-dev b\ntest python3 c\nEOF\n}\n",
+    "meson.build": "# SPDX-License-Identifier: MIT\nproject('sightline', 'c')\n",
+    "tests/meson.build": "# SPDX-License-Identifier: MIT\n",
 }
 # check, file, text added at its end, line of the finding (0: any)
 PLANTED = [
@@ -62,10 +65,18 @@ PLANTED = [
     ("potfiles", "po/POTFILES", "ui/gone.c\n", 2),
     ("potfiles", "po/POTFILES", "app/a.c\n", 1),
     ("strings", "ui/window/sl-window.c", 'f (_("%" G_GINT64_FORMAT " items"), n);\n', 7),
+    ("packages", "meson.build", "gtk = dependency('nowhere-1', version: '>= 1')\n", 3),
+    ("packages", "meson.build", "md4c = dependency('md4c')\n", 3),
+    ("packages", "meson.build", "python = find_program('/usr/bin/python3')\n", 3),
+    ("packages", "meson.build", "gnome.post_install(\n  update_desktop_database: true)\n", 4),
+    ("packages", "tests/meson.build", "checked = i18n.merge_file(\n", 2),
+    ("packages", "ui/ui.gresource.xml", '<file preprocess="xml-stripblanks">a.ui</file>\n', 1),
     ("sizes", "data/big.bin", "x" * (lint.MAX_FILE + 1), 1),
 ]
 HARMLESS = [
     ("endings", "kernels/cpu/pool.c", '_Static_assert(1, "x");\n/* abort() */\nchar *s = "exit(1)";\nint on_exit(int);\n'),
+    ("packages", "tests/meson.build", "python = find_program('python3')\ngtk = dependency('gtk4')\n# dependency('nothing')\n"),
+    ("packages", "meson.build", "nvcc = find_program('nvcc', required: get_option('cuda'))\n"),
     ("includes", "engine/model/model.h", "#include <jansson.h>\n#include <pthread.h>\n"),
     ("rooms", "engine/session/generate.c", '#include "engine/model/model.h"\n#include "engine/session/session.h"\n#include "engine/error.h"\n'),
     ("rooms", "ui/window/sl-window.c", '#include "ui/sl-newer.h"\n#include "ui/chat/sl-chat-view.h"\n'),
