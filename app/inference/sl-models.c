@@ -24,6 +24,7 @@ struct _SlModels
   char *path; /* of the key file */
   char *last_dir;
   GPtrArray *dirs; /* of char */
+  SlDownloads *downloads;
 };
 
 enum { PROP_0, PROP_LAST_DIR, PROP_DIRS, N_PROPS };
@@ -54,6 +55,7 @@ sl_models_finalize (GObject *object)
   g_free (self->path);
   g_free (self->last_dir);
   g_ptr_array_unref (self->dirs);
+  g_clear_object (&self->downloads);
   G_OBJECT_CLASS (sl_models_parent_class)->finalize (object);
 }
 
@@ -237,4 +239,29 @@ sl_models_remove_dir (SlModels    *self,
   g_ptr_array_remove_index (self->dirs, position);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
   return save (self, error);
+}
+
+/* ------------------------------------------------------------------------------------------------ downloads */
+
+static void
+on_finished (SlModels       *self,
+             SlDownloadItem *item)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!sl_models_add_dir (self, sl_download_item_get_dest (item), &error))
+    g_warning ("%s", error->message);
+}
+
+SlDownloads *
+sl_models_get_downloads (SlModels *self)
+{
+  g_return_val_if_fail (SL_IS_MODELS (self), NULL);
+
+  if (self->downloads == NULL)
+    {
+      self->downloads = sl_downloads_new (NULL);
+      g_signal_connect_object (self->downloads, "finished", G_CALLBACK (on_finished), self, G_CONNECT_SWAPPED);
+    }
+  return self->downloads;
 }

@@ -8,6 +8,7 @@
 
 #include <gio/gio.h>
 
+#include "app/hub/sl-downloads.h"
 #include "app/sl-types.h"
 
 G_BEGIN_DECLS
@@ -36,5 +37,8 @@ char **sl_models_dup_dirs (SlModels *self);
  * stay untouched. FALSE with the reason if the list cannot be written: it then holds for this run. */
 gboolean sl_models_add_dir (SlModels *self, const char *dir, GError **error);
 gboolean sl_models_remove_dir (SlModels *self, const char *dir, GError **error);
+
+/* The downloads; made with the first call. A folder that is there at the end of one is added. Borrowed. */
+SlDownloads *sl_models_get_downloads (SlModels *self);
 
 G_END_DECLS

@@ -15,9 +15,9 @@
 #define KEY      "accepted-licences"
 #define MAX_TEXT (256 * 1024)
 
-/* The licence in words of our own, for folders without one. */
+/* The licence in words of our own, for folders without one and before there is a folder. */
 static const char summary[] =
-  N_("This folder has no licence file. The weights of DeepSeek-VL2 are published under the DeepSeek Model License, to be "
+  N_("The weights of DeepSeek-VL2 are published under the DeepSeek Model License, to be "
      "found at https://github.com/deepseek-ai/DeepSeek-VL2/blob/main/LICENSE-MODEL. Please read it there.\n\n"
      "In short: commercial use is allowed; the weights may not be used for military purposes, to harm people or minors, to "
      "deceive, to discriminate, or against the law; whoever passes the weights on has to pass on the licence with these "
@@ -46,16 +46,14 @@ dup_text (const char *dir)
 
 static GtkWidget *
 new_dialog (GtkWindow  *parent,
-            const char *dir,
+            const char *name,
             const char *text)
 {
-  g_autofree char *model = sl_model_folder_dup_name (dir);
-  g_autofree char *name = g_filename_display_name (model);
   GtkWidget *dialog = adw_message_dialog_new (parent, _("Licence of the Model"), NULL);
   GtkWidget *scroller = gtk_scrolled_window_new ();
   GtkWidget *label = gtk_label_new (text);
 
-  /* Translators: name of a model's folder */
+  /* Translators: name of a model */
   adw_message_dialog_format_body (ADW_MESSAGE_DIALOG (dialog),
                                   _("“%s” can be used under these conditions:"), name);
   gtk_label_set_wrap (GTK_LABEL (label), TRUE);
@@ -85,7 +83,9 @@ sl_licence_show (GtkWindow  *parent,
                  const char *dir)
 {
   g_autofree char *text = dup_text (dir);
-  GtkWidget *dialog = new_dialog (parent, dir, text);
+  g_autofree char *model = sl_model_folder_dup_name (dir);
+  g_autofree char *name = g_filename_display_name (model);
+  GtkWidget *dialog = new_dialog (parent, name, text);
 
   adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "close", _("_Close"));
   gtk_window_present (GTK_WINDOW (dialog));
@@ -95,19 +95,38 @@ sl_licence_show (GtkWindow  *parent,
 
 typedef struct
 {
-  char *dir, *hash;
-  SlLicenceAccepted accepted;
+  char *what, *hash; /* what: folder or repository */
+  SlLicenceAccepted accepted; /* one of the two */
+  SlLicenceBegin begin;
+  gpointer data;
+  GDestroyNotify destroy;
 } Question;
 
 static void
-free_question (gpointer  data,
-               GClosure *closure)
+free_question (Question *question)
 {
-  Question *question = data;
-
-  g_free (question->dir);
+  if (question->destroy != NULL)
+    question->destroy (question->data);
+  g_free (question->what);
   g_free (question->hash);
   g_free (question);
+}
+
+static void
+close_question (gpointer  data,
+                GClosure *closure)
+{
+  free_question (data);
+}
+
+static void
+say_yes (Question  *question,
+         GtkWindow *parent)
+{
+  if (question->accepted != NULL)
+    question->accepted (parent, question->what);
+  else
+    question->begin (question->what, question->data);
 }
 
 static gboolean
@@ -144,7 +163,33 @@ on_response (AdwMessageDialog *dialog,
   if (!g_str_equal (response, "accept"))
     return;
   remember (question->hash);
-  question->accepted (gtk_window_get_transient_for (GTK_WINDOW (dialog)), question->dir);
+  say_yes (question, gtk_window_get_transient_for (GTK_WINDOW (dialog)));
+}
+
+/* Takes the question. */
+static void
+ask (GtkWindow  *parent,
+     const char *name,
+     const char *text,
+     Question   *question)
+{
+  GtkWidget *dialog;
+
+  question->hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, text, -1);
+  if (is_accepted (question->hash))
+    {
+      say_yes (question, parent);
+      free_question (question);
+      return;
+    }
+  dialog = new_dialog (parent, name, text);
+  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "decline", _("_Decline"), "accept",
+                                    _("_Accept"), NULL);
+  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "accept",
+                                              ADW_RESPONSE_SUGGESTED);
+  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "decline");
+  g_signal_connect_data (dialog, "response", G_CALLBACK (on_response), question, close_question, 0);
+  gtk_window_present (GTK_WINDOW (dialog));
 }
 
 void
@@ -152,24 +197,38 @@ sl_licence_ask (GtkWindow         *parent,
                 const char        *dir,
                 SlLicenceAccepted  accepted)
 {
-  g_autofree char *text = dup_text (dir);
-  g_autofree char *hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, text, -1);
+  g_autofree char *text = NULL;
+  g_autofree char *model = NULL;
+  g_autofree char *name = NULL;
   Question *question;
-  GtkWidget *dialog;
 
-  if (sl_models_is_demo (dir) || is_accepted (hash))
+  if (sl_models_is_demo (dir))
     {
       accepted (parent, dir);
       return;
     }
-  dialog = new_dialog (parent, dir, text);
-  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "decline", _("_Decline"), "accept",
-                                    _("_Accept"), NULL);
-  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "accept",
-                                              ADW_RESPONSE_SUGGESTED);
-  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "decline");
+  text = dup_text (dir);
+  model = sl_model_folder_dup_name (dir);
+  name = g_filename_display_name (model);
   question = g_new (Question, 1);
-  *question = (Question) { g_strdup (dir), g_steal_pointer (&hash), accepted };
-  g_signal_connect_data (dialog, "response", G_CALLBACK (on_response), question, free_question, 0);
-  gtk_window_present (GTK_WINDOW (dialog));
+  *question = (Question) { .what = g_strdup (dir), .accepted = accepted };
+  ask (parent, name, text, question);
+}
+
+void
+sl_licence_ask_repository (GtkWindow      *parent,
+                           const char     *repo,
+                           const char     *address,
+                           gboolean        deepseek,
+                           SlLicenceBegin  begin,
+                           gpointer        data,
+                           GDestroyNotify  destroy)
+{
+  g_autofree char *text =
+    deepseek ? g_strdup (_(summary))
+             : g_strdup_printf (_("The publisher's terms stand at %s. Please read them there before you go on."), address);
+  Question *question = g_new (Question, 1);
+
+  *question = (Question) { .what = g_strdup (repo), .begin = begin, .data = data, .destroy = destroy };
+  ask (parent, repo, text, question);
 }

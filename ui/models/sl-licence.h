@@ -18,6 +18,19 @@ void sl_licence_ask (GtkWindow         *parent,
                      const char        *dir,
                      SlLicenceAccepted  accepted);
 
+typedef void (*SlLicenceBegin) (const char *repo,
+                                gpointer    data);
+
+/* The same before anything of a repository is here: begin (repo, data) once its licence is accepted. deepseek: it is one of DeepSeek's
+ * own, whose terms are known; else the address is shown where they stand. destroy (data) comes at the end in any case. */
+void sl_licence_ask_repository (GtkWindow      *parent,
+                                const char     *repo,
+                                const char     *address,
+                                gboolean        deepseek,
+                                SlLicenceBegin  begin,
+                                gpointer        data,
+                                GDestroyNotify  destroy);
+
 /* Only shows it. */
 void sl_licence_show (GtkWindow  *parent,
                       const char *dir);

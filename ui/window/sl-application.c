@@ -28,6 +28,7 @@ struct _SlApplication
   SlBackground *background;
   SlSearchProvider *search_provider;
   char *model_dir;   /* from --model, before there is an engine */
+  gboolean held; /* for a download */
 };
 
 G_DEFINE_FINAL_TYPE (SlApplication, sl_application, ADW_TYPE_APPLICATION)
@@ -210,6 +211,37 @@ on_quit (GSimpleAction *action,
     g_application_quit (G_APPLICATION (data));
 }
 
+/* A download goes on after the window is closed, and ends the program's stay. */
+static void
+on_downloads_busy (SlApplication *self)
+{
+  gboolean busy = sl_downloads_is_busy (sl_models_get_downloads (self->models));
+
+  if (busy == self->held)
+    return;
+  self->held = busy;
+  if (busy)
+    g_application_hold (G_APPLICATION (self));
+  else
+    g_application_release (G_APPLICATION (self));
+}
+
+static void
+on_downloaded (SlApplication  *self,
+               SlDownloadItem *item)
+{
+  g_autoptr (GNotification) notification = NULL;
+  g_autofree char *body = NULL;
+
+  /* Whoever looks sees it. */
+  if (gtk_application_get_active_window (GTK_APPLICATION (self)) != NULL)
+    return;
+  notification = g_notification_new (_("The model is here"));
+  body = g_strdup_printf (_("%s was downloaded and verified."), sl_download_item_get_repo (item));
+  g_notification_set_body (notification, body);
+  g_application_send_notification (G_APPLICATION (self), sl_download_item_get_dest (item), notification);
+}
+
 static void
 sl_application_startup (GApplication *application)
 {
@@ -238,6 +270,9 @@ sl_application_startup (GApplication *application)
   self->store = sl_store_new (NULL);
   self->engine = sl_engine_new ();
   self->models = sl_models_new ();
+  g_signal_connect_object (sl_models_get_downloads (self->models), "notify::busy", G_CALLBACK (on_downloads_busy), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (sl_models_get_downloads (self->models), "finished", G_CALLBACK (on_downloaded), self, G_CONNECT_SWAPPED);
   self->settings = sl_places_open_settings ();
   if (self->settings != NULL)
     sl_engine_set_idle_seconds (self->engine, 60 * g_settings_get_uint (self->settings, "idle-minutes"));
@@ -279,6 +314,7 @@ sl_application_shutdown (GApplication *application)
 
   if (window != NULL)
     gtk_window_destroy (GTK_WINDOW (window));
+  sl_downloads_close (sl_models_get_downloads (self->models));
   g_clear_object (&self->background);
   sl_search_provider_set_history (self->search_provider, NULL);
   if (self->history != NULL)
