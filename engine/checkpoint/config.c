@@ -13,6 +13,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MAX_WIDTH = 1 << 20 };
 
@@ -257,9 +258,19 @@ static void read_processor(struct vl2_section *r, struct vl2_config *c) {
                            c->projector.grid);
 }
 
+/* DeepSeek-OCR calls itself by the same model_type. Published files name no architecture. */
+static void check_architecture(struct vl2_section *root) {
+    static const char ours[] = "DeepseekVLV2";
+    const char *name = json_string_value(json_array_get(json_object_get(root->object, "architectures"), 0));
+    if (name && strncasecmp(name, ours, sizeof ours - 1) != 0)
+        vl2_section_refuse(root, "%s: the architecture %.80s is not implemented, though its model_type is that of DeepSeek-VL2.",
+                           root->where, name);
+}
+
 static void read_model(struct vl2_section *root, struct vl2_config *c) {
     static const char *const models[] = {"deepseek_vl_v2", NULL}, *const tags[] = {"2D", NULL};
     vl2_section_choice(root, "model_type", NULL, models);
+    check_architecture(root);
     vl2_config_check_keys(root, VL2_KEYS_ROOT);
     /* The class default is the literal "tile_tag", which the official code refuses. */
     vl2_section_choice(root, "tile_tag", "tile_tag", tags);
