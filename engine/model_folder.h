@@ -52,6 +52,9 @@ struct vl2_folder {
  * of problems; 0 does not promise that the model opens. problem may be NULL. */
 size_t vl2_folder_look(const char *dir, bool headers, struct vl2_folder *out, vl2_folder_fn problem, void *user);
 
+/* Where the files of the model in `dir` are: vl2_folder.dir, without a look at them. A name or two are read where it is a cache's. */
+void vl2_folder_find(const char *dir, char *out, size_t size);
+
 /* What the model in `dir` is called: the folder's name, but in a hub's cache that of the model and not of the snapshot. */
 void vl2_folder_name(const char *dir, char *name, size_t size);
 

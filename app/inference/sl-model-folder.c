@@ -4,6 +4,7 @@
  */
 #include "app/inference/sl-model-folder.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include <glib/gi18n-lib.h>
@@ -14,10 +15,10 @@
 char *
 sl_model_folder_resolve (const char *dir)
 {
-  struct vl2_folder folder;
+  char files[PATH_MAX];
 
-  vl2_folder_look (dir, false, &folder, NULL, NULL);
-  return g_strdup (folder.dir[0] != '\0' ? folder.dir : dir);
+  vl2_folder_find (dir, files, sizeof files);
+  return g_strdup (strlen (dir) < sizeof files ? files : dir);
 }
 
 char *

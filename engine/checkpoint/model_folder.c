@@ -412,6 +412,13 @@ static void check_files(struct look *l) {
         tell(l, VL2_FOLDER_UNFINISHED, found.unfinished, "", 0, 0);
 }
 
+void vl2_folder_find(const char *dir, char *out, size_t size) {
+    struct vl2_folder folder;
+    struct look l = {.out = &folder};
+    bool fits = snprintf(folder.dir, sizeof folder.dir, "%s", dir) < (int) sizeof folder.dir;
+    snprintf(out, size, "%s", fits && enter_cache(&l) ? folder.dir : dir);
+}
+
 size_t vl2_folder_look(const char *dir, bool headers, struct vl2_folder *out, vl2_folder_fn problem, void *user) {
     struct look l = {.out = out, .problem = problem, .user = user, .headers = headers};
     struct stat st;

@@ -164,6 +164,9 @@ static void test_folder(void) {
     expect("a file", "%d:", VL2_FOLDER_NO_FOLDER);
     snprintf(dir, sizeof dir, "%s/gone/", root);
     expect("no folder", "%d:", VL2_FOLDER_ABSENT);
+    char found[600];
+    vl2_folder_find(dir, found, sizeof found);
+    is_str(found, dir, "is found where it was named");
     is_str(folder.name, "gone", "still has a name");
 }
 
@@ -194,6 +197,8 @@ static void test_cache(void) {
         expect("a cache's model", "%s", "");
         is_str(folder.name, "deepseek-vl2-tiny", ways[i]);
         ok(realpath(folder.dir, path) && strcmp(path, wanted) == 0, "is in its snapshot");
+        vl2_folder_find(dir, path, sizeof path);
+        is_str(path, folder.dir, "where it is found at once");
     }
     snapshot("models--deepseek-ai--deepseek-vl2-tiny", "70000000");
     snprintf(dir, sizeof dir, "%s/models--deepseek-ai--deepseek-vl2-tiny", root);
