@@ -202,6 +202,7 @@ struct _SlHistory
   GPtrArray *rows;     /* of SlSummary, newest first */
   GHashTable *open;    /* id → SlConversation, not owned: a weak notify takes it out */
   GHashTable *deleted; /* id → time (monotonic µs): hidden, may come back */
+  GPtrArray *drafts;   /* of SlDraft */
   GHashTable *unsaved; /* id → SlConversation, owned: its only place is here until the store can save it */
   GCancellable *cancellable;
   guint purge_source;
@@ -399,6 +400,28 @@ on_pending (SlHistory *self)
 }
 
 static void
+on_drafts (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  g_autoptr (SlHistory) self = user_data;
+  g_autoptr (GPtrArray) records = sl_store_drafts_finish (SL_STORE (source), result, NULL);
+
+  for (guint i = 0; records != NULL && i < records->len; i++)
+    {
+      SlDraft *draft = sl_draft_new_from_record (self->store, g_ptr_array_index (records, i));
+
+      /* What has been written meanwhile is newer. */
+      if (sl_history_get_draft (self, draft->conversation, draft->question) == NULL)
+        g_ptr_array_add (self->drafts, draft);
+      else
+        sl_draft_free (draft);
+    }
+  self->loaded = TRUE;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOADED]);
+}
+
+static void
 on_listed (GObject      *source,
            GAsyncResult *result,
            gpointer      user_data)
@@ -418,8 +441,9 @@ on_listed (GObject      *source,
   g_hash_table_iter_init (&iter, self->unsaved);
   while (g_hash_table_iter_next (&iter, NULL, &conversation))
     show_unsaved (self, conversation);
-  self->loaded = TRUE;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOADED]);
+  if (self->loaded)
+    return;
+  sl_store_drafts_async (self->store, self->cancellable, on_drafts, g_object_ref (self));
 }
 
 /* It was opened again: after it had been locked, or mended. */
@@ -527,6 +551,7 @@ sl_history_finalize (GObject *object)
   g_hash_table_unref (self->open);
   g_hash_table_unref (self->deleted);
   g_hash_table_unref (self->unsaved);
+  g_ptr_array_unref (self->drafts);
   g_object_unref (self->cancellable);
   g_object_unref (self->store);
   g_object_unref (self->engine);
@@ -554,6 +579,7 @@ sl_history_init (SlHistory *self)
   self->rows = g_ptr_array_new_with_free_func (g_object_unref);
   self->open = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   self->deleted = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
+  self->drafts = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_draft_free);
   self->unsaved = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_object_unref);
   self->cancellable = g_cancellable_new ();
 }
@@ -685,6 +711,81 @@ sl_history_rename (SlHistory  *self,
 
       set_summary_text (summary, &summary->title, title, PROP_TITLE);
     }
+}
+
+/* ------------------------------------------------------------------------------------------------ drafts */
+
+static gboolean
+find_draft (SlHistory *self,
+            gint64     conversation,
+            gint64     question,
+            guint     *position)
+{
+  for (guint i = 0; i < self->drafts->len; i++)
+    {
+      const SlDraft *draft = g_ptr_array_index (self->drafts, i);
+
+      if (draft->conversation == conversation && (draft->question == question || (question < 0 && draft->question != 0)))
+        {
+          *position = i;
+          return TRUE;
+        }
+    }
+  return FALSE;
+}
+
+const SlDraft *
+sl_history_get_draft (SlHistory *self,
+                      gint64     conversation,
+                      gint64     question)
+{
+  guint position;
+
+  g_return_val_if_fail (SL_IS_HISTORY (self), NULL);
+
+  return find_draft (self, conversation, question, &position) ? g_ptr_array_index (self->drafts, position) : NULL;
+}
+
+static gboolean
+is_same (const SlDraft *a,
+         const SlDraft *b)
+{
+  if (a->mode != b->mode || a->raw != b->raw || a->parts->len != b->parts->len)
+    return FALSE;
+  for (guint i = 0; i < a->parts->len; i++)
+    {
+      SlMessagePart *x = g_ptr_array_index (a->parts, i), *y = g_ptr_array_index (b->parts, i);
+
+      if (x == y ? sl_message_part_get_kind (x) == SL_PART_PICTURE
+                 : sl_message_part_get_text (x) == NULL
+                   || g_strcmp0 (sl_message_part_get_text (x), sl_message_part_get_text (y)) != 0)
+        return FALSE; /* a picture's detail changes in its place */
+    }
+  return TRUE;
+}
+
+void
+sl_history_take_draft (SlHistory *self,
+                       SlDraft   *draft)
+{
+  gboolean known;
+  guint position;
+
+  g_return_if_fail (SL_IS_HISTORY (self));
+
+  known = find_draft (self, draft->conversation, draft->question, &position);
+  if (known ? is_same (g_ptr_array_index (self->drafts, position), draft) : draft->parts->len == 0)
+    {
+      sl_draft_free (draft);
+      return;
+    }
+  sl_store_take_draft (self->store, sl_draft_to_record (draft));
+  if (known)
+    g_ptr_array_remove_index (self->drafts, position);
+  if (draft->parts->len > 0)
+    g_ptr_array_add (self->drafts, draft);
+  else
+    sl_draft_free (draft);
 }
 
 /* ------------------------------------------------------------------------------------------------ delete, undo, search */

@@ -9,6 +9,7 @@
 #include <gio/gio.h>
 
 #include "app/conversation/sl-conversation.h"
+#include "app/conversation/sl-draft.h"
 #include "app/store/sl-store.h"
 
 G_BEGIN_DECLS
@@ -43,6 +44,11 @@ void sl_history_open_async (SlHistory *self, gint64 id, GCancellable *cancellabl
 SlConversation *sl_history_open_finish (SlHistory *self, GAsyncResult *result, GError **error);
 
 void sl_history_rename (SlHistory *self, gint64 id, const char *title);
+
+/* What is being written; 0: in a conversation that has not begun, the next question. question −1: a new version of any question. Known
+ * once "loaded"; borrowed until the next change. A draft that is taken replaces the one of the same place; without parts it only goes. */
+const SlDraft *sl_history_get_draft (SlHistory *self, gint64 conversation, gint64 question);
+void sl_history_take_draft (SlHistory *self, SlDraft *draft);
 
 /* Takes it out of the list (its answer is stopped); really gone — rows, search index, pictures that nothing else uses —
  * SL_UNDO_SECONDS later or when the store is closed. Undo puts it back until then. */

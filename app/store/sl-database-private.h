@@ -62,6 +62,12 @@ char *sl_database_dup_plain (SlRole role, const char *text);
 /* Inside a transaction: what the text of an answer that was cut off has of boxes becomes its rows. */
 gboolean sl_database_put_parsed_boxes (SlDatabase *self, gint64 message, const char *picture, const char *text, GError **error);
 
+/* Writes the files that these SlPartRecord bring, noted as arriving; in the transaction, the row of one of them. */
+gboolean sl_database_put_files (SlDatabase *self, GPtrArray *parts, GError **error);
+gboolean sl_database_put_picture (SlDatabase *self, const SlPartRecord *part, GError **error);
+/* From a row's columns: kind, text, picture, name, detail, mime_type, extension, width, height, beginning with that one. */
+SlPartRecord *sl_database_read_part (sqlite3_stmt *statement, int column);
+
 /* Before the files of these SlPartRecord are written, outside of a transaction; and in the transaction that brings their rows. */
 gboolean sl_database_note_arriving (SlDatabase *self, GPtrArray *parts, GError **error);
 gboolean sl_database_note_arrived (SlDatabase *self, GPtrArray *parts, GError **error);

@@ -119,20 +119,20 @@ read_message (sqlite3_stmt         *statement,
   g_hash_table_insert (by_id, &message->id, message);
 }
 
-static void
-read_part (sqlite3_stmt    *statement,
-           SlMessageRecord *message)
+SlPartRecord *
+sl_database_read_part (sqlite3_stmt *statement,
+                       int           column)
 {
-  SlPartRecord *part = sl_part_record_new (sqlite3_column_int (statement, 1) == SL_PART_PICTURE ? SL_PART_PICTURE : SL_PART_TEXT);
+  SlPartRecord *part = sl_part_record_new (sqlite3_column_int (statement, column) == SL_PART_PICTURE ? SL_PART_PICTURE : SL_PART_TEXT);
 
-  part->text = sl_sql_dup_text_or_null (statement, 2);
-  part->sha256 = sl_sql_dup_text_or_null (statement, 3);
-  part->name = sl_sql_dup_text_or_null (statement, 4);
-  part->detail = sqlite3_column_int (statement, 5) == SL_DETAIL_LOW ? SL_DETAIL_LOW : SL_DETAIL_AUTO;
-  part->mime_type = sl_sql_dup_text_or_null (statement, 6);
-  part->extension = sl_sql_dup_text_or_null (statement, 7);
-  part->width = sqlite3_column_int (statement, 8);
-  part->height = sqlite3_column_int (statement, 9);
+  part->text = sl_sql_dup_text_or_null (statement, column + 1);
+  part->sha256 = sl_sql_dup_text_or_null (statement, column + 2);
+  part->name = sl_sql_dup_text_or_null (statement, column + 3);
+  part->detail = sqlite3_column_int (statement, column + 4) == SL_DETAIL_LOW ? SL_DETAIL_LOW : SL_DETAIL_AUTO;
+  part->mime_type = sl_sql_dup_text_or_null (statement, column + 5);
+  part->extension = sl_sql_dup_text_or_null (statement, column + 6);
+  part->width = sqlite3_column_int (statement, column + 7);
+  part->height = sqlite3_column_int (statement, column + 8);
   if (part->kind == SL_PART_PICTURE && !sl_picture_files_valid_name (part->sha256, part->extension))
     {
       /* A damaged row must not lead to a file outside of the folder: the name that the user knows is what is left. */
@@ -140,7 +140,14 @@ read_part (sqlite3_stmt    *statement,
       g_free (part->text);
       part->text = g_strdup (part->name != NULL ? part->name : "");
     }
-  g_ptr_array_add (message->parts, part);
+  return part;
+}
+
+static void
+read_part (sqlite3_stmt    *statement,
+           SlMessageRecord *message)
+{
+  g_ptr_array_add (message->parts, sl_database_read_part (statement, 1));
 }
 
 static void

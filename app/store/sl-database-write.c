@@ -73,11 +73,13 @@ brings_files (GPtrArray *parts)
 }
 
 /* Each is noted before it is written, so that a crash between the file and its row can be ended. */
-static gboolean
-put_files (SlDatabase  *self,
-           GPtrArray   *parts,
-           GError     **error)
+gboolean
+sl_database_put_files (SlDatabase  *self,
+                       GPtrArray   *parts,
+                       GError     **error)
 {
+  if (!brings_files (parts))
+    return TRUE;
   if (!sl_sql_begin (self, error) || !sl_sql_end (self, sl_database_note_arriving (self, parts, error), error))
     return FALSE;
   for (guint i = 0; i < parts->len; i++)
@@ -98,6 +100,19 @@ put_files (SlDatabase  *self,
   return TRUE;
 }
 
+gboolean
+sl_database_put_picture (SlDatabase          *self,
+                         const SlPartRecord  *part,
+                         GError             **error)
+{
+  return part->kind != SL_PART_PICTURE || part->bytes == NULL
+         || sl_sql_run (self, error,
+                        "INSERT OR IGNORE INTO picture(sha256, mime_type, extension, width, height, created)"
+                        " VALUES (?, ?, ?, ?, ?, ?)",
+                        "sssiii", part->sha256, part->mime_type != NULL ? part->mime_type : "", part->extension,
+                        (gint64) part->width, (gint64) part->height, (gint64) g_get_real_time ());
+}
+
 static gboolean
 put_part (SlDatabase          *self,
           gint64               message,
@@ -107,12 +122,7 @@ put_part (SlDatabase          *self,
 {
   gboolean is_text = part->kind == SL_PART_TEXT;
 
-  if (!is_text && part->bytes != NULL
-      && !sl_sql_run (self, error,
-                      "INSERT OR IGNORE INTO picture(sha256, mime_type, extension, width, height, created)"
-                      " VALUES (?, ?, ?, ?, ?, ?)",
-                      "sssiii", part->sha256, part->mime_type != NULL ? part->mime_type : "", part->extension,
-                      (gint64) part->width, (gint64) part->height, (gint64) g_get_real_time ()))
+  if (!sl_database_put_picture (self, part, error))
     return FALSE;
   return sl_sql_run (self, error,
                      "INSERT INTO message_part(message, position, kind, text, picture, name, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -331,9 +341,7 @@ sl_database_put_message (SlDatabase             *self,
 {
   gboolean ok;
 
-  if (brings_files (record->parts) && !put_files (self, record->parts, error))
-    return FALSE;
-  if (!sl_sql_begin (self, error))
+  if (!sl_database_put_files (self, record->parts, error) || !sl_sql_begin (self, error))
     return FALSE;
   ok = put_rows (self, record, error) && sl_database_note_arrived (self, record->parts, error)
        && put_traces (self, record, leaf, error);

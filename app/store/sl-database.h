@@ -38,6 +38,9 @@ gboolean sl_database_set_box_picture (SlDatabase *self, gint64 message, const ch
 gboolean sl_database_put_box (SlDatabase *self, gint64 message, const SlBoxRecord *record, GError **error);
 gboolean sl_database_remove_box (SlDatabase *self, gint64 box, GError **error);
 
+/* In the place of the draft of the same conversation and question; without parts there is none any more. */
+gboolean sl_database_put_draft (SlDatabase *self, const SlDraftRecord *record, GError **error);
+
 /* when: a number that grows with every deletion (a time in µs that no clock sets back). */
 gboolean sl_database_delete_conversation (SlDatabase *self, gint64 conversation, gint64 when, GError **error);
 gboolean sl_database_undelete_conversation (SlDatabase *self, gint64 conversation, GError **error);
@@ -64,6 +67,7 @@ GPtrArray *sl_database_list (SlDatabase *self, GError **error);
 /* The highest id of a conversation, message, box or deletion; 0 if there is none. A clock that was set back must not
  * make ids that are older than those of the messages before. */
 gint64 sl_database_get_last_id (SlDatabase *self);
+GPtrArray *sl_database_list_drafts (SlDatabase *self, GError **error);
 SlSummaryRecord *sl_database_get_summary (SlDatabase *self, gint64 conversation, GError **error);
 SlConversationRecord *sl_database_load (SlDatabase *self, gint64 conversation, GError **error);
 GPtrArray *sl_database_search (SlDatabase *self, const char *query, guint limit, GError **error);

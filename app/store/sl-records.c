@@ -157,6 +157,24 @@ sl_conversation_record_free (SlConversationRecord *self)
   g_free (self);
 }
 
+SlDraftRecord *
+sl_draft_record_new (void)
+{
+  SlDraftRecord *self = g_new0 (SlDraftRecord, 1);
+
+  self->parts = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_part_record_free);
+  return self;
+}
+
+void
+sl_draft_record_free (SlDraftRecord *self)
+{
+  if (self == NULL)
+    return;
+  g_ptr_array_unref (self->parts);
+  g_free (self);
+}
+
 SlSummaryRecord *
 sl_summary_record_new (void)
 {

@@ -58,6 +58,15 @@ typedef struct
   GPtrArray *messages; /* of SlMessageRecord, in order of creation, so parents come first; may be empty */
 } SlConversationRecord;
 
+/* What is being written: of a conversation, or (0) of one that has not begun; a new version of a question, or (0) the next one. */
+typedef struct
+{
+  gint64 conversation, question;
+  SlMode mode;
+  gboolean raw;
+  GPtrArray *parts; /* of SlPartRecord; empty: there is none any more */
+} SlDraftRecord;
+
 /* A line of the list or a search hit. */
 typedef struct
 {
@@ -78,6 +87,8 @@ void sl_message_record_free (SlMessageRecord *self);
 SlConversationRecord *sl_conversation_record_new (void);
 SlConversationRecord *sl_conversation_record_copy (const SlConversationRecord *self);
 void sl_conversation_record_free (SlConversationRecord *self);
+SlDraftRecord *sl_draft_record_new (void);
+void sl_draft_record_free (SlDraftRecord *self);
 SlSummaryRecord *sl_summary_record_new (void);
 void sl_summary_record_free (SlSummaryRecord *self);
 
@@ -85,6 +96,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlPartRecord, sl_part_record_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlBoxRecord, sl_box_record_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlMessageRecord, sl_message_record_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlConversationRecord, sl_conversation_record_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlDraftRecord, sl_draft_record_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlSummaryRecord, sl_summary_record_free)
 
 G_END_DECLS

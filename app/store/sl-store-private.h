@@ -109,6 +109,10 @@ gboolean   sl_store_replace_write (SlStore         *self,
                                    gint64           id,
                                    const char      *text);
 
+/* The same for one that is whole: it takes the place of one of its kind for the same rows at the end of the queue. */
+void       sl_store_push_newest (SlStore   *self,
+                                 SlStoreOp *op);
+
 /* The writer thread: what a read has met. Damage is told to the user until it is mended. */
 void       sl_store_report (SlStore      *self,
                             const GError *error);

@@ -54,6 +54,37 @@ sl_store_list_finish (SlStore       *self,
 }
 
 static void
+run_drafts (SlDatabase *database,
+            SlStoreOp  *op)
+{
+  GError *error = NULL;
+  GPtrArray *drafts = sl_database_list_drafts (database, &error);
+
+  return_result (op, drafts, (GDestroyNotify) g_ptr_array_unref, error);
+}
+
+void
+sl_store_drafts_async (SlStore             *self,
+                       GCancellable        *cancellable,
+                       GAsyncReadyCallback  callback,
+                       gpointer             user_data)
+{
+  g_return_if_fail (SL_IS_STORE (self));
+
+  sl_store_push_read (self, sl_store_read_op (run_drafts), sl_store_drafts_async, cancellable, callback, user_data);
+}
+
+GPtrArray *
+sl_store_drafts_finish (SlStore       *self,
+                        GAsyncResult  *result,
+                        GError       **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+static void
 run_summary (SlDatabase *database,
              SlStoreOp  *op)
 {

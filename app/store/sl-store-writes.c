@@ -209,6 +209,29 @@ sl_store_remove_box (SlStore *self,
 }
 
 static gboolean
+run_put_draft (SlDatabase  *database,
+               SlStoreOp   *op,
+               GError     **error)
+{
+  return sl_database_put_draft (database, op->record, error);
+}
+
+void
+sl_store_take_draft (SlStore       *self,
+                     SlDraftRecord *record)
+{
+  SlStoreOp *op;
+
+  g_return_if_fail (SL_IS_STORE (self));
+
+  op = sl_store_write_op (run_put_draft, record->conversation);
+  op->second = record->question;
+  op->record = record;
+  op->free_record = (GDestroyNotify) sl_draft_record_free;
+  sl_store_push_newest (self, op);
+}
+
+static gboolean
 run_delete_conversation (SlDatabase  *database,
                          SlStoreOp   *op,
                          GError     **error)

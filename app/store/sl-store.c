@@ -199,6 +199,20 @@ sl_store_replace_write (SlStore         *self,
 }
 
 void
+sl_store_push_newest (SlStore   *self,
+                      SlStoreOp *op)
+{
+  SlStoreOp *older;
+
+  g_mutex_lock (&self->lock);
+  older = self->writes.length > 1 ? g_queue_peek_tail (&self->writes) : NULL; /* the head may be running */
+  if (older != NULL && older->write == op->write && older->id == op->id && older->second == op->second)
+    sl_store_op_free (g_queue_pop_tail (&self->writes));
+  g_mutex_unlock (&self->lock);
+  sl_store_push_write (self, op);
+}
+
+void
 sl_store_push_read (SlStore             *self,
                     SlStoreOp           *op,
                     gpointer             tag,
@@ -465,9 +479,14 @@ sl_store_get_error_text (SlStore *self)
 guint
 sl_store_get_pending (SlStore *self)
 {
+  guint pending;
+
   g_return_val_if_fail (SL_IS_STORE (self), 0);
 
-  return self->pending;
+  g_mutex_lock (&self->lock);
+  pending = sl_store_count_pending (self);
+  g_mutex_unlock (&self->lock);
+  return pending;
 }
 
 char *

@@ -89,6 +89,8 @@ void sl_store_set_detail (SlStore *self, gint64 message, guint position, SlDetai
 void sl_store_set_box_picture (SlStore *self, gint64 message, const char *sha256);
 void sl_store_put_box (SlStore *self, gint64 message, const SlBoxRecord *record);
 void sl_store_remove_box (SlStore *self, gint64 box);
+/* Takes the record. What is written is written often: a newer one takes the place of one that still waits. */
+void sl_store_take_draft (SlStore *self, SlDraftRecord *record);
 /* Tombstones: hidden from reads, gone with the next purge. */
 void sl_store_delete_conversation (SlStore *self, gint64 conversation);
 void sl_store_undelete_conversation (SlStore *self, gint64 conversation);
@@ -101,6 +103,9 @@ void sl_store_purge (SlStore *self, guint seconds);
 void sl_store_list_async (SlStore *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
 /* Array of SlSummaryRecord, newest first. */
 GPtrArray *sl_store_list_finish (SlStore *self, GAsyncResult *result, GError **error);
+/* Array of SlDraftRecord. */
+void sl_store_drafts_async (SlStore *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+GPtrArray *sl_store_drafts_finish (SlStore *self, GAsyncResult *result, GError **error);
 void sl_store_summary_async (SlStore *self, gint64 conversation, GCancellable *cancellable, GAsyncReadyCallback callback,
                              gpointer user_data);
 /* NULL without error: there is no such conversation (any more). */

@@ -284,6 +284,78 @@ test_purge_long (void)
   app_test_remove_dir (dir);
 }
 
+static void
+put_draft (SlDatabase *database,
+           gint64      conversation,
+           gint64      question,
+           const char *text,
+           SlPicture  *picture)
+{
+  g_autoptr (SlDraftRecord) record = sl_draft_record_new ();
+  g_autoptr (SlMessageRecord) holder = app_test_make_message (1, 1, 0, SL_ROLE_USER, text != NULL ? text : "");
+  g_autoptr (GError) error = NULL;
+
+  record->conversation = conversation;
+  record->question = question;
+  record->mode = SL_MODE_FIND;
+  record->raw = TRUE;
+  if (picture != NULL)
+    app_test_add_picture (holder, picture);
+  for (guint i = 0; text != NULL && i < holder->parts->len; i++)
+    g_ptr_array_add (record->parts, sl_part_record_copy (g_ptr_array_index (holder->parts, i)));
+  g_assert_true (sl_database_put_draft (database, record, &error));
+  g_assert_no_error (error);
+}
+
+static void
+test_drafts (void)
+{
+  char *dir = app_test_make_dir ();
+  SlDatabase *database = database_test_open (dir);
+  g_autoptr (SlPicture) picture = app_test_make_picture (4, 4, 0x123456);
+  g_autofree char *path = sl_database_dup_picture_path (dir, sl_picture_get_sha256 (picture), "png");
+
+  database_test_put_conversation (database, 1, "");
+  database_test_put_text (database, 10, 1, 0, SL_ROLE_USER, "first");
+  put_draft (database, 0, 0, "of none", NULL);
+  put_draft (database, 1, 0, "half a ques", picture);
+  put_draft (database, 1, 10, "a new version", NULL);
+  put_draft (database, 1, 0, "half a question ", picture);
+  sl_database_close (database);
+
+  database = database_test_open (dir);
+  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+  database_test_assert_sound (database);
+  {
+    g_autoptr (GPtrArray) drafts = sl_database_list_drafts (database, NULL);
+    const SlDraftRecord *last;
+
+    g_assert_cmpuint (drafts->len, ==, 3);
+    g_assert_cmpint (((SlDraftRecord *) g_ptr_array_index (drafts, 0))->conversation, ==, 0);
+    g_assert_cmpint (((SlDraftRecord *) g_ptr_array_index (drafts, 1))->question, ==, 10);
+    last = g_ptr_array_index (drafts, 2);
+    g_assert_cmpint (last->mode, ==, SL_MODE_FIND);
+    g_assert_true (last->raw);
+    g_assert_cmpuint (last->parts->len, ==, 2);
+    g_assert_cmpstr (((SlPartRecord *) g_ptr_array_index (last->parts, 0))->text, ==, "half a question ");
+    g_assert_cmpstr (((SlPartRecord *) g_ptr_array_index (last->parts, 1))->sha256, ==, sl_picture_get_sha256 (picture));
+  }
+
+  /* Given up, its picture goes with it; deleted, the conversation takes its drafts along. */
+  put_draft (database, 1, 0, NULL, NULL);
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  g_assert_true (sl_database_delete_conversation (database, 1, 1000, NULL));
+  g_assert_true (sl_database_purge (database, G_MAXINT64, NULL, NULL));
+  {
+    g_autoptr (GPtrArray) drafts = sl_database_list_drafts (database, NULL);
+
+    g_assert_cmpuint (drafts->len, ==, 1);
+  }
+  database_test_assert_sound (database);
+  sl_database_close (database);
+  app_test_remove_dir (dir);
+}
+
 /* A picture file that was damaged or lost is reported by name. */
 static void
 test_check (void)
@@ -418,6 +490,7 @@ main (int    argc,
   g_test_add_func ("/database/delete-undo-purge", test_delete_undo_purge);
   g_test_add_func ("/database/delete-message", test_delete_message);
   g_test_add_func ("/database/purge-long", test_purge_long);
+  g_test_add_func ("/database/drafts", test_drafts);
   g_test_add_func ("/database/check", test_check);
   g_test_add_func ("/database/many", test_many);
   g_test_add_func ("/database/check-grows-with-history", test_check_grows_with_history);

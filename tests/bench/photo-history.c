@@ -155,7 +155,7 @@ main (int    argc,
       return 2;
     }
   jpeg = make_jpeg (atoi (argv[3]), atoi (argv[4]), &error);
-  store = jpeg != NULL ? sl_store_new (argv[1], &error) : NULL;
+  store = jpeg != NULL ? sl_store_new (argv[1]) : NULL;
   if (store == NULL)
     {
       g_printerr ("%s\n", error->message);

@@ -559,7 +559,7 @@ test_chosen_elsewhere (void)
   fixture_deinit (&fixture);
 }
 
-/* Deleted before it was sent there: the words stay, and nothing is asked of what is gone. */
+/* Deleted before it was sent there: nothing is asked of what is gone, and the words are back where it is. */
 static void
 test_planned_for_what_is_deleted (void)
 {
@@ -576,6 +576,9 @@ test_planned_for_what_is_deleted (void)
   settle (&fixture);
   g_assert_false (is_listed (&(Shown) { &fixture, fixture.first }));
   g_assert_cmpuint (count (&fixture), ==, 0);
+  assert_written (&fixture, "");
+  gtk_widget_activate_action (GTK_WIDGET (fixture.window), "win.undo-delete", "x", fixture.first);
+  wait_until ("the conversation", is_shown, &(Shown) { &fixture, fixture.first });
   assert_written (&fixture, "third");
   fixture_deinit (&fixture);
 }

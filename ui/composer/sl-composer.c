@@ -481,7 +481,24 @@ sl_composer_set_property (GObject      *object,
 
 /* --- templates ------------------------------------------------------------- */
 
-/* Pictures stay; the words are the template's, what has to be filled in is selected. */
+/* Everything between the pictures. */
+static void
+delete_words (SlComposer *self)
+{
+  GtkTextIter start, end;
+
+  gtk_text_buffer_get_start_iter (self->buffer, &start);
+  while (!gtk_text_iter_is_end (&start))
+    {
+      end = start;
+      while (!gtk_text_iter_is_end (&end) && get_thumbnail (&end) == NULL)
+        gtk_text_iter_forward_char (&end);
+      gtk_text_buffer_delete (self->buffer, &start, &end);
+      gtk_text_iter_forward_char (&start);
+    }
+}
+
+/* Pictures stay; the words are the template's, what has to be filled in is selected. Undo brings back what was written. */
 static void
 use_template (GtkWidget  *widget,
               const char *name,
@@ -489,23 +506,20 @@ use_template (GtkWidget  *widget,
 {
   SlComposer *self = SL_COMPOSER (widget);
   const SlTemplate *template = sl_template_get (g_variant_get_uint32 (parameter));
-  g_autoptr (GPtrArray) parts = sl_composer_dup_parts (self);
-  g_autoptr (GPtrArray) kept = g_ptr_array_new_with_free_func (g_object_unref);
   g_autofree char *text = NULL;
   GtkTextIter start, end;
   guint first, last;
 
   if (template == NULL)
     return;
-  for (guint i = 0; i < parts->len; i++)
-    if (sl_message_part_get_kind (parts->pdata[i]) == SL_PART_PICTURE)
-      g_ptr_array_add (kept, g_object_ref (parts->pdata[i]));
   text = sl_template_dup_text (template, &first, &last);
-  sl_composer_set_parts (self, kept);
   sl_composer_set_mode (self, template->mode);
   sl_composer_set_raw (self, template->raw);
+  gtk_text_buffer_begin_user_action (self->buffer);
+  delete_words (self);
   gtk_text_buffer_get_end_iter (self->buffer, &end);
   gtk_text_buffer_insert (self->buffer, &end, text, -1);
+  gtk_text_buffer_end_user_action (self->buffer);
   gtk_text_buffer_get_end_iter (self->buffer, &start);
   end = start;
   gtk_text_iter_backward_chars (&start, g_utf8_strlen (text, -1) - first);
@@ -668,25 +682,25 @@ static void
 take_text (GPtrArray         *parts,
            const GtkTextIter *start,
            const GtkTextIter *end,
-           gboolean           last)
+           gboolean           trim_start,
+           gboolean           trim_end)
 {
   g_autofree char *text = gtk_text_iter_get_visible_text (start, end);
 
-  if (last)
+  if (trim_end)
     g_strchomp (text);
-  if (parts->len == 0)
+  if (trim_start)
     g_strchug (text);
   if (*text != '\0')
     g_ptr_array_add (parts, sl_message_part_new_text (text));
 }
 
-GPtrArray *
-sl_composer_dup_parts (SlComposer *self)
+static GPtrArray *
+list_parts (SlComposer *self,
+            gboolean    trim)
 {
   GPtrArray *parts = g_ptr_array_new_with_free_func (g_object_unref);
   GtkTextIter iter, start;
-
-  g_return_val_if_fail (SL_IS_COMPOSER (self), parts);
 
   gtk_text_buffer_get_start_iter (self->buffer, &start);
   iter = start;
@@ -695,15 +709,29 @@ sl_composer_dup_parts (SlComposer *self)
       SlThumbnail *thumbnail = get_thumbnail (&iter);
       if (thumbnail != NULL)
         {
-          take_text (parts, &start, &iter, FALSE);
+          take_text (parts, &start, &iter, trim && parts->len == 0, FALSE);
           g_ptr_array_add (parts, g_object_ref (sl_thumbnail_get_part (thumbnail)));
         }
       gtk_text_iter_forward_char (&iter);
       if (thumbnail != NULL)
         start = iter;
     }
-  take_text (parts, &start, &iter, TRUE);
+  take_text (parts, &start, &iter, trim && parts->len == 0, trim);
   return parts;
+}
+
+GPtrArray *
+sl_composer_dup_parts (SlComposer *self)
+{
+  g_return_val_if_fail (SL_IS_COMPOSER (self), NULL);
+  return list_parts (self, TRUE);
+}
+
+GPtrArray *
+sl_composer_dup_draft (SlComposer *self)
+{
+  g_return_val_if_fail (SL_IS_COMPOSER (self), NULL);
+  return list_parts (self, FALSE);
 }
 
 void
@@ -713,6 +741,15 @@ sl_composer_set_parts (SlComposer *self,
   g_return_if_fail (SL_IS_COMPOSER (self));
 
   sl_composer_clear (self);
+  sl_composer_add_parts (self, parts);
+}
+
+void
+sl_composer_add_parts (SlComposer *self,
+                       GPtrArray  *parts)
+{
+  g_return_if_fail (SL_IS_COMPOSER (self));
+
   for (guint i = 0; i < parts->len; i++)
     {
       GtkTextIter end;

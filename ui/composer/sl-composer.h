@@ -36,7 +36,12 @@ gboolean sl_composer_is_empty (SlComposer *self);
 
 /* What was written, in order: (transfer container) array of SlMessagePart. */
 GPtrArray *sl_composer_dup_parts (SlComposer *self);
+/* The same with every blank, to be put back some time. */
+GPtrArray *sl_composer_dup_draft (SlComposer *self);
 void       sl_composer_set_parts (SlComposer *self,
+                                  GPtrArray  *parts);
+/* At the end. */
+void       sl_composer_add_parts (SlComposer *self,
                                   GPtrArray  *parts);
 void       sl_composer_clear     (SlComposer *self);
 

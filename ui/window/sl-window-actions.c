@@ -20,22 +20,6 @@ on_stop (SlWindow *self)
   sl_conversation_stop (self->conversation);
 }
 
-static void
-on_edit (SlWindow  *self,
-         SlMessage *question)
-{
-  g_autoptr (GPtrArray) parts = g_ptr_array_new ();
-
-  for (guint i = 0; i < sl_message_get_n_parts (question); i++)
-    g_ptr_array_add (parts, sl_message_get_part (question, i));
-  g_set_object (&self->editing, question);
-  sl_composer_set_parts (self->composer, parts);
-  sl_composer_set_mode (self->composer, sl_message_get_mode (question));
-  sl_composer_set_raw (self->composer, sl_message_get_raw (question));
-  sl_composer_set_editing (self->composer, TRUE);
-  sl_composer_grab_focus (self->composer);
-}
-
 /* --- samples --------------------------------------------------------------- */
 
 typedef struct
@@ -588,7 +572,7 @@ sl_window_connect_composer (SlWindow *self)
   g_signal_connect_swapped (self->composer, "paste", G_CALLBACK (sl_window_paste), self);
   g_signal_connect_swapped (self->composer, "cancel-edit", G_CALLBACK (sl_window_stop_editing), self);
   g_signal_connect_swapped (self->composer, "changed", G_CALLBACK (sl_window_queue_plan), self);
-  g_signal_connect_swapped (self->chat, "edit", G_CALLBACK (on_edit), self);
+  g_signal_connect_swapped (self->chat, "edit", G_CALLBACK (sl_window_begin_edit), self);
   g_signal_connect_swapped (self->empty, "sample", G_CALLBACK (on_sample), self);
 }
 

@@ -25,8 +25,8 @@ waiting_free (gpointer data)
   g_free (waiting);
 }
 
-static gint64
-key_of (SlConversation *conversation)
+gint64
+sl_window_key_of (SlConversation *conversation)
 {
   return g_list_model_get_n_items (G_LIST_MODEL (conversation)) > 0 ? sl_conversation_get_id (conversation) : 0;
 }
@@ -61,7 +61,7 @@ on_picture (SlWindow       *self,
       return;
     }
   waiting = g_new (Waiting, 1);
-  waiting->conversation = key_of (conversation);
+  waiting->conversation = sl_window_key_of (conversation);
   waiting->picture = g_object_ref (picture);
   g_ptr_array_add (self->waiting, waiting);
 }
@@ -69,7 +69,7 @@ on_picture (SlWindow       *self,
 void
 sl_window_take_waiting_pictures (SlWindow *self)
 {
-  gint64 key = key_of (self->conversation);
+  gint64 key = sl_window_key_of (self->conversation);
 
   for (guint i = 0; i < self->waiting->len;)
     {

@@ -172,6 +172,7 @@ question_put_back (Question *self)
       g_ptr_array_extend_and_steal (parts, sl_composer_dup_parts (window->composer));
     }
   g_set_object (&window->editing, self->replaced);
+  window->draft_question = self->replaced != NULL ? sl_message_get_id (self->replaced) : 0;
   sl_composer_set_editing (window->composer, self->replaced != NULL);
   sl_composer_set_parts (window->composer, parts);
   sl_composer_set_mode (window->composer, self->mode);

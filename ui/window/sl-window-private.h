@@ -38,6 +38,10 @@ struct _SlWindow
   gint64 opening_id;       /* 0: none is */
   gint64 opening_message;  /* of it, to be brought into sight; 0: none */
   gboolean restoring;      /* it is the one of the last time, and nothing else has been begun */
+  gboolean carrying;       /* what is in the composer goes along to the conversation that is shown next */
+  guint draft_source;      /* waits for a pause in typing */
+  gint64 draft_conversation, draft_question; /* where the composer's content was last kept or taken from */
+  gboolean showing_draft;  /* the composer is changed by us */
   GCancellable *planning;  /* of what is being written, for the meter */
   guint plan_source;       /* waits for a pause in typing */
   struct _SlQuestion *asking; /* on its way: planned, or a choice is asked about it; NULL if there is none */
@@ -65,6 +69,19 @@ struct _SlWindow
   gboolean closing;        /* what is not saved yet is being saved first */
   gboolean may_close;      /* it is, or the user does not want it */
 };
+
+/* What is being written: sl-window-draft.c. */
+void     sl_window_connect_drafts (SlWindow *self);
+void     sl_window_queue_draft    (SlWindow *self); /* after something changed */
+void     sl_window_keep_draft     (SlWindow *self);
+/* The one of the conversation that is shown; carry: before what is in the composer, which else goes. */
+void     sl_window_show_draft     (SlWindow *self,
+                                   gboolean  carry);
+void     sl_window_leave_draft    (SlWindow *self);
+void     sl_window_begin_edit     (SlWindow  *self,
+                                   SlMessage *question);
+/* 0: one in which nothing has been asked yet; one such is like another. */
+gint64   sl_window_key_of         (SlConversation *conversation);
 
 /* The history: sl-window-store.c. */
 void     sl_window_set_store    (SlWindow *self,

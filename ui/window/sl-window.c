@@ -83,7 +83,8 @@ static void
 leave_conversation (SlWindow *self)
 {
   sl_window_leave_question (self);
-  sl_window_stop_editing (self);
+  if (!self->carrying)
+    sl_window_leave_draft (self);
   sl_window_cancel_plan (self);
   sl_composer_set_plan (self->composer, NULL);
   gtk_menu_button_popdown (self->menu_button);
@@ -125,6 +126,8 @@ sl_window_set_conversation (SlWindow       *self,
       g_signal_connect_object (conversation, "items-changed", G_CALLBACK (update_content), self,
                                G_CONNECT_SWAPPED);
       sl_chat_view_set_conversation (self->chat, conversation);
+      sl_window_show_draft (self, self->carrying);
+      self->carrying = FALSE;
       sl_window_take_waiting_pictures (self);
       if (!sl_composer_is_empty (self->composer))
         sl_window_queue_plan (self);
@@ -161,13 +164,18 @@ on_opened (GObject      *source,
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || self->toasts == NULL)
     return;
   message = self->opening_message;
+  /* What came while the last conversation was being opened is for it. */
+  self->carrying = self->restoring;
   sl_window_stay (self);
   if (conversation == NULL)
     {
+      self->carrying = FALSE;
       sl_window_toast (self, error->message);
+      sl_window_show_draft (self, TRUE);
       return;
     }
   sl_window_set_conversation (self, conversation);
+  self->carrying = FALSE;
   show_message (self, message);
 }
 
@@ -401,6 +409,7 @@ sl_window_close_request (GtkWindow *window)
     .conversation = n_messages ? sl_conversation_get_id (self->conversation) : 0,
   };
 
+  sl_window_keep_draft (self);
   if (!sl_window_may_close (self))
     return GDK_EVENT_STOP;
   gtk_window_get_default_size (window, &state.width, &state.height);
@@ -440,6 +449,7 @@ sl_window_dispose (GObject *object)
   g_clear_object (&self->opening);
   sl_window_dispose_pictures (self);
   g_clear_object (&self->chooser);
+  g_clear_handle_id (&self->draft_source, g_source_remove);
   g_clear_object (&self->editing);
   g_clear_object (&self->conversation);
   g_clear_object (&self->engine);
@@ -530,6 +540,7 @@ sl_window_new (GtkApplication *application,
                            G_CONNECT_SWAPPED);
   on_engine_state (self);
   restore_state (self);
+  sl_window_connect_drafts (self);
   sl_window_show_opening (self);
   return self;
 }
