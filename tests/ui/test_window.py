@@ -5,6 +5,7 @@ What the model knows does not matter here; tests that need its answers are in
 test_demo.py. Names of widgets are listed in NAMES.md.
 """
 import os
+import re
 import subprocess
 
 from harness import App, Session, check, insist, rewrite_answer, run, sample, wait_for
@@ -155,6 +156,11 @@ def test_stop():
         quiet(app)
 
 
+def remembered(session):
+    with open(session.path(".config/io.github.sightline.Sightline/window.ini")) as state:
+        return re.search(r"^conversation=(\d+)$", state.read(), re.M).group(1)
+
+
 def test_restart():
     """Question, picture and answer are back after a restart and after kill -9."""
     with Session() as session:
@@ -164,11 +170,22 @@ def test_restart():
         status = app.status()
         app.close()
         quiet(app)
+        before = remembered(session)
 
         app = App(session)
         app.find("label", r".*What is there\?.*")
         app.find("image", thumbnail("shapes-1.png"))
         wait_for("the same status", lambda: app.status() == status)
+        # Also where the conversation of the crash is another one than that of the last close.
+        app.key_for("ctrl+n", "frame", "New Conversation")
+        ask(app, "And now?")
+        wait_for("the conversation in the window's state", lambda: remembered(session) != before)
+        app.kill()
+
+        app = App(session)
+        app.find("label", r".*And now\?.*")
+        session.click(*app.place("label", r"What is there\?"))
+        app.find("frame", r"What is there\?")
         app.kill()
 
         app = App(session)

@@ -37,6 +37,8 @@ struct _SlWindow
   GCancellable *opening;   /* of the conversation being opened */
   gint64 opening_id;       /* 0: none is */
   gint64 opening_message;  /* of it, to be brought into sight; 0: none */
+  gboolean restored;       /* what was remembered of the last time is shown */
+  gint64 remembered;       /* the conversation that the next start will show */
   gboolean restoring;      /* it is the one of the last time, and nothing else has been begun */
   gboolean carrying;       /* what is in the composer goes along to the conversation that is shown next */
   guint draft_source;      /* waits for a pause in typing */

@@ -4,6 +4,8 @@
  */
 #include "ui/window/sl-window-state.h"
 
+#include <gio/gio.h>
+
 #define GROUP "window"
 
 static char *
@@ -70,4 +72,28 @@ sl_window_state_save (const SlWindowState *state)
   g_key_file_set_int64 (file, GROUP, "conversation", state->conversation);
   g_mkdir_with_parents (dir, 0700);
   g_key_file_save_to_file (file, path, NULL);
+}
+
+/* One at a time: they write the same file. */
+static void
+save_in_thread (GTask        *task,
+                gpointer      source,
+                gpointer      state,
+                GCancellable *cancellable)
+{
+  static GMutex lock;
+
+  g_mutex_lock (&lock);
+  sl_window_state_save (state);
+  g_mutex_unlock (&lock);
+  g_task_return_boolean (task, TRUE);
+}
+
+void
+sl_window_state_save_soon (const SlWindowState *state)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+
+  g_task_set_task_data (task, g_memdup2 (state, sizeof *state), g_free);
+  g_task_run_in_thread (task, save_in_thread);
 }

@@ -21,5 +21,7 @@ typedef struct
 
 void sl_window_state_load (SlWindowState *state);
 void sl_window_state_save (const SlWindowState *state);
+/* The same on a worker thread: returns at once. */
+void sl_window_state_save_soon (const SlWindowState *state);
 
 G_END_DECLS

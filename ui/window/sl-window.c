@@ -51,6 +51,32 @@ update_title (SlWindow *self)
   gtk_window_set_title (GTK_WINDOW (self), title);
 }
 
+static SlWindowState
+get_state (SlWindow *self)
+{
+  SlWindowState state = {
+    .maximized = gtk_window_is_maximized (GTK_WINDOW (self)),
+    .sidebar = adw_flap_get_folded (self->flap) || adw_flap_get_reveal_flap (self->flap),
+    .mode = sl_composer_get_mode (self->composer),
+    .conversation = sl_window_key_of (self->conversation),
+  };
+
+  gtk_window_get_default_size (GTK_WINDOW (self), &state.width, &state.height);
+  return state;
+}
+
+/* A crash leaves no time to say which conversation it was. */
+static void
+remember_conversation (SlWindow *self)
+{
+  SlWindowState state = get_state (self);
+
+  if (!self->restored || self->restoring || state.conversation == self->remembered)
+    return;
+  self->remembered = state.conversation;
+  sl_window_state_save_soon (&state);
+}
+
 static void
 update_content (SlWindow *self)
 {
@@ -59,6 +85,7 @@ update_content (SlWindow *self)
   gtk_stack_set_visible_child_name (self->content, n_messages ? "chat" : "empty");
   sl_sidebar_set_current (self->sidebar, n_messages ? sl_conversation_get_id (self->conversation) : 0);
   sl_window_update_actions (self);
+  remember_conversation (self);
 }
 
 static void
@@ -401,18 +428,12 @@ static gboolean
 sl_window_close_request (GtkWindow *window)
 {
   SlWindow *self = SL_WINDOW (window);
-  guint n_messages = g_list_model_get_n_items (G_LIST_MODEL (self->conversation));
-  SlWindowState state = {
-    .maximized = gtk_window_is_maximized (window),
-    .sidebar = adw_flap_get_folded (self->flap) || adw_flap_get_reveal_flap (self->flap),
-    .mode = sl_composer_get_mode (self->composer),
-    .conversation = n_messages ? sl_conversation_get_id (self->conversation) : 0,
-  };
+  SlWindowState state;
 
   sl_window_keep_draft (self);
   if (!sl_window_may_close (self))
     return GDK_EVENT_STOP;
-  gtk_window_get_default_size (window, &state.width, &state.height);
+  state = get_state (self);
   sl_window_state_save (&state);
   return GTK_WINDOW_CLASS (sl_window_parent_class)->close_request (window);
 }
@@ -429,6 +450,8 @@ restore_state (SlWindow *self)
   if (!state.sidebar)
     adw_flap_set_reveal_flap (self->flap, FALSE);
   sl_composer_set_mode (self->composer, state.mode);
+  self->restored = TRUE;
+  self->remembered = state.conversation;
   if (state.conversation != 0)
     {
       start_opening (self, state.conversation, 0);
