@@ -478,5 +478,9 @@ cli_open_engine (const CliEngineOptions  *options,
   if (load_ms != NULL)
     *load_ms = (g_get_monotonic_time () - start) / 1000.0;
 
+  /* Of a GPU that could not take the model after all; headers alone need none. */
+  if (vl2_engine_info (engine)->fallback[0] != '\0')
+    g_printerr (_("The CPU computes, as the GPU could not: %s\n"), vl2_engine_info (engine)->fallback);
+
   return engine;
 }

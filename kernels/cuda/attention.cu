@@ -171,7 +171,7 @@ static __device__ inline void join_splits(const vlk_split &a, int token, int h0,
 
 /* Block (split, 16 heads of a group, token). Warps share out keys and halves of their columns for the scores, and columns of
  * the values for the result. Queries and weights are taken as high and low bf16 halves: only the cache's own rounding is left. */
-static __global__ void __launch_bounds__(SPLIT_THREADS) split_kernel(vlk_split a)
+static __global__ void __launch_bounds__(SPLIT_THREADS, 2) split_kernel(vlk_split a)
 {
     VLK_SHARED(uint16_t, room);
     __shared__ float scores[2][SPLIT_ROWS][SCORE_PITCH], peak[SPLIT_ROWS], total[SPLIT_ROWS], shrink[SPLIT_ROWS];

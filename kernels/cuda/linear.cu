@@ -47,7 +47,7 @@ static __device__ inline float turn_and_keep(const gemv_args &a, int p, int row,
     return v;
 }
 
-static __global__ void __launch_bounds__(VLK_GEMV_THREADS) gemv_kernel(gemv_args a)
+static __global__ void __launch_bounds__(VLK_GEMV_THREADS, 2) gemv_kernel(gemv_args a)
 {
     VLK_SHARED(uint16_t, planes);
     __shared__ float room[VLK_GEMV_WARPS * 64];

@@ -64,13 +64,14 @@ void vlk_cuda_give_all(struct vlk_cuda *cuda)
 
 /* ------------------------------------------------------------------------------------------------ pieces of blocks */
 
-/* Bytes of the next block, behind `taken` of them: an eighth of those, within limits. Large pieces have a block to themselves, as what
- * is behind the last piece of a block is lost. */
+/* Bytes of the next block, behind `taken` of them: an eighth of those, but of eight pieces at least, as what is behind the last piece of
+ * a block is lost. A piece that fills its granules nearly by itself shares them with nobody. */
 static size_t block_for(size_t piece, uint64_t taken)
 {
+    const size_t own = round_up(piece, VLK_CUDA_GRANULE), eight = 8 * piece < most_block ? round_up(8 * piece, VLK_CUDA_GRANULE) : most_block;
     const size_t block = taken / 8 < most_block ? round_up((size_t)taken / 8 + 1, VLK_CUDA_GRANULE) : most_block;
 
-    return piece > block / 4 ? round_up(piece, VLK_CUDA_GRANULE) : block;
+    return own - piece <= own / 16 ? own : piece > most_block ? own : eight > block ? eight : block;
 }
 
 void vlk_cuda_weight_room(struct vlk_backend *be, struct vlk_room *room, vlk_dtype dtype, int32_t rows, int32_t cols)

@@ -19,7 +19,6 @@ block_state here;
 namespace {
 constexpr size_t STACK = 64 << 10, SHIFT = 17 * 64; /* tops of stacks lie in different sets of the caches */
 constexpr int MAX_THREADS = 1024;
-std::vector<fiber> fibers;
 const std::function<void()> *body;
 void *scheduler;
 uint64_t random_state = 1;
@@ -72,13 +71,10 @@ static void enter()
 
 void stuck(const char *why)
 {
-    int shown = 0;
-
     fprintf(stderr, "emulated kernel: %s, block (%u, %u, %u)\n", why, here.index.x, here.index.y, here.index.z);
-    for (size_t i = 0; i < fibers.size() && shown < 40; i++)
-        if (fibers[i].at == AT_WARP || fibers[i].at == AT_BLOCK)
-            fprintf(stderr, "  thread %u (warp %d, lane %d) waits at a %s barrier, line %d\n", fibers[i].thread.x, fibers[i].warp,
-                    fibers[i].lane, fibers[i].at == AT_WARP ? "warp" : "block", fibers[i].line + 0 * ++shown);
+    if (current)
+        fprintf(stderr, "  thread %u (warp %d, lane %d), last barrier at line %d\n", current->thread.x, current->warp, current->lane,
+                current->line);
     abort();
 }
 
@@ -148,30 +144,44 @@ UNCHECKED static bool run_warp(fiber *lanes, int n, std::vector<int> &order)
     return moved;
 }
 
-UNCHECKED static void run_block(int threads)
-{
-    std::vector<int> warps((size_t)(threads + 31) / 32), order(32);
+/* A block that is alive: its threads' order, and with several of them its own shared memory and its view of the device's. */
+struct alive {
+    std::vector<fiber> threads;
+    std::vector<int> warps, order;
+    block_state state;
+    std::vector<char> shared;
+    std::vector<std::vector<char>> view, base; /* per region: as the block sees it, and as it was at its last fence */
+};
 
-    for (size_t i = 0; i < warps.size(); i++)
-        warps[i] = (int)i;
+static void begin_block(alive &b, int threads)
+{
+    b.warps.resize((size_t)(threads + 31) / 32);
+    b.order.resize(32);
+    for (size_t i = 0; i < b.warps.size(); i++)
+        b.warps[i] = (int)i;
     for (int i = 0; i < 32; i++)
-        order[(size_t)i] = i;
+        b.order[(size_t)i] = i;
     for (int i = 0; i < threads; i++)
-        start(fibers[(size_t)i]);
-    for (auto &room : here.warps)
+        start(b.threads[(size_t)i]);
+    for (auto &room : b.state.warps)
         room.made = 0;
-    if (here.dynamic_bytes)
-        memset(here.dynamic, 0xff, here.dynamic_bytes); /* what nobody wrote reads as NaN */
+    if (b.state.dynamic_bytes)
+        memset(b.state.dynamic, 0xff, b.state.dynamic_bytes); /* what nobody wrote reads as NaN */
+}
+
+/* To the next barrier of the block; true: to its end. */
+UNCHECKED static bool run_phase(alive &b, int threads)
+{
     for (;;) {
         int done = 0, at_block = 0;
         bool moved = false;
 
-        shuffle(warps);
-        for (int w : warps)
-            moved |= run_warp(&fibers[(size_t)w * 32], threads - w * 32 < 32 ? threads - w * 32 : 32, order);
+        shuffle(b.warps);
+        for (int w : b.warps)
+            moved |= run_warp(&b.threads[(size_t)w * 32], threads - w * 32 < 32 ? threads - w * 32 : 32, b.order);
         for (int i = 0; i < threads; i++) {
-            done += fibers[(size_t)i].at == DONE;
-            at_block += fibers[(size_t)i].at == AT_BLOCK;
+            done += b.threads[(size_t)i].at == DONE;
+            at_block += b.threads[(size_t)i].at == AT_BLOCK;
         }
         if (done == threads)
             break;
@@ -180,68 +190,235 @@ UNCHECKED static void run_block(int threads)
             if (done)
                 stuck("some threads ended before a block barrier");
             for (int i = 0; i < threads; i++)
-                fibers[(size_t)i].at = RUNNING;
-        } else if (!moved) {
-            stuck("a barrier or shuffle is reached by some threads only");
+                b.threads[(size_t)i].at = RUNNING;
+            return false;
         }
+        if (!moved)
+            stuck("a barrier or shuffle is reached by some threads only");
     }
     for (int i = 0; i < threads; i++)
-        if (!fibers[(size_t)i].copies.empty())
+        if (!b.threads[(size_t)i].copies.empty())
             stuck("a thread ended with asynchronous copies under way");
+    return true;
 }
 
-static void prepare(int threads)
+/* Threads with stacks of their own, which are kept from launch to launch. */
+static void prepare(alive &b, int threads)
 {
-    if (fibers.empty()) {
+    while ((int)b.threads.size() < threads) {
         const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+        const size_t at = b.threads.size();
         char *stacks = (char *)mmap(nullptr, MAX_THREADS * (STACK + SHIFT), PROT_READ | PROT_WRITE, flags, -1, 0);
 
-        fibers.resize(MAX_THREADS);
-        for (int i = 0; i < MAX_THREADS; i++) {
-            fibers[(size_t)i].stack = stacks + (size_t)i * (STACK + SHIFT);
-            fibers[(size_t)i].at = DONE;
-        }
-        random_state = emulate_seed + 1;
+        b.threads.resize(at + MAX_THREADS);
+        for (size_t i = 0; i < MAX_THREADS; i++)
+            b.threads[at + i].stack = stacks + i * (STACK + SHIFT);
     }
-    for (int i = 0; i < MAX_THREADS; i++)
-        fibers[(size_t)i].at = DONE;
+    for (auto &f : b.threads)
+        f.at = DONE;
     for (int i = 0; i < threads; i++) {
-        fibers[(size_t)i].lane = i % 32;
-        fibers[(size_t)i].warp = i / 32;
-        fibers[(size_t)i].thread = {(unsigned)i, 0, 0};
+        b.threads[(size_t)i].lane = i % 32;
+        b.threads[(size_t)i].warp = i / 32;
+        b.threads[(size_t)i].thread = {(unsigned)i, 0, 0};
     }
+}
+
+/* The block's own dynamic memory ends where the kernel asked for, not at the next 128 bytes. */
+static void set_state(alive &b, dim3 grid, dim3 block, size_t bytes)
+{
+    prepare(b, (int)block.x);
+    b.state.block = block;
+    b.state.grid = grid;
+    b.state.warps.resize((block.x + 31) / 32);
+    b.state.dynamic_bytes = bytes;
+    b.state.dynamic = nullptr;
+    if (bytes && posix_memalign((void **)&b.state.dynamic, 128, bytes))
+        b.state.dynamic = nullptr;
+}
+
+static uint3 index_of(unsigned i, dim3 grid) { return {i % grid.x, i / grid.x % grid.y, i / grid.x / grid.y}; }
+
+/* ------------------------------------------------------------------------------------------------ several blocks at a time */
+
+extern "C" {
+extern char __start_vlk_shared[] __attribute__((weak, visibility("hidden")));
+extern char __stop_vlk_shared[] __attribute__((weak, visibility("hidden")));
+}
+
+struct held { size_t region, at; char byte; };
+static std::vector<region> regions;
+static std::vector<std::vector<char>> truth; /* per region: what all blocks have agreed on */
+static std::vector<held> unfenced;           /* of blocks that ended: seen when the launch has ended */
+static alive *running;                       /* the block whose view lies in the memory; NULL: blocks run one after the other */
+
+/* What the running block wrote since its last fence is given to `take`. */
+template <class T> static void each_write(T take)
+{
+    constexpr size_t PART = 4096;
+
+    for (size_t r = 0; r < regions.size(); r++)
+        for (size_t from = 0; from < regions[r].bytes; from += PART) {
+            const size_t to = from + PART < regions[r].bytes ? from + PART : regions[r].bytes;
+
+            if (!memcmp(regions[r].at + from, &running->base[r][from], to - from))
+                continue;
+            for (size_t i = from; i < to; i++)
+                if (regions[r].at[i] != running->base[r][i])
+                    take(r, i, regions[r].at[i]);
+        }
+}
+
+static void see_truth(alive &b)
+{
+    for (size_t r = 0; r < regions.size(); r++) {
+        memcpy(regions[r].at, truth[r].data(), regions[r].bytes);
+        b.base[r] = truth[r];
+    }
+}
+
+/* Others see what was written, and this block what others did. */
+void fence()
+{
+    if (!running)
+        return;
+    each_write([](size_t r, size_t i, char byte) { truth[r][i] = byte; });
+    see_truth(*running);
+}
+
+static bool find(const void *p, size_t *r, size_t *at)
+{
+    for (*r = 0; running && *r < regions.size(); ++*r)
+        if ((const char *)p >= regions[*r].at && (const char *)p < regions[*r].at + regions[*r].bytes) {
+            *at = (size_t)((const char *)p - regions[*r].at);
+            return true;
+        }
+    return false;
+}
+
+void *cell_of(void *p, size_t)
+{
+    size_t r, at;
+
+    return find(p, &r, &at) ? &truth[r][at] : p;
+}
+
+void show_cell(void *p, const void *cell, size_t bytes)
+{
+    size_t r, at;
+
+    if (!find(p, &r, &at))
+        return;
+    memcpy(p, cell, bytes);
+    memcpy(&running->base[r][at], cell, bytes);
+}
+
+static void enter_block(alive &b)
+{
+    running = &b;
+    here = b.state;
+    if (!b.shared.empty())
+        memcpy(__start_vlk_shared, b.shared.data(), b.shared.size());
+    for (size_t r = 0; r < regions.size(); r++)
+        memcpy(regions[r].at, b.view[r].data(), regions[r].bytes);
+}
+
+static void leave_block(alive &b)
+{
+    b.state = here;
+    if (!b.shared.empty())
+        memcpy(b.shared.data(), __start_vlk_shared, b.shared.size());
+    for (size_t r = 0; r < regions.size(); r++)
+        memcpy(b.view[r].data(), regions[r].at, regions[r].bytes);
+}
+
+static void begin_view(alive &b, int threads)
+{
+    b.view = b.base = truth;
+    b.shared.assign((size_t)(__stop_vlk_shared - __start_vlk_shared), (char)0xff);
+    running = &b;
+    begin_block(b, threads);
+}
+
+/* Blocks in a random order, a random one of those alive going on to its next barrier. */
+static void run_together(const std::vector<unsigned> &blocks, dim3 grid, dim3 block, size_t bytes)
+{
+    static std::vector<alive> pool;
+    std::vector<alive *> going;
+    size_t next = 0;
+
+    regions = device_memory();
+    truth.clear();
+    unfenced.clear();
+    for (auto &r : regions)
+        truth.emplace_back(r.at, r.at + r.bytes);
+    pool.resize(emulate_blocks);
+    for (auto &b : pool)
+        set_state(b, grid, block, bytes);
+    std::vector<alive *> idle;
+    for (auto &b : pool)
+        idle.push_back(&b);
+    while (next < blocks.size() || !going.empty()) {
+        if (next < blocks.size() && !idle.empty() && (going.empty() || next_random(2))) {
+            going.push_back(idle.back());
+            idle.pop_back();
+            going.back()->state.index = index_of(blocks[next++], grid);
+            begin_view(*going.back(), (int)block.x);
+        }
+        const size_t i = next_random((unsigned)going.size());
+        alive &b = *going[i];
+
+        enter_block(b);
+        bool done = run_phase(b, (int)block.x);
+        while (!done && going.size() == 1 && next == blocks.size()) /* alone to its end */
+            done = run_phase(b, (int)block.x);
+        if (done)
+            each_write([](size_t r, size_t at, char byte) { unfenced.push_back({r, at, byte}); });
+        leave_block(b);
+        if (done) {
+            going.erase(going.begin() + (long)i);
+            idle.push_back(&b);
+        }
+    }
+    running = nullptr;
+    for (size_t r = 0; r < regions.size(); r++)
+        memcpy(regions[r].at, truth[r].data(), regions[r].bytes);
+    for (auto &w : unfenced)
+        regions[w.region].at[w.at] = w.byte;
+    for (auto &b : pool)
+        free(b.state.dynamic);
 }
 
 void run(dim3 grid, dim3 block, size_t bytes, const std::function<void()> &fn)
 {
+    static alive one;
+    static bool seeded;
     std::vector<unsigned> blocks((size_t)grid.x * grid.y * grid.z);
 
     if (block.x > MAX_THREADS || block.y != 1 || block.z != 1)
         stuck("a block of this size cannot be launched");
-    prepare((int)block.x);
-    here.block = block;
-    here.grid = grid;
-    here.warps.resize((block.x + 31) / 32);
-    here.dynamic_bytes = bytes;
-    here.dynamic = bytes ? (unsigned char *)aligned_alloc(128, (bytes + 127) / 128 * 128) : nullptr;
-#if defined(__SANITIZE_ADDRESS__)
-    /* The block's own size ends where the kernel asked for, not at the next 128 bytes. */
-    free(here.dynamic);
-    here.dynamic = nullptr;
-    if (bytes && posix_memalign((void **)&here.dynamic, 128, bytes))
-        here.dynamic = nullptr;
-#endif
+    if (!seeded)
+        random_state = emulate_seed + 1;
+    seeded = true;
     body = &fn;
     for (size_t i = 0; i < blocks.size(); i++)
         blocks[i] = (unsigned)i;
     shuffle(blocks);
-    for (unsigned b : blocks) {
-        here.index = {b % grid.x, b / grid.x % grid.y, b / grid.x / grid.y};
-        run_block((int)block.x);
+#ifndef __SANITIZE_ADDRESS__
+    if (emulate_blocks > 1 && blocks.size() > 1) {
+        run_together(blocks, grid, block, bytes);
+        return;
     }
-    free(here.dynamic);
+#endif
+    set_state(one, grid, block, bytes);
+    for (unsigned b : blocks) {
+        one.state.index = index_of(b, grid);
+        begin_block(one, (int)block.x);
+        here = one.state;
+        while (!run_phase(one, (int)block.x))
+            ;
+    }
+    free(one.state.dynamic);
 }
-
 } // namespace emulate
 
 /* ------------------------------------------------------------------------------------------------ tensor cores */

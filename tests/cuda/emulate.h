@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Runs CUDA C++ kernel source on the CPU, for tests: every CUDA thread is a fiber, warps step to their barriers, blocks run one
- * after the other in a random order that VLK_EMULATE_SEED decides. Brings what kernels/cuda/prims.cuh has in PTX (tensor-core
- * product, matrix loads, asynchronous copies that happen only when waited for) and the part of the CUDA runtime that
- * kernels/cuda/ uses, so that no header of CUDA is needed. Forced into the .cu files with -include; a misuse (divergent
- * barrier, misaligned copy) ends the test with a list of the threads. Not emulated: races between blocks, timing.
+ * after the other in a random order that VLK_EMULATE_SEED decides, or several at a time (emulate_blocks): then each sees the memory as
+ * it was when it last had a fence, and what it writes is seen by others when it has its next one. Brings what kernels/cuda/prims.cuh
+ * has in PTX (tensor-core product, matrix loads, asynchronous copies that happen only when waited for) and the part of the CUDA
+ * runtime that kernels/cuda/ uses, so that no header of CUDA is needed. Forced into the .cu files with -include; a misuse (divergent
+ * barrier, misaligned copy) ends the test. Not emulated: timing.
  */
 #ifndef TESTS_CUDA_EMULATE_H
 #define TESTS_CUDA_EMULATE_H
@@ -28,7 +29,11 @@ typedef emulate_stream *cudaStream_t;
 #define __device__
 #define __host__
 #define __forceinline__ inline
-#define __shared__ static
+#ifdef __SANITIZE_ADDRESS__
+#define __shared__ static /* with its ends watched; blocks one after the other */
+#else
+#define __shared__ static __attribute__((section("vlk_shared"))) /* kept apart for every block that is alive */
+#endif
 #define __launch_bounds__(...)
 #define __align__(n) alignas(n)
 #define VLK_UNROLL
@@ -70,12 +75,25 @@ struct block_state {
     unsigned char *dynamic;
     size_t dynamic_bytes;
 };
+struct region { char *at; size_t bytes; };
+std::vector<region> device_memory(); /* all allocations but the large ones, of staging */
 extern fiber *current;
 extern block_state here;
 
 [[noreturn]] void stuck(const char *why);
 void wait(state at, uint32_t mask, int line);
 void run(dim3 grid, dim3 block, size_t bytes, const std::function<void()> &body);
+void fence();
+/* The truth of a word of the device's memory, where blocks have views of it (else p), and its way back into the view. */
+void *cell_of(void *p, size_t bytes);
+void show_cell(void *p, const void *cell, size_t bytes);
+template <class T, class F> T atomically(T *p, F change)
+{
+    T *cell = (T *)cell_of(p, sizeof *p), old = *cell;
+    *cell = change(old);
+    show_cell(p, cell, sizeof *p);
+    return old;
+}
 bool capturing(std::function<void()> later); /* true: taken into the graph that is being captured */
 
 /* Every lane of the mask gives a value; after the return it can read the others'. The two halves of the room alternate, so that
@@ -125,14 +143,26 @@ static inline unsigned __ballot_sync(unsigned mask, int p)
 static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 static inline float __uint_as_float(unsigned u) { float f; memcpy(&f, &u, 4); return f; }
 static inline unsigned __float_as_uint(float f) { unsigned u; memcpy(&u, &f, 4); return u; }
-static inline int atomicAdd(int *p, int v) { int old = *p; *p += v; return old; }
-static inline unsigned atomicAdd(unsigned *p, unsigned v) { unsigned old = *p; *p += v; return old; }
-static inline unsigned long long atomicAdd(unsigned long long *p, unsigned long long v) { unsigned long long old = *p; *p += v; return old; }
-static inline int atomicCAS(int *p, int want, int v) { int old = *p; if (old == want) *p = v; return old; }
-static inline unsigned atomicMax(unsigned *p, unsigned v) { unsigned old = *p; if (v > old) *p = v; return old; }
-static inline int atomicMin(int *p, int v) { int old = *p; if (v < old) *p = v; return old; }
-static inline void __threadfence() {}
-static inline void __threadfence_system() {}
+static inline int atomicAdd(int *p, int v) { return emulate::atomically(p, [=](int old) { return old + v; }); }
+static inline unsigned atomicAdd(unsigned *p, unsigned v) { return emulate::atomically(p, [=](unsigned old) { return old + v; }); }
+static inline unsigned long long atomicAdd(unsigned long long *p, unsigned long long v)
+{
+    return emulate::atomically(p, [=](unsigned long long old) { return old + v; });
+}
+static inline unsigned __match_any_sync(unsigned mask, unsigned v)
+{
+    auto all = emulate::exchange(mask, v);
+    unsigned r = 0;
+    for (int i = 0; i < 32; i++)
+        r |= (unsigned)(all[i] == v) << i;
+    return r;
+}
+static inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b)
+{
+    return (unsigned long long)((unsigned __int128)a * b >> 64);
+}
+static inline void __threadfence() { emulate::fence(); }
+static inline void __threadfence_system() { emulate::fence(); }
 static inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
 static inline unsigned __byte_perm(unsigned a, unsigned b, unsigned s)
 {
@@ -244,7 +274,7 @@ extern int emulate_images;     /* 0: the module has no code for it */
 void emulate_mend(void);       /* a new device in place of the lost one */
 extern long emulate_live_allocations, emulate_graph_launches;
 extern size_t emulate_device_bytes, emulate_device_limit; /* of cudaMalloc, large ones in whole granules; no limit: 0 */
-extern unsigned emulate_seed;
+extern unsigned emulate_seed, emulate_blocks; /* blocks: alive at a time; 1: one after the other */
 void emulate_names(void (*visit)(const char *kernel, long launches, void *user), void *user); /* all kernels that ran */
 void emulate_names_reset(void);
 }

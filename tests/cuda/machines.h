@@ -16,7 +16,9 @@ extern const struct vlk_cuda_module vlk_cuda_module;
 extern struct { long alloc, launch, capture, instantiate, graph_launch; } emulate_fail;
 extern long emulate_live_allocations, emulate_graph_launches;
 void emulate_mend(void);
-extern unsigned emulate_seed;
+extern size_t emulate_device_bytes;
+extern int emulate_capability, emulate_images;
+extern unsigned emulate_seed, emulate_blocks;
 void emulate_names(void (*visit)(const char *kernel, long launches, void *user), void *user);
 void emulate_names_reset(void);
 #endif
@@ -158,6 +160,7 @@ static inline int run_tests(const struct gpu_test *tests, size_t count, int argc
     const long live = emulate_live_allocations;
 #endif
 
+    setenv("FAKE_BLAS_CREATE", "1", 1); /* a machine without cuBLAS, but where a test wants it */
     cpu = vlk_cpu_open(&(struct vlk_cpu_options){ .threads = 1 }, NULL);
     gpu = open_gpu();
     if (!cpu || !gpu)

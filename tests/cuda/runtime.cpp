@@ -19,6 +19,7 @@ struct emulate_counts emulate_fail = {-1, -1, -1, -1, -1};
 long emulate_live_allocations, emulate_graph_launches;
 size_t emulate_device_bytes, emulate_device_limit;
 int emulate_capability = 90, emulate_images = 1;
+unsigned emulate_blocks = 1;
 unsigned emulate_seed = getenv("VLK_EMULATE_SEED") ? (unsigned)atoi(getenv("VLK_EMULATE_SEED")) : 0;
 
 namespace {
@@ -115,6 +116,16 @@ size_t fixed_shared(const char *name)
     abort();
 }
 } // namespace
+
+std::vector<emulate::region> emulate::device_memory()
+{
+    std::vector<region> all;
+
+    for (auto &entry : live)
+        if (entry.second.bytes < 1 << 19) /* staging buffers are not what blocks meet in */
+            all.push_back({(char *)entry.first, entry.second.bytes});
+    return all;
+}
 
 bool emulate::capturing(std::function<void()> later)
 {

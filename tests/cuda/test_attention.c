@@ -188,6 +188,21 @@ static void test_schedules(void)
     }
     emulate_seed = seed;
 }
+
+/* Blocks that are alive together: the one that has the last part of a head puts all of them together. */
+static void test_together(void)
+{
+    unsigned seed = emulate_seed;
+
+    emulate_blocks = 4;
+    for (unsigned s = 1; s <= 2; s++) {
+        emulate_seed = s;
+        check_mha(&(struct attention_case){ 1, 1, 8, 8, 300, VLK_BF16, false, { 290, 1, 4, 5 } });
+        check_mla(&(struct mla_case){ 2, 20, 8, 40, 12, 40, VLK_F32, VLK_BF16, false, true, { 30, 1, 3, 6 } });
+    }
+    emulate_blocks = 1;
+    emulate_seed = seed;
+}
 #endif
 
 int main(int argc, char **argv)
@@ -195,7 +210,7 @@ int main(int argc, char **argv)
     static const struct gpu_test tests[] = {
         { "mha", test_mha }, { "mla", test_mla }, { "vit", test_vit },
 #ifndef CUDA_ON_DEVICE
-        { "schedules", test_schedules },
+        { "schedules", test_schedules }, { "together", test_together },
 #endif
     };
 

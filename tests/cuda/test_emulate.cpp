@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The emulation itself: right kernels give right results in every schedule, and the same kernels with a mistake planted in them
- * (a missing barrier, a missing wait, a barrier that some threads skip, a misaligned copy, a read of what nobody wrote) are seen.
+ * (a missing barrier, a missing wait, a barrier that some threads skip, a misaligned copy, a read of what nobody wrote, and between
+ * blocks a missing fence of who writes, of who reads, or a counter that is no atomic one) are seen.
  */
 #include "tests/cuda/emulate.h"
 #include "kernels/cuda/prims.cuh"
@@ -48,6 +49,67 @@ static __global__ void reverse_kernel(reverse_args a)
     a.y[base + tid] = room[127 - tid];
     if (a.planted == SKIPPED_BARRIER)
         __syncthreads();
+}
+
+enum slip { SOUND, NO_WRITERS_FENCE, NO_READERS_FENCE, NO_ATOMIC };
+
+struct total_args {
+    float *parts, *total;
+    int *counter;
+    slip planted;
+};
+
+/* total = 1 + 2 + …, a part by each block, put together by the one that is done last. */
+static __global__ void total_kernel(total_args a)
+{
+    __shared__ int last;
+
+    if (threadIdx.x == 0)
+        a.parts[blockIdx.x] = (float)(blockIdx.x + 1);
+    if (a.planted != NO_WRITERS_FENCE)
+        __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0)
+        last = (a.planted == NO_ATOMIC ? (*a.counter)++ : atomicAdd(a.counter, 1)) == (int)gridDim.x - 1;
+    __syncthreads();
+    if (!last)
+        return;
+    if (a.planted != NO_READERS_FENCE)
+        __threadfence();
+    if (threadIdx.x == 0) {
+        float sum = 0;
+
+        for (unsigned i = 0; i < gridDim.x; i++)
+            sum += a.parts[i];
+        *a.total = sum;
+    }
+}
+
+/* Wrong totals over many schedules of blocks that are alive together. */
+static int wrong_totals(slip planted)
+{
+    const int blocks = 7;
+    float *parts, *total;
+    int *counter, wrong = 0;
+
+    cudaMalloc((void **)&parts, sizeof(float) * blocks);
+    cudaMalloc((void **)&total, sizeof(float));
+    cudaMalloc((void **)&counter, sizeof(int));
+    emulate_blocks = 4;
+    for (unsigned seed = 1; seed <= 40; seed++) {
+        emulate_seed = seed;
+        *counter = 0;
+        *total = 0;
+        for (int i = 0; i < blocks; i++)
+            parts[i] = 0;
+        VLK_RUN("total", total_kernel, dim3(blocks), 32, 0, NULL, (total_args{parts, total, counter, planted}));
+        wrong += *total != 28;
+    }
+    emulate_blocks = 1;
+    cudaFree(parts);
+    cudaFree(total);
+    cudaFree(counter);
+    return wrong;
 }
 
 struct product_args {
@@ -127,6 +189,12 @@ int main()
     check(wrong_results(SKIPPED_BARRIER) != 0, "a barrier that some threads skip is seen");
     check(wrong_results(LEFT_EARLY) == -1, "a thread that ends before a barrier ends the test");
     check(wrong_results(MISALIGNED) == -1, "a misaligned copy ends the test");
+    check(wrong_totals(SOUND) == 0, "blocks that are alive together give the right total");
+#ifndef __SANITIZE_ADDRESS__
+    check(wrong_totals(NO_WRITERS_FENCE) > 0, "a missing fence of who writes is seen");
+    check(wrong_totals(NO_READERS_FENCE) > 0, "a missing fence of who reads is seen");
+    check(wrong_totals(NO_ATOMIC) > 0, "a counter that is not atomic is seen");
+#endif
     printf("1..%d\n", tests);
     return failures != 0;
 }

@@ -18,6 +18,9 @@ typedef void (*visit_fn)(const char *kernel, long launches, void *user);
 static void (*emulate_names)(visit_fn visit, void *user);
 static long *graph_launches, *live_allocations;
 static size_t *device_bytes, *device_limit;
+static struct {
+    long alloc, launch, capture, instantiate, graph_launch;
+} *fail;
 
 /* White, with a red disc on the left and a blue bar below. Of a thousand places and sizes of the disc, one whose numbers are chosen most
  * clearly: no id leads the next one by less than 0.05, and the drift is 0.01. */
@@ -271,6 +274,63 @@ static void test_full_memory(vl2_engine *engine)
     is_int((long)*device_bytes, (long)before, "closed sessions leave nothing behind");
 }
 
+/* The n-th allocation of the GPU fails, and all later ones: the same question to the same engine and session is answered once there is
+ * room, with the same ids. */
+static void test_memory_again(vl2_engine *engine)
+{
+    static struct told whole, got;
+    const struct vl2_session_options options = { .chunk_size = 45, .context = 512 };
+    struct talk talk = { .n_parts = 0 };
+    long failed = 0, wrong = 0;
+
+    talk_user(&talk, NULL, "What can you do?");
+    for (long n = -1, done = 0; !done && n < 60; n++) {
+        vl2_session *session = NULL;
+        vl2_error err = { 0 };
+        vl2_status status;
+
+        fail->alloc = n;
+        status = vl2_session_open(engine, &options, &session, &err);
+        if (status == VL2_OK)
+            status = vl2_session_sync(session, &talk.conversation, NULL, NULL, &err);
+        fail->alloc = -1;
+        if (status != VL2_OK) {
+            failed++;
+            wrong += status != VL2_ERR_MEMORY || !err.text[0];
+        }
+        done = n >= 0 && status == VL2_OK;
+        if (!session)
+            wrong += vl2_session_open(engine, &options, &session, &err) != VL2_OK;
+        wrong += !session || !answer(session, &talk, 1, false, n < 0 ? &whole : &got);
+        wrong += n >= 0 && (got.n != whole.n || memcmp(got.ids, whole.ids, whole.n * sizeof *whole.ids) != 0);
+        vl2_session_close(session);
+    }
+    ok(failed > 5 && wrong == 0, "after each of %ld failures the same engine gives the same answer", failed);
+}
+
+/* The plan has room and the device has not: the upload fails in its middle, and the CPU takes over, with the reason. */
+static void test_failed_upload(const char *dir)
+{
+    vl2_engine *engine = NULL;
+    vl2_error err = { 0 };
+
+    for (long n = 8; n < 11; n++) { /* behind the buffers of the backend */
+        fail->alloc = n;
+        is_int(vl2_engine_open(dir, &(struct vl2_engine_options){ .device = "auto", .threads = 1 }, &engine, &err), VL2_OK,
+               "an upload that fails leaves auto the CPU");
+        fail->alloc = -1;
+        is_str(engine ? vl2_engine_info(engine)->device : "none", "cpu", "which computes");
+        ok(engine && strstr(vl2_engine_info(engine)->fallback, "memory"), "and info says why: %s",
+           engine ? vl2_engine_info(engine)->fallback : "");
+        vl2_engine_close(engine);
+        engine = NULL;
+    }
+    fail->alloc = 8;
+    is_int(vl2_engine_open(dir, &(struct vl2_engine_options){ .device = "cuda", .threads = 1 }, &engine, &err), VL2_ERR_MEMORY,
+           "where the GPU was asked for it is an error");
+    fail->alloc = -1;
+}
+
 static void look(const char *kernel, long launches, void *user)
 {
     for (size_t i = 0; i < sizeof cuda_kernels / sizeof *cuda_kernels; i++)
@@ -301,11 +361,14 @@ int main(int argc, char **argv)
     live_allocations = dlsym(module, "emulate_live_allocations");
     device_bytes = dlsym(module, "emulate_device_bytes");
     device_limit = dlsym(module, "emulate_device_limit");
+    fail = dlsym(module, "emulate_fail");
     is_str(vl2_engine_info(cuda)->device, "cuda", "the engine says where it computes");
     ok(strstr(vl2_engine_info(cuda)->isa, "Emulated GPU") != NULL, "and on what: %s", vl2_engine_info(cuda)->isa);
     test_answers(cpu, cuda);
     test_host_experts(argv[1], cuda);
     test_full_memory(cuda);
+    test_memory_again(cuda);
+    test_failed_upload(argv[1]);
     emulate_names(look, &untested);
     is_int(untested, 0, "every kernel that the model launches is compared with the CPU's op");
     vl2_engine_close(cuda);

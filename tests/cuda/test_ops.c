@@ -326,7 +326,7 @@ static void test_rows(void)
 enum { VOCAB = 2500 };
 
 /* The same draws as the CPU's, whose sums differ by rounding: an id may differ where u falls within 1e-6 of a boundary. */
-static void test_sample(void)
+static void check_samples(int rounds)
 {
     static float logits[VOCAB];
     static uint8_t seen[VOCAB];
@@ -355,7 +355,7 @@ static void test_sample(void)
         mask[(i * 37) % VOCAB / 32] |= 1u << (i * 37 % VOCAB % 32);
     dlogits = gpu_floats(logits, VOCAB);
     for (size_t s = 0; s < sizeof settings / sizeof *settings; s++)
-        for (int round = 0; round < 12; round++, draws++) {
+        for (int round = 0; round < rounds; round++, draws++) {
             struct vlk_sample_args a = { .vocab = VOCAB - (int)s, .temperature = settings[s].temperature, .top_p = settings[s].top_p,
                                          .repetition_penalty = settings[s].penalty, .top_k = settings[s].top_k, .seed = 5 + s,
                                          .n_alternatives = settings[s].alternatives, .allowed = settings[s].masked ? mask : NULL };
@@ -388,10 +388,98 @@ static void test_sample(void)
     drop(dresult);
     drop(dseen);
     drop(dstep);
+}
+
+static void test_sample(void)
+{
+    check_samples(12);
     ran("sample");
 }
 
+/* ------------------------------------------------------------------------------------------------ published shapes */
+
+/* A token of base: 72 experts 2560 wide, of which few are used, so that they share their weights; and the draw over all of its ids. */
+static void test_published(void)
+{
+    enum { WIDTH = 2560, INTER = 1536, MANY = 72, K = 6, IDS = 129280 };
+    struct both gate = make_both(VLK_I4G, INTER, WIDTH, 0.02), down = make_both(VLK_I4G, WIDTH, INTER, 0.02);
+    struct vlk_weight h[2][MANY], d[2][MANY];
+    float *x = random_floats(WIDTH, 1), *y = random_floats(WIDTH, 1), *weights = random_floats(K, 0.4), *logits = random_floats(IDS, 3);
+    float *dx = gpu_floats(x, WIDTH), *dy = gpu_floats(y, WIDTH), *dw = gpu_floats(weights, K), *dl = gpu_floats(logits, IDS);
+    const int32_t ids[K] = { 71, 0, 5, 36, 70, 11 };
+    int32_t *di = to_gpu(ids, sizeof ids);
+    uint8_t *seen = vlk_alloc(IDS, 1), *dseen = gpu->ops->mem_alloc(gpu, IDS);
+    struct vlk_sampled want, got, *dresult = gpu->ops->mem_alloc(gpu, sizeof got);
+    struct vlk_step *dstep = gpu->ops->mem_alloc(gpu, sizeof *dstep), step = { 0 };
+    int other = 0;
+
+    for (int e = 0; e < MANY; e++) {
+        h[0][e] = gate.host.w, h[1][e] = down.host.w;
+        d[0][e] = gate.device, d[1][e] = down.device;
+    }
+    struct vlk_moe_args a = { .n = 1, .k = K, .experts = MANY, .gate = d[0], .up = d[0], .down = d[1], .expert_ids = di,
+                              .expert_weights = dw, .x = dx, .y = dy };
+    gpu->ops->moe(gpu, &a);
+    a.gate = a.up = h[0], a.down = h[1], a.expert_ids = ids, a.expert_weights = weights, a.x = x, a.y = y;
+    cpu->ops->moe(cpu, &a);
+    compare(dy, y, WIDTH, NMSE_FEW, "a token of base's experts");
+    for (int round = 0; round < 6; round++) {
+        struct vlk_sample_args s = { .vocab = IDS, .temperature = round ? 0.7f : 0, .top_p = round % 2 ? 0.9f : 1, .top_k = round > 3 ? 50 : 0,
+                                     .repetition_penalty = 1, .seed = 3, .n_alternatives = round, .logits = dl, .seen = dseen, .step = dstep,
+                                     .result = dresult };
+        gpu->ops->sample(gpu, &s);
+        gpu->ops->wait(gpu, NULL);
+        gpu->ops->mem_read(gpu, &got, dresult, sizeof got);
+        s.logits = logits, s.seen = seen, s.step = &step, s.result = &want;
+        cpu->ops->sample(cpu, &s);
+        other += got.id != want.id || fabsf(got.logprob - want.logprob) > 1e-4f || memcmp(got.alt_id, want.alt_id, sizeof got.alt_id) != 0;
+    }
+    is_int(other, 0, "draws over 129280 ids are the CPU's");
+    void *const device[] = { dx, dw, dl, di, dseen, dresult, dstep };
+    for (size_t i = 0; i < sizeof device / sizeof *device; i++)
+        drop(device[i]);
+    void *const host[] = { x, y, weights, logits, seen };
+    for (size_t i = 0; i < sizeof host / sizeof *host; i++)
+        vlk_free(host[i]);
+    free_both(&gate);
+    free_both(&down);
+}
+
 #ifndef CUDA_ON_DEVICE
+/* ------------------------------------------------------------------------------------------------ cuBLAS */
+
+/* The stand-in of fake_blas.c: products of many rows go to it, and to our own tiles when it fails. */
+static void test_blas(void)
+{
+    static const struct {
+        const char *create, *gemm, *name;
+    } cases[] = {
+        { "0", "0", "cuBLAS" }, { "3", "0", "a handle that cannot be made" }, { "0", "3", "a product that cuBLAS refuses" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vlk_error err = { 0 };
+        struct vlk_backend *be = open_gpu(), *was = gpu;
+
+        setenv("FAKE_BLAS_CREATE", cases[i].create, 1);
+        setenv("FAKE_BLAS_GEMM", cases[i].gemm, 1);
+        gpu = be;
+        emulate_names_reset();
+        tap_diag("%s", cases[i].name);
+        check_linear(VLK_BF16, 130, 70, 72, true, VLK_ACT_GELU_TANH, false);
+        check_linear(VLK_BF16, 130, 70, 72, false, VLK_ACT_NONE, true);
+        check_linear(VLK_I4G, 140, 64, 96, true, VLK_ACT_NONE, false);
+        check_mlp(VLK_BF16, 129, 64, 70, true);
+        check_mlp(VLK_I8G, 129, 96, 65, false);
+        is_int(be->ops->wait(be, &err), VLK_OK, "no error is left behind");
+        if (i == 0)
+            ran("blas");
+        gpu = was;
+        be->ops->close(be);
+    }
+    setenv("FAKE_BLAS_CREATE", "1", 1);
+}
+
 static void test_schedules(void)
 {
     unsigned seed = emulate_seed;
@@ -405,15 +493,31 @@ static void test_schedules(void)
     }
     emulate_seed = seed;
 }
+
+/* Blocks that are alive together and meet in the memory: the last one of a router, of a draw. */
+static void test_together(void)
+{
+    unsigned seed = emulate_seed;
+
+    emulate_blocks = 4;
+    for (unsigned s = 1; s <= 4; s++) {
+        emulate_seed = s;
+        check_router(&(struct router_case){ 9, 32, 20, 3, 1, 1, VLK_SCORE_SIGMOID, VLK_TOPK_NOAUX_TC, true, true, 2 });
+        check_router(&(struct router_case){ 1, 64, 77, 6, 1, 1, VLK_SCORE_SOFTMAX, VLK_TOPK_GREEDY, false, false, 1 });
+    }
+    check_samples(1);
+    emulate_blocks = 1;
+    emulate_seed = seed;
+}
 #endif
 
 int main(int argc, char **argv)
 {
     static const struct gpu_test tests[] = {
         { "linear", test_linear }, { "mlp", test_mlp }, { "moe", test_moe }, { "router", test_router }, { "rows", test_rows },
-        { "sample", test_sample },
+        { "sample", test_sample }, { "published", test_published },
 #ifndef CUDA_ON_DEVICE
-        { "schedules", test_schedules },
+        { "blas", test_blas }, { "schedules", test_schedules }, { "together", test_together },
 #endif
     };
 
