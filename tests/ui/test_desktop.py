@@ -158,6 +158,7 @@ def test_diagnostics():
         app.find("label", r"Sightline \d.*, SQLite .*")
         app.press("Run")
         app.find("label", r".*differs from the reference by 0\.\d+ %")
+        wait_for("a button that runs it again", lambda: app.find("push button", "Run").has_state("sensitive"))
         close_preferences(app, session)
 
 

@@ -15,10 +15,9 @@ struct _SlDiagnosticsPage
 
   GPtrArray *facts;
   GPtrArray *results; /* of the last self-test, NULL before */
-  AdwPreferencesGroup *test_group;
+  AdwPreferencesGroup *computer, *test;
   GPtrArray *test_rows; /* borrowed: rows of the results */
-  GtkWidget *test_button;
-  GtkWidget *spinner;
+  GtkWidget *run;       /* insensitive while a test runs; the spinner follows it */
   GCancellable *cancellable;
 };
 
@@ -75,14 +74,14 @@ static void
 show_results (SlDiagnosticsPage *self)
 {
   for (guint i = 0; i < self->test_rows->len; i++)
-    adw_preferences_group_remove (self->test_group, self->test_rows->pdata[i]);
+    adw_preferences_group_remove (self->test, self->test_rows->pdata[i]);
   g_ptr_array_set_size (self->test_rows, 0);
   for (guint i = 0; i < self->results->len; i++)
     {
       const SlDiagnostic *result = self->results->pdata[i];
       GtkWidget *row = new_row (result->name, result->value, result->advice);
 
-      adw_preferences_group_add (self->test_group, row);
+      adw_preferences_group_add (self->test, row);
       g_ptr_array_add (self->test_rows, row);
     }
 }
@@ -101,11 +100,10 @@ on_tested (GObject      *source,
       g_clear_pointer (&results, g_ptr_array_unref);
       return;
     }
-  gtk_spinner_stop (GTK_SPINNER (self->spinner));
-  gtk_widget_set_sensitive (self->test_button, TRUE);
+  gtk_widget_set_sensitive (self->run, TRUE);
   if (results == NULL)
     {
-      adw_preferences_group_set_description (self->test_group, error->message);
+      adw_preferences_group_set_description (self->test, error->message);
       return;
     }
   g_clear_pointer (&self->results, g_ptr_array_unref);
@@ -116,61 +114,11 @@ on_tested (GObject      *source,
 static void
 on_test (SlDiagnosticsPage *self)
 {
-  gtk_widget_set_sensitive (self->test_button, FALSE);
-  gtk_spinner_start (GTK_SPINNER (self->spinner));
+  gtk_widget_set_sensitive (self->run, FALSE);
   sl_diagnostics_self_test_async (self->cancellable, on_tested, g_object_ref (self));
 }
 
 /* --- object ---------------------------------------------------------------- */
-
-static GtkWidget *
-new_button (const char *label,
-            GCallback   clicked,
-            gpointer    self)
-{
-  GtkWidget *button = gtk_button_new_with_label (label);
-
-  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
-  g_signal_connect_swapped (button, "clicked", clicked, self);
-  return button;
-}
-
-static void
-add_facts (SlDiagnosticsPage *self)
-{
-  GtkWidget *group = adw_preferences_group_new ();
-  GtkWidget *buttons = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
-
-  adw_preferences_group_set_title (ADW_PREFERENCES_GROUP (group), _("This Computer"));
-  gtk_box_append (GTK_BOX (buttons), new_button (_("Help"), G_CALLBACK (on_help), self));
-  gtk_box_append (GTK_BOX (buttons), new_button (_("Copy All"), G_CALLBACK (on_copy), self));
-  adw_preferences_group_set_header_suffix (ADW_PREFERENCES_GROUP (group), buttons);
-  for (guint i = 0; i < self->facts->len; i++)
-    {
-      const SlDiagnostic *fact = self->facts->pdata[i];
-
-      adw_preferences_group_add (ADW_PREFERENCES_GROUP (group),
-                                 new_row (fact->name, fact->value, fact->advice));
-    }
-  adw_preferences_page_add (ADW_PREFERENCES_PAGE (self), ADW_PREFERENCES_GROUP (group));
-}
-
-static void
-add_test (SlDiagnosticsPage *self)
-{
-  GtkWidget *suffix = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
-
-  self->test_group = ADW_PREFERENCES_GROUP (adw_preferences_group_new ());
-  adw_preferences_group_set_title (self->test_group, _("Self-Test"));
-  adw_preferences_group_set_description (
-    self->test_group, _("Reads a picture in every way that this computer can, and compares the results."));
-  self->spinner = gtk_spinner_new ();
-  self->test_button = new_button (_("Run"), G_CALLBACK (on_test), self);
-  gtk_box_append (GTK_BOX (suffix), self->spinner);
-  gtk_box_append (GTK_BOX (suffix), self->test_button);
-  adw_preferences_group_set_header_suffix (self->test_group, suffix);
-  adw_preferences_page_add (ADW_PREFERENCES_PAGE (self), self->test_group);
-}
 
 static void
 sl_diagnostics_page_dispose (GObject *object)
@@ -188,7 +136,16 @@ sl_diagnostics_page_dispose (GObject *object)
 static void
 sl_diagnostics_page_class_init (SlDiagnosticsPageClass *klass)
 {
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
   G_OBJECT_CLASS (klass)->dispose = sl_diagnostics_page_dispose;
+  gtk_widget_class_set_template_from_resource (widget_class, "/io/github/sightline/Sightline/sl-diagnostics-page.ui");
+  gtk_widget_class_bind_template_child (widget_class, SlDiagnosticsPage, computer);
+  gtk_widget_class_bind_template_child (widget_class, SlDiagnosticsPage, test);
+  gtk_widget_class_bind_template_child (widget_class, SlDiagnosticsPage, run);
+  gtk_widget_class_bind_template_callback (widget_class, on_help);
+  gtk_widget_class_bind_template_callback (widget_class, on_copy);
+  gtk_widget_class_bind_template_callback (widget_class, on_test);
 }
 
 static void
@@ -197,11 +154,13 @@ sl_diagnostics_page_init (SlDiagnosticsPage *self)
   self->cancellable = g_cancellable_new ();
   self->test_rows = g_ptr_array_new ();
   self->facts = sl_diagnostics_collect ();
-  adw_preferences_page_set_title (ADW_PREFERENCES_PAGE (self), _("Diagnostics"));
-  adw_preferences_page_set_name (ADW_PREFERENCES_PAGE (self), "diagnostics");
-  adw_preferences_page_set_icon_name (ADW_PREFERENCES_PAGE (self), "dialog-information-symbolic");
-  add_facts (self);
-  add_test (self);
+  gtk_widget_init_template (GTK_WIDGET (self));
+  for (guint i = 0; i < self->facts->len; i++)
+    {
+      const SlDiagnostic *fact = self->facts->pdata[i];
+
+      adw_preferences_group_add (self->computer, new_row (fact->name, fact->value, fact->advice));
+    }
 }
 
 GtkWidget *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Fills the preferences window. A plain AdwPreferencesWindow; the pages with a life of their own are classes beside it.
+ * The preferences window: its general page, bound to the settings, and the pages with a life of their own, which are classes.
  */
 #include "ui/window/sl-preferences.h"
 
@@ -8,44 +8,31 @@
 #include "ui/models/sl-model-page.h"
 #include "ui/window/sl-diagnostics-page.h"
 
-#include <glib/gi18n.h>
+struct _SlPreferences
+{
+  AdwPreferencesWindow parent_instance;
+
+  AdwPreferencesPage *general;
+  GtkSwitch *notify, *keep_awake;
+};
+
+G_DEFINE_FINAL_TYPE (SlPreferences, sl_preferences, ADW_TYPE_PREFERENCES_WINDOW)
 
 static void
-add_switch (GtkWidget  *group,
-            GSettings  *settings,
-            const char *key,
-            const char *title,
-            const char *subtitle)
+sl_preferences_class_init (SlPreferencesClass *klass)
 {
-  GtkWidget *row = adw_action_row_new ();
-  GtkWidget *toggle = gtk_switch_new ();
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
-  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
-  gtk_widget_set_valign (toggle, GTK_ALIGN_CENTER);
-  g_settings_bind (settings, key, toggle, "active", G_SETTINGS_BIND_DEFAULT);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (toggle), GTK_ACCESSIBLE_PROPERTY_LABEL, title, -1);
-  adw_action_row_add_suffix (ADW_ACTION_ROW (row), toggle);
-  adw_action_row_set_activatable_widget (ADW_ACTION_ROW (row), toggle);
-  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), row);
+  gtk_widget_class_set_template_from_resource (widget_class, "/io/github/sightline/Sightline/sl-preferences.ui");
+  gtk_widget_class_bind_template_child (widget_class, SlPreferences, general);
+  gtk_widget_class_bind_template_child (widget_class, SlPreferences, notify);
+  gtk_widget_class_bind_template_child (widget_class, SlPreferences, keep_awake);
 }
 
-static GtkWidget *
-new_general_page (GSettings *settings)
+static void
+sl_preferences_init (SlPreferences *self)
 {
-  GtkWidget *page = adw_preferences_page_new ();
-  GtkWidget *group = adw_preferences_group_new ();
-
-  adw_preferences_page_set_title (ADW_PREFERENCES_PAGE (page), _("General"));
-  adw_preferences_page_set_name (ADW_PREFERENCES_PAGE (page), "general");
-  adw_preferences_page_set_icon_name (ADW_PREFERENCES_PAGE (page), "preferences-system-symbolic");
-  adw_preferences_group_set_title (ADW_PREFERENCES_GROUP (group), _("While Answering"));
-  add_switch (group, settings, "notify", _("Notify at the End"),
-              _("When an answer ends while the window is not in front"));
-  add_switch (group, settings, "keep-awake", _("Stay Awake"),
-              _("The computer does not suspend while an answer is made"));
-  adw_preferences_page_add (ADW_PREFERENCES_PAGE (page), ADW_PREFERENCES_GROUP (group));
-  return page;
+  gtk_widget_init_template (GTK_WIDGET (self));
 }
 
 GtkWidget *
@@ -53,19 +40,19 @@ sl_preferences_new (SlEngine   *engine,
                     SlModels   *models,
                     const char *page)
 {
-  GtkWidget *window = adw_preferences_window_new ();
+  SlPreferences *self = g_object_new (SL_TYPE_PREFERENCES, NULL);
+  AdwPreferencesWindow *window = ADW_PREFERENCES_WINDOW (self);
   g_autoptr (GSettings) settings = sl_places_open_settings ();
 
   if (settings != NULL)
-    adw_preferences_window_add (ADW_PREFERENCES_WINDOW (window),
-                                ADW_PREFERENCES_PAGE (new_general_page (settings)));
-  adw_preferences_window_add (ADW_PREFERENCES_WINDOW (window),
-                              ADW_PREFERENCES_PAGE (sl_model_page_new (engine, models, settings)));
-  adw_preferences_window_add (ADW_PREFERENCES_WINDOW (window),
-                              ADW_PREFERENCES_PAGE (sl_diagnostics_page_new ()));
-  adw_preferences_window_set_visible_page_name (ADW_PREFERENCES_WINDOW (window), page);
-  adw_preferences_window_set_search_enabled (ADW_PREFERENCES_WINDOW (window), FALSE);
-  gtk_window_set_modal (GTK_WINDOW (window), TRUE);
-  gtk_window_set_default_size (GTK_WINDOW (window), 640, 640);
-  return window;
+    {
+      g_settings_bind (settings, "notify", self->notify, "active", G_SETTINGS_BIND_DEFAULT);
+      g_settings_bind (settings, "keep-awake", self->keep_awake, "active", G_SETTINGS_BIND_DEFAULT);
+    }
+  else
+    adw_preferences_window_remove (window, self->general);
+  adw_preferences_window_add (window, ADW_PREFERENCES_PAGE (sl_model_page_new (engine, models, settings)));
+  adw_preferences_window_add (window, ADW_PREFERENCES_PAGE (sl_diagnostics_page_new ()));
+  adw_preferences_window_set_visible_page_name (window, page);
+  return GTK_WIDGET (self);
 }

@@ -11,6 +11,10 @@
 
 G_BEGIN_DECLS
 
+#define SL_TYPE_PREFERENCES (sl_preferences_get_type ())
+
+G_DECLARE_FINAL_TYPE (SlPreferences, sl_preferences, SL, PREFERENCES, AdwPreferencesWindow)
+
 /* Loading activates an action of the window that it is transient for. page: "general", "models" or "diagnostics". */
 GtkWidget *sl_preferences_new (SlEngine   *engine,
                                SlModels   *models,
