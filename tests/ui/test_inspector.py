@@ -226,7 +226,9 @@ def test_inspector():
         check_rename(viewer)
         check_export(viewer)
         check_ask(viewer)
+        check(os.listdir(session.path(".cache/sightline/crops")), "no crop was written")
         app.close()
+        check(not os.path.exists(session.path(".cache/sightline/crops")), "crops stay behind the program")
 
         app = App(session)
         app.press("Box 2–3: things")

@@ -10,6 +10,8 @@
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 
+#define LABEL_CHARACTERS 50 /* in the name of a file: at most 200 bytes */
+
 struct _SlBoxRow
 {
   GtkListBoxRow parent_instance;
@@ -247,6 +249,52 @@ write_crop (GTask        *task,
   g_task_return_boolean (task, TRUE);
 }
 
+static char *
+dup_crops_dir (void)
+{
+  return g_build_filename (g_get_user_cache_dir (), "sightline", "crops", NULL);
+}
+
+void
+sl_box_row_forget_crops (void)
+{
+  g_autofree char *dir = dup_crops_dir ();
+  g_autoptr (GDir) handle = g_dir_open (dir, 0, NULL);
+  const char *name;
+
+  while (handle != NULL && (name = g_dir_read_name (handle)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (dir, name, NULL);
+
+      g_unlink (path);
+    }
+  g_rmdir (dir);
+}
+
+/* A name that no earlier drag of this run has, so that none of them is dropped in its place. NULL: there can be none. */
+static char *
+take_crop_path (const char *label,
+                int         number)
+{
+  static GHashTable *taken; /* paths of this run: the folder is emptied before and behind it */
+  g_autofree char *dir = dup_crops_dir ();
+  g_autofree char *start = g_utf8_substring (label, 0, MIN (g_utf8_strlen (label, -1), LABEL_CHARACTERS));
+
+  if (g_mkdir_with_parents (dir, 0700) != 0)
+    return NULL;
+  if (taken == NULL)
+    taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_strdelimit (start, "/", '_');
+  for (guint i = 1;; i++)
+    {
+      g_autofree char *name = i > 1 ? g_strdup_printf ("%s %d-%u.png", start, number, i) : g_strdup_printf ("%s %d.png", start, number);
+      char *path = g_build_filename (dir, name, NULL);
+
+      if (g_hash_table_add (taken, path))
+        return g_strdup (path);
+    }
+}
+
 /* A file that other programs copy: it is written while the drag is on its way. */
 static char *
 start_crop_file (SlBoxRow                *self,
@@ -254,22 +302,21 @@ start_crop_file (SlBoxRow                *self,
                  const SlPaintBox        *box,
                  const cairo_rectangle_t *area)
 {
-  g_autofree char *dir = g_build_filename (g_get_user_cache_dir (), "sightline", "crops", NULL);
   const char *label = sl_box_item_get_label (self->item);
-  g_autofree char *name = g_strdup_printf ("%s %d.png", *label ? label : _("Region"), box->number);
+  g_autofree char *path = take_crop_path (*label ? label : _("Region"), box->number);
   g_autoptr (GTask) task = NULL;
   CropFile *file;
 
-  if (g_mkdir_with_parents (dir, 0700) != 0)
+  if (path == NULL)
     return NULL;
   file = g_new0 (CropFile, 1);
   file->picture = g_object_ref (picture);
   file->area = *area;
-  file->path = g_build_filename (dir, g_strdelimit (name, "/", '_'), NULL);
+  file->path = g_strdup (path);
   task = g_task_new (self, NULL, NULL, NULL);
   g_task_set_task_data (task, file, crop_file_free);
   g_task_run_in_thread (task, write_crop);
-  return g_strdup (file->path);
+  return g_steal_pointer (&path);
 }
 
 /* The part of the picture, without a copy. */

@@ -7,6 +7,7 @@
 
 #include "app/history/sl-search-provider.h"
 #include "app/system/sl-places.h"
+#include "ui/inspector/sl-box-row.h"
 #include "ui/window/sl-about.h"
 #include "ui/window/sl-background.h"
 #include "ui/window/sl-window.h"
@@ -259,6 +260,7 @@ sl_application_startup (GApplication *application)
 
   G_APPLICATION_CLASS (sl_application_parent_class)->startup (application);
   gtk_source_init ();
+  sl_box_row_forget_crops ();
   gtk_window_set_default_icon_name (APPLICATION_ID);
   g_action_map_add_action_entries (G_ACTION_MAP (self), actions, G_N_ELEMENTS (actions), self);
   gtk_application_set_accels_for_action (GTK_APPLICATION (self), "app.quit",
@@ -326,6 +328,7 @@ sl_application_shutdown (GApplication *application)
   g_clear_object (&self->engine);
   g_clear_object (&self->models);
   g_clear_object (&self->settings);
+  sl_box_row_forget_crops ();
   gtk_source_finalize ();
   G_APPLICATION_CLASS (sl_application_parent_class)->shutdown (application);
 }
