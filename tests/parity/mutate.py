@@ -19,7 +19,7 @@ MUTATIONS = [
     ("the last vision layer is left out", "engine/model/vision.c", "i < c->vision.layers; i++", "i < c->vision.layers - 1; i++", "tiny_style"),
     ("RoPE halves and interleaved pairs are swapped", "engine/loading/engine.c", ".interleaved = e->config.lm.mla", ".interleaved = !e->config.lm.mla",
      "tiny_style small_style"),
-    ("vision MLP: erf GELU for tanh GELU", "engine/model/vision.c", ".act = VLK_ACT_GELU_TANH", ".act = VLK_ACT_GELU_ERF", "tiny_style"),
+    ("vision MLP: erf GELU for tanh GELU", "kernels/vit_block.h", "VLK_ACT_GELU_TANH", "VLK_ACT_GELU_ERF", "tiny_style"),
     ("projector: tanh GELU for erf GELU", "engine/model/vision.c", "VLK_ACT_NONE : VLK_ACT_GELU_ERF", "VLK_ACT_NONE : VLK_ACT_GELU_TANH", "tiny_style"),
     ("tiles are ordered from right to left", "engine/picture/tiles.c", "(size_t)(view_y / side) * (size_t)columns + (size_t)(view_x / side)",
      "(size_t)(view_y / side) * (size_t)columns + (size_t)(columns - 1 - view_x / side)", "tiles"),
