@@ -31,6 +31,7 @@ const struct vlk_isa ISA_TABLE = {
 #endif
 #if defined(__AVX512VNNI__)
     .narrow_int8 = &ISA_CODES(narrow_int8),
+    .soften_row = ISA_CODES(soften_row),
 #endif
 #if defined(__AVX512BF16__)
     .narrow_bf16 = &ISA_BF16(narrow),

@@ -85,6 +85,8 @@ struct vlk_narrow {
     /* A panel of elements col0 … col0 + k - 1 of up to nr rows of weights of the type that this is for, `cols` long; col0 is a
      * multiple of 32 */
     void (*pack_panel)(const void *w, size_t stride, int rows, int cols, int col0, int k, char *panel);
+    /* A panel of up to nr rows of activations, the largest magnitude of each becoming 127; NULL: none */
+    void (*code_panel)(const float *const *rows, int n, int k, char *panel);
     void (*gemm)(int m, int n, int k, const struct vlk_narrow_tile *t);
 };
 
@@ -124,6 +126,9 @@ struct vlk_isa {
     void (*gemm_codes)(int m, int n, int groups, const struct vlk_tile *t);
 
     const struct vlk_narrow *narrow_int8, *narrow_bf16; /* for I8G and BF16 weights; NULL: none */
+    /* For attention as products of narrow_int8: scores of one query become exp((score - largest) * scale); returns their sum. NULL
+     * where there is no narrow_int8. */
+    float (*soften_row)(float *s, int n, float scale);
     /* Attention as products of narrow_bf16: values [keys][width], rows ld apart, as blocks of columns, each with all keys, step bytes
      * apart; a panel of scores [keys][nr] as a panel of weights. NULL where there is no narrow_bf16. */
     void (*pack_values)(const uint16_t *values, size_t ld, int keys, int width, char *blocks, size_t step);

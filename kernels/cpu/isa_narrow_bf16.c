@@ -159,4 +159,4 @@ static void gemm(int m, int n, int k, const struct vlk_narrow_tile *t)
                        (const right_pairs *)(const void *)t->b, t, (size_t)i);
 }
 
-const struct vlk_narrow ISA_BF16(narrow) = { block_bytes, panel_bytes, code_block, pack_panel, gemm };
+const struct vlk_narrow ISA_BF16(narrow) = { block_bytes, panel_bytes, code_block, pack_panel, NULL, gemm };

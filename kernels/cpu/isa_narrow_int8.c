@@ -35,7 +35,13 @@ struct right {
 
 static int fours_of(int k)
 {
-    return (k + STEP - 1) / STEP * (STEP / 4);
+    return (k + 3) / 4;
+}
+
+/* Of them, those of the step at column `at`. */
+INLINE int fours_at(int k, int at)
+{
+    return k - at < STEP ? fours_of(k - at) : STEP / 4;
 }
 
 static size_t block_bytes(int k)
@@ -167,7 +173,8 @@ static void code_block(const float *const *rows, int m, int k, char *block)
         vf_transpose(t);
 #pragma GCC unroll 16
         for (int j = 0; j < W; j++)
-            vf_store_part((float *)(void *)left->fours[at / 4 + j], t[j], ROWS);
+            if (j < fours_at(k, at))
+                vf_store_part((float *)(void *)left->fours[at / 4 + j], t[j], ROWS);
     }
     for (int i = 0; i < m; i++)
         for (int j = 0; j < left->n_far[i]; j++)
@@ -211,6 +218,20 @@ INLINE __m256i rescale(const uint8_t *codes, int n, int16_t part)
     return _mm512_cvtsepi16_epi8(_mm512_mulhrs_epi16(_mm512_cvtepi8_epi16(v), _mm512_set1_epi16(part)));
 }
 
+/* STEP codes of each of W rows, turned, into one half of a panel; returns the sums with them. */
+INLINE __m512i put_step(vf t[W], int fours, struct right *right, int at, int half, __m512i sums)
+{
+    vf_transpose(t);
+#pragma GCC unroll 16
+    for (int j = 0; j < W; j++) {
+        if (j >= fours)
+            break;
+        sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), _mm512_castps_si512(t[j]));
+        vf_store((float *)(void *)right->fours[at / 4 + j] + half * W, t[j]);
+    }
+    return sums;
+}
+
 #define MOST_GROUPS 256 /* of a panel */
 
 /* W rows into one half of a panel. */
@@ -236,12 +257,7 @@ static void pack_half(const uint8_t *w, size_t stride, int rows, int cols, int c
             high = rescale(from + GROUP, k - at - GROUP, parts[r][at / GROUP + 1]);
             t[r] = _mm512_castsi512_ps(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1));
         }
-        vf_transpose(t);
-#pragma GCC unroll 16
-        for (int j = 0; j < W; j++) {
-            sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), _mm512_castps_si512(t[j]));
-            vf_store((float *)(void *)right->fours[at / 4 + j] + half * W, t[j]);
-        }
+        sums = put_step(t, fours_at(k, at), right, at, half, sums);
     }
     _mm512_storeu_si512(right->sums + half * W, sums);
 }
@@ -251,6 +267,71 @@ static void pack_panel(const void *w, size_t stride, int rows, int cols, int col
     for (int half = 0; half < 2; half++)
         pack_half((const uint8_t *)w + (size_t)(half * W) * stride, stride, rows - half * W, cols, col0, k, half,
                   (struct right *)(void *)panel);
+}
+
+/* ------------------------------------------------------------------------------------------------ attention */
+
+/* 1 / scale of a row whose largest magnitude becomes 127; 0 for a row that has no codes. */
+static float fit_symmetric(const float *x, int k, float *scale)
+{
+    float peak, mean = mean_magnitude(x, k, &peak);
+
+    *scale = mean <= 0x1p120f ? 0 : NAN;
+    if (!(mean <= 0x1p120f) || !(peak > 0x1p-100f))
+        return 0;
+    *scale = peak / 127;
+    return 127 / peak;
+}
+
+static void code_panel(const float *const *rows, int n, int k, char *panel)
+{
+    struct right *right = (struct right *)(void *)panel;
+    _Alignas(64) uint8_t codes[STEP];
+    float inverse[W];
+    vf t[W];
+
+    for (int half = 0; half < 2; half++) {
+        const int some = n - half * W < W ? n - half * W : W;
+        __m512i sums = _mm512_setzero_si512();
+
+        for (int i = 0; i < W; i++)
+            inverse[i] = i < some ? fit_symmetric(rows[half * W + i], k, &right->scales[half * W + i]) : 0;
+        for (int i = some < 0 ? 0 : some; i < W; i++)
+            right->scales[half * W + i] = 0;
+        for (int at = 0; at < k; at += STEP) {
+            for (int i = 0; i < W; i++) {
+                t[i] = vf_set1(0);
+                if (i >= some)
+                    continue;
+                code_step(rows[half * W + i] + at, k - at, inverse[i], 128, codes);
+                t[i] = (vf)_mm512_xor_si512(_mm512_load_si512(codes), _mm512_set1_epi8(-128));
+            }
+            sums = put_step(t, fours_at(k, at), right, at, half, sums);
+        }
+        _mm512_storeu_si512(right->sums + half * W, sums);
+    }
+}
+
+float ISA_CODES(soften_row)(float *s, int n, float scale)
+{
+    const vf slope = vf_set1(scale * 1.44269504088896341f);
+    vf top = vf_set1(VLK_NO_PEAK), sum = vf_set1(0), shift;
+    int at = 0;
+
+    for (; at + W <= n; at += W)
+        top = vf_max(vf_load(s + at), top);
+    if (at < n)
+        top = _mm512_mask_mov_ps(top, vf_first(n - at), vf_max(vf_load_part(s + at, n - at), top));
+    shift = vf_set1(vf_hmax(top)) * slope;
+    for (at = 0; at < n; at += W) {
+        const __mmask16 some = n - at < W ? vf_first(n - at) : 0xffff;
+        vf e = vf_exp2_below(vf_load_part(s + at, n - at < W ? n - at : W) * slope - shift);
+
+        e = _mm512_maskz_mov_ps(some, e);
+        _mm512_mask_storeu_ps(s + at, some, e);
+        sum = sum + e;
+    }
+    return vf_sum(sum);
 }
 
 /* ------------------------------------------------------------------------------------------------ product */
@@ -320,4 +401,4 @@ static void gemm(int m, int n, int k, const struct vlk_narrow_tile *t)
                        (const struct right *)(const void *)t->b, t, (size_t)i);
 }
 
-const struct vlk_narrow ISA_CODES(narrow_int8) = { block_bytes, panel_bytes, code_block, pack_panel, gemm };
+const struct vlk_narrow ISA_CODES(narrow_int8) = { block_bytes, panel_bytes, code_block, pack_panel, code_panel, gemm };

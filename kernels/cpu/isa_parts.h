@@ -39,6 +39,7 @@ void ISA_CODES(gemm_codes)(int m, int n, int groups, const struct vlk_tile *t);
 
 /* isa_narrow_int8.c */
 extern const struct vlk_narrow ISA_CODES(narrow_int8);
+float ISA_CODES(soften_row)(float *s, int n, float scale);
 #endif
 #if defined(__AVX512BF16__)
 

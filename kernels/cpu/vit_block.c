@@ -258,6 +258,6 @@ void vlk_cpu_vit_block(struct vlk_backend *be, const struct vlk_vit_block_args *
     if (job.halves)
         vlk_vit_attend_halves(cpu, &(struct vlk_vit_halves){ a->n, a->tokens, a->heads, dim, (const uint16_t *)a->qkv, a->h });
     else
-        vlk_cpu_vit_attend(be, &(struct vlk_vit_attend_args){ a->n, a->tokens, a->heads, dim, a->qkv, a->h });
+        vlk_vit_attend_codes(cpu, &(struct vlk_vit_attend_args){ a->n, a->tokens, a->heads, dim, a->qkv, a->h });
     vlk_pool_run(cpu->pool, items, mlp_item, &job);
 }
