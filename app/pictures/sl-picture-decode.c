@@ -215,12 +215,17 @@ check_embedded (Decode  *decode,
 {
   gsize size;
   const char *text = g_bytes_get_data (decode->bytes, &size);
+  guint64 pixels = sl_picture_embedded_count_pixels (text, size, decode->limits.max_pixels);
 
-  if (sl_picture_embedded_count_pixels (text, size, decode->limits.max_pixels) <= decode->limits.max_pixels)
+  if (pixels <= decode->limits.max_pixels)
     return TRUE;
-  g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
-               _("“%s” is too large: the pictures inside of the drawing have more than %.1f megapixels."),
-               decode->name, decode->limits.max_pixels / 1e6);
+  if (pixels == SL_PICTURE_EMBEDDED_UNKNOWN)
+    g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
+                 _("“%s” cannot be opened: it cannot be told how large the pictures inside of the drawing are."), decode->name);
+  else
+    g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE,
+                 _("“%s” is too large: the pictures inside of the drawing have more than %.1f megapixels."),
+                 decode->name, decode->limits.max_pixels / 1e6);
   return FALSE;
 }
 

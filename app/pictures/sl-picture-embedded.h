@@ -9,7 +9,11 @@
 
 G_BEGIN_DECLS
 
-/* Pixels of all pictures in the data: addresses of an SVG text, as their headers announce them; counting ends above `enough`. */
+/* It cannot be told. */
+#define SL_PICTURE_EMBEDDED_UNKNOWN G_MAXUINT64
+
+/* Pixels of all pictures in the data: addresses of an SVG text, as their headers announce them, those of drawings inside of it
+ * included; counting ends above `enough`. */
 guint64 sl_picture_embedded_count_pixels (const char *text,
                                           gsize       size,
                                           guint64     enough);

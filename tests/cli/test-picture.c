@@ -515,6 +515,59 @@ test_svg_embedded (void)
     }
 }
 
+/* Every way to write an address that librsvg, or the XML below it, reads as the same one. */
+static char *
+spell (guint   spelling,
+       GBytes *inner)
+{
+  static const char *const starts[] = { "data:image/png;base64,", "data:image/png; base64 ,", " DATA:;charset=x;BASE64,",
+                                        "da&#x74;a:image/png;base64,", "d&#97;t&#10;a:image/png;base64,", "&d;base64," };
+  gsize size;
+  const guint8 *data = g_bytes_get_data (inner, &size);
+  g_autofree char *base64 = g_base64_encode (data, size);
+  g_autoptr(GString) address = g_string_new (NULL);
+  g_autofree char *text = NULL;
+
+  if (spelling < G_N_ELEMENTS (starts))
+    g_string_append_printf (address, "%s%s", starts[spelling], base64);
+  else
+    g_string_append (address, "data:image/png,");
+  for (gsize i = 0; spelling >= G_N_ELEMENTS (starts) && i < size; i++)
+    g_string_append_printf (address, "%%%02x", data[i]);
+  text = g_strdup_printf ("<!DOCTYPE svg [<!ENTITY ns 'http://www.w3.org/2000/svg'>%s]>"
+                          "<svg xmlns='&ns;' xmlns:xlink='http://www.w3.org/1999/xlink' width='48' height='32'>"
+                          "<image xlink:href='%s' width='48' height='32'/></svg>",
+                          address->str[0] == '&' ? "<!ENTITY d 'data:image/png;'>" : "", address->str);
+  return g_steal_pointer (&text);
+}
+
+/* None of them takes a picture past the limit, in a drawing in a drawing neither; where the picture is small, only the entity, which
+ * could be anything, stands in its way. */
+static void
+test_svg_embedded_spellings (void)
+{
+  g_autoptr(GBytes) small = fixture_bytes ("quadrants.png");
+  g_autoptr(GBytes) huge = fixture_bytes ("huge-header.png");
+
+  for (guint i = 0; i < 7; i++)
+    {
+      g_autofree char *harmless = spell (i, small);
+      g_autofree char *bomb = spell (i, huge);
+      g_autofree char *inner = g_base64_encode ((guint8 *) bomb, strlen (bomb));
+      g_autofree char *nested = g_strdup_printf (SVG ("width='48' height='32'", "<image href='data:image/svg+xml;base64,%s'/>"), inner);
+      g_autoptr(GError) error = NULL;
+      g_autoptr(GError) nested_error = NULL;
+      g_autoptr(SlPicture) shown = decode_text (harmless, "small.svg", i == 5 ? &error : NULL);
+
+      g_assert_cmpint (shown != NULL, ==, i != 5);
+      g_clear_error (&error);
+      g_assert_null (decode_text (bomb, "bomb.svg", &error));
+      g_assert_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE);
+      g_assert_null (decode_text (nested, "nested.svg", &nested_error));
+      g_assert_error (nested_error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_TOO_LARGE);
+    }
+}
+
 /* A red picture lies where the drawing points to, by URL, by path and beside the working directory; the ground is blue. */
 static void
 test_svg_stays_inside (void)
@@ -701,6 +754,7 @@ main (int    argc,
   g_test_add_func ("/picture/not-files", test_not_files);
   g_test_add_func ("/picture/svg", test_svg);
   g_test_add_func ("/picture/svg-embedded", test_svg_embedded);
+  g_test_add_func ("/picture/svg-embedded-spellings", test_svg_embedded_spellings);
   g_test_add_func ("/picture/svg-stays-inside", test_svg_stays_inside);
   g_test_add_func ("/picture/pool", test_pool);
   g_test_add_func ("/picture/raw-pixels", test_raw_pixels);
