@@ -128,6 +128,25 @@ shade_of (float logprob)
   return probability >= 0.5 ? 0 : probability >= 0.2 ? 1 : 2;
 }
 
+/* Goes on through a text from byte to byte, and counts characters. */
+typedef struct
+{
+  const char *text, *at;
+  int offset;
+} Walk;
+
+static int
+walk_to (Walk  *walk,
+         gsize  byte)
+{
+  while (walk->at < walk->text + byte)
+    {
+      walk->at = g_utf8_next_char (walk->at);
+      walk->offset++;
+    }
+  return walk->offset;
+}
+
 static void
 get_range (SlHoodView  *self,
            gsize        start,
@@ -146,7 +165,10 @@ static void
 shade_tokens (SlHoodView *self)
 {
   const SlGeneration *generation = get_generation (self);
-  gsize length = strlen (sl_message_get_text (self->answer));
+  const char *text = sl_message_get_text (self->answer);
+  GtkTextBuffer *buffer = gtk_text_view_get_buffer (self->text_view);
+  gsize length = strlen (text);
+  Walk walk = { text, text, 0 };
   guint32 start = 0;
 
   for (guint i = 0; generation != NULL && i < generation->tokens->len; i++)
@@ -157,9 +179,9 @@ shade_tokens (SlHoodView *self)
 
       if (shade >= 0 && token->end > start && token->end <= length)
         {
-          get_range (self, start, token->end, &from, &to);
-          gtk_text_buffer_apply_tag (gtk_text_view_get_buffer (self->text_view), self->shades[shade],
-                                     &from, &to);
+          gtk_text_buffer_get_iter_at_offset (buffer, &from, walk_to (&walk, start));
+          gtk_text_buffer_get_iter_at_offset (buffer, &to, walk_to (&walk, token->end));
+          gtk_text_buffer_apply_tag (buffer, self->shades[shade], &from, &to);
         }
       start = token->end;
     }
