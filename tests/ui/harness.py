@@ -51,7 +51,9 @@ def wait_for(what, condition, deadline=DEADLINE):
 def insist(what, act, condition, deadline=DEADLINE):
     """The first true value of condition() after act(), which is done again where it had no effect for a while, as a user does.
 
-    For input that a busy window can miss, a click while a menu goes for example; act() must do no harm the second time.
+    For what the display loses, a click while a menu goes or a key before a dialog has the keyboard; act() must do no harm the second
+    time. Every repetition is a line of the test's output. Never for Return in a question, or for anything else of which a user would
+    say that the program has dropped it: there once must do.
     """
     end = time.monotonic() + deadline
     patience = deadline / 60
@@ -59,6 +61,7 @@ def insist(what, act, condition, deadline=DEADLINE):
         act()
         with contextlib.suppress(Failure):
             return wait_for(what, condition, patience)
+        print(f"# done again, as it had no effect: {what}", flush=True)
         patience *= 2
     act()
     return wait_for(what, condition, max(end - time.monotonic(), patience))

@@ -16,7 +16,7 @@ import statistics
 import sys
 import time
 
-from harness import App, Failure, Session, check, insist, sample, wait_for
+from harness import App, Failure, Session, check, fill_with_photos, insist, photos_shown, sample, wait_for
 from test_window import thumbnail
 
 PICTURES = ["shapes-1.png", "shapes-2.png", "wide.png", "numbers.png"]
@@ -26,6 +26,10 @@ QUESTIONS = [("Find", "the red circle"), ("Ground", "What is there?"), ("Chat", 
 GROWTH = 0.4
 # Rounds until the caches of fonts, icons and the engine have filled, and rounds to judge by after them.
 WARM_UP, MEASURED = 6, 10
+# How many, how wide, how high: 36 MB each when decoded, 720 MB in all. What may be there: the program (less than 100 MiB), twenty
+# small decodes with their mipmaps and surfaces (3 MiB each), 32 MiB of small decodes that are kept, and one that is being made.
+PHOTOS = (20, 4000, 3000)
+MOST_PHOTOS = 200
 
 
 class Soak:
@@ -189,10 +193,38 @@ def use(soak, minutes, rounds):
     return sizes
 
 
+def scroll_photos(maker):
+    """One conversation of large photographs, from its end to its beginning and back: what is not in sight takes no memory."""
+    with Session() as session:
+        fill_with_photos(session, maker, *PHOTOS)
+        app = App(session)
+        judged = judges_memory(app)
+        before = memory_mib(app)
+        most = 0
+        session.xdotool("mousemove", 700, 400)
+        for direction, first in ((4, 1), (5, PHOTOS[0])):
+            def there():
+                session.xdotool("click", "--repeat", 20, "--delay", 5, direction)
+                node = app.has("image", rf"Picture 1 of 1: photo-{first}\.jpg")
+                return node and 0 < app.extents(node)[1] < 700 and not node.has_state("busy")
+            wait_for(f"photograph {first}", there, 300)
+            most = max(most, memory_mib(app))
+        wait_for("all of them", lambda: photos_shown(app, PHOTOS[0]), 300)
+        most = max(most, memory_mib(app))
+        app.close()
+        check(not app.complaints(), f"the program wrote: {app.complaints()[:5]}")
+    print(f"{PHOTOS[0]} photographs of {PHOTOS[1]} × {PHOTOS[2]}: {before:.0f} MiB at the start, {most:.0f} MiB at most", flush=True)
+    check(not judged or most < MOST_PHOTOS, f"they take {most:.0f} MiB, more than {MOST_PHOTOS}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=10)
-    minutes = parser.parse_args().minutes
+    parser.add_argument("--photos", metavar="PROGRAM", help="tests/bench/photo-history: also scroll through large photographs")
+    arguments = parser.parse_args()
+    minutes = arguments.minutes
+    if arguments.photos:
+        scroll_photos(arguments.photos)
     with Session(window_manager=True) as session:
         environment = {"XDG_DATA_DIRS": data_folder(session.path("share"))}
         if os.environ.get("SIGHTLINE_SOAK_PRELOAD"):

@@ -503,6 +503,27 @@ test_return_twice (void)
   fixture_deinit (&fixture);
 }
 
+/* Return and Escape before the question is settled: it is asked, and its answer is stopped. */
+static void
+test_stopped_before_it_is_asked (void)
+{
+  Fixture fixture;
+  g_autoptr (SlMessage) answer = NULL;
+
+  fixture_init (&fixture);
+  show (&fixture, fixture.first);
+  hold_plans = TRUE;
+  type (&fixture, "third");
+  sl_window_send (fixture.window);
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (fixture.window), "win.stop", NULL));
+  release_plan ();
+  wait_until ("the question", is_asked, &fixture);
+  wait_until ("the answer", is_idle, fixture.window->conversation);
+  answer = g_list_model_get_item (G_LIST_MODEL (fixture.window->conversation), 3);
+  g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_STOPPED);
+  fixture_deinit (&fixture);
+}
+
 static void
 test_planned_elsewhere (void)
 {
@@ -753,6 +774,7 @@ main (int    argc,
   adw_init ();
   g_test_add_func ("/later/return-within-the-pause", test_return_within_the_pause);
   g_test_add_func ("/later/return-twice", test_return_twice);
+  g_test_add_func ("/later/stopped-before-it-is-asked", test_stopped_before_it_is_asked);
   g_test_add_func ("/later/planned-elsewhere", test_planned_elsewhere);
   g_test_add_func ("/later/chosen-elsewhere", test_chosen_elsewhere);
   g_test_add_func ("/later/planned-for-what-is-deleted", test_planned_for_what_is_deleted);

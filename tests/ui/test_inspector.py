@@ -255,9 +255,9 @@ def check_compare(app):
     app.find("label", r"2 pairs · mean IoU 0\.95 · 1 only in A · 1 only in B")
     shown = [r"Picture shapes-1\.png, 3 boxes", r"Picture shapes-1\.png, 6 boxes"]
     wait_for("two pictures side by side", lambda: len(app.all("image", shown[0])) >= 2)
-    check(not app.has("image", shown[1]), "the overlay is there as well")
     session.key("Right", "Right")
     wait_for("the second pair, chosen", lambda: app.find("list item", "Pair 2: .*").has_state("selected"))
+    check(not app.has("image", shown[1]), "the overlay is there as well")
     session.key("o")
     app.find("image", shown[1])
     app.find("label", "B, dashed")

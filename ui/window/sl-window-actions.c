@@ -12,14 +12,6 @@
 
 #include <glib/gi18n.h>
 
-/* --- asking ---------------------------------------------------------------- */
-
-static void
-on_stop (SlWindow *self)
-{
-  sl_conversation_stop (self->conversation);
-}
-
 /* --- samples --------------------------------------------------------------- */
 
 typedef struct
@@ -422,7 +414,7 @@ stop (GtkWidget  *widget,
       const char *name,
       GVariant   *parameter)
 {
-  on_stop (SL_WINDOW (widget));
+  sl_window_stop (SL_WINDOW (widget));
 }
 
 static void
@@ -554,7 +546,7 @@ sl_window_update_actions (SlWindow *self)
   SlEngineState state = sl_engine_get_state (self->engine);
   const SlModelInfo *info = sl_engine_get_info (self->engine);
 
-  gtk_widget_action_set_enabled (widget, "win.stop", busy);
+  gtk_widget_action_set_enabled (widget, "win.stop", busy || self->asking != NULL);
   gtk_widget_action_set_enabled (widget, "win.rename", some);
   gtk_widget_action_set_enabled (widget, "win.export", some);
   gtk_widget_action_set_enabled (widget, "win.compare", some);
@@ -568,7 +560,7 @@ void
 sl_window_connect_composer (SlWindow *self)
 {
   g_signal_connect_swapped (self->composer, "send", G_CALLBACK (sl_window_send), self);
-  g_signal_connect_swapped (self->composer, "stop", G_CALLBACK (on_stop), self);
+  g_signal_connect_swapped (self->composer, "stop", G_CALLBACK (sl_window_stop), self);
   g_signal_connect_swapped (self->composer, "paste", G_CALLBACK (sl_window_paste), self);
   g_signal_connect_swapped (self->composer, "cancel-edit", G_CALLBACK (sl_window_stop_editing), self);
   g_signal_connect_swapped (self->composer, "changed", G_CALLBACK (sl_window_queue_plan), self);

@@ -22,6 +22,7 @@ typedef struct _SlQuestion
   gboolean raw;
   char *written;       /* the composer's content then; NULL: it does not come from there */
   GCancellable *cancellable;
+  gboolean stopped;    /* its answer is not wanted any more */
 } Question;
 
 static void
@@ -145,6 +146,7 @@ settle (Question *self)
   if (self->window->asking != self)
     return;
   self->window->asking = NULL;
+  sl_window_update_actions (self->window);
   question_unref (self);
 }
 
@@ -199,6 +201,8 @@ question_send (Question   *self,
       question_put_back (self);
       return;
     }
+  if (self->stopped)
+    sl_conversation_stop (self->conversation);
   if (!question_is_shown (self))
     return;
   sl_chat_view_scroll_to_end (window->chat);
@@ -216,6 +220,16 @@ sl_window_leave_question (SlWindow *self)
 {
   if (self->asking != NULL && self->asking->written != NULL && question_is_shown (self->asking))
     sl_composer_forget_content (self->composer, self->asking->written);
+}
+
+/* As if it had been answered already: it is asked, and its answer is stopped at once. */
+void
+sl_window_stop (SlWindow *self)
+{
+  if (self->asking != NULL && question_is_shown (self->asking))
+    self->asking->stopped = TRUE;
+  else
+    sl_conversation_stop (self->conversation);
 }
 
 void
@@ -360,6 +374,7 @@ question_ask (Question *self)
     }
   prompt = question_build_prompt (self);
   window->asking = g_rc_box_acquire (self);
+  sl_window_update_actions (window);
   sl_engine_plan_async (window->engine, prompt, self->cancellable, on_send_plan, g_rc_box_acquire (self));
 }
 

@@ -113,6 +113,8 @@ void sl_window_compare          (SlWindow       *self,
 void sl_window_send             (SlWindow       *self);
 /* Another conversation will be shown: what is on its way is no longer being written. */
 void sl_window_leave_question   (SlWindow       *self);
+/* Stops the answer of the conversation that is shown, also the one that is still to be begun. */
+void sl_window_stop             (SlWindow       *self);
 /* What is on its way to that conversation (0: to any) is not sent; it stays written. */
 void sl_window_cancel_question  (SlWindow       *self,
                                  gint64          conversation);
