@@ -261,6 +261,14 @@ sl_flow_label_get_label (SlFlowLabel *self)
   return GTK_LABEL (self->label);
 }
 
+GtkTextDirection
+sl_flow_label_get_text_direction (SlFlowLabel *self)
+{
+  g_return_val_if_fail (SL_IS_FLOW_LABEL (self), GTK_TEXT_DIR_NONE);
+  return pango_layout_get_direction (gtk_label_get_layout (GTK_LABEL (self->label)), 0) == PANGO_DIRECTION_RTL ? GTK_TEXT_DIR_RTL
+                                                                                                            : GTK_TEXT_DIR_LTR;
+}
+
 void
 sl_flow_label_set_content (SlFlowLabel *self,
                            const char  *markup,
@@ -283,6 +291,7 @@ sl_flow_label_set_content (SlFlowLabel *self,
     gtk_widget_unparent (old->pdata[i]);
 
   gtk_label_set_markup (GTK_LABEL (self->label), markup);
+  gtk_widget_set_direction (self->label, sl_flow_label_get_text_direction (self));
   update_shapes (self);
 }
 

@@ -17,6 +17,9 @@ G_DECLARE_FINAL_TYPE (SlFlowLabel, sl_flow_label, SL, FLOW_LABEL, GtkWidget)
 
 GtkWidget *sl_flow_label_new (void);
 
+/* Of what it says: right to left where it begins with such a letter. */
+GtkTextDirection sl_flow_label_get_text_direction (SlFlowLabel *self);
+
 /* It is never narrower than its text, up to this width. */
 void       sl_flow_label_set_least_width (SlFlowLabel *self,
                                           int          width);

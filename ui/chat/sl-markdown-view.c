@@ -10,7 +10,6 @@
 #include "ui/chat/sl-table.h"
 
 #define INDENT 20
-#define DEEPEST 6 /* levels of lists or quotes that are indented */
 /* A cell is as wide as its text, up to this: then it wraps. */
 #define CELL_WIDTH 220
 
@@ -184,6 +183,15 @@ update_content (SlMarkdownView *self,
     fill_label (self, content, block->content, block->first_anchor);
 }
 
+/* A paragraph that begins with Hebrew or Arabic stands at the right, and so do its bullet and its indentation. */
+static void
+update_direction (GtkWidget *row,
+                  GtkWidget *content)
+{
+  if (SL_IS_FLOW_LABEL (content))
+    gtk_widget_set_direction (row, sl_flow_label_get_text_direction (SL_FLOW_LABEL (content)));
+}
+
 static GtkWidget *
 make_row (const SlBlock *block,
           GtkWidget     *content)
@@ -191,8 +199,7 @@ make_row (const SlBlock *block,
   GtkWidget *row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
   guint indent = block->indent - (block->marker && block->indent ? 1 : 0);
 
-  /* Deeper than anybody follows, it would only take the text's place. */
-  gtk_widget_set_margin_start (row, MIN (indent, DEEPEST) * INDENT + MIN (block->quote, DEEPEST) * 12);
+  gtk_widget_set_margin_start (row, indent * INDENT + block->quote * 12);
   if (block->marker != NULL)
     {
       GtkWidget *marker = gtk_label_new (block->marker);
@@ -263,6 +270,7 @@ sl_markdown_view_set_text (SlMarkdownView *self,
     {
       truncate_rows (self, same + 1);
       update_content (self, self->contents->pdata[same], self->blocks->pdata[same]);
+      update_direction (self->rows->pdata[same], self->contents->pdata[same]);
       same++;
     }
   truncate_rows (self, same);
@@ -274,6 +282,7 @@ sl_markdown_view_set_text (SlMarkdownView *self,
       GtkWidget *row = make_row (block, content);
 
       update_content (self, content, block);
+      update_direction (row, content);
       gtk_box_append (GTK_BOX (self->box), row);
       g_ptr_array_add (self->rows, row);
       g_ptr_array_add (self->contents, content);

@@ -6,6 +6,8 @@
  */
 #include "ui/chat/sl-markdown.h"
 
+#include "ui/chat/sl-formula.h"
+
 #include <md4c.h>
 #include <string.h>
 
@@ -478,6 +480,7 @@ sl_markdown_parse (const char *text)
     .text = add_text,
   };
   g_autofree char *valid = g_utf8_make_valid (text, -1);
+  g_autofree char *safe = sl_formula_protect (valid);
   Parser p = {
     .blocks = g_ptr_array_new_with_free_func (sl_block_free),
     .lists = g_array_new (FALSE, FALSE, sizeof (ListLevel)),
@@ -485,7 +488,7 @@ sl_markdown_parse (const char *text)
     .links = g_ptr_array_new (),
   };
 
-  md_parse (valid, strlen (valid), &parser, &p);
+  md_parse (safe, strlen (safe), &parser, &p);
   close_block (&p);
 
   g_free (p.marker);
