@@ -3,7 +3,7 @@
  * Planning a prompt: asked for on the UI thread, tokenised on a worker of GTask's pool, which borrows the loaded engine for its
  * pure functions. Pictures count by their size; none is decoded.
  */
-#include "app/inference/sl-engine.h"
+#include "app/inference/sl-engine-private.h"
 
 #include <glib/gi18n-lib.h>
 

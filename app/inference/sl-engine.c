@@ -2,7 +2,7 @@
  *
  * The UI thread's end of the inference thread: mirrors its readings as properties and drains jobs that nobody else drains.
  */
-#include "app/inference/sl-engine.h"
+#include "app/inference/sl-engine-private.h"
 
 #include <gio/gio.h>
 #include <glib/gi18n-lib.h>

@@ -9,38 +9,11 @@
 #include <gio/gio.h>
 
 #include "app/inference/sl-job.h"
+#include "app/inference/sl-model-info.h"
 #include "app/prompt/sl-plan.h"
 #include "app/prompt/sl-prompt.h"
 
 G_BEGIN_DECLS
-
-typedef enum
-{
-  SL_ENGINE_UNLOADED,
-  SL_ENGINE_LOADING, /* progress; jobs may already be submitted, they wait */
-  SL_ENGINE_READY,
-  SL_ENGINE_FAILED   /* error-text says why; loading again is allowed */
-} SlEngineState;
-
-/* How to load a checkpoint; all zero is the default. */
-typedef struct
-{
-  const char *device; /* NULL or "auto", "cpu", "cuda" */
-  int threads;        /* 0 = physical cores */
-  int context;        /* tokens, 0 = the model's own */
-  guint64 memory_limit; /* bytes: what needs more is refused. 0 = what the system can give, G_MAXUINT64 = not checked */
-} SlEngineOptions;
-
-/* What a loaded model is. Valid while the state is READY. Strings belong to the struct. */
-typedef struct
-{
-  char *dir, *name; /* name: the folder's */
-  char *device, *isa, *architecture, *router, *weight_dtype;
-  guint64 parameters, weight_bytes;
-  int layers, hidden, vocab, experts, experts_per_token, context, threads;
-  int tile_side, tokens_per_tile;
-  gboolean is_demo; /* the bundled one: knows shapes and short words only */
-} SlModelInfo;
 
 #define SL_TYPE_ENGINE (sl_engine_get_type ())
 G_DECLARE_FINAL_TYPE (SlEngine, sl_engine, SL, ENGINE, GObject)

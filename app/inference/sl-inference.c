@@ -104,36 +104,6 @@ sl_ticket_finish (SlTicket   *self,
   g_mutex_unlock (&self->lock);
 }
 
-SlModelInfo *
-sl_model_info_copy (const SlModelInfo *self)
-{
-  SlModelInfo *copy = g_memdup2 (self, sizeof *self);
-
-  copy->dir = g_strdup (self->dir);
-  copy->name = g_strdup (self->name);
-  copy->device = g_strdup (self->device);
-  copy->isa = g_strdup (self->isa);
-  copy->architecture = g_strdup (self->architecture);
-  copy->router = g_strdup (self->router);
-  copy->weight_dtype = g_strdup (self->weight_dtype);
-  return copy;
-}
-
-void
-sl_model_info_free (SlModelInfo *self)
-{
-  if (self == NULL)
-    return;
-  g_free (self->dir);
-  g_free (self->name);
-  g_free (self->device);
-  g_free (self->isa);
-  g_free (self->architecture);
-  g_free (self->router);
-  g_free (self->weight_dtype);
-  g_free (self);
-}
-
 static SlModelInfo *
 make_info (const char              *dir,
            const struct vl2_info   *info,
@@ -159,7 +129,7 @@ make_info (const char              *dir,
   out->threads = info->threads;
   out->tile_side = info->tile_side;
   out->tokens_per_tile = info->tokens_per_tile;
-  out->is_demo = sl_models_is_demo (dir);
+  out->is_demo = sl_model_folder_is_demo (dir);
   return out;
 }
 

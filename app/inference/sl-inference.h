@@ -8,9 +8,11 @@
 
 #include <gio/gio.h>
 
-#include "app/inference/sl-engine.h"
+#include "app/inference/sl-job-status.h"
+#include "app/inference/sl-model-info.h"
 #include "app/inference/sl-session-keeper.h"
 #include "app/inference/sl-token-ring.h"
+#include "app/prompt/sl-prompt.h"
 #include "engine/vl2.h"
 
 G_BEGIN_DECLS
@@ -76,11 +78,5 @@ SlSessionKeeper *sl_inference_get_keeper (SlInference *self);
  * Keeps it from being closed: release soon. */
 const vl2_engine *sl_inference_borrow (SlInference *self, guint *capacity);
 void sl_inference_release (SlInference *self);
-
-/* sl-engine.c: NULL after the shutdown. */
-SlInference *sl_engine_get_inference (SlEngine *self);
-
-SlModelInfo *sl_model_info_copy (const SlModelInfo *self);
-void sl_model_info_free (SlModelInfo *self);
 
 G_END_DECLS

@@ -167,7 +167,7 @@ describe_in_thread (GTask        *task,
     }
   memory = describe_memory (needed, available);
   gpu = describe_gpu (data, needed, available);
-  formats = sl_models_is_demo (data) ? NULL : describe_formats (data);
+  formats = sl_model_folder_is_demo (data) ? NULL : describe_formats (data);
   g_ptr_array_add (lines, memory);
   if (gpu != NULL)
     g_ptr_array_add (lines, gpu);

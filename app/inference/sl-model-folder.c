@@ -9,7 +9,6 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "app/inference/sl-models.h"
 #include "engine/model_folder.h"
 
 char *
@@ -202,6 +201,14 @@ sl_model_folder_explain (const char *dir,
 
 /* ------------------------------------------------------------------------------------------------ inspect */
 
+gboolean
+sl_model_folder_is_demo (const char *dir)
+{
+  g_autofree char *marker = g_build_filename (dir, "demo.json", NULL);
+
+  return g_file_test (marker, G_FILE_TEST_IS_REGULAR);
+}
+
 SlModelFolder *
 sl_model_folder_inspect (const char  *dir,
                          GError     **error)
@@ -231,7 +238,7 @@ sl_model_folder_inspect (const char  *dir,
   self->dir = g_strdup (dir);
   self->name = g_strdup (folder.name);
   self->weight_bytes = folder.weight_bytes;
-  self->is_demo = sl_models_is_demo (dir);
+  self->is_demo = sl_model_folder_is_demo (dir);
   self->description = self->is_demo
                         ? g_strdup_printf (_("The bundled demo model (%s): it knows shapes and short words"), size)
                         : g_strdup_printf (_("A DeepSeek-VL2 model with %s of weights"), size);

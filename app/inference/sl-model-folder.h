@@ -23,6 +23,9 @@ GPtrArray *sl_model_folder_list_problems (const char *dir, const char *shown);
  * beginning of the names of the files that matter, NULL for all. NULL where the folder does not say why; owned by the caller. */
 char *sl_model_folder_explain (const char *dir, const char *only);
 
+/* The folder holds the bundled model or a copy of it (it has a demo.json). */
+gboolean sl_model_folder_is_demo (const char *dir);
+
 /* A look at a folder without loading it. */
 typedef struct
 {

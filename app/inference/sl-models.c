@@ -125,14 +125,6 @@ holds_model (const char *dir)
   return g_file_test (config, G_FILE_TEST_IS_REGULAR);
 }
 
-gboolean
-sl_models_is_demo (const char *dir)
-{
-  g_autofree char *marker = g_build_filename (dir, "demo.json", NULL);
-
-  return g_file_test (marker, G_FILE_TEST_IS_REGULAR);
-}
-
 char *
 sl_models_dup_start_dir (SlModels *self)
 {

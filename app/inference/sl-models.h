@@ -20,9 +20,6 @@ G_DECLARE_FINAL_TYPE (SlModels, sl_models, SL, MODELS, GObject)
 
 SlModels *sl_models_new (void);
 
-/* The folder holds the bundled model or a copy of it (it has a demo.json). Any thread. */
-gboolean sl_models_is_demo (const char *dir);
-
 /* What to load at start: the user's choice if that folder still holds a model, else the bundled one, else NULL.
  * Owned by the caller. */
 char *sl_models_dup_start_dir (SlModels *self);

@@ -13,6 +13,7 @@
 #include "engine/files/system_memory.h"
 #include "engine/grounding/box_grammar.h"
 #include "engine/loading/device_plan.h"
+#include "engine/loading/memory_check.h"
 #include "engine/loading/memory_plan.h"
 #include "engine/model/backend_wait.h"
 #include "engine/model/decoder.h"

@@ -32,7 +32,4 @@ void vl2_memory_use_all(const struct vl2_config *config, struct vl2_memory_use *
 
 void vl2_memory_estimate(const struct vl2_config *config, const struct vl2_memory_use *use, struct vl2_memory *out);
 
-/* VL2_ERR_MEMORY with the numbers when the model with a session that fills its context is above the engine's memory limit. */
-vl2_status vl2_memory_check(const struct vl2_engine *engine, int32_t context, int32_t chunk, vl2_error *err);
-
 #endif

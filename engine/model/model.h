@@ -108,7 +108,7 @@ struct vl2_hooks {
     bool (*make_room)(const struct vl2_engine *engine);
 };
 
-struct vl2_session;    /* engine/session/session.h */
+struct vl2_session;    /* engine/session/session_parts.h */
 struct vl2_checkpoint; /* mapped files: engine/checkpoint/checkpoint.h */
 
 struct vl2_engine {

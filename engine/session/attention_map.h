@@ -8,7 +8,7 @@
 #ifndef VL2_ATTENTION_MAP_H
 #define VL2_ATTENTION_MAP_H
 
-#include "engine/session/session.h"
+#include "engine/session/session_parts.h"
 
 struct vl2_patch_map { /* one picture */
     size_t first, count;          /* its tokens in the timeline */

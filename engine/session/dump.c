@@ -3,7 +3,7 @@
  * Intermediate results of one prompt, for the dump command and the parity tests: the same forward pass as sync, without reuse,
  * with host copies taken on the way. Inference thread. See engine/vl2.h.
  */
-#include "engine/session/session.h"
+#include "engine/session/session_parts.h"
 
 #include "engine/error.h"
 #include "engine/files/system_memory.h"

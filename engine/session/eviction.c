@@ -7,7 +7,7 @@
 
 #include "engine/model/backend_wait.h"
 #include "engine/model/device_memory.h"
-#include "engine/session/session.h"
+#include "engine/session/session_parts.h"
 
 static void forget(struct vl2_session *s) {
     vlk_free(s->away.rows);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The generation loop: sample, decode bytes to text, hand the token over, run it through the model. One submission per token;
- * nothing is allocated in the loop but the answer's growing text. See engine/vl2.h and engine/session/session.h.
+ * nothing is allocated in the loop but the answer's growing text. See engine/vl2.h and engine/session/session_parts.h.
  */
-#include "engine/session/session.h"
+#include "engine/session/session_parts.h"
 
 #include "engine/error.h"
 #include "engine/grounding/box_confidence.h"

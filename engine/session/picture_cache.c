@@ -6,7 +6,6 @@
 
 #include "engine/error.h"
 #include "engine/model/backend_wait.h"
-#include "engine/session/eviction.h"
 #include "engine/model/device_memory.h"
 
 #define XXH_INLINE_ALL

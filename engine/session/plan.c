@@ -8,7 +8,7 @@
 #include "engine/loading/memory_plan.h"
 #include "engine/model/vision.h"
 #include "engine/session/answer_ids.h"
-#include "engine/session/session.h"
+#include "engine/session/session_parts.h"
 
 #include <string.h>
 

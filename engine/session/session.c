@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * Sessions: what is in the cache, what of it a new conversation can keep, and reading the rest. See engine/vl2.h and
- * engine/session/session.h. Everything runs on the inference thread; `length` only ever counts tokens whose keys and values are
+ * engine/session/session_parts.h. Everything runs on the inference thread; `length` only ever counts tokens whose keys and values are
  * complete in every layer, so that a cancel or an error anywhere leaves a valid shorter timeline.
  */
-#include "engine/session/session.h"
+#include "engine/session/session_parts.h"
 
 #include "engine/error.h"
+#include "engine/loading/memory_check.h"
 #include "engine/loading/memory_plan.h"
 #include "engine/model/backend_wait.h"
 #include "engine/model/device_memory.h"

@@ -11,7 +11,7 @@
  * the conversation itself. A checksum finds damage, not malice: whoever can write here can write the history too.
  * Inference thread. See engine/vl2.h.
  */
-#include "engine/session/session.h"
+#include "engine/session/session_parts.h"
 
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/error.h"

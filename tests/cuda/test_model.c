@@ -6,7 +6,7 @@
  *   test-cuda-model MODEL_DIR MODULE_FILE     (fake libcuda.so.1 on LD_LIBRARY_PATH, SIGHTLINE_CUDA_DIR set)
  */
 #include "engine/model/device_memory.h"
-#include "engine/session/session.h"
+#include "engine/session/session_parts.h"
 #include "tests/cuda/kernels.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"

@@ -5,7 +5,7 @@
  *
  *   test_boxes VOCABULARIES CHECKPOINTS DEMO-MODEL
  */
-#include "engine/session/session.h"
+#include "engine/session/session_parts.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
 

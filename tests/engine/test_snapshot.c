@@ -4,7 +4,7 @@
  * and changes nothing.
  *   test_snapshot CHECKPOINTS   (of tests/parity/make_checkpoints.py)
  */
-#include "engine/session/session.h"
+#include "engine/session/session_parts.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
 

@@ -5,7 +5,7 @@
  * are XORed over its counts (or its whole head), picture spans, answers and ids, in this order; after that lengths and checksums
  * are put right. What is refused says why and leaves the session empty; what is taken is no longer than what it is good for.
  */
-#include "engine/session/session.h"
+#include "engine/session/session_parts.h"
 #include "tests/fuzz/fuzz.h"
 
 #define XXH_INLINE_ALL

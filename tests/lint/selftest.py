@@ -42,7 +42,7 @@ PLANTED = [
     ("includes", "ui/window/sl-window.c", '#include "app/store/sl-store-private.h"\n', 7),
     ("includes", "ui/window/sl-window.c", '#include "app/sl-missing-room/sl-door.h"\n', 7),
     ("rooms", "engine/text/regex.c", '#include "engine/model/model.h"\n', 1),
-    ("rooms", "engine/model/vision.c", '#include "engine/session/session.h"\n', 1),
+    ("rooms", "engine/model/vision.c", '#include "engine/session/session_parts.h"\n', 1),
     ("rooms", "engine/loading/engine.c", '#include "engine/text/bpe.h"\n', 1),
     ("rooms", "app/history/sl-history.c", '#include "app/conversation/sl-message-private.h"\n', 1),
     ("rooms", "app/store/sl-store.c", '#include "app/history/sl-history.h"\n', 8),
@@ -78,7 +78,7 @@ HARMLESS = [
     ("packages", "tests/meson.build", "python = find_program('python3')\ngtk = dependency('gtk4')\n# dependency('nothing')\n"),
     ("packages", "meson.build", "nvcc = find_program('nvcc', required: get_option('cuda'))\n"),
     ("includes", "engine/model/model.h", "#include <jansson.h>\n#include <pthread.h>\n"),
-    ("rooms", "engine/session/generate.c", '#include "engine/model/model.h"\n#include "engine/session/session.h"\n#include "engine/error.h"\n'),
+    ("rooms", "engine/session/generate.c", '#include "engine/model/model.h"\n#include "engine/session/session_parts.h"\n#include "engine/error.h"\n'),
     ("rooms", "ui/window/sl-window.c", '#include "ui/sl-newer.h"\n#include "ui/chat/sl-chat-view.h"\n'),
 ]
 BUGS = {"gcc": "free(p);\n    free(p);\n", "cppcheck": "char a[2];\n    a[2] = 0;\n    use(a);\n"}

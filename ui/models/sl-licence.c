@@ -202,7 +202,7 @@ sl_licence_ask (GtkWindow         *parent,
   g_autofree char *name = NULL;
   Question *question;
 
-  if (sl_models_is_demo (dir))
+  if (sl_model_folder_is_demo (dir))
     {
       accepted (parent, dir);
       return;

@@ -4,6 +4,7 @@
  */
 #include "ui/window/sl-window-private.h"
 
+#include "app/inference/sl-model-folder.h"
 #include "app/system/sl-places.h"
 #include "ui/inspector/sl-export-dialog.h"
 #include "ui/window/sl-window-state.h"
@@ -396,7 +397,7 @@ sl_window_load_model (SlWindow   *self,
   g_autoptr (GError) error = NULL;
 
   g_return_if_fail (SL_IS_WINDOW (self));
-  if (remember && !sl_models_set_last_dir (self->models, sl_models_is_demo (dir) ? NULL : dir, &error))
+  if (remember && !sl_models_set_last_dir (self->models, sl_model_folder_is_demo (dir) ? NULL : dir, &error))
     sl_window_toast (self, error->message);
   start = sl_models_dup_start_dir (self->models);
   chosen = sl_models_get_last_dir (self->models);

@@ -4,8 +4,8 @@
  * what lies behind `length` is no more than room. What an edit or another conversation takes out of the timeline becomes a
  * branch (engine/session/branches.h).
  */
-#ifndef VL2_SESSION_H
-#define VL2_SESSION_H
+#ifndef VL2_SESSION_PARTS_H
+#define VL2_SESSION_PARTS_H
 
 #include "engine/model/decoder.h"
 #include "engine/session/answer_ids.h"

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Copies and frees what is known of a model.
+ */
+#include "app/inference/sl-model-info.h"
+
+SlModelInfo *
+sl_model_info_copy (const SlModelInfo *self)
+{
+  SlModelInfo *copy = g_memdup2 (self, sizeof *self);
+
+  copy->dir = g_strdup (self->dir);
+  copy->name = g_strdup (self->name);
+  copy->device = g_strdup (self->device);
+  copy->isa = g_strdup (self->isa);
+  copy->architecture = g_strdup (self->architecture);
+  copy->router = g_strdup (self->router);
+  copy->weight_dtype = g_strdup (self->weight_dtype);
+  return copy;
+}
+
+void
+sl_model_info_free (SlModelInfo *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->dir);
+  g_free (self->name);
+  g_free (self->device);
+  g_free (self->isa);
+  g_free (self->architecture);
+  g_free (self->router);
+  g_free (self->weight_dtype);
+  g_free (self);
+}
