@@ -335,24 +335,54 @@ load_model (GtkWidget  *widget,
   sl_window_load_model (SL_WINDOW (widget), g_variant_get_bytestring (parameter), TRUE);
 }
 
+/* The folder may lie on a slow disk. */
+static void
+inspect (GTask        *task,
+         gpointer      source,
+         gpointer      dir,
+         GCancellable *cancellable)
+{
+  GError *error = NULL;
+  g_autoptr (SlModelFolder) found = sl_model_folder_inspect (dir, &error);
+
+  if (found != NULL)
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+on_inspected (GObject      *source,
+              GAsyncResult *result,
+              gpointer      data)
+{
+  g_autoptr (SlWindow) self = data;
+  g_autoptr (GError) error = NULL;
+  gboolean found = g_task_propagate_boolean (G_TASK (result), &error);
+
+  if (self->toasts == NULL)
+    return;
+  if (found)
+    sl_licence_ask (GTK_WINDOW (self), g_task_get_task_data (G_TASK (result)), on_licence_accepted);
+  else
+    sl_window_warn (self, error->message);
+}
+
 static void
 on_model_response (SlWindow *self,
                    int       response)
 {
   g_autoptr (GFile) folder = NULL;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (SlModelFolder) found = NULL;
+  g_autoptr (GTask) task = NULL;
 
   if (response == GTK_RESPONSE_ACCEPT)
     folder = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser));
   g_clear_object (&self->chooser);
   if (folder == NULL || g_file_peek_path (folder) == NULL)
     return;
-  found = sl_model_folder_inspect (g_file_peek_path (folder), &error);
-  if (found == NULL)
-    sl_window_warn (self, error->message);
-  else
-    sl_licence_ask (GTK_WINDOW (self), g_file_peek_path (folder), on_licence_accepted);
+  task = g_task_new (NULL, NULL, on_inspected, g_object_ref (self)); /* a worker must not be the last to let the window go */
+  g_task_set_task_data (task, g_strdup (g_file_peek_path (folder)), g_free);
+  g_task_run_in_thread (task, inspect);
 }
 
 static void
