@@ -172,13 +172,16 @@ static __global__ void __launch_bounds__(VLK_GEMV_THREADS) release_kernel(releas
 
     for (int s = 0; s < a.splits; s++)
         top = fmaxf(top, p[(int64_t)s * (a.lora + 2) + a.lora]);
+    for (int s = tid; s < a.splits; s += VLK_GEMV_THREADS) /* the weight of a split, once for all columns */
+        room[s] = expf(p[(int64_t)s * (a.lora + 2) + a.lora] - top);
+    __syncthreads();
     for (int s = 0; s < a.splits; s++)
-        total += p[(int64_t)s * (a.lora + 2) + a.lora + 1] * expf(p[(int64_t)s * (a.lora + 2) + a.lora] - top);
+        total += p[(int64_t)s * (a.lora + 2) + a.lora + 1] * room[s];
     for (int i = tid; i < padded; i += VLK_GEMV_THREADS) {
         float x = 0;
 
         for (int s = 0; s < a.splits && i < a.lora; s++)
-            x += p[(int64_t)s * (a.lora + 2) + i] * expf(p[(int64_t)s * (a.lora + 2) + a.lora] - top);
+            x += p[(int64_t)s * (a.lora + 2) + i] * room[s];
         vlk_halves(x / total, planes + i, planes + stride + i);
     }
     w.data += (size_t)(head * (a.nope + a.v) + a.nope) * w.stride;

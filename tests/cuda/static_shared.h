@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Shared memory that each kernel's own code takes, as ptxas 13.0 tells for sm_90a; what a launch asks for comes on top of it, and both
- * together are limited. tests/cuda/registers.sh compares this table with a build. Included by runtime.cpp.
+ * Shared memory that each kernel's own code takes, as ptxas 13.0 tells for sm_90a (nvcc -Xptxas -v); what a launch asks for comes on
+ * top of it, and both together are limited. Included by runtime.cpp.
  */
 #ifndef TESTS_CUDA_STATIC_SHARED_H
 #define TESTS_CUDA_STATIC_SHARED_H

@@ -285,7 +285,7 @@ static void test_kept_graphs(void)
 
     for (int i = 0; i < 8; i++)
         p[i] = make_product(be, VLK_BF16, 1, 20, 20);
-    for (int turn = 0; turn < 30; turn++) {
+    for (int turn = 0; turn < 4; turn++) {
         for (int token = 0; token < 10; token++) {
             before = emulate_graph_launches;
             for (int i = 0; i < 8; i++)
@@ -294,14 +294,14 @@ static void test_kept_graphs(void)
             be->ops->wait(be, NULL);
             replays += turn > 0 ? emulate_graph_launches - before : 0;
         }
-        for (int list = 0; list < 2; list++) { /* twice the same, so that it is remembered */
+        for (int list = 0; list < 40; list++) { /* more than there is room for, each twice, so that it is remembered */
             for (int i = 0; i < 8; i++)
-                be->ops->linear(be, &(struct vlk_linear_args){ .n = 1, .w = p[(i + turn) % 8].w, .x = p[i].dx, .y = p[(i + 3) % 8].dy });
-            be->ops->step_advance(be, step, turn + 2);
+                be->ops->linear(be, &(struct vlk_linear_args){ .n = 1, .w = p[i].w, .x = p[i].dx, .y = p[i].dy });
+            be->ops->step_advance(be, step, turn * 20 + list / 2 + 2);
             be->ops->wait(be, NULL);
         }
     }
-    is_int(replays, 29 * 10, "a decode step is replayed whatever was read in between");
+    is_int(replays, 3 * 10, "a decode step is replayed whatever was read in between");
     for (int i = 0; i < 8; i++)
         free_product(&p[i]);
     be->ops->mem_free(be, step);

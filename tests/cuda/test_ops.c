@@ -328,7 +328,7 @@ enum { VOCAB = 2500 };
 /* The same draws as the CPU's, whose sums differ by rounding: an id may differ where u falls within 1e-6 of a boundary. */
 static void check_samples(int rounds)
 {
-    static float logits[VOCAB];
+    static float logits[VOCAB], turned[VOCAB]; /* other ones for every draw: what the one before left must not do */
     static uint8_t seen[VOCAB];
     static uint32_t mask[(VOCAB + 31) / 32];
     static const struct {
@@ -361,13 +361,16 @@ static void check_samples(int rounds)
                                          .n_alternatives = settings[s].alternatives, .allowed = settings[s].masked ? mask : NULL };
             uint8_t marks[VOCAB], got_marks[VOCAB];
 
+            for (int i = 0; i < VOCAB; i++)
+                turned[i] = logits[(i + 631 * draws) % VOCAB];
+            gpu->ops->mem_write(gpu, dlogits, turned, sizeof turned);
             step = (struct vlk_step){ .pos = 3, .rng = (uint64_t)round };
             memcpy(marks, seen, VOCAB);
             gpu->ops->mem_write(gpu, dstep, &step, sizeof step);
             gpu->ops->mem_write(gpu, dseen, seen, VOCAB);
             a.logits = dlogits, a.seen = dseen, a.step = dstep, a.result = dresult;
             gpu->ops->sample(gpu, &a);
-            a.logits = logits, a.seen = marks, a.step = &step, a.result = &want;
+            a.logits = turned, a.seen = marks, a.step = &step, a.result = &want;
             cpu->ops->sample(cpu, &a);
             gpu->ops->wait(gpu, NULL);
             gpu->ops->mem_read(gpu, &got, dresult, sizeof got);
