@@ -44,38 +44,47 @@ dup_text (const char *dir)
   return g_strdup (_(summary));
 }
 
+/* --- the dialog ------------------------------------------------------------ */
+
+#define SL_TYPE_LICENCE_DIALOG (sl_licence_dialog_get_type ())
+
+G_DECLARE_FINAL_TYPE (SlLicenceDialog, sl_licence_dialog, SL, LICENCE_DIALOG, AdwMessageDialog)
+
+struct _SlLicenceDialog
+{
+  AdwMessageDialog parent_instance;
+
+  GtkLabel *text;
+};
+
+G_DEFINE_FINAL_TYPE (SlLicenceDialog, sl_licence_dialog, ADW_TYPE_MESSAGE_DIALOG)
+
+static void
+sl_licence_dialog_class_init (SlLicenceDialogClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  gtk_widget_class_set_template_from_resource (widget_class, "/io/github/sightline/Sightline/sl-licence.ui");
+  gtk_widget_class_bind_template_child (widget_class, SlLicenceDialog, text);
+}
+
+static void
+sl_licence_dialog_init (SlLicenceDialog *self)
+{
+  gtk_widget_init_template (GTK_WIDGET (self));
+}
+
 static GtkWidget *
 new_dialog (GtkWindow  *parent,
             const char *name,
             const char *text)
 {
-  GtkWidget *dialog = adw_message_dialog_new (parent, _("Licence of the Model"), NULL);
-  GtkWidget *scroller = gtk_scrolled_window_new ();
-  GtkWidget *label = gtk_label_new (text);
+  SlLicenceDialog *self = g_object_new (SL_TYPE_LICENCE_DIALOG, "transient-for", parent, NULL);
 
   /* Translators: name of a model */
-  adw_message_dialog_format_body (ADW_MESSAGE_DIALOG (dialog),
-                                  _("“%s” can be used under these conditions:"), name);
-  gtk_label_set_wrap (GTK_LABEL (label), TRUE);
-  gtk_label_set_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
-  gtk_label_set_xalign (GTK_LABEL (label), 0);
-  gtk_label_set_yalign (GTK_LABEL (label), 0);
-  gtk_label_set_selectable (GTK_LABEL (label), TRUE);
-  gtk_widget_set_can_focus (label, FALSE);
-  gtk_widget_set_margin_start (label, 12);
-  gtk_widget_set_margin_end (label, 12);
-  gtk_widget_set_margin_top (label, 12);
-  gtk_widget_set_margin_bottom (label, 12);
-  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), label);
-  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_NEVER,
-                                  GTK_POLICY_AUTOMATIC);
-  gtk_widget_add_css_class (scroller, "view");
-  gtk_widget_add_css_class (scroller, "card");
-  gtk_widget_set_size_request (scroller, 380, 280);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (scroller), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                  _("Licence text"), -1);
-  adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), scroller);
-  return dialog;
+  adw_message_dialog_format_body (ADW_MESSAGE_DIALOG (self), _("“%s” can be used under these conditions:"), name);
+  gtk_label_set_label (self->text, text);
+  return GTK_WIDGET (self);
 }
 
 void
