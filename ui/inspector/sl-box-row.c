@@ -384,81 +384,25 @@ sl_box_row_dispose (GObject *object)
 static void
 sl_box_row_class_init (SlBoxRowClass *klass)
 {
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
   G_OBJECT_CLASS (klass)->dispose = sl_box_row_dispose;
-}
-
-static GtkWidget *
-make_lines (SlBoxRow *self)
-{
-  GtkWidget *lines = gtk_box_new (GTK_ORIENTATION_VERTICAL, 2);
-
-  self->title = GTK_LABEL (gtk_label_new (NULL));
-  gtk_label_set_xalign (self->title, 0);
-  gtk_label_set_ellipsize (self->title, PANGO_ELLIPSIZE_END);
-  gtk_label_set_max_width_chars (self->title, 24);
-  self->details = GTK_LABEL (gtk_label_new (NULL));
-  gtk_label_set_xalign (self->details, 0);
-  gtk_label_set_wrap (self->details, TRUE);
-  gtk_label_set_wrap_mode (self->details, PANGO_WRAP_WORD_CHAR);
-  gtk_label_set_max_width_chars (self->details, 30);
-  gtk_widget_add_css_class (GTK_WIDGET (self->details), "caption");
-  gtk_widget_add_css_class (GTK_WIDGET (self->details), "dim-label");
-  gtk_widget_add_css_class (GTK_WIDGET (self->details), "numeric");
-  gtk_box_append (GTK_BOX (lines), GTK_WIDGET (self->title));
-  gtk_box_append (GTK_BOX (lines), GTK_WIDGET (self->details));
-  gtk_widget_set_hexpand (lines, TRUE);
-  return lines;
-}
-
-static void
-make_buttons (SlBoxRow  *self,
-              GtkWidget *box)
-{
-  self->eye = GTK_TOGGLE_BUTTON (gtk_toggle_button_new ());
-  g_signal_connect_swapped (self->eye, "toggled", G_CALLBACK (on_eye), self);
-  self->menu = GTK_MENU_BUTTON (gtk_menu_button_new ());
-  gtk_menu_button_set_icon_name (self->menu, "view-more-symbolic");
-  gtk_widget_set_tooltip_text (GTK_WIDGET (self->menu), _("Actions"));
-  gtk_widget_add_css_class (GTK_WIDGET (self->eye), "flat");
-  gtk_widget_add_css_class (GTK_WIDGET (self->eye), "eye");
-  gtk_widget_add_css_class (GTK_WIDGET (self->menu), "flat");
-  gtk_widget_set_valign (GTK_WIDGET (self->eye), GTK_ALIGN_CENTER);
-  gtk_widget_set_valign (GTK_WIDGET (self->menu), GTK_ALIGN_CENTER);
-  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->eye));
-  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->menu));
-}
-
-static void
-add_controllers (SlBoxRow *self)
-{
-  GtkEventController *motion = gtk_event_controller_motion_new ();
-  GtkEventController *focus = gtk_event_controller_focus_new ();
-  GtkDragSource *drag = gtk_drag_source_new ();
-
-  g_signal_connect_swapped (motion, "enter", G_CALLBACK (light), self);
-  g_signal_connect_swapped (motion, "leave", G_CALLBACK (put_out), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), motion);
-  g_signal_connect_swapped (focus, "enter", G_CALLBACK (light), self);
-  g_signal_connect_swapped (focus, "leave", G_CALLBACK (put_out), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), focus);
-  g_signal_connect_swapped (drag, "prepare", G_CALLBACK (on_drag_prepare), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (drag));
+  gtk_widget_class_set_template_from_resource (widget_class, "/io/github/sightline/Sightline/sl-box-row.ui");
+  gtk_widget_class_bind_template_child (widget_class, SlBoxRow, badge);
+  gtk_widget_class_bind_template_child (widget_class, SlBoxRow, title);
+  gtk_widget_class_bind_template_child (widget_class, SlBoxRow, details);
+  gtk_widget_class_bind_template_child (widget_class, SlBoxRow, eye);
+  gtk_widget_class_bind_template_child (widget_class, SlBoxRow, menu);
+  gtk_widget_class_bind_template_callback (widget_class, light);
+  gtk_widget_class_bind_template_callback (widget_class, put_out);
+  gtk_widget_class_bind_template_callback (widget_class, on_drag_prepare);
+  gtk_widget_class_bind_template_callback (widget_class, on_eye);
 }
 
 static void
 sl_box_row_init (SlBoxRow *self)
 {
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
-
-  self->badge = GTK_LABEL (gtk_label_new (NULL));
-  gtk_widget_add_css_class (GTK_WIDGET (self->badge), "box-number");
-  gtk_widget_set_valign (GTK_WIDGET (self->badge), GTK_ALIGN_CENTER);
-  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->badge));
-  gtk_box_append (GTK_BOX (box), make_lines (self));
-  make_buttons (self, box);
-  gtk_widget_add_css_class (box, "box-row");
-  gtk_list_box_row_set_child (GTK_LIST_BOX_ROW (self), box);
-  add_controllers (self);
+  gtk_widget_init_template (GTK_WIDGET (self));
 }
 
 /* Called at each opening: the actions are about the selected box, and hundreds of rows
