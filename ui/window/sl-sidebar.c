@@ -39,45 +39,16 @@ display_title (gpointer    item,
   return g_strdup (title != NULL && *title != '\0' ? title : _("New Conversation"));
 }
 
-static void
-on_setup (SlSidebar   *self,
-          GtkListItem *item)
+/* The rows bind themselves to the summaries; this scope knows the function that they name. */
+static GtkListItemFactory *
+make_factory (void)
 {
-  GtkWidget *row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
-  GtkWidget *lines = gtk_box_new (GTK_ORIENTATION_VERTICAL, 2);
-  GtkWidget *title = gtk_label_new (NULL);
-  GtkWidget *snippet = gtk_label_new (NULL);
-  GtkWidget *spinner = gtk_spinner_new ();
-  GtkExpression *summary = gtk_property_expression_new (GTK_TYPE_LIST_ITEM, NULL, "item");
-  GtkExpression *titles[] = { gtk_property_expression_new (
-    SL_TYPE_SUMMARY, gtk_expression_ref (summary), "title") };
+  g_autoptr (GtkBuilderScope) scope = gtk_builder_cscope_new ();
 
-  gtk_label_set_xalign (GTK_LABEL (title), 0);
-  gtk_label_set_ellipsize (GTK_LABEL (title), PANGO_ELLIPSIZE_END);
-  gtk_label_set_xalign (GTK_LABEL (snippet), 0);
-  gtk_label_set_ellipsize (GTK_LABEL (snippet), PANGO_ELLIPSIZE_END);
-  gtk_label_set_single_line_mode (GTK_LABEL (snippet), TRUE);
-  gtk_widget_add_css_class (snippet, "caption");
-  gtk_widget_add_css_class (snippet, "dim-label");
-  gtk_widget_set_hexpand (lines, TRUE);
-  gtk_box_append (GTK_BOX (lines), title);
-  gtk_box_append (GTK_BOX (lines), snippet);
-  gtk_box_append (GTK_BOX (row), lines);
-  gtk_box_append (GTK_BOX (row), spinner);
-  gtk_widget_add_css_class (row, "conversation-row");
-  gtk_list_item_set_child (item, row);
-
-  gtk_expression_bind (gtk_cclosure_expression_new (G_TYPE_STRING, NULL, 1, titles,
-                                                    G_CALLBACK (display_title), NULL, NULL),
-                       title, "label", item);
-  gtk_expression_bind (gtk_property_expression_new (SL_TYPE_SUMMARY, gtk_expression_ref (summary),
-                                                    "snippet"),
-                       snippet, "label", item);
-  gtk_expression_bind (gtk_property_expression_new (SL_TYPE_SUMMARY, gtk_expression_ref (summary),
-                                                    "busy"),
-                       spinner, "spinning", item);
-  gtk_expression_bind (gtk_property_expression_new (SL_TYPE_SUMMARY, summary, "busy"), spinner,
-                       "visible", item);
+  g_type_ensure (SL_TYPE_SUMMARY);
+  gtk_builder_cscope_add_callback_symbol (GTK_BUILDER_CSCOPE (scope), "display_title", G_CALLBACK (display_title));
+  return gtk_builder_list_item_factory_new_from_resource (
+    scope, "/io/github/sightline/Sightline/sl-conversation-row.ui");
 }
 
 static void
@@ -259,16 +230,14 @@ sl_sidebar_class_init (SlSidebarClass *klass)
 static void
 sl_sidebar_init (SlSidebar *self)
 {
-  GtkListItemFactory *factory = gtk_signal_list_item_factory_new ();
+  g_autoptr (GtkListItemFactory) factory = make_factory ();
 
   gtk_widget_init_template (GTK_WIDGET (self));
   gtk_search_bar_connect_entry (self->search_bar, GTK_EDITABLE (self->search_entry));
   self->selection = gtk_single_selection_new (NULL);
   gtk_single_selection_set_autoselect (self->selection, FALSE);
   gtk_single_selection_set_can_unselect (self->selection, TRUE);
-  g_signal_connect_swapped (factory, "setup", G_CALLBACK (on_setup), self);
   gtk_list_view_set_factory (self->list, factory);
-  g_object_unref (factory);
   gtk_list_view_set_model (self->list, GTK_SELECTION_MODEL (self->selection));
   g_signal_connect_swapped (self->list, "activate", G_CALLBACK (emit_open), self);
   g_signal_connect_swapped (self->selection, "notify::selected-item", G_CALLBACK (on_selected), self);
