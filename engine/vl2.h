@@ -409,10 +409,12 @@ struct vl2_generate_options {
  * grammar, before temperature, penalty and mask, and scaled to sum to 1: `mass` is what they had together.
  * whole: the vocabulary has each of 0 … 999 as one token, as those of the published models do, so that the token is the number:
  * `expected` and `deviation` are the mean and the standard deviation of its value. Else only digits [10] says something: the
- * probability of each first digit. index: 0 … 3 for x1 y1 x2 y2. */
+ * probability of each first digit. Where the number was written digit by digit, its last one is followed by a second report of the
+ * same index, with `completes` and `whole`: mean and deviation over all numbers, those that left the written digits counted evenly
+ * over what could follow. index: 0 … 3 for x1 y1 x2 y2. */
 struct vl2_coordinate {
     int32_t index;
-    bool whole;
+    bool whole, completes;
     float mass, expected, deviation, digits[10];
 };
 

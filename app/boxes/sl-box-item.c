@@ -94,7 +94,7 @@ same_box (const SlBoxRecord *a,
           const SlBoxRecord *b)
 {
   return a->id == b->id && a->origin == b->origin && a->status == b->status && a->label_index == b->label_index
-         && a->start == b->start && a->end == b->end && a->confidence == b->confidence
+         && a->start == b->start && a->end == b->end && a->confidence == b->confidence && a->overlap == b->overlap
          && memcmp (a->coords, b->coords, sizeof a->coords) == 0 && g_strcmp0 (a->label, b->label) == 0
          && a->reason == b->reason && g_strcmp0 (a->picture, b->picture) == 0;
 }
@@ -193,6 +193,17 @@ sl_box_item_get_confidence (SlBoxItem *self)
   g_return_val_if_fail (SL_IS_BOX_ITEM (self), -1);
 
   return self->record->confidence;
+}
+
+double
+sl_box_item_get_overlap (SlBoxItem *self,
+                         double     spread[4])
+{
+  g_return_val_if_fail (SL_IS_BOX_ITEM (self), -1);
+
+  if (spread != NULL)
+    memcpy (spread, self->record->spread, sizeof self->record->spread);
+  return self->record->overlap;
 }
 
 const char *

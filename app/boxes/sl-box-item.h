@@ -34,6 +34,9 @@ const char *sl_box_item_get_reason_english (SlBoxItem *self);
 int sl_box_item_get_label_index (SlBoxItem *self);
 /* Joint probability of the tokens that its numbers were written with, 0 … 1; negative where unknown, and for edited boxes. */
 double sl_box_item_get_confidence (SlBoxItem *self);
+/* How much of the union it can be expected to share with the true box, 0 … 1, as far as the model told; negative where unknown, and
+ * for edited boxes. spread (may be NULL): the standard deviation of each coordinate, in 0 … 999. */
+double sl_box_item_get_overlap (SlBoxItem *self, double spread[4]);
 /* SHA-256 (hex) of the picture that it lies on; NULL where the conversation has none. */
 const char *sl_box_item_get_picture (SlBoxItem *self);
 /* Byte range in the answer's raw text; 0, 0 for boxes that the user added. */

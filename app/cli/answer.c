@@ -134,7 +134,7 @@ note_token (CliAnswer              *answer,
                                   .expected = token->coordinate->expected, .deviation = token->coordinate->deviation };
 
       memcpy (coordinate.digits, token->coordinate->digits, sizeof coordinate.digits);
-      g_array_append_val (answer->record->coordinates, coordinate);
+      sl_generation_add_coordinate (answer->record, &coordinate, token->coordinate->completes);
     }
   g_array_append_val (answer->record->tokens, mark);
 }
@@ -217,7 +217,7 @@ cli_answer (vl2_engine            *engine,
     .max_tokens = settings->max_tokens,
     .constrain_boxes = settings->constrain,
     .alternatives = MAX (settings->alternatives, 0),
-    .coordinates = settings->alternatives >= 0,
+    .coordinates = true,
     .attention_cells = settings->cells,
     .attention_layers = settings->layers != NULL ? (const int32_t *) settings->layers->data : NULL,
     .n_attention_layers = settings->layers != NULL ? settings->layers->len : 0,
@@ -299,15 +299,21 @@ coordinates_to_json (const SlCoordinate coordinates[4])
 }
 
 static void
-add_certainty (json_t             *object,
-               const SlBox        *box,
-               const SlGeneration *record)
+add_certainty (json_t          *object,
+               const SlBox     *box,
+               const CliAnswer *answer)
 {
+  const SlGeneration *record = answer->record;
   double confidence = sl_generation_get_confidence (record, box->numbers_start, box->numbers_end);
   SlCoordinate coordinates[4];
+  double spread[4];
+  double overlap = sl_generation_get_overlap (record, box->numbers_start, box->numbers_end, box->coords, spread);
 
-  json_object_set_new (object, "confidence", confidence >= 0 ? json_real (confidence) : json_null ());
-  if (sl_generation_get_coordinates (record, box->numbers_start, box->numbers_end, coordinates))
+  json_object_set_new (object, "expected_overlap", overlap >= 0 ? json_real (overlap) : json_null ());
+  json_object_set_new (object, "spread_999", overlap >= 0 ? json_pack ("[f,f,f,f]", spread[0], spread[1], spread[2], spread[3])
+                                                          : json_null ());
+  json_object_set_new (object, "token_probability", confidence >= 0 ? json_real (confidence) : json_null ());
+  if (answer->tokens != NULL && sl_generation_get_coordinates (record, box->numbers_start, box->numbers_end, coordinates))
     json_object_set_new (object, "coordinates", coordinates_to_json (coordinates));
 }
 
@@ -350,7 +356,7 @@ boxes_to_json (CliAnswer       *answer,
     {
       json_t *object = box_to_json (&boxes[i], conversation);
 
-      add_certainty (object, &boxes[i], answer->record);
+      add_certainty (object, &boxes[i], answer);
       json_array_append_new (array, object);
     }
 

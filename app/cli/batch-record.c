@@ -8,7 +8,8 @@
 
 void
 cli_record_fill (SlExportPicture *record,
-                 const CliAnswer *answer)
+                 const CliAnswer *answer,
+                 double           min_overlap)
 {
   const char *text = sl_grounding_get_text (answer->grounding);
   gsize n_boxes;
@@ -27,6 +28,12 @@ cli_record_fill (SlExportPicture *record,
       box->status = boxes[i].status;
       box->confidence = sl_generation_get_confidence (answer->record, boxes[i].numbers_start, boxes[i].numbers_end);
       memcpy (box->coords, boxes[i].coords, sizeof box->coords);
+      box->overlap = sl_generation_get_overlap (answer->record, boxes[i].numbers_start, boxes[i].numbers_end, box->coords, NULL);
+      if (box->overlap >= 0 && box->overlap < min_overlap)
+        {
+          sl_export_box_free (box);
+          continue;
+        }
       box->number = box->status == SL_BOX_OK || box->status == SL_BOX_CLAMPED ? ++number : 0;
       g_ptr_array_add (record->boxes, box);
     }
@@ -49,10 +56,10 @@ cli_record_to_json (const SlExportPicture *record,
     {
       const SlExportBox *box = record->boxes->pdata[i];
 
-      json_array_append_new (boxes, json_pack ("{s:s,s:o,s:s,s:s,s:s,s:i,s:f}", "label", box->label, "box_999",
+      json_array_append_new (boxes, json_pack ("{s:s,s:o,s:s,s:s,s:s,s:i,s:f,s:f}", "label", box->label, "box_999",
                                                four_to_json (box->coords), "status", sl_box_status_get_nick (box->status),
                                                "reason", box->reason, "raw", box->raw, "number", box->number,
-                                               "token_probability", box->confidence));
+                                               "token_probability", box->confidence, "expected_overlap", box->overlap));
     }
 
   return json_pack ("{s:s,s:s,s:s,s:s,s:s*,s:s,s:i,s:i,s:s,s:o}", "key", key, "name", record->name, "path", record->path,
@@ -66,9 +73,10 @@ box_from_json (json_t *value)
   g_autoptr(SlExportBox) box = sl_export_box_new ();
   const char *label, *status, *reason, *raw;
 
-  if (json_unpack (value, "{s:s,s:[i,i,i,i],s:s,s:s,s:s,s:i,s:F}", "label", &label, "box_999", &box->coords[0],
+  if (json_unpack (value, "{s:s,s:[i,i,i,i],s:s,s:s,s:s,s:i,s:F,s:F}", "label", &label, "box_999", &box->coords[0],
                    &box->coords[1], &box->coords[2], &box->coords[3], "status", &status, "reason", &reason, "raw", &raw,
-                   "number", &box->number, "token_probability", &box->confidence) != 0 ||
+                   "number", &box->number, "token_probability", &box->confidence,
+                   "expected_overlap", &box->overlap) != 0 ||
       !sl_box_status_from_nick (status, &box->status))
     return NULL;
   box->label = g_strdup (label);

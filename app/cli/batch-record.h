@@ -10,9 +10,10 @@
 
 G_BEGIN_DECLS
 
-/* Puts an answer and its boxes into a record that has none. */
+/* Puts an answer and its boxes into a record that has none, but for boxes of which less overlap is expected. */
 void             cli_record_fill      (SlExportPicture       *record,
-                                       const CliAnswer       *answer);
+                                       const CliAnswer       *answer,
+                                       double                 min_overlap);
 json_t          *cli_record_to_json   (const SlExportPicture *record,
                                        const char            *key);
 /* Without prompt and model, which all records of a run share; NULL for a line that is none. */

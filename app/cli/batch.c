@@ -28,6 +28,7 @@ typedef struct
   char             *format;
   char             *out;
   char             *classes;
+  double            min_overlap;
   char            **words;
   gint64            seed;
   gboolean          raw;
@@ -103,6 +104,7 @@ parse (Options    *options,
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options->out, N_("The folder that is written"), N_("DIR") },
     { "again", 0, 0, G_OPTION_ARG_NONE, &options->again, N_("Start anew instead of going on"), NULL },
     CLI_FORCE_ENTRY (options->force),
+    { "min-overlap", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_overlap, N_("Leave out boxes whose expected overlap is less (0 to 1)"), N_("X") },
     { "recursive", 'r', 0, G_OPTION_ARG_NONE, &options->recursive, N_("Take the pictures of sub folders too"), NULL },
     { "seed", 0, 0, G_OPTION_ARG_INT64, &options->seed, N_("Random seed (default: 0)"), N_("N") },
     { "max-tokens", 0, 0, G_OPTION_ARG_INT, &options->settings.max_tokens, N_("Longest answer (default: 1024)"), N_("N") },
@@ -141,6 +143,8 @@ check_usage (Options        *options,
     return _("--export has to be png, svg, pdf, crops, json, csv, csv-bom, coco, yolo, voc, labelme or label-studio.");
   if (options->classes != NULL && !sl_export_format_is_set (*format))
     return _("--classes goes with coco, yolo, voc, labelme and label-studio.");
+  if (!(options->min_overlap >= 0 && options->min_overlap <= 1))
+    return _("--min-overlap has to lie between 0 and 1.");
   if (options->settings.max_tokens < 1)
     return _("--max-tokens has to be at least 1.");
   if (options->seed < 0)
@@ -280,11 +284,12 @@ head_to_json (const Batch    *batch,
 
   vl2_engine_identity (batch->engine, identity);
 
-  return json_pack ("{s:o*,s:s*,s:s,s:i,s:s,s:s,s:b,s:s,s:s,s:s,s:I,s:i,s:[f,f,i,f]}", "on_white",
+  return json_pack ("{s:o*,s:s*,s:s,s:i,s:s,s:s,s:b,s:s,s:s,s:s,s:I,s:i,s:f,s:[f,f,i,f]}", "on_white",
                     cli_on_white ? json_true () : NULL, "classes_sha256", batch->classes_sha256, "format", "sightline-batch",
                     "version", 2, "prompt", options->prompt, "mode", sl_mode_get_nick (options->settings.mode), "raw", options->raw,
                     "model", batch->model, "model_identity", identity, "export", sl_export_format_get_nick (format), "seed",
-                    (json_int_t) options->seed, "max_tokens", options->settings.max_tokens, "sampling",
+                    (json_int_t) options->seed, "max_tokens", options->settings.max_tokens, "min_overlap",
+                    options->min_overlap, "sampling",
                     sampling.temperature, sampling.top_p, (int) sampling.top_k, sampling.repetition_penalty);
 }
 
@@ -390,7 +395,7 @@ run_picture (Batch       *batch,
   if (!cli_answer (batch->engine, batch->session, conversation, &batch->options->settings, FALSE, &answer, error))
     return FALSE;
 
-  cli_record_fill (record, &answer);
+  cli_record_fill (record, &answer, batch->options->min_overlap);
   *n_boxes = record->boxes->len;
   added = record;
   if (!sl_box_export_add (batch->export, g_steal_pointer (&record), picture, &cause))

@@ -185,8 +185,11 @@ sl_message_new_from_record (const SlMessageRecord *record,
     self->generation = sl_generation_copy (record->generation);
   for (guint i = 0; i < record->boxes->len; i++)
     {
-      g_autoptr (SlBoxItem) box = sl_box_item_new (sl_box_record_copy (g_ptr_array_index (record->boxes, i)));
+      SlBoxRecord *copy = sl_box_record_copy (g_ptr_array_index (record->boxes, i));
+      g_autoptr (SlBoxItem) box = sl_box_item_new (copy);
 
+      if (self->generation != NULL && copy->kind == SL_BOX_KIND_MODEL)
+        copy->overlap = sl_generation_get_overlap (self->generation, copy->start, copy->end, copy->coords, copy->spread);
       sl_message_add_box (self, box);
     }
   return self;
@@ -333,7 +336,10 @@ describe_box (SlMessage   *self,
       record->coords[i] = box->coords[i];
   /* While it streams the record counts from the last start of the answer; the end settles it. */
   if (generation != NULL && self->status != SL_MESSAGE_STREAMING)
-    record->confidence = sl_generation_get_confidence (generation, box->numbers_start, box->numbers_end);
+    {
+      record->confidence = sl_generation_get_confidence (generation, box->numbers_start, box->numbers_end);
+      record->overlap = sl_generation_get_overlap (generation, box->numbers_start, box->numbers_end, record->coords, record->spread);
+    }
   return record;
 }
 

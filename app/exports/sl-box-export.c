@@ -104,6 +104,7 @@ sl_export_box_new (void)
   SlExportBox *self = g_new0 (SlExportBox, 1);
 
   self->confidence = -1;
+  self->overlap = -1;
 
   return self;
 }

@@ -54,6 +54,7 @@ typedef struct
   int          number;     /* as drawn; 0 where it has no place */
   SlBoxStatus  status;
   double       confidence; /* joint token probability; negative: unknown */
+  double       overlap;    /* expected with the true box, 0 … 1: the score of other programs; negative: unknown */
   gboolean     edited;     /* by the user */
 } SlExportBox;
 

@@ -119,6 +119,7 @@ describe (SlBoxItem  *item,
   box->reason = g_strdup (sl_box_item_get_reason_english (item));
   box->status = sl_box_item_get_status (item);
   box->confidence = sl_box_item_get_confidence (item);
+  box->overlap = sl_box_item_get_overlap (item, NULL);
   box->edited = sl_box_item_get_kind (item) == SL_BOX_KIND_EDITED;
   sl_box_item_get_coords (item, box->coords);
   sl_box_item_get_range (item, &start, &end);

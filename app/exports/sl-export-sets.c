@@ -35,8 +35,8 @@ annotation_to_json (const SlExportBox *box,
                               "area", width * height, "iscrowd", 0,
                               "segmentation", px[0], px[1], px[2], px[1], px[2], px[3], px[0], px[3]);
 
-  if (box->confidence >= 0)
-    json_object_set_new (object, "score", json_real (box->confidence));
+  if (box->overlap >= 0)
+    json_object_set_new (object, "score", json_real (box->overlap));
 
   return object;
 }

@@ -86,8 +86,8 @@ region_to_json (const SlExportPicture *record,
                               "height", to_percent (px[3] - px[1], record->height),
                               "rotation", 0, "rectanglelabels", class);
 
-  if (box->confidence >= 0)
-    json_object_set_new (region, "score", json_real (box->confidence));
+  if (box->overlap >= 0)
+    json_object_set_new (region, "score", json_real (box->overlap));
 
   return region;
 }
@@ -172,8 +172,9 @@ box_to_json (const SlExportPicture *record,
   int px[4];
   gboolean placed = sl_export_picture_get_pixels (record, box, px);
 
-  return json_pack ("{s:i,s:o,s:o,s:o,s:o,s:s,s:s,s:b,s:o}", "number", box->number, "label", text_to_json (box->label),
+  return json_pack ("{s:i,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:b,s:o}", "number", box->number, "label", text_to_json (box->label),
                     "box_px", four_to_json (placed, px), "box_999", four_to_json (placed, box->coords),
+                    "expected_overlap", box->overlap >= 0 ? json_real (box->overlap) : json_null (),
                     "token_probability", box->confidence >= 0 ? json_real (box->confidence) : json_null (),
                     "status", sl_box_status_get_nick (box->status), "reason", box->reason != NULL ? box->reason : "",
                     "edited", box->edited, "raw", text_to_json (box->raw));
@@ -233,6 +234,9 @@ append_row (GString               *table,
   append_four (line, placed, px);
   append_four (line, placed, box->coords);
   g_string_append_c (line, ',');
+  if (box->overlap >= 0)
+    sl_export_append_number (line, box->overlap);
+  g_string_append_c (line, ',');
   if (box->confidence >= 0)
     sl_export_append_number (line, box->confidence);
   sl_export_append_field (line, sl_box_status_get_nick (box->status));
@@ -253,7 +257,7 @@ sl_export_csv_finish (SlBoxExport  *self,
   g_autoptr(GString) table = g_string_new (self->format == SL_EXPORT_CSV_BOM ? "\xef\xbb\xbf" : "");
 
   g_string_append (table, "picture,width,height,number,label,x1,y1,x2,y2,x1_999,y1_999,x2_999,y2_999,"
-                          "token_probability,status,reason,source,model,prompt,path,sha256\r\n");
+                          "expected_overlap,token_probability,status,reason,source,model,prompt,path,sha256\r\n");
 
   for (guint i = 0; i < self->pictures->len; i++)
     {

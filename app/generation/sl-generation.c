@@ -244,6 +244,28 @@ sl_generation_get_alternatives (const SlGeneration *self,
   return n > 0 ? &all[low] : NULL;
 }
 
+void
+sl_generation_add_coordinate (SlGeneration       *self,
+                              const SlCoordinate *coordinate,
+                              gboolean            completes)
+{
+  SlCoordinate *last;
+
+  g_return_if_fail (self != NULL);
+
+  if (!completes)
+    {
+      g_array_append_val (self->coordinates, *coordinate);
+      return;
+    }
+  last = self->coordinates->len > 0 ? &g_array_index (self->coordinates, SlCoordinate, self->coordinates->len - 1) : NULL;
+  if (last == NULL || last->index != coordinate->index)
+    return;
+  last->whole = TRUE;
+  last->expected = coordinate->expected;
+  last->deviation = coordinate->deviation;
+}
+
 gboolean
 sl_generation_get_coordinates (const SlGeneration *self,
                                gsize               start,

@@ -46,8 +46,8 @@ typedef struct
 } SlAlternative;
 
 /* The distribution from which one number of a box was drawn, over everything that could begin a number there (scaled to sum
- * to 1; `mass` is what that had of the whole). whole: the model writes a number as one token; its value has this mean and
- * standard deviation, in 0 … 999. Else only the probabilities of its first digit are known. */
+ * to 1; `mass` is what that had of the whole). whole: the value has this mean and standard deviation, in 0 … 999: the model writes a
+ * number as one token, or wrote it digit by digit. Else only the probabilities of its first digit are known. */
 typedef struct
 {
   guint32 token; /* index in SlGeneration.tokens */
@@ -117,6 +117,12 @@ gboolean sl_generation_find_token (const SlGeneration *self, gsize offset, guint
 const SlAlternative *sl_generation_get_alternatives (const SlGeneration *self, guint token, guint *n_alternatives);
 /* Those of the numbers in bytes [start, end), a box's range: coordinates[0 … 3] are x1 y1 x2 y2. FALSE unless all are known. */
 gboolean sl_generation_get_coordinates (const SlGeneration *self, gsize start, gsize end, SlCoordinate coordinates[4]);
+/* How much of the union the box in bytes [start, end) can be expected to share with the true one, 0 … 1, if the numbers are as far
+ * off as the distributions say that they were drawn from: coords are its four, in 0 … 999. -1 where those are not known. spread (may
+ * be NULL): the standard deviation of each. */
+double sl_generation_get_overlap (const SlGeneration *self, gsize start, gsize end, const int coords[4], double spread[4]);
+/* Adds a coordinate; one that completes the last (`completes`, of a number that was written digit by digit) goes into that. */
+void sl_generation_add_coordinate (SlGeneration *self, const SlCoordinate *coordinate, gboolean completes);
 /* One token's cells [rows][cols] of the n-th picture of the conversation; NULL where it was not recorded. */
 const float *sl_generation_get_attention (const SlGeneration *self, guint token, guint picture, guint *cols, guint *rows);
 

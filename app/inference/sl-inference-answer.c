@@ -69,7 +69,7 @@ note_coordinate (SlGeneration                *g,
                               .deviation = in->deviation };
 
   memcpy (coordinate.digits, in->digits, sizeof coordinate.digits);
-  g_array_append_val (g->coordinates, coordinate);
+  sl_generation_add_coordinate (g, &coordinate, in->completes);
 }
 
 static void

@@ -48,6 +48,7 @@ sl_box_record_new (void)
 
   self->label_index = -1;
   self->confidence = -1;
+  self->overlap = -1;
   return self;
 }
 

@@ -33,6 +33,7 @@ typedef struct
   SlBoxStatus status;
   SlBoxReason reason;
   double confidence; /* see sl_box_item_get_confidence() */
+  double overlap, spread[4]; /* see sl_box_item_get_overlap(); not stored: it follows from the generation */
   guint32 start, end;
 } SlBoxRecord;
 

@@ -387,7 +387,7 @@ static bool first_number(const struct vl2_box_grammar *g, const struct piece *p,
             return false;
         if (digit && !was_number && !begun) {
             begun = true;
-            *out = (struct vl2_box_number){.id = p->id, .index = s.number, .digit = (int8_t)(c - '0'), .value = c - '0'};
+            *out = (struct vl2_box_number){.id = p->id, .index = s.number, .digit = (int8_t)(c - '0'), .value = c - '0', .alone = p->length == 1};
         } else if (digit && begun && !ended) {
             out->value = 10 * out->value + (c - '0');
         } else if (!digit) {
@@ -407,5 +407,20 @@ size_t vl2_box_grammar_numbers(const struct vl2_box_grammar *grammar, const stru
     size_t n = 0;
     for (size_t i = 0; i < grammar->n_pieces; i++)
         n += first_number(grammar, &grammar->pieces[i], *state, &out[n]);
+    return n;
+}
+
+size_t vl2_box_grammar_continuations(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state,
+                                     struct vl2_box_number *out) {
+    size_t n = 0;
+    for (size_t i = 0; state->place == NUMBER && i < grammar->n_pieces; i++) {
+        const struct piece *p = &grammar->pieces[i];
+        struct vl2_box_state next = *state;
+        char first = grammar->bytes[p->start];
+        bool digit = first >= '0' && first <= '9';
+        if (walk(grammar, p, &next))
+            out[n++] = (struct vl2_box_number){.id = p->id, .index = state->number, .alone = p->length == 1,
+                                               .digit = (int8_t)(digit ? first - '0' : VL2_NUMBER_ENDS)};
+    }
     return n;
 }

@@ -54,6 +54,7 @@ int32_t vl2_box_grammar_way_out(const struct vl2_box_state *state);
 struct vl2_box_number {
     int32_t id, value;
     int8_t index, digit; /* 0 … 3 for x1 y1 x2 y2; its first digit */
+    bool alone;          /* the token is this one digit and nothing else */
 };
 
 /* Whether the vocabulary has each of 0 … 999 as one token. */
@@ -63,6 +64,10 @@ bool vl2_box_grammar_number(const struct vl2_box_grammar *grammar, const struct 
                             struct vl2_box_number *out);
 /* All tokens in which a number can begin here: into out [vl2_box_grammar_pieces()], ascending by id; returns how many. */
 size_t vl2_box_grammar_numbers(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state, struct vl2_box_number *out);
+/* Inside a number: all tokens that go on with it or end it, `digit` the next digit or VL2_NUMBER_ENDS, as above. */
+enum { VL2_NUMBER_ENDS = 10 };
+size_t vl2_box_grammar_continuations(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state,
+                                     struct vl2_box_number *out);
 size_t vl2_box_grammar_pieces(const struct vl2_box_grammar *grammar);
 
 #endif

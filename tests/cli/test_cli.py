@@ -271,7 +271,7 @@ def answer_as_json():
 def certainty_on_request():
     args = ["ask", "--image", SAMPLE, "--mode", "find", "--max-tokens", "40", "red circle"]
     plain = run_json(*args)
-    assert plain["constrained"] and "tokens" not in plain
+    assert plain["constrained"] and "tokens" not in plain and "coordinates" not in plain["boxes"][0]
     full = run_json(*args, "--logprobs=2", "--attention=0,2")
     assert full["text"] == plain["text"] and len(full["tokens"]) == len(full["ids"])
     for token, number in zip(full["tokens"], full["ids"]):
@@ -280,9 +280,9 @@ def certainty_on_request():
         assert look["image"] == 0 and len(look["cells"]) == look["cols"] * look["rows"] and max(look["cols"], look["rows"]) == 32
         assert abs(sum(look["cells"]) - look["inside"]) < 1e-4 and 0 < look["inside"] + look["outside"] < 1
     for box in full["boxes"]:
-        assert 0 < box["confidence"] < 1 and len(box["coordinates"]) == 4
+        assert 0 < box["token_probability"] < 0.01 < box["expected_overlap"] < 1 and max(box["spread_999"]) < 200 and len(box["coordinates"]) == 4
         assert all(0 <= c["expected"] <= 999 and c["deviation"] >= 0 and 0 < c["mass"] <= 1.001 for c in box["coordinates"])
-    assert [b["confidence"] for b in plain["boxes"]] == [b["confidence"] for b in full["boxes"]] != []
+    assert [b["token_probability"] for b in plain["boxes"]] == [b["token_probability"] for b in full["boxes"]] != []
     short = run_json(*args, "--logprobs")
     assert len(short["tokens"][0]["top"]) == 5 and "attention" not in short["tokens"][0]
     assert not run_json(*args, "--no-constrain")["constrained"]
@@ -456,7 +456,7 @@ def a_box_that_was_cut_is_completed():
     (box,) = answer["boxes"]
     assert answer["continued"] == turns[1]["content"].strip() and answer["continued"] not in answer["text"], answer["text"]
     assert box["status"] == "ok" and box["box_999"][:2] == [111, 134] and box["label"] == "the red circle", box
-    assert box["confidence"] is None, box  # nobody knows how sure the beginning was
+    assert box["token_probability"] is None, box  # nobody knows how sure the beginning was
     assert after["prompt_ids"][:len(answer["prompt_ids"])] == answer["prompt_ids"] and "continued" not in after
 
 

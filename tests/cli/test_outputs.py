@@ -375,6 +375,17 @@ def standard_output_is_no_file():
     run("dump", "--out", "/dev/full", "x", want=INPUT)
 
 
+@test
+def boxes_that_are_not_sure_can_be_left_out():
+    total = json.loads(batch(TMP / "sure", "-e", "coco", "--json", "--min-overlap", "0.999", SHAPES).splitlines()[0])
+    assert total["boxes"] == 0, total
+    batch(TMP / "sure", "-e", "coco", "--min-overlap", "0.1", SHAPES, want=USAGE)  # other work
+    batch(TMP / "unsure", "-e", "coco", "--min-overlap", "0.1", SHAPES)
+    (annotation,) = json.loads((TMP / "unsure" / "annotations.json").read_text())["annotations"]
+    assert 0.1 < annotation["score"] < 0.999
+    batch(TMP / "never", "--min-overlap", "2", SHAPES, want=USAGE)
+
+
 def main():
     print(f"1..{len(TESTS)}", flush=True)
     failed = 0

@@ -56,7 +56,7 @@ def focus(question, answer):
 
 
 def log_confidence(answer):
-    return math.log(max(answer["boxes"][0]["confidence"], 1e-30))
+    return math.log(max(answer["boxes"][0]["token_probability"], 1e-30))
 
 
 def accuracy(questions, answers):
@@ -99,7 +99,7 @@ def checks(questions, others):
     wrong = [(x, a) for x, a in found if scoring.score(x, a["text"])[0] == 0]
     ratios = [focus(x, a) for x, a in right]
     sure, unsure = spread_and_error(list(zip(questions, answers)) + list(zip(others, ask(others, "--logprobs=1"))))
-    product = max(abs(math.log(a["boxes"][0]["confidence"]) - sum(t["logprob"] for t in numbers_of(a))) for _, a in found)
+    product = max(abs(math.log(a["boxes"][0]["token_probability"]) - sum(t["logprob"] for t in numbers_of(a))) for _, a in found)
     held_hits = sum(h for h, _ in accuracy(questions, answers).values())
     free_hits = sum(h for h, _ in accuracy(questions, free).values())
     yield f"{len(found)} of {len(questions)} questions have a box, {len(right)} of them right", len(right) >= len(questions) // 2

@@ -16,11 +16,17 @@ struct seen {
     struct talk_text text;
     struct vl2_coordinate coordinates[MOST];
     size_t at[MOST], n; /* tokens */
+    size_t completed;   /* of numbers that were written digit by digit */
+    bool sound;
 };
 
 static bool on_token(const struct vl2_token *token, void *user) {
     struct seen *s = user;
-    if (token->coordinate && s->n < MOST) {
+    if (token->coordinate && token->coordinate->completes) {
+        const struct vl2_coordinate *c = token->coordinate, *begun = &s->coordinates[s->n - 1];
+        s->sound = (s->completed++ == 0 || s->sound) && s->n > 0 && c->index == begun->index && c->whole && c->mass == begun->mass &&
+                   c->expected >= 0 && c->expected <= 999 && c->deviation >= 0 && c->deviation <= 500;
+    } else if (token->coordinate && s->n < MOST) {
         s->at[s->n] = s->text.tokens;
         s->coordinates[s->n++] = *token->coordinate;
     }
@@ -108,6 +114,8 @@ static void test_vocabulary(const char *dir, const char *name, bool whole) {
     for (size_t i = 0; i < seen.n; i++)
         order = order && seen.coordinates[i].index == (int32_t) (i % 4) && seen.coordinates[i].whole == whole;
     ok(boxes.n_boxes > 0 && seen.n == 4 * boxes.n_boxes && order, "%s: x1 y1 x2 y2 of each of %zu boxes", name, boxes.n_boxes);
+    ok(whole ? seen.completed == 0 : seen.completed == seen.n && seen.sound, "%s", whole ? "none comes in pieces" :
+       "each is told of as a whole where it ends");
     /* The same ids once more, at once: the session remembers which tokens the text was made of. */
     talk_user(&answered, NULL, "Where?");
     talk_answer(&answered, text);

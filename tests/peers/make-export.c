@@ -26,6 +26,7 @@ add_box (SlExportPicture *record,
   memcpy (box->coords, coords, sizeof box->coords);
   box->number = placed ? (int) record->boxes->len + 1 : 0;
   box->confidence = confidence;
+  box->overlap = confidence;
   box->edited = edited;
   g_ptr_array_add (record->boxes, box);
 }

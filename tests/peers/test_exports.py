@@ -116,7 +116,7 @@ def ask(picture):
 def test_batch_goes_on():
     """A bad picture is reported and skipped; a cut journal is repaired; the second run asks only what is missing.
 
-    Boxes have the probability that `ask` gives them.
+    Boxes have the expected overlap that `ask` gives them.
     """
     folder = TMP / "pictures"
     folder.mkdir()
@@ -130,10 +130,10 @@ def test_batch_goes_on():
     assert "broken.png" in lines[0]["error"] and lines[-1] == {"done": 2, "kept": 0, "failed": 1}, lines
     first = (out / "annotations.json").read_bytes()
     scores = [annotation["score"] for annotation in json.loads(first)["annotations"]]
-    asked = [box["confidence"] for name in ("shapes-1.png", "tall.png") for box in ask(folder / name)["boxes"]]
+    asked = [box["expected_overlap"] for name in ("shapes-1.png", "tall.png") for box in ask(folder / name)["boxes"]]
     assert scores and all(0 < score < 1 for score in scores), scores
-    assert scores == asked, f"a box's score is its tokens' joint probability: {scores}, not {asked}"
-    kept = [box["token_probability"] for line in (out / "sightline-batch.jsonl").read_text().splitlines()
+    assert scores == asked, f"a box's score is its expected overlap: {scores}, not {asked}"
+    kept = [box["expected_overlap"] for line in (out / "sightline-batch.jsonl").read_text().splitlines()
             for box in json.loads(line).get("boxes", [])]
     assert [f"{score:.6g}" for score in kept] == [f"{score:.6g}" for score in scores], kept
 

@@ -81,26 +81,35 @@ dup_details (SlBoxRow *self,
   GString *details = g_string_new (NULL);
   g_autofree char *place = dup_place (self, paint_box);
   g_autofree char *state = dup_state (self);
-  double confidence = sl_box_item_get_confidence (self->item);
+  double overlap = sl_box_item_get_overlap (self->item, NULL);
 
   g_string_append (details, place);
-  if (confidence >= 0)
-    {
-      g_string_append (details, " · ");
-      /* Never "0 %" nor "100 %": a box that the model wrote was possible, and others were. */
-      if (confidence * 100 <= 0.5)
-        /* Translators: as “token probability 5 %”, for what would round to 0 */
-        g_string_append (details, _("token probability < 1 %"));
-      else if (confidence * 100 >= 99.5)
-        /* Translators: as “token probability 5 %”, for what would round to 100 */
-        g_string_append (details, _("token probability > 99 %"));
-      else
-        /* Translators: joint probability of the tokens that spell a box, not a detector's confidence */
-        g_string_append_printf (details, _("token probability %.0f %%"), confidence * 100);
-    }
+  if (overlap >= 0)
+    /* Translators: how much a box and the true one can be expected to have in common */
+    g_string_append_printf (details, _(" · expected overlap %.0f %%"), overlap * 100);
   if (state != NULL)
     g_string_append_printf (details, " · %s", state);
   return g_string_free (details, FALSE);
+}
+
+/* How far each side may be off, in pixels of the picture; NULL where the model did not tell. */
+static char *
+dup_spread (SlBoxRow *self,
+            int       paint_box)
+{
+  gsize n_boxes;
+  const SlPaintBox *boxes = sl_box_model_get_paint_boxes (self->model, &n_boxes);
+  double spread[4], x, y;
+  int coords[4];
+
+  if (paint_box < 0 || sl_box_item_get_overlap (self->item, spread) < 0 || !sl_box_item_get_coords (self->item, coords)
+      || coords[2] <= coords[0] || coords[3] <= coords[1])
+    return NULL;
+  x = (boxes[paint_box].x2 - boxes[paint_box].x1) / (coords[2] - coords[0]);
+  y = (boxes[paint_box].y2 - boxes[paint_box].y1) / (coords[3] - coords[1]);
+  /* Translators: how far the sides of a box may be off, in pixels */
+  return g_strdup_printf (_("left ± %.0f, top ± %.0f, right ± %.0f, bottom ± %.0f pixels"), spread[0] * x, spread[1] * y,
+                          spread[2] * x, spread[3] * y);
 }
 
 /* --- update ---------------------------------------------------------------- */
@@ -167,6 +176,7 @@ sl_box_row_update (SlBoxRow *self)
   const char *label = sl_box_item_get_label (self->item);
   int paint_box = sl_box_model_find_paint_box (self->model, self->item);
   g_autofree char *details = dup_details (self, paint_box);
+  g_autofree char *spread = dup_spread (self, paint_box);
   g_autofree char *what = NULL;
   g_autofree char *name = NULL;
   g_autofree char *menu_name = NULL;
@@ -177,6 +187,7 @@ sl_box_row_update (SlBoxRow *self)
   update_badge (self, paint_box);
   gtk_label_set_label (self->title, label);
   gtk_label_set_label (self->details, details);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->details), spread);
   what = paint_box < 0 ? g_strdup (label)
                        /* Translators: a box: number, label */
                        : g_strdup_printf (_("Box %d: %s"), paint_box + 1, label);
