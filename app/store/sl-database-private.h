@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 
 #include "app/store/sl-database.h"
-#include "app/store/sl-store.h"
+#include "app/store/sl-store-error.h"
 
 G_BEGIN_DECLS
 
@@ -29,12 +29,6 @@ typedef enum
   SL_UNFINISHED_SESSION,  /* what the model has read of this conversation, which is gone or lost a message */
   SL_UNFINISHED_TRACES    /* removed words in the index and the log */
 } SlUnfinished;
-
-/* The kind of an error by SQLite's code and, where that is an input/output error, errno. */
-SlStoreError sl_sql_error_kind (int code, int system_errno);
-
-/* One sentence with the file and SQLite's reason. */
-void sl_sql_set_error (GError **error, sqlite3 *db, const char *path);
 
 /* `types` says what follows: i gint64, d double, s const char * (NULL is allowed), n gint64 where 0 becomes NULL,
  * b const void *, gsize. Bound in order; text and blobs must live until the statement is finalized. NULL with error. */

@@ -10,7 +10,6 @@
 #include "app/store/sl-database-private.h"
 #include "app/store/sl-picture-files.h"
 #include "app/store/sl-search-text.h"
-#include "app/store/sl-store.h"
 
 #define SNIPPET_CHARS 120
 #define TOKEN_BYTES   12

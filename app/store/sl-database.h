@@ -14,9 +14,6 @@ G_BEGIN_DECLS
 
 typedef struct _SlDatabase SlDatabase;
 
-/* The schema that this program writes. */
-#define SL_DATABASE_VERSION 3
-
 typedef enum { SL_DATABASE_WRITE, SL_DATABASE_READ } SlDatabaseAccess;
 
 /* WRITE: creates the folder and file (private to the user), migrates (a copy goes to backups/ first), marks answers that were

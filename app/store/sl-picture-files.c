@@ -13,7 +13,7 @@
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
 
-#include "app/store/sl-store.h"
+#include "app/store/sl-store-error.h"
 
 #define SHA256_DIGITS 64
 #define TEMPORARY_SUFFIX ".part"

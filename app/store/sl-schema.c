@@ -9,8 +9,7 @@
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
 
-#include "app/store/sl-database-private.h"
-#include "app/store/sl-store.h"
+#include "app/store/sl-store-error.h"
 
 #define APPLICATION_ID 0x534c6974 /* "SLit" */
 #define KEPT_BACKUPS   3

@@ -10,6 +10,9 @@
 
 G_BEGIN_DECLS
 
+/* The schema that this program writes. */
+#define SL_DATABASE_VERSION 3
+
 /* migrations[v] leads from version v to v + 1. */
 extern const char *const sl_schema_migrations[];
 extern const int sl_schema_n_migrations;

@@ -18,7 +18,6 @@ enum { CONVERSATION_CHANGED, CONVERSATION_UNSAVED, N_SIGNALS };
 static GParamSpec *properties[N_PROPS];
 static guint signals[N_SIGNALS];
 
-G_DEFINE_QUARK (sl-store-error-quark, sl_store_error)
 G_DEFINE_FINAL_TYPE (SlStore, sl_store, G_TYPE_OBJECT)
 
 void

@@ -13,22 +13,9 @@
 #include <gio/gio.h>
 
 #include "app/store/sl-records.h"
+#include "app/store/sl-store-error.h"
 
 G_BEGIN_DECLS
-
-#define SL_STORE_ERROR (sl_store_error_quark ())
-GQuark sl_store_error_quark (void);
-
-typedef enum
-{
-  SL_STORE_ERROR_IO,        /* reading or writing failed */
-  SL_STORE_ERROR_FULL,      /* no space left */
-  SL_STORE_ERROR_READ_ONLY, /* may not write there */
-  SL_STORE_ERROR_LOCKED,    /* another program holds it */
-  SL_STORE_ERROR_CORRUPT,   /* not a database, or damaged; the file is left as it is */
-  SL_STORE_ERROR_NEWER,     /* written by a newer Sightline; the file is left as it is */
-  SL_STORE_ERROR_REFUSED    /* the row contradicts what is stored; trying again would not help */
-} SlStoreError;
 
 typedef enum
 {

@@ -113,10 +113,13 @@ def check_includes(root, names):
 
 
 def check_rooms(root, names):
-    """Inside a layer: only the rooms below, through their doors; every source file is in a room; no circle is declared."""
+    """Inside a layer: only the rooms below, through their doors; every source file is in a room; no circle is declared, and none
+    is between files but those of one class."""
     yield from rooms.violations(ROOMS, root, names)
     for _, sentence in rooms.upward(ROOMS):
         yield "tests/lint/rooms.txt", 1, sentence
+    for module, sentence in rooms.circles(ROOMS, root, names):
+        yield module + ".h", 1, sentence
 
 
 def check_heads(root, names):

@@ -74,6 +74,44 @@ def violations(rooms, root, names):
             yield arrow.file, arrow.line, f'"{arrow.header}" is no door of {arrow.target} (tests/lint/rooms.txt)'
 
 
+def modules(rooms, root, names):
+    """module -> modules whose headers it includes. A module is the files of one name: x.c, x.h, x-private.h."""
+    uses = collections.defaultdict(set)
+    for name in names:
+        if not room_of(rooms, name) or not name.endswith(SOURCES):
+            continue
+        for line in (root / name).read_text(errors="replace").splitlines():
+            match = INCLUDE.match(line)
+            if match and room_of(rooms, match[1]) and module_of(match[1]) != module_of(name):
+                uses[module_of(name)].add(module_of(match[1]))
+    return uses
+
+
+def module_of(file):
+    return re.sub(r"(-private)?\.\w+$", "", file)
+
+
+def reachable(uses, start):
+    seen, left = set(), [start]
+    while left:
+        for target in uses.get(left.pop(), ()):
+            if target not in seen:
+                seen.add(target)
+                left.append(target)
+    return seen
+
+
+def circles(rooms, root, names):
+    """Modules that need each other, but for the parts of one class: there one name begins with the other's."""
+    uses = modules(rooms, root, names)
+    reach = {module: reachable(uses, module) for module in uses}
+    for module in sorted(uses):
+        together = sorted(other for other in reach[module] if other > module and module in reach.get(other, ()))
+        strangers = [other for other in together if not other.startswith(module + "-") and not module.startswith(other + "-")]
+        if strangers:
+            yield module, f"{module} and {', '.join(strangers)} need each other"
+
+
 def upward(rooms):
     """Rooms that use one declared behind them: without any there is no circle."""
     order = list(rooms)
@@ -95,7 +133,7 @@ def main(arguments):
         used = ", ".join(f"{target.split('/')[-1]} {counts[name, target]}" for target in rooms if counts[name, target])
         print(f"{name:<18} {files:>3} files  {room.about}\n" + (f"{'':<18} uses {used}\n" if used else ""), end="")
     wrong = [f"{file}:{line}: {sentence}" for file, line, sentence in violations(rooms, root, names)]
-    wrong += [sentence for _, sentence in upward(rooms)]
+    wrong += [sentence for _, sentence in [*upward(rooms), *circles(rooms, root, names)]]
     print(f"{len(rooms)} rooms, {sum(counts.values())} includes between them along {len(counts)} arrows; not allowed: {len(wrong)}")
     print("\n".join(wrong), end="\n" if wrong else "")
     return 1 if wrong else 0
