@@ -63,7 +63,7 @@ def distributions(cli, folder, tmp, threads, count):
         with open(os.path.join(tmp, "talk.json"), "w", encoding="utf-8") as file:
             json.dump(talk, file)
         result = os.path.join(tmp, "dump.safetensors")
-        call(cli, "dump", "--model", folder, "--threads", str(threads), "-c", os.path.join(tmp, "talk.json"), "-o", result)
+        call(cli, "dump", "--model", folder, "--threads", str(threads), "-c", os.path.join(tmp, "talk.json"), "-o", result, "--force")
         found = tensors(result)
         ids = found["input_ids"]
         picture = np.bincount(ids).argmax()
