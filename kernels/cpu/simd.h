@@ -296,6 +296,9 @@ INLINE void vf_store_part(float *p, vf v, int n)
 #ifndef ISA_CODES
 #define ISA_CODES(name) ISA(name)
 #endif
+#ifndef ISA_BF16
+#define ISA_BF16(name) ISA_CODES(name)
+#endif
 #ifndef ISA_TABLE
 #define ISA_TABLE ISA_CODES(table)
 #endif

@@ -13,12 +13,15 @@
 #define ROWS VLK_NARROW_ROWS
 #define MAX_NR 32
 
+enum { KEYS, VALUES, QUERY, PROBS, SCORES, COLUMNS, TURNED, MEAN, PARTS }; /* of a head's memory, as struct code_head has them */
+
 struct code_job {
     struct vlk_cpu *cpu;
     const struct vlk_vit_attend_args *a;
     size_t row;          /* floats of a row of qkv */
     size_t key_bytes, value_bytes, query_bytes, prob_bytes, head_bytes; /* of a panel of keys, of values; of a block; of all */
     size_t score_floats; /* of a query's scores, and of a column of values */
+    size_t at[PARTS];
     char *scratch;       /* per worker */
 };
 
@@ -36,30 +39,41 @@ static int panels_of(const struct code_job *job, int n)
     return (n + job->cpu->isa->nr - 1) / job->cpu->isa->nr;
 }
 
-/* The next `bytes` behind those used; NULL where there is no memory yet. */
-static void *cut(char *memory, size_t *used, size_t bytes)
+/* Where a head's parts lie in its memory, and what they take together. */
+static void place_parts(struct code_job *job)
 {
-    void *part = memory ? memory + *used : NULL;
+    const size_t dim = (size_t)job->a->head_dim, nr = (size_t)job->cpu->isa->nr;
+    const size_t bytes[PARTS] = {
+        [KEYS] = (size_t)panels_of(job, job->a->tokens) * job->key_bytes,
+        [VALUES] = (size_t)panels_of(job, job->a->head_dim) * job->value_bytes,
+        [QUERY] = job->query_bytes,
+        [PROBS] = job->prob_bytes,
+        [SCORES] = ROWS * job->score_floats * sizeof(float),
+        [COLUMNS] = dim * job->score_floats * sizeof(float),
+        [TURNED] = dim * nr * sizeof(float),
+        [MEAN] = dim * sizeof(float),
+    };
 
-    *used += (bytes + 63) / 64 * 64;
-    return part;
+    job->head_bytes = 0;
+    for (int i = 0; i < PARTS; i++) {
+        job->at[i] = job->head_bytes;
+        job->head_bytes += (bytes[i] + 63) / 64 * 64;
+    }
 }
 
-/* Places a head's parts in memory, which may be NULL; returns the bytes that they take. */
-static size_t place_head(const struct code_job *job, char *memory, struct code_head *h)
+static struct code_head head_at(const struct code_job *job, char *memory)
 {
-    size_t used = 0;
-    const size_t dim = (size_t)job->a->head_dim, nr = (size_t)job->cpu->isa->nr;
-
-    h->keys = cut(memory, &used, (size_t)panels_of(job, job->a->tokens) * job->key_bytes);
-    h->values = cut(memory, &used, (size_t)panels_of(job, job->a->head_dim) * job->value_bytes);
-    h->query = cut(memory, &used, job->query_bytes);
-    h->probs = cut(memory, &used, job->prob_bytes);
-    h->scores = cut(memory, &used, ROWS * job->score_floats * sizeof(float));
-    h->columns = cut(memory, &used, dim * job->score_floats * sizeof(float));
-    h->turned = cut(memory, &used, dim * nr * sizeof(float));
-    h->mean = cut(memory, &used, dim * sizeof(float));
-    return used;
+    return (struct code_head){
+        .job = job,
+        .keys = memory + job->at[KEYS],
+        .values = memory + job->at[VALUES],
+        .query = memory + job->at[QUERY],
+        .probs = memory + job->at[PROBS],
+        .scores = (float *)(void *)(memory + job->at[SCORES]),
+        .columns = (float *)(void *)(memory + job->at[COLUMNS]),
+        .turned = (float *)(void *)(memory + job->at[TURNED]),
+        .mean = (float *)(void *)(memory + job->at[MEAN]),
+    };
 }
 
 static void load_keys(const struct code_head *h)
@@ -152,9 +166,9 @@ static void head_item(void *ctx, int64_t item, int worker)
     const struct vlk_vit_attend_args *a = job->a;
     const size_t width = (size_t)a->heads * (size_t)a->head_dim, column = (size_t)(item % a->heads) * (size_t)a->head_dim;
     const size_t first = (size_t)(item / a->heads) * (size_t)a->tokens;
-    struct code_head h = { .job = job, .q = a->qkv + first * job->row + column };
+    struct code_head h = head_at(job, job->scratch + (size_t)worker * job->head_bytes);
 
-    place_head(job, job->scratch + (size_t)worker * job->head_bytes, &h);
+    h.q = a->qkv + first * job->row + column;
     h.k = h.q + width;
     h.v = h.k + width;
     load_keys(&h);
@@ -167,14 +181,13 @@ void vlk_vit_attend_codes(struct vlk_cpu *cpu, const struct vlk_vit_attend_args 
 {
     const struct vlk_narrow *narrow = cpu->isa->narrow_int8;
     struct code_job job = { .cpu = cpu, .a = a, .row = 3 * (size_t)a->heads * (size_t)a->head_dim };
-    struct code_head unused;
 
     job.key_bytes = narrow->panel_bytes(a->head_dim);
     job.value_bytes = narrow->panel_bytes(a->tokens);
     job.query_bytes = narrow->block_bytes(a->head_dim);
     job.prob_bytes = narrow->block_bytes(a->tokens);
     job.score_floats = (size_t)(a->tokens + 15) / 16 * 16;
-    job.head_bytes = place_head(&job, NULL, &unused);
+    place_parts(&job);
     job.scratch = vlk_scratch(cpu, VLK_SLOT_ATTEND, (size_t)cpu->threads * job.head_bytes);
     if (job.scratch)
         vlk_pool_run(cpu->pool, (int64_t)a->n * a->heads, head_item, &job);

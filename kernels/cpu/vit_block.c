@@ -135,7 +135,7 @@ static void qkv_item(void *ctx, int64_t item, int worker)
     norm_rows(job, &r, job->norm1);
     multiply(job, &job->qkv, 0, &r, 0, 3 * job->a->width,
              (struct vlk_narrow_tile){ .c = job->a->qkv + (size_t)r.from * ld,
-                                       .half = job->halves ? (uint16_t *)job->a->qkv + (size_t)r.from * ld : NULL,
+                                       .half = job->halves ? (uint16_t *)(void *)job->a->qkv + (size_t)r.from * ld : NULL,
                                        .ldc = ld });
 }
 
@@ -256,7 +256,7 @@ void vlk_cpu_vit_block(struct vlk_backend *be, const struct vlk_vit_block_args *
     vlk_pool_run(cpu->pool, job.panels, pack_item, &job);
     vlk_pool_run(cpu->pool, items, qkv_item, &job);
     if (job.halves)
-        vlk_vit_attend_halves(cpu, &(struct vlk_vit_halves){ a->n, a->tokens, a->heads, dim, (const uint16_t *)a->qkv, a->h });
+        vlk_vit_attend_halves(cpu, &(struct vlk_vit_halves){ a->n, a->tokens, a->heads, dim, (const uint16_t *)(const void *)a->qkv, a->h });
     else
         vlk_vit_attend_codes(cpu, &(struct vlk_vit_attend_args){ a->n, a->tokens, a->heads, dim, a->qkv, a->h });
     vlk_pool_run(cpu->pool, items, mlp_item, &job);
