@@ -72,8 +72,14 @@ static void open_blas(struct vlk_cuda *cuda, struct vlk_blas *b)
     static const struct {
         const char *lt;
         int major;
-    } places[] = {{"libcublasLt.so.13", 13}, {"libcublasLt.so.12", 12}, {"/usr/local/cuda/lib64/libcublasLt.so.13", 13},
-                  {"/usr/local/cuda/lib64/libcublasLt.so.12", 12}};
+    } places[] = {
+        {"libcublasLt.so.13", 13},
+#ifndef VLK_EMULATED /* whose stand-in is the first; a real one has no business with the memory of an emulation */
+        {"libcublasLt.so.12", 12},
+        {"/usr/local/cuda/lib64/libcublasLt.so.13", 13},
+        {"/usr/local/cuda/lib64/libcublasLt.so.12", 12},
+#endif
+    };
 
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         if (open_pair(b, places[i].lt, places[i].major) && start(b, cuda->stream)) {

@@ -245,6 +245,12 @@ extern char __start_vlk_shared[] __attribute__((weak, visibility("hidden")));
 extern char __stop_vlk_shared[] __attribute__((weak, visibility("hidden")));
 }
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool APART = false; /* AddressSanitizer keeps static variables where it watches their ends */
+#else
+constexpr bool APART = true;
+#endif
+
 struct held { size_t region, at; char byte; };
 static std::vector<region> regions;
 static std::vector<std::vector<char>> truth; /* per region: what all blocks have agreed on */
@@ -403,12 +409,10 @@ void run(dim3 grid, dim3 block, size_t bytes, const std::function<void()> &fn)
     for (size_t i = 0; i < blocks.size(); i++)
         blocks[i] = (unsigned)i;
     shuffle(blocks);
-#ifndef __SANITIZE_ADDRESS__
-    if (emulate_blocks > 1 && blocks.size() > 1) {
+    if (APART && emulate_blocks > 1 && blocks.size() > 1) {
         run_together(blocks, grid, block, bytes);
         return;
     }
-#endif
     set_state(one, grid, block, bytes);
     for (unsigned b : blocks) {
         one.state.index = index_of(b, grid);
