@@ -316,8 +316,10 @@ int vlk_cuda_devices(struct vlk_cuda_device *out, int room, struct vlk_error *er
     for (int i = 0; !module && i < count; i++)
         if (!out[i].problem[0])
             snprintf(out[i].problem, sizeof out[i].problem, "%s", why.text);
-    if (err)
-        *err = count ? (struct vlk_error){ 0 } : why;
+    if (err && count)
+        *err = (struct vlk_error){ 0 };
+    else if (err)
+        *err = why;
     return count;
 }
 
