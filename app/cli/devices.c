@@ -47,7 +47,7 @@ list_gpus (void)
       const struct vl2_gpu *gpu = &gpus[i];
       g_autofree char *device = g_strdup_printf ("cuda:%d", i);
 
-      json_array_append_new (array, json_pack ("{s:s,s:s,s:i,s:I,s:I,s:s}", "device", device, gpu->name,
+      json_array_append_new (array, json_pack ("{s:s,s:s,s:i,s:I,s:I,s:s}", "device", device, "name", gpu->name,
                                                "capability", gpu->capability, "free_bytes", (json_int_t) gpu->free_bytes,
                                                "total_bytes", (json_int_t) gpu->total_bytes, "problem", gpu->problem));
     }
