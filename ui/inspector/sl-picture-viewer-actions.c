@@ -7,6 +7,7 @@
 #include "ui/inspector/sl-picture-viewer-private.h"
 
 #include "ui/pictures/sl-picture-view.h"
+#include "ui/sl-rename.h"
 
 #include "app/boxes/sl-box-picture.h"
 
@@ -537,16 +538,32 @@ redo (GtkWidget  *widget,
     select_item (self, sl_box_edits_redo (self->edits));
 }
 
-static void
-on_rename_response (AdwMessageDialog *dialog,
-                    const char       *response,
-                    SlPictureViewer  *self)
+typedef struct
 {
-  GtkEditable *entry = GTK_EDITABLE (adw_message_dialog_get_extra_child (dialog));
-  SlBoxItem *item = g_object_get_data (G_OBJECT (dialog), "item");
+  SlPictureViewer *viewer;
+  SlBoxItem *item;
+} Renaming;
 
-  if (g_str_equal (response, "rename") && self->edits != NULL && can_edit (self))
-    select_item (self, sl_box_edits_change (self->edits, item, gtk_editable_get_text (entry), NULL));
+static void
+free_renaming (gpointer data)
+{
+  Renaming *renaming = data;
+
+  g_object_unref (renaming->viewer);
+  g_object_unref (renaming->item);
+  g_free (renaming);
+}
+
+static void
+on_renamed (GtkWindow  *window,
+            const char *label,
+            gpointer    data)
+{
+  Renaming *renaming = data;
+  SlPictureViewer *self = renaming->viewer;
+
+  if (self->edits != NULL && can_edit (self))
+    select_item (self, sl_box_edits_change (self->edits, renaming->item, label, NULL));
 }
 
 static void
@@ -556,26 +573,15 @@ rename_box (GtkWidget  *widget,
 {
   SlPictureViewer *self = SL_PICTURE_VIEWER (widget);
   SlBoxItem *item = sl_picture_viewer_get_current (self);
-  GtkWidget *dialog, *entry;
+  Renaming *renaming;
 
   if (item == NULL || !can_edit (self) || get_paint_box (self) < 0)
     return;
-  dialog = adw_message_dialog_new (GTK_WINDOW (gtk_widget_get_root (widget)), _("Rename Box"), NULL);
-  entry = gtk_entry_new ();
-  gtk_editable_set_text (GTK_EDITABLE (entry), sl_box_item_get_label (item));
-  gtk_entry_set_activates_default (GTK_ENTRY (entry), TRUE);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Label"),
-                                  -1);
-  adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), entry);
-  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", _("_Cancel"), "rename",
-                                    _("_Rename"), NULL);
-  adw_message_dialog_set_default_response (ADW_MESSAGE_DIALOG (dialog), "rename");
-  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
-  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "rename",
-                                              ADW_RESPONSE_SUGGESTED);
-  g_object_set_data_full (G_OBJECT (dialog), "item", g_object_ref (item), g_object_unref);
-  g_signal_connect_object (dialog, "response", G_CALLBACK (on_rename_response), self, 0);
-  gtk_window_present (GTK_WINDOW (dialog));
+  renaming = g_new (Renaming, 1);
+  renaming->viewer = g_object_ref (self);
+  renaming->item = g_object_ref (item);
+  sl_rename_ask (GTK_WINDOW (gtk_widget_get_root (widget)), _("Rename Box"), _("Label"), sl_box_item_get_label (item),
+                 on_renamed, renaming, free_renaming);
 }
 
 /* Alt moves the box, with Shift its lower right corner. */

@@ -8,6 +8,7 @@
 #include "app/system/sl-places.h"
 #include "ui/inspector/sl-export-dialog.h"
 #include "ui/models/sl-licence.h"
+#include "ui/sl-rename.h"
 #include "ui/window/sl-preferences.h"
 
 #include <glib/gi18n.h>
@@ -148,23 +149,14 @@ find_title (SlWindow *self,
 
 /* What the dialog names is renamed, whatever is shown when it is answered. */
 static void
-on_rename_response (AdwMessageDialog *dialog,
-                    const char       *response,
-                    GVariant         *id)
+on_renamed (GtkWindow  *window,
+            const char *name,
+            gpointer    id)
 {
-  SlWindow *self = SL_WINDOW (gtk_window_get_transient_for (GTK_WINDOW (dialog)));
-  GtkEditable *entry = GTK_EDITABLE (adw_message_dialog_get_extra_child (dialog));
-  g_autofree char *title = g_strdup (gtk_editable_get_text (entry));
+  g_autofree char *title = g_strdup (name);
 
-  if (g_str_equal (response, "rename") && *g_strstrip (title) != '\0')
-    sl_history_rename (self->history, g_variant_get_int64 (id), title);
-}
-
-static void
-release_id (gpointer  id,
-            GClosure *closure)
-{
-  g_variant_unref (id);
+  if (*g_strstrip (title) != '\0')
+    sl_history_rename (SL_WINDOW (window)->history, g_variant_get_int64 (id), title);
 }
 
 static void
@@ -174,25 +166,10 @@ rename_conversation (GtkWidget  *widget,
 {
   SlWindow *self = SL_WINDOW (widget);
   const char *title = find_title (self, g_variant_get_int64 (id));
-  GtkWidget *dialog, *entry;
 
-  if (title == NULL)
-    return;
-  dialog = adw_message_dialog_new (GTK_WINDOW (self), _("Rename Conversation"), NULL);
-  entry = gtk_entry_new ();
-  gtk_editable_set_text (GTK_EDITABLE (entry), title);
-  gtk_entry_set_activates_default (GTK_ENTRY (entry), TRUE);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Title"),
-                                  -1);
-  adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), entry);
-  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", _("_Cancel"), "rename",
-                                    _("_Rename"), NULL);
-  adw_message_dialog_set_default_response (ADW_MESSAGE_DIALOG (dialog), "rename");
-  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
-  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "rename",
-                                              ADW_RESPONSE_SUGGESTED);
-  g_signal_connect_data (dialog, "response", G_CALLBACK (on_rename_response), g_variant_ref (id), release_id, 0);
-  gtk_window_present (GTK_WINDOW (dialog));
+  if (title != NULL)
+    sl_rename_ask (GTK_WINDOW (self), _("Rename Conversation"), _("Title"), title, on_renamed, g_variant_ref (id),
+                   (GDestroyNotify) g_variant_unref);
 }
 
 static void
