@@ -16,6 +16,19 @@ sl_conversation_set_box_picture (SlConversation *self,
   sl_store_set_box_picture (self->store, sl_message_get_id (answer), sl_message_get_box_picture (answer));
 }
 
+SlMessagePart *
+sl_conversation_find_picture (SlConversation *self,
+                              SlMessage      *answer)
+{
+  g_autoptr (GPtrArray) parts = sl_conversation_list_pictures (self, answer);
+  const char *sha256 = sl_message_get_box_picture (answer);
+
+  for (guint i = parts->len; sha256 != NULL && i > 0; i--)
+    if (g_strcmp0 (sl_message_part_get_sha256 (parts->pdata[i - 1]), sha256) == 0)
+      return parts->pdata[i - 1];
+  return NULL;
+}
+
 static void
 set_rectangle (SlBoxRecord *record,
                const char  *label,

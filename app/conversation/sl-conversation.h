@@ -38,6 +38,8 @@ SlMessage *sl_conversation_get_answering (SlConversation *self);
 guint sl_conversation_get_n_pictures (SlConversation *self);
 /* Their parts, in order: (transfer container) array of SlMessagePart. until: only up to this message; NULL for all. */
 GPtrArray *sl_conversation_list_pictures (SlConversation *self, SlMessage *until);
+/* The one that an answer's boxes lie on, the last where it was sent twice (borrowed); NULL where they lie on none. */
+SlMessagePart *sl_conversation_find_picture (SlConversation *self, SlMessage *answer);
 
 /* Asks: appends the user's message (parts: SlMessagePart in order, text and pictures; referenced) and an answer that streams.
  * settings NULL: sl_settings_for_mode(). Returns the answer (borrowed), or NULL with error: nothing to send, or busy. */

@@ -155,19 +155,6 @@ add_boxes (SlExportPicture *record,
     }
 }
 
-static SlMessagePart *
-find_part (SlConversation *conversation,
-           SlMessage      *answer)
-{
-  const char *sha256 = sl_message_get_box_picture (answer);
-  g_autoptr (GPtrArray) parts = sl_conversation_list_pictures (conversation, answer);
-
-  for (guint i = parts->len; sha256 != NULL && i > 0; i--)
-    if (g_strcmp0 (sl_message_part_get_sha256 (parts->pdata[i - 1]), sha256) == 0)
-      return parts->pdata[i - 1];
-  return NULL;
-}
-
 static char *
 dup_question (SlConversation *conversation,
               SlMessage      *answer)
@@ -239,7 +226,7 @@ sl_export_job_add_answer (SlExportJob    *self,
 
   g_return_if_fail (SL_IS_EXPORT_JOB (self));
 
-  part = find_part (conversation, answer);
+  part = sl_conversation_find_picture (conversation, answer);
   if (part == NULL)
     return;
   generation = sl_message_get_generation (answer);

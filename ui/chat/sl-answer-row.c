@@ -170,13 +170,8 @@ static void queue_update (SlAnswerRow *self);
 static void
 update_box_part (SlAnswerRow *self)
 {
-  const char *sha256 = sl_message_get_box_picture (self->message);
-  g_autoptr (GPtrArray) parts = sl_conversation_list_pictures (self->conversation, self->message);
-  SlMessagePart *found = NULL;
+  SlMessagePart *found = sl_conversation_find_picture (self->conversation, self->message);
 
-  for (guint i = parts->len; sha256 != NULL && i > 0 && found == NULL; i--)
-    if (g_strcmp0 (sl_message_part_get_sha256 (parts->pdata[i - 1]), sha256) == 0)
-      found = parts->pdata[i - 1];
   if (found == self->box_part)
     return;
   g_set_object (&self->box_part, found);

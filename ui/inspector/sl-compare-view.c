@@ -744,19 +744,6 @@ find_partner (SlConversation *conversation,
   return partner;
 }
 
-static SlMessagePart *
-find_part (SlConversation *conversation,
-           SlMessage      *answer)
-{
-  g_autoptr (GPtrArray) parts = sl_conversation_list_pictures (conversation, answer);
-
-  for (guint i = parts->len; i > 0; i--)
-    if (g_strcmp0 (sl_message_part_get_sha256 (parts->pdata[i - 1]),
-                   sl_message_get_box_picture (answer)) == 0)
-      return parts->pdata[i - 1];
-  return NULL;
-}
-
 gboolean
 sl_compare_view_show (SlCompareView  *self,
                       SlConversation *conversation,
@@ -765,7 +752,7 @@ sl_compare_view_show (SlCompareView  *self,
   g_autoptr (GPtrArray) answers =
     sl_conversation_list_located (conversation, sl_message_get_box_picture (answer));
   int partner = find_partner (conversation, answers, answer);
-  SlMessagePart *part = find_part (conversation, answer);
+  SlMessagePart *part = sl_conversation_find_picture (conversation, answer);
   guint at;
 
   g_return_val_if_fail (SL_IS_COMPARE_VIEW (self), FALSE);
