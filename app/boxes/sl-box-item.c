@@ -244,3 +244,27 @@ sl_box_item_set_visible (SlBoxItem *self,
   self->visible = !!visible;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_VISIBLE]);
 }
+
+GHashTable *
+sl_box_item_find_replaced (GListModel *items)
+{
+  GHashTable *replaced = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+
+  for (guint i = 0; i < g_list_model_get_n_items (items); i++)
+    {
+      g_autoptr (SlBoxItem) item = g_list_model_get_item (items, i);
+
+      if (sl_box_item_get_kind (item) == SL_BOX_KIND_EDITED && item->record->origin != 0)
+        g_hash_table_add (replaced, g_memdup2 (&item->record->origin, sizeof item->record->origin));
+    }
+  return replaced;
+}
+
+gboolean
+sl_box_item_is_replaced (SlBoxItem  *self,
+                         GHashTable *replaced)
+{
+  g_return_val_if_fail (SL_IS_BOX_ITEM (self), FALSE);
+
+  return sl_box_item_get_kind (self) == SL_BOX_KIND_MODEL && g_hash_table_contains (replaced, &self->record->id);
+}

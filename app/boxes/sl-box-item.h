@@ -10,6 +10,8 @@
 #include "app/prompt/sl-grounding.h"
 #include "app/sl-types.h"
 
+#include <gio/gio.h>
+
 G_BEGIN_DECLS
 
 #define SL_TYPE_BOX_ITEM (sl_box_item_get_type ())
@@ -43,5 +45,10 @@ const char *sl_box_item_get_picture (SlBoxItem *self);
 void sl_box_item_get_range (SlBoxItem *self, gsize *start, gsize *end);
 gboolean sl_box_item_get_visible (SlBoxItem *self);
 void sl_box_item_set_visible (SlBoxItem *self, gboolean visible);
+
+/* Ids (gint64 *) of the model's boxes for which an edited one of @items stands (transfer full); they are shown nowhere. */
+GHashTable *sl_box_item_find_replaced (GListModel *items);
+/* Whether it is one of them. */
+gboolean sl_box_item_is_replaced (SlBoxItem *self, GHashTable *replaced);
 
 G_END_DECLS

@@ -90,24 +90,6 @@ sl_export_job_set_classes (SlExportJob *self,
 
 /* ------------------------------------------------------------------------------------------------ collecting */
 
-static gboolean
-is_replaced (GListModel *items,
-             SlBoxItem  *item)
-{
-  gint64 id = sl_box_item_get_id (item);
-
-  if (id == 0 || sl_box_item_get_kind (item) != SL_BOX_KIND_MODEL)
-    return FALSE;
-  for (guint i = 0; i < g_list_model_get_n_items (items); i++)
-    {
-      g_autoptr (SlBoxItem) other = g_list_model_get_item (items, i);
-
-      if (sl_box_item_get_origin (other) == id)
-        return TRUE;
-    }
-  return FALSE;
-}
-
 static SlExportBox *
 describe (SlBoxItem  *item,
           const char *text)
@@ -135,6 +117,7 @@ add_boxes (SlExportPicture *record,
            SlBoxItem       *only)
 {
   GListModel *items = sl_message_get_boxes (answer);
+  g_autoptr (GHashTable) replaced = sl_box_item_find_replaced (items);
   int number = 0;
 
   for (guint i = 0; i < g_list_model_get_n_items (items); i++)
@@ -144,7 +127,7 @@ add_boxes (SlExportPicture *record,
       int coords[4];
       gboolean placed = sl_box_item_get_coords (item, coords);
 
-      if (is_replaced (items, item))
+      if (sl_box_item_is_replaced (item, replaced))
         continue;
       number += placed;
       if (only != NULL ? item != only : !sl_box_item_get_visible (item))

@@ -121,23 +121,6 @@ append_paint_box (SlBoxModel *self,
 
 /* --- boxes from items ------------------------------------------------------ */
 
-/* The model's boxes that an edited one stands for, by id. */
-static GHashTable *
-find_replaced (GListModel *items)
-{
-  GHashTable *replaced = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
-
-  for (guint i = 0; i < g_list_model_get_n_items (items); i++)
-    {
-      g_autoptr (SlBoxItem) item = g_list_model_get_item (items, i);
-      gint64 origin = sl_box_item_get_origin (item);
-
-      if (sl_box_item_get_kind (item) == SL_BOX_KIND_EDITED && origin != 0)
-        g_hash_table_add (replaced, g_memdup2 (&origin, sizeof origin));
-    }
-  return replaced;
-}
-
 static gpointer
 peek (SlBoxModel *self,
       guint       index)
@@ -178,7 +161,7 @@ refresh (SlBoxModel *self)
 {
   g_autoptr (SlBoxItem) selected = NULL;
   g_autoptr (SlBoxItem) lit = NULL;
-  g_autoptr (GHashTable) replaced = find_replaced (self->source);
+  g_autoptr (GHashTable) replaced = sl_box_item_find_replaced (self->source);
   g_autoptr (GPtrArray) shown = g_ptr_array_new_with_free_func (g_object_unref);
 
   if (self->selected >= 0)
@@ -190,9 +173,8 @@ refresh (SlBoxModel *self)
   for (guint i = 0; i < g_list_model_get_n_items (self->source); i++)
     {
       g_autoptr (SlBoxItem) item = g_list_model_get_item (self->source, i);
-      gint64 id = sl_box_item_get_id (item);
 
-      if (sl_box_item_get_kind (item) == SL_BOX_KIND_MODEL && g_hash_table_contains (replaced, &id))
+      if (sl_box_item_is_replaced (item, replaced))
         continue;
       if (self->part != NULL)
         append_paint_box (self, item);
