@@ -14,6 +14,7 @@
 #include <glib/gstdio.h>
 
 #include "app/store/sl-store-error.h"
+#include "app/system/sl-output.h"
 
 #define SHA256_DIGITS 64
 #define TEMPORARY_SUFFIX ".part"
@@ -70,25 +71,6 @@ set_errno_error (GError    **error,
   g_set_error (error, SL_STORE_ERROR, kind, _("The picture file “%s” could not be saved: %s"), path, g_strerror (code));
 }
 
-static int
-write_all (int           fd,
-           const guint8 *data,
-           gsize         length)
-{
-  while (length > 0)
-    {
-      ssize_t n = write (fd, data, MIN (length, 1 << 20));
-
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n < 0)
-        return errno;
-      data += n;
-      length -= n;
-    }
-  return 0;
-}
-
 /* Returns 0 or an errno. */
 static int
 write_and_sync (const char *path,
@@ -101,7 +83,7 @@ write_and_sync (const char *path,
 
   if (fd < 0)
     return errno;
-  code = write_all (fd, data, length);
+  code = sl_output_write_all (fd, data, length);
   if (code == 0 && fsync (fd) != 0)
     code = errno;
   if (close (fd) != 0 && code == 0)
