@@ -31,15 +31,20 @@
 #define VLK_I4_CODES -127, -100, -79, -62, -47, -34, -21, -9, 2, 13, 25, 36, 50, 65, 83, 107
 extern const int8_t vlk_i4_codes[16];
 
-/* Groups of a row, and the bytes of their codes, which is where its scales begin. dtype is I8G or I4G, cols > 0. */
+/* Groups of a row, the bytes of the codes of one and of all, which is where the scales begin. dtype is I8G or I4G, cols > 0. */
 static inline int64_t vlk_quant_groups(int64_t cols)
 {
     return (cols + VLK_QUANT_GROUP - 1) / VLK_QUANT_GROUP;
 }
 
+static inline int vlk_quant_group_bytes(vlk_dtype dtype)
+{
+    return dtype == VLK_I8G ? VLK_QUANT_GROUP : VLK_QUANT_GROUP / 2;
+}
+
 static inline size_t vlk_quant_code_bytes(vlk_dtype dtype, int64_t cols)
 {
-    return (size_t)vlk_quant_groups(cols) * (dtype == VLK_I8G ? VLK_QUANT_GROUP : VLK_QUANT_GROUP / 2);
+    return (size_t)vlk_quant_groups(cols) * (size_t)vlk_quant_group_bytes(dtype);
 }
 
 /* Bytes of one row; 0 if cols is not positive or the dtype is not quantised. */
@@ -87,6 +92,20 @@ static inline float vlk_f16_to_f32(uint16_t bits)
     u |= (uint32_t)(bits & 0x8000) << 16;
     memcpy(&f, &u, sizeof f);
     return f;
+}
+
+/* What lies at `at`, which need not be aligned, as the dtype F32, BF16 or F16. */
+static inline float vlk_float_at(vlk_dtype dtype, const void *at)
+{
+    uint16_t half;
+    float f;
+
+    if (dtype == VLK_F32) {
+        memcpy(&f, at, sizeof f);
+        return f;
+    }
+    memcpy(&half, at, sizeof half);
+    return dtype == VLK_BF16 ? vlk_bf16_to_f32(half) : vlk_f16_to_f32(half);
 }
 
 #endif

@@ -200,21 +200,10 @@ static char *make_header(const struct writer *w, const char *source, const char 
 
 /* ------------------------------------------------------------------------------------------------ reading and rounding */
 
-static float float_of(vlk_dtype dtype, const uint8_t *at) {
-    uint16_t half;
-    float value;
-    if (dtype == VLK_F32) {
-        memcpy(&value, at, 4);
-        return value;
-    }
-    memcpy(&half, at, 2);
-    return dtype == VLK_BF16 ? vlk_bf16_to_f32(half) : vlk_f16_to_f32(half);
-}
-
 static bool convert_row(const struct output *o, const uint8_t *from, float *values, uint8_t *to) {
     size_t element = o->source->dtype == VLK_F32 ? 4 : 2;
     for (size_t i = 0; i < o->cols; i++)
-        values[i] = float_of(o->source->dtype, from + i * element);
+        values[i] = vlk_float_at(o->source->dtype, from + i * element);
     if (is_quantised(o->dtype))
         return vlk_quantise(o->dtype, values, (int64_t) o->cols, to);
     if (o->dtype == VLK_F32) {

@@ -132,17 +132,6 @@ static void vector(struct binder *b, struct vlk_weight *out, const char *name, i
     bind_dims(b, out, 1, size, name, 1, (const int64_t[]){size});
 }
 
-static float float_at(const struct vl2_tensor *t, size_t i) {
-    float value;
-    uint16_t half;
-    if (t->dtype == VLK_F32) {
-        memcpy(&value, t->data + 4 * i, 4);
-        return value;
-    }
-    memcpy(&half, t->data + 2 * i, 2);
-    return t->dtype == VLK_F16 ? vlk_f16_to_f32(half) : vlk_bf16_to_f32(half);
-}
-
 /* A row that the engine itself places among picture rows: kept on the host as f32. */
 static void host_row(struct binder *b, float **out, const char *name, int32_t size) {
     if (b->room)
@@ -150,13 +139,14 @@ static void host_row(struct binder *b, float **out, const char *name, int32_t si
     struct vl2_tensor *t = find_tensor(b, name, 1, (const int64_t[]){size});
     if (!t || b->finding)
         return;
+    size_t element = t->dtype == VLK_F32 ? 4 : 2;
     *out = vlk_alloc((size_t) size, sizeof **out);
     if (!*out) {
         b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for tensor \"%s\".", t->name);
         return;
     }
     for (size_t i = 0; i < (size_t) size; i++)
-        (*out)[i] = float_at(t, i);
+        (*out)[i] = vlk_float_at(t->dtype, t->data + i * element);
 }
 
 /* Calls of matrix/vector that follow name tensors below this prefix. */

@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#define MAX_NR 32
-
 /* Keys per step of the softmax: a block of wide rows would not leave the second cache its queries. */
 static int key_block(int k_width)
 {
@@ -33,7 +31,7 @@ size_t vlk_attention_floats(const struct vlk_isa *isa, int m, int k_width, int v
     const size_t rows = (size_t)panels_of(isa, m) * (size_t)isa->nr, keys = (size_t)key_block(k_width);
 
     return rows * ((size_t)k_width + (size_t)v_width + 2) +
-           keys * (row_floats(k_width) + row_floats(v_width) + (size_t)isa->nr) + MAX_NR * row_floats(k_width);
+           keys * (row_floats(k_width) + row_floats(v_width) + (size_t)isa->nr) + VLK_MAX_NR * row_floats(k_width);
 }
 
 void vlk_attention_place(struct vlk_attention *a, float *memory)
@@ -126,7 +124,7 @@ static void attend_panel(const struct vlk_attention *a, const struct key_rows *k
 {
     const int nr = a->isa->nr, r0 = panel * nr, lanes = a->m - r0 < nr ? a->m - r0 : nr;
     const int64_t seen = limit_of(a, r0 + lanes - 1) - key;
-    float *o = a->o + (size_t)r0 * (size_t)a->v.width, limits[MAX_NR] = { 0 }, factor[MAX_NR];
+    float *o = a->o + (size_t)r0 * (size_t)a->v.width, limits[VLK_MAX_NR] = { 0 }, factor[VLK_MAX_NR];
     bool limited = limit_of(a, r0) - key < n;
 
     if (seen <= 0)
@@ -161,7 +159,7 @@ void vlk_attention_run(const struct vlk_attention *a)
 void vlk_attention_result(const struct vlk_attention *a, int panel, int n, bool divided, float *const *dst)
 {
     const size_t at = (size_t)panel * (size_t)a->isa->nr;
-    float factor[MAX_NR];
+    float factor[VLK_MAX_NR];
 
     for (int i = 0; i < n; i++)
         factor[i] = divided ? 1 / a->sum[at + (size_t)i] : 1;
@@ -171,7 +169,8 @@ void vlk_attention_result(const struct vlk_attention *a, int panel, int n, bool 
 void vlk_attention_probs(const struct vlk_attention *a, int panel, int n, int64_t count, float *const *dst)
 {
     const int block = key_block(a->k.width), r0 = panel * a->isa->nr;
-    float peak[MAX_NR], unused[MAX_NR] = { 0 }, factor[MAX_NR], limits[MAX_NR], inverse[MAX_NR], *at[MAX_NR];
+    float peak[VLK_MAX_NR], unused[VLK_MAX_NR] = { 0 }, factor[VLK_MAX_NR];
+    float limits[VLK_MAX_NR], inverse[VLK_MAX_NR], *at[VLK_MAX_NR];
 
     for (int64_t key = 0; key < count; key += block) {
         int known = a->k1 <= key ? 0 : a->k1 - key < block ? (int)(a->k1 - key) : block;
@@ -213,8 +212,8 @@ static void vit_item(void *ctx, int64_t item, int worker)
     const float *qkv = a->qkv + (size_t)(item / a->heads) * tokens * row + (size_t)(item % a->heads) * dim;
     float *out = a->out + ((size_t)(item / a->heads) * tokens * (size_t)a->heads + (size_t)(item % a->heads)) * dim;
     struct vlk_attention t = { .isa = isa, .m = a->tokens, .k1 = a->tokens };
-    const float *from[MAX_NR];
-    float *to[MAX_NR];
+    const float *from[VLK_MAX_NR];
+    float *to[VLK_MAX_NR];
 
     t.k = (struct vlk_kv){ VLK_F32, qkv + (size_t)a->heads * dim, row * sizeof(float), a->head_dim };
     t.v = (struct vlk_kv){ VLK_F32, qkv + 2 * (size_t)a->heads * dim, row * sizeof(float), a->head_dim };

@@ -12,7 +12,6 @@
 
 #define FEW 4          /* up to this many tokens: ranges of keys; up to this many rows of a head: no panels */
 #define TASK_PANELS 4  /* most panels of a task: a block of keys is loaded once for them */
-#define MAX_NR 32
 
 struct cache_job {
     struct vlk_cpu *cpu;
@@ -76,7 +75,7 @@ static int panel_rows(const struct task *task, int r)
 
 static void load_queries(const struct cache_job *job, const struct task *task)
 {
-    const float *rows[MAX_NR];
+    const float *rows[VLK_MAX_NR];
     const int nr = task->t.isa->nr;
 
     for (int r = 0; r < task->t.m; r += nr) {
@@ -97,7 +96,7 @@ static void attend_item(void *ctx, int64_t item, int worker)
     struct task task = make_task(job, item / job->splits, worker);
     const int64_t end = task.t.k1;
     const int nr = task.t.isa->nr;
-    float *dst[MAX_NR];
+    float *dst[VLK_MAX_NR];
 
     if (job->splits > 1) {
         task.t.k0 = (int64_t)split * VLK_KEY_SPLIT;
@@ -124,7 +123,7 @@ static void probs_item(void *ctx, int64_t item, int worker)
     const struct cache_job *job = ctx;
     struct task task = make_task(job, item, worker);
     const int nr = task.t.isa->nr;
-    float *dst[MAX_NR];
+    float *dst[VLK_MAX_NR];
 
     load_queries(job, &task);
     for (int r = 0; r < task.t.m; r += nr) {

@@ -36,6 +36,7 @@ static inline struct vlk_codes vlk_codes_of(float *row, int cols)
     return (struct vlk_codes){ (int8_t *)(row + 9 * groups), (int32_t *)(void *)(row + groups), row };
 }
 
+#define VLK_MAX_NR 32   /* columns of a panel on the widest level */
 #define VLK_CODE_ROWS 6 /* rows of a block of codes */
 
 #define VLK_NO_PEAK (-1e30f) /* below any score */
@@ -92,7 +93,7 @@ struct vlk_narrow {
 
 struct vlk_isa {
     const char *name;
-    int nr, mr; /* columns of a panel, rows of a register block */
+    int nr, mr; /* columns of a panel, at most VLK_MAX_NR; rows of a register block */
 
     /* dst[i] = element col0 + i of a weight row of `cols`, i < n */
     void (*unpack)(vlk_dtype dtype, const void *row, int cols, int col0, int n, float *dst);

@@ -37,18 +37,13 @@ INLINE float load_scale(const uint8_t *scales, int64_t group)
     return vlk_bf16_to_f32(bits);
 }
 
-INLINE int group_bytes(vlk_dtype dtype)
-{
-    return dtype == VLK_I8G ? GROUP : GROUP / 2;
-}
-
 INLINE void unpack_groups(vlk_dtype dtype, const uint8_t *codes, const uint8_t *scales, int groups, float *dst)
 {
     for (int g = 0; g < groups; g++) {
         vf scale = vf_set1(load_scale(scales, g));
 
         for (int i = 0; i < GROUP / W; i++)
-            vf_store(dst + g * GROUP + i * W, scale * load_codes(dtype, codes + g * group_bytes(dtype), i));
+            vf_store(dst + g * GROUP + i * W, scale * load_codes(dtype, codes + g * vlk_quant_group_bytes(dtype), i));
     }
 }
 
@@ -224,7 +219,7 @@ INLINE void mix_any(vlk_dtype dtype, const char *w, size_t stride, int rows, int
 /* The same for a group of quantised rows. */
 INLINE void mix_group(vlk_dtype dtype, const char *w, size_t stride, int rows, int cols, int group, const float *coef, float *y)
 {
-    const size_t scale_at = vlk_quant_code_bytes(dtype, cols), code_at = (size_t)group * (size_t)group_bytes(dtype);
+    const size_t scale_at = vlk_quant_code_bytes(dtype, cols), code_at = (size_t)group * (size_t)vlk_quant_group_bytes(dtype);
     vf acc[GROUP / W];
 
 #pragma GCC unroll 8

@@ -195,7 +195,7 @@ INLINE void dot_run(vlk_dtype dtype, const uint8_t *w, size_t stride, const int 
 
 #pragma GCC unroll 4
         for (int r = 0; r < R; r++) {
-            const uint8_t *from = w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
+            const uint8_t *from = w + r * stride + (size_t)(g0 + g) * (size_t)vlk_quant_group_bytes(dtype);
             __m256i v = load_weights(dtype, from);
             __m256i twos = _mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(codes, v));
             __m256 sum = _mm256_cvtepi32_ps(_mm256_madd_epi16(twos, _mm256_set1_epi16(1)));
@@ -225,7 +225,7 @@ INLINE void dot_run(vlk_dtype dtype, const uint8_t *w, size_t stride, const int 
         const int8_t *codes = x->codes + (g0 + g) * GROUP;
 
         for (int r = 0; r < R; r++) {
-            const uint8_t *from = w + r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
+            const uint8_t *from = w + r * stride + (size_t)(g0 + g) * (size_t)vlk_quant_group_bytes(dtype);
             int32_t sum = 0;
 
             for (int i = 0; i < GROUP / 2; i++) {

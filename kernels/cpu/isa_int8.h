@@ -58,11 +58,6 @@ INLINE void store_codes(const float q[GROUP], int8_t *codes, int32_t *sums)
 }
 #endif
 
-INLINE int group_bytes(vlk_dtype dtype)
-{
-    return dtype == VLK_I8G ? GROUP : GROUP / 2;
-}
-
 #if defined(__AVX512VNNI__)
 
 /* Written out, for compilers copy the accumulators of the intrinsic. */

@@ -58,7 +58,7 @@ INLINE void pack_half(vlk_dtype dtype, const char *w, size_t stride, int rows, i
     vf t[W];
 
     for (int g = 0; g < groups; g += 2) {
-        const char *from = w + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
+        const char *from = w + (size_t)(g0 + g) * (size_t)vlk_quant_group_bytes(dtype);
 
 #pragma GCC unroll 16
         for (int r = 0; r < W; r++)
@@ -125,7 +125,7 @@ INLINE void pack_half(vlk_dtype dtype, const char *w, size_t stride, int rows, i
 
     for (int g = 0; g < groups; g++) {
         for (int r = 0; r < W; r++) {
-            const uint8_t *from = (const uint8_t *)w + (size_t)r * stride + (size_t)(g0 + g) * (size_t)group_bytes(dtype);
+            const uint8_t *from = (const uint8_t *)w + (size_t)r * stride + (size_t)(g0 + g) * (size_t)vlk_quant_group_bytes(dtype);
             __m256i v = r < rows ? load_weights(dtype, from) : _mm256_setzero_si256();
             uint16_t scale = 0;
 

@@ -11,7 +11,6 @@
 
 #define ROWS VLK_NARROW_ROWS
 #define KEYS 96 /* per step of the softmax: a multiple of ROWS and of two; with its scores a step stays in the first cache */
-#define MAX_NR 32
 
 struct attend_job {
     struct vlk_cpu *cpu;
@@ -26,7 +25,7 @@ struct attend_job {
 struct head {
     const struct attend_job *job;
     char *keys, *values, *query, *probs;
-    float *scores, *out, peak[MAX_NR], sum[MAX_NR];
+    float *scores, *out, peak[VLK_MAX_NR], sum[VLK_MAX_NR];
 };
 
 static size_t rounded(size_t bytes)
@@ -84,7 +83,7 @@ static void attend_keys(struct head *h, int32_t key, int lanes)
     const struct vlk_isa *isa = job->cpu->isa;
     const int n = job->a->tokens - key < KEYS ? job->a->tokens - key : KEYS;
     const size_t nr = (size_t)isa->nr;
-    float factor[MAX_NR];
+    float factor[VLK_MAX_NR];
 
     isa->narrow_bf16->gemm(n, isa->nr, job->a->head_dim,
                            &(struct vlk_narrow_tile){ .a = h->keys + (size_t)(key / ROWS) * job->key_step, .a_step = job->key_step,
@@ -103,11 +102,11 @@ static void attend_panel(struct head *h, const uint16_t *q, size_t ld, int32_t r
     const struct vlk_vit_halves *a = h->job->a;
     const struct vlk_isa *isa = h->job->cpu->isa;
     const int lanes = a->tokens - r < isa->nr ? a->tokens - r : isa->nr;
-    float *to[MAX_NR], inverse[MAX_NR];
+    float *to[VLK_MAX_NR], inverse[VLK_MAX_NR];
 
     isa->narrow_bf16->pack_panel(q + (size_t)r * ld, ld * sizeof *q, lanes, a->head_dim, 0, a->head_dim, h->query);
     memset(h->out, 0, h->job->out_bytes);
-    for (int i = 0; i < MAX_NR; i++) {
+    for (int i = 0; i < VLK_MAX_NR; i++) {
         h->peak[i] = VLK_NO_PEAK;
         h->sum[i] = 0;
     }

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define ROWS VLK_NARROW_ROWS
-#define MAX_NR 32
 
 enum { KEYS, VALUES, QUERY, PROBS, SCORES, COLUMNS, TURNED, MEAN, PARTS }; /* of a head's memory, as struct code_head has them */
 
@@ -80,7 +79,7 @@ static void load_keys(const struct code_head *h)
 {
     const struct code_job *job = h->job;
     const int tokens = job->a->tokens, dim = job->a->head_dim, nr = job->cpu->isa->nr;
-    const float *rows[MAX_NR];
+    const float *rows[VLK_MAX_NR];
 
     memset(h->mean, 0, (size_t)dim * sizeof *h->mean);
     for (int t = 0; t < tokens; t++)
@@ -103,7 +102,7 @@ static void load_values(const struct code_head *h)
 {
     const struct code_job *job = h->job;
     const int tokens = job->a->tokens, dim = job->a->head_dim, nr = job->cpu->isa->nr;
-    const float *rows[MAX_NR];
+    const float *rows[VLK_MAX_NR];
 
     for (int from = 0; from < tokens; from += nr) {
         const int n = tokens - from < nr ? tokens - from : nr;
