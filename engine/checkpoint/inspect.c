@@ -6,6 +6,7 @@
  */
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/config.h"
+#include "engine/checkpoint/published_shapes.h"
 #include "engine/checkpoint/weights.h"
 #include "engine/error.h"
 #include "engine/text/tokenizer.h"
@@ -14,11 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { N_PUBLISHED = 3, N_SETTINGS = 44 };
+enum { N_SETTINGS = 44 };
 
-static const char *const published_names[N_PUBLISHED] = {"tiny", "small", "base"};
 /* Of all tensors, the unused pooling head of the vision tower included. */
-static const uint64_t published_parameters[N_PUBLISHED] = {3370501440, 16148349504, 27480134248};
+static const uint64_t published_parameters[VL2_N_PUBLISHED] = {3370501440, 16148349504, 27480134248};
 
 struct inspector {
     struct vl2_config config;
@@ -46,59 +46,19 @@ static void __attribute__((format(printf, 3, 4))) find(struct inspector *in, vl2
 
 /* ------------------------------------------------------------------------------------------ settings */
 
-struct setting {
-    const char *key;
-    double values[N_PUBLISHED];
+/* In the order of read_settings(). */
+static const char *const setting_names[N_SETTINGS] = {
+    "vision image_size", "vision patch_size", "vision width", "vision layers", "vision heads", "vision MLP width",
+    "projector type", "projector depth", "projector downsample_ratio", "projector mlp width", "global_view_pos head",
+    "hidden_size", "num_hidden_layers", "vocab_size", "num_attention_heads", "num_key_value_heads", "use_mla",
+    "attention_bias", "q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
+    "intermediate_size", "moe_intermediate_size", "width of the shared experts", "n_routed_experts",
+    "num_experts_per_tok", "n_group", "topk_group", "first_k_dense_replace", "moe_layer_freq", "scoring_func",
+    "topk_method", "norm_topk_prob", "routed_scaling_factor", "rms_norm_eps", "max_position_embeddings", "bos_token_id",
+    "eos_token_id", "rope_scaling", "rope_theta", "number of candidate_resolutions", "tile side",
 };
 
-/* In the order of read_settings(). What a model has no use for is 0. */
-static const struct setting settings[N_SETTINGS] = {
-    {"vision image_size", {384, 384, 384}},
-    {"vision patch_size", {14, 14, 14}},
-    {"vision width", {1152, 1152, 1152}},
-    {"vision layers", {27, 27, 27}},
-    {"vision heads", {16, 16, 16}},
-    {"vision MLP width", {4304, 4304, 4304}},
-    {"projector type", {VL2_PROJ_DOWNSAMPLE_MLP_GELU, VL2_PROJ_DOWNSAMPLE_MLP_GELU, VL2_PROJ_DOWNSAMPLE_MLP_GELU}},
-    {"projector depth", {2, 2, 2}},
-    {"projector downsample_ratio", {2, 2, 2}},
-    {"projector mlp width", {1280, 2048, 2560}},
-    {"global_view_pos head", {1, 1, 1}},
-    {"hidden_size", {1280, 2048, 2560}},
-    {"num_hidden_layers", {12, 27, 30}},
-    {"vocab_size", {129280, 102400, 129280}},
-    {"num_attention_heads", {10, 16, 32}},
-    {"num_key_value_heads", {10, 16, 32}},
-    {"use_mla", {0, 1, 1}},
-    {"attention_bias", {0, 0, 0}},
-    {"q_lora_rank", {0, 0, 0}},
-    {"kv_lora_rank", {0, 512, 512}},
-    {"qk_nope_head_dim", {0, 128, 128}},
-    {"qk_rope_head_dim", {0, 64, 64}},
-    {"v_head_dim", {0, 128, 128}},
-    {"intermediate_size", {6848, 10944, 12288}},
-    {"moe_intermediate_size", {896, 1408, 1536}},
-    {"width of the shared experts", {1792, 2816, 3072}},
-    {"n_routed_experts", {64, 64, 72}},
-    {"num_experts_per_tok", {6, 6, 6}},
-    {"n_group", {1, 1, 1}},
-    {"topk_group", {1, 1, 1}},
-    {"first_k_dense_replace", {1, 1, 1}},
-    {"moe_layer_freq", {1, 1, 1}},
-    {"scoring_func", {VLK_SCORE_SOFTMAX, VLK_SCORE_SOFTMAX, VLK_SCORE_SIGMOID}},
-    {"topk_method", {VLK_TOPK_GREEDY, VLK_TOPK_GREEDY, VLK_TOPK_NOAUX_TC}},
-    {"norm_topk_prob", {0, 0, 1}},
-    {"routed_scaling_factor", {1, 1, 2}},
-    {"rms_norm_eps", {(double) 1e-6f, (double) 1e-6f, (double) 1e-6f}},
-    {"max_position_embeddings", {4096, 4096, 4096}},
-    {"bos_token_id", {0, 100000, 0}},
-    {"eos_token_id", {1, 100001, 1}},
-    {"rope_scaling", {VL2_ROPE_NONE, VL2_ROPE_NONE, VL2_ROPE_NONE}},
-    {"rope_theta", {10000, 10000, 10000}},
-    {"number of candidate_resolutions", {23, 23, 23}},
-    {"tile side", {384, 384, 384}},
-};
-
+/* What a model has no use for is 0. */
 static void read_settings(const struct vl2_config *c, double values[N_SETTINGS]) {
     const double read[N_SETTINGS] = {
         c->vision.side, c->vision.patch, c->vision.width, c->vision.layers, c->vision.heads, c->vision.mlp,
@@ -114,38 +74,46 @@ static void read_settings(const struct vl2_config *c, double values[N_SETTINGS])
     memcpy(values, read, sizeof read);
 }
 
-/* Units of 384 pixels, in the order in which ties are decided.   the published processor_config.json */
-static const uint8_t published_candidates[23][2] = {{1, 1}, {1, 2}, {2, 1}, {1, 3}, {3, 1}, {1, 4}, {4, 1}, {2, 2},
-                                                    {1, 5}, {5, 1}, {1, 6}, {6, 1}, {2, 3}, {3, 2}, {1, 7}, {7, 1},
-                                                    {1, 8}, {8, 1}, {2, 4}, {4, 2}, {1, 9}, {9, 1}, {3, 3}};
-
-static void check_candidates(struct inspector *in) {
-    for (int32_t i = 0; i < in->config.tiles.n_candidates && i < 23; i++) {
-        const int32_t *pair = in->config.candidates[i];
-        if (pair[0] != 384 * published_candidates[i][0] || pair[1] != 384 * published_candidates[i][1])
+static void check_candidates(struct inspector *in, const struct vl2_config *published) {
+    for (int32_t i = 0; i < in->config.tiles.n_candidates && i < published->tiles.n_candidates; i++) {
+        const int32_t *pair = in->config.candidates[i], *wanted = published->candidates[i];
+        if (pair[0] != wanted[0] || pair[1] != wanted[1])
             find(in, VL2_FINDING_CONFIG, "candidate_resolutions[%d] is %d × %d, in the published model %d × %d.", i, pair[0], pair[1],
-                 384 * published_candidates[i][0], 384 * published_candidates[i][1]);
+                 wanted[0], wanted[1]);
     }
+}
+
+/* How many settings are those of the published model. */
+static int count_agreeing(const double values[N_SETTINGS], int which) {
+    struct vl2_config published;
+    double wanted[N_SETTINGS];
+    int agree = 0;
+    vl2_published_config(which, &published);
+    read_settings(&published, wanted);
+    for (int i = 0; i < N_SETTINGS; i++)
+        agree += values[i] == wanted[i];
+    return agree;
 }
 
 /* The published model that nearly all settings agree with; the others are findings. */
 static void check_settings(struct inspector *in) {
-    double values[N_SETTINGS];
-    int best = 0, agree[N_PUBLISHED] = {0};
+    struct vl2_config published;
+    double values[N_SETTINGS], wanted[N_SETTINGS];
+    int best = 0, agree[VL2_N_PUBLISHED];
     read_settings(&in->config, values);
-    for (int m = 0; m < N_PUBLISHED; m++) {
-        for (int i = 0; i < N_SETTINGS; i++)
-            agree[m] += values[i] == settings[i].values[m];
+    for (int m = 0; m < VL2_N_PUBLISHED; m++) {
+        agree[m] = count_agreeing(values, m);
         best = agree[m] > agree[best] ? m : best;
     }
     in->published = agree[best] >= N_SETTINGS - 6 ? best : -1;
     if (in->published < 0)
         return;
-    in->out->published = published_names[best];
+    in->out->published = vl2_published_config(best, &published);
+    read_settings(&published, wanted);
     for (int i = 0; i < N_SETTINGS; i++)
-        if (values[i] != settings[i].values[best])
-            find(in, VL2_FINDING_CONFIG, "%s is %g, in the published model %g.", settings[i].key, values[i], settings[i].values[best]);
-    check_candidates(in);
+        if (values[i] != wanted[i])
+            find(in, VL2_FINDING_CONFIG, "%s is %g, in the published model %g.", setting_names[i], values[i], wanted[i]);
+    check_candidates(in, &published);
 }
 
 /* ------------------------------------------------------------------------------------------ tensors */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The shapes of tiny, small and base. The numbers are those of the published config.json files with the official classes' defaults
+ * The settings of tiny, small and base. The numbers are those of the published config.json files with the official classes' defaults
  * filled in.
  */
 #include "engine/checkpoint/published_shapes.h"
@@ -12,23 +12,23 @@
 
 static const struct {
     const char *name;
-    int32_t hidden, layers, heads, dense_inter, moe_inter, experts, vocab;
+    int32_t hidden, layers, heads, dense_inter, moe_inter, experts, vocab, bos, eos;
     bool mla, sigmoid;
-} shapes[] = {
-    {"tiny", 1280, 12, 10, 6848, 896, 64, 129280, false, false},
-    {"small", 2048, 27, 16, 10944, 1408, 64, 102400, true, false},
-    {"base", 2560, 30, 32, 12288, 1536, 72, 129280, true, true},
+} shapes[VL2_N_PUBLISHED] = {
+    {"tiny", 1280, 12, 10, 6848, 896, 64, 129280, 0, 1, false, false},
+    {"small", 2048, 27, 16, 10944, 1408, 64, 102400, 100000, 100001, true, false},
+    {"base", 2560, 30, 32, 12288, 1536, 72, 129280, 0, 1, true, true},
 };
 
-static int32_t at_most(int32_t all, int32_t wanted) {
-    return wanted > 0 && wanted < all ? wanted : all;
-}
+/* Units of 384 pixels, in the order in which ties are decided.   the published processor_config.json */
+static const uint8_t candidates[][2] = {{1, 1}, {1, 2}, {2, 1}, {1, 3}, {3, 1}, {1, 4}, {4, 1}, {2, 2}, {1, 5}, {5, 1}, {1, 6}, {6, 1},
+                                        {2, 3}, {3, 2}, {1, 7}, {7, 1}, {1, 8}, {8, 1}, {2, 4}, {4, 2}, {1, 9}, {9, 1}, {3, 3}};
 
-static void fill_vision(struct vl2_config *c, int32_t layers) {
+static void fill_vision(struct vl2_config *c) {
     c->vision.side = 384;
     c->vision.patch = 14;
     c->vision.width = 1152;
-    c->vision.layers = at_most(27, layers);
+    c->vision.layers = 27;
     c->vision.heads = 16;
     c->vision.mlp = 4304;
     c->vision.grid = 27;
@@ -41,20 +41,17 @@ static void fill_vision(struct vl2_config *c, int32_t layers) {
     c->global_first = true;
 }
 
-/* All (w, h) with at most nine tiles. */
 static void fill_candidates(struct vl2_config *c) {
-    int32_t n = 0;
-    for (int32_t w = 1; w <= 9; w++) {
-        for (int32_t h = 1; w * h <= 9; h++, n++) {
-            c->candidates[n][0] = 384 * w;
-            c->candidates[n][1] = 384 * h;
-        }
+    int32_t n = sizeof candidates / sizeof candidates[0];
+    for (int32_t i = 0; i < n; i++) {
+        c->candidates[i][0] = 384 * candidates[i][0];
+        c->candidates[i][1] = 384 * candidates[i][1];
     }
     c->tiles = (struct vl2_tile_rule){.side = 384, .n_candidates = n, .candidates = (const int32_t (*)[2]) c->candidates};
 }
 
-static void fill_language(struct vl2_config *c, size_t which, int32_t layers) {
-    c->lm.layers = at_most(shapes[which].layers, layers);
+static void fill_language(struct vl2_config *c, int which) {
+    c->lm.layers = shapes[which].layers;
     c->lm.hidden = c->projector.hidden = c->projector.out = shapes[which].hidden;
     c->lm.vocab = shapes[which].vocab;
     c->lm.heads = c->lm.kv_heads = shapes[which].heads;
@@ -79,22 +76,36 @@ static void fill_language(struct vl2_config *c, size_t which, int32_t layers) {
     c->lm.routed_scaling = shapes[which].sigmoid ? 2 : 1;
     c->lm.rms_eps = 1e-6f;
     c->lm.context = 4096;
-    c->lm.eos[0] = c->lm.n_eos = 1;
+    c->lm.bos = shapes[which].bos;
+    c->lm.eos[0] = shapes[which].eos;
+    c->lm.n_eos = 1;
     c->lm.rope_scaling.theta = 10000;
     c->lm.rope_scaling.factor = c->lm.rope_scaling.table_scale = c->lm.rope_scaling.score_scale = 1;
+}
+
+const char *vl2_published_config(int which, struct vl2_config *config) {
+    *config = (struct vl2_config){0};
+    fill_vision(config);
+    fill_language(config, which);
+    fill_candidates(config);
+    return shapes[which].name;
+}
+
+static int32_t at_most(int32_t all, int32_t wanted) {
+    return wanted > 0 && wanted < all ? wanted : all;
 }
 
 vl2_status vl2_shape_open(const struct vl2_shape *shape, struct vl2_config *config, vl2_checkpoint **checkpoint, vl2_error *err) {
     *config = (struct vl2_config){0};
     *checkpoint = NULL;
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (int i = 0; i < VL2_N_PUBLISHED; i++) {
         if (strcmp(shapes[i].name, shape->name) != 0)
             continue;
         if (shape->layers < 0 || shape->format < VL2_FORMAT_MIX || shape->format > VL2_FORMAT_BF16)
             break;
-        fill_vision(config, shape->layers);
-        fill_language(config, i, shape->layers);
-        fill_candidates(config);
+        vl2_published_config(i, config);
+        config->vision.layers = at_most(config->vision.layers, shape->layers);
+        config->lm.layers = at_most(config->lm.layers, shape->layers);
         config->quantised = shape->format != VL2_FORMAT_BF16;
         size_t most = 64 + 12 * (size_t) config->vision.layers + (size_t) config->lm.layers * (32 + 3 * (size_t) config->lm.experts);
         struct vl2_tensor_source source;
