@@ -59,8 +59,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliAnswer, cli_answer_clear)
 static void
 options_clear (Options *options)
 {
-  g_free (options->engine.model);
-  g_free (options->engine.device);
+  cli_engine_options_clear (&options->engine);
   g_free (options->prompt);
   g_free (options->mode);
   g_free (options->format);

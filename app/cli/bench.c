@@ -34,8 +34,7 @@ typedef struct
 static void
 options_clear (Options *options)
 {
-  g_free (options->engine.model);
-  g_free (options->engine.device);
+  cli_engine_options_clear (&options->engine);
   g_free (options->shape);
   g_free (options->format);
   g_free (options->vision);

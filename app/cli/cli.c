@@ -423,6 +423,13 @@ cli_peak_bytes (void)
   return line != NULL ? g_ascii_strtoull (line + strlen ("\nVmHWM:"), NULL, 10) * 1024 : 0;
 }
 
+void
+cli_engine_options_clear (CliEngineOptions *options)
+{
+  g_clear_pointer (&options->model, g_free);
+  g_clear_pointer (&options->device, g_free);
+}
+
 vl2_engine *
 cli_open_engine (const CliEngineOptions  *options,
                  double                  *load_ms,

@@ -124,6 +124,8 @@ typedef struct
   gboolean headers_only;
 } CliEngineOptions;
 
+void      cli_engine_options_clear (CliEngineOptions *options);
+
 #define CLI_ENGINE_ENTRIES(o)                                                                                     \
   { "model", 'm', 0, G_OPTION_ARG_FILENAME, &(o).model, N_("Checkpoint folder (default: the bundled demo model)"), N_("DIR") }, \
   { "device", 0, 0, G_OPTION_ARG_FILENAME, &(o).device, N_("Where to compute: auto, cpu or cuda"), N_("DEVICE") }, \

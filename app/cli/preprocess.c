@@ -25,8 +25,7 @@ typedef struct
 static void
 options_clear (Options *options)
 {
-  g_free (options->engine.model);
-  g_free (options->engine.device);
+  cli_engine_options_clear (&options->engine);
   g_strfreev (options->images);
   g_free (options->out);
 }
