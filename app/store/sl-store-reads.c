@@ -22,6 +22,18 @@ return_result (SlStoreOp      *op,
     g_task_return_pointer (op->task, result, free_result);
 }
 
+static gpointer
+finish_read (SlStore       *self,
+             gpointer       tag,
+             GAsyncResult  *result,
+             GError       **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (g_async_result_is_tagged (result, tag), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
 static void
 run_list (SlDatabase *database,
           SlStoreOp  *op)
@@ -48,9 +60,7 @@ sl_store_list_finish (SlStore       *self,
                       GAsyncResult  *result,
                       GError       **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return finish_read (self, sl_store_list_async, result, error);
 }
 
 static void
@@ -79,9 +89,7 @@ sl_store_drafts_finish (SlStore       *self,
                         GAsyncResult  *result,
                         GError       **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return finish_read (self, sl_store_drafts_async, result, error);
 }
 
 static void
@@ -115,9 +123,7 @@ sl_store_summary_finish (SlStore       *self,
                          GAsyncResult  *result,
                          GError       **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return finish_read (self, sl_store_summary_async, result, error);
 }
 
 static void
@@ -153,9 +159,7 @@ sl_store_load_finish (SlStore       *self,
                       GAsyncResult  *result,
                       GError       **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return finish_read (self, sl_store_load_async, result, error);
 }
 
 static void
@@ -191,7 +195,5 @@ sl_store_search_finish (SlStore       *self,
                         GAsyncResult  *result,
                         GError       **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return finish_read (self, sl_store_search_async, result, error);
 }
