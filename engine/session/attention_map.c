@@ -208,7 +208,8 @@ void vl2_attention_tap_deinit(struct vl2_attention_tap *tap) {
     *tap = (struct vl2_attention_tap){0};
 }
 
-void vl2_attention_tap_layer(const struct vl2_attention_tap *tap, int32_t layer) {
+/* Points the scratch at this layer's room, or at nothing. */
+static void tap_layer(const struct vl2_attention_tap *tap, int32_t layer) {
     if (!tap->probs)
         return;
     struct vl2_scratch *scratch = &tap->session->scratch;
@@ -230,6 +231,20 @@ static void copy_rows(const struct vl2_attention_tap *tap, size_t position, uint
         }
 }
 
+void vl2_attention_tap_token(struct vl2_attention_tap *tap, struct vl2_session *s, int32_t length) {
+    struct vl2_engine *e = s->engine;
+    struct vlk_backend *be = e->backend;
+    be->ops->embed(be, &(struct vlk_embed_args){.n = 1,
+                                                .width = e->config.lm.hidden,
+                                                .ids = &s->scratch.step->token,
+                                                .table = e->weights.embed,
+                                                .out = s->scratch.x});
+    for (int32_t layer = 0; layer < e->config.lm.layers; layer++) {
+        tap_layer(tap, layer);
+        vl2_decoder_layer(e, &s->kv, &s->scratch, layer, 1, length);
+    }
+}
+
 vl2_status vl2_attention_tap_first(struct vl2_attention_tap *tap, vl2_error *err) {
     if (!tap->probs)
         return VL2_OK;
@@ -242,15 +257,7 @@ vl2_status vl2_attention_tap_first(struct vl2_attention_tap *tap, vl2_error *err
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the attention to pictures.");
     copy_rows(tap, last, saved, false);
     be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t) last, .token = s->ids[last]}, sizeof(struct vlk_step));
-    be->ops->embed(be, &(struct vlk_embed_args){.n = 1,
-                                                .width = e->config.lm.hidden,
-                                                .ids = &s->scratch.step->token,
-                                                .table = e->weights.embed,
-                                                .out = s->scratch.x});
-    for (int32_t layer = 0; layer < e->config.lm.layers; layer++) {
-        vl2_attention_tap_layer(tap, layer);
-        vl2_decoder_layer(e, &s->kv, &s->scratch, layer, 1, (int32_t) s->length);
-    }
+    vl2_attention_tap_token(tap, s, (int32_t) s->length);
     be->ops->step_advance(be, s->scratch.step, 1);
     copy_rows(tap, last, saved, true);
     vl2_status status = vl2_backend_wait(e, err);

@@ -119,15 +119,7 @@ static void enqueue_token(struct run *r) {
     struct vl2_session *s = r->session;
     struct vl2_engine *e = s->engine;
     struct vlk_backend *be = e->backend;
-    be->ops->embed(be, &(struct vlk_embed_args){.n = 1,
-                                                .width = e->config.lm.hidden,
-                                                .ids = &s->scratch.step->token,
-                                                .table = e->weights.embed,
-                                                .out = s->scratch.x});
-    for (int32_t layer = 0; layer < e->config.lm.layers; layer++) {
-        vl2_attention_tap_layer(&r->attention, layer);
-        vl2_decoder_layer(e, &s->kv, &s->scratch, layer, 1, (int32_t) s->length + 1);
-    }
+    vl2_attention_tap_token(&r->attention, s, (int32_t) s->length + 1);
     vl2_decoder_logits(e, &s->scratch, 0, 1, s->scratch.logits);
     be->ops->step_advance(be, s->scratch.step, 1);
 }
