@@ -9,7 +9,7 @@ second one alone in a new process that goes on from a snapshot. The bundled mode
 linked with one more resolution, which is a matter of cutting pictures only.
 
 Then cancelling: an interrupt at evenly spaced moments of such a question, from the signal to the end of the process. What is
-computed after the wish is counted by tests/engine/test_cancel.c.
+computed after the wish is counted by tests/engine/session/test_cancel.c.
 
 The last lines are about tokenizers of the published size, made up by make_tokenizer.py: how long one takes to load, and how fast it
 encodes mixed English and Chinese text (bench-tokenizer.c beside this file).

@@ -16,7 +16,7 @@ import tempfile
 import zlib
 
 CLI, MAKE_HISTORY, ROOT = sys.argv[1:4]
-PICTURES = os.path.join(ROOT, "tests", "cli", "pictures")
+PICTURES = os.path.join(ROOT, "tests", "app", "pictures")
 SAMPLE = os.path.join(ROOT, "data", "samples", "shapes-1.png")
 TMP = tempfile.mkdtemp(prefix="sightline-cli-")
 USAGE, INPUT, DEVICE, CANCELLED = 2, 3, 4, 5

@@ -6,7 +6,7 @@
     tiles_check.py --reference DEEPSEEK_VL2_CHECKOUT --write-fixture tests/engine/fixtures/tiles.txt
 
 The grid comes from the official select_best_resolution, the views from ImageOps.pad. Pictures are computed from an integer
-formula that tests/engine/test_tiles.c repeats. Needs Pillow, numpy, and what reference.py needs. Pillow must be older than 13,
+formula that tests/engine/picture/test_tiles.c repeats. Needs Pillow, numpy, and what reference.py needs. Pillow must be older than 13,
 which began to resize tall pictures vertically first: other bytes than those the model was trained on.
 """
 import argparse

@@ -108,7 +108,7 @@ export_scene (const char     *root,
   g_autoptr(SlOutputs) outputs = sl_outputs_new (FALSE);
   g_autoptr(SlBoxExport) export = sl_box_export_new (format, path, FALSE, outputs, &error);
   g_autoptr(SlPicture) shapes = load (root, "data/samples/shapes-1.png", "shapes.png", FALSE);
-  g_autoptr(SlPicture) photo = load (root, "tests/cli/pictures/quadrants.jpg", "Shapes.jpg", TRUE);
+  g_autoptr(SlPicture) photo = load (root, "tests/app/pictures/quadrants.jpg", "Shapes.jpg", TRUE);
   g_autoptr(SlPicture) empty = load (root, "data/samples/tall.png", "红 色/tall.png", FALSE);
   SlExportPicture *record = make_record (shapes);
 

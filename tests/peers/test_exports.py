@@ -60,7 +60,7 @@ def test_turned_photo_is_upright():
     with open(SCENE / "coco" / "annotations.json", encoding="utf-8") as stream:
         entry = json.load(stream)["images"][1]
     assert (entry["width"], entry["height"]) == size
-    original = subprocess.run(["identify", "-format", "%w %h", os.path.join(ROOT, "tests/cli/pictures/quadrants.jpg")],
+    original = subprocess.run(["identify", "-format", "%w %h", os.path.join(ROOT, "tests/app/pictures/quadrants.jpg")],
                               check=True, capture_output=True, text=True).stdout.split()
     assert size == (int(original[1]), int(original[0])), f"{size} is not {original} turned"
     assert (SCENE / "coco" / "images" / "shapes.png").read_bytes() == (SAMPLES / "shapes-1.png").read_bytes(), "touched"

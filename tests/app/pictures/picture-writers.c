@@ -3,7 +3,7 @@
  * See the header. PNG 1.2 with stored deflate blocks; TIFF 6.0 and BigTIFF with one strip a plane; BMP with a V4 header; JPEG with
  * DC coefficients only.
  */
-#include "picture-writers.h"
+#include "tests/app/pictures/picture-writers.h"
 
 #include <string.h>
 

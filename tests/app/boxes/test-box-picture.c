@@ -9,7 +9,7 @@
 
 #include <glib/gstdio.h>
 
-#include "picture-writers.h"
+#include "tests/app/pictures/picture-writers.h"
 
 #define LONG_SIDE  70001
 #define SHORT_SIDE 5

@@ -9,7 +9,7 @@
 
 #include "app/pictures/sl-picture-loader.h"
 #include "app/pictures/sl-picture-svg.h"
-#include "picture-writers.h"
+#include "tests/app/pictures/picture-writers.h"
 
 /* No two channels alike, every kind of alpha: none, half, all, a quarter. */
 static const WriterPixel colors[4] = { { 200, 100, 50, 255 }, { 10, 20, 30, 128 }, { 90, 180, 250, 0 }, { 0, 255, 60, 64 } };
