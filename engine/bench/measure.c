@@ -43,7 +43,7 @@ struct bench {
 /* ------------------------------------------------------------------------------------------------ counting */
 
 static double weight_bytes(const struct vlk_weight *w) {
-    return w->rows ? (double) w->rows * (double) vlk_row_bytes(w->dtype, w->cols) : 0;
+    return w->rows ? (double)w->rows * (double)vlk_row_bytes(w->dtype, w->cols) : 0;
 }
 
 static double weight_flops(const struct vlk_weight *w) {
@@ -80,7 +80,7 @@ static struct count count_layer(const struct vl2_engine *e, int32_t layer) {
 static struct count count_tokens(const struct bench *b, int32_t n, int32_t context) {
     const struct vl2_engine *e = b->engine;
     const struct vl2_config *c = &e->config;
-    double pairs = (double) n * context + (double) n * (n + 1) / 2;
+    double pairs = (double)n * context + (double)n * (n + 1) / 2;
     double width = c->lm.mla ? c->lm.nope + c->lm.rope + c->lm.v : 2 * c->lm.head_dim;
     struct count all = {0};
     for (int32_t i = 0; i < c->lm.layers; i++) {
@@ -89,14 +89,14 @@ static struct count count_tokens(const struct bench *b, int32_t n, int32_t conte
         all.bytes += layer.bytes;
     }
     all.flops += weight_flops(&e->weights.head);
-    all.bytes += weight_bytes(&e->weights.head) + (double) vlk_row_bytes(e->weights.embed.dtype, e->weights.embed.cols);
-    all.bytes += (double) vl2_kv_bytes(c, context + n, b->kv.dtype);
+    all.bytes += weight_bytes(&e->weights.head) + (double)vlk_row_bytes(e->weights.embed.dtype, e->weights.embed.cols);
+    all.bytes += (double)vl2_kv_bytes(c, context + n, b->kv.dtype);
     return all;
 }
 
 static double count_tile(const struct vl2_engine *e) {
     const struct vl2_config *c = &e->config;
-    double tokens = c->vision.tokens, cells = (double) c->projector.grid * c->projector.grid, flops = tokens * weight_flops(&e->weights.patch_w);
+    double tokens = c->vision.tokens, cells = (double)c->projector.grid * c->projector.grid, flops = tokens * weight_flops(&e->weights.patch_w);
     for (int32_t i = 0; i < c->vision.layers; i++) {
         const struct vl2_vision_block *v = &e->weights.vision[i];
         flops += tokens * (weight_flops(&v->qkv_w) + weight_flops(&v->proj_w) + weight_flops(&v->fc1_w) + weight_flops(&v->fc2_w)) +
@@ -118,7 +118,7 @@ static uint64_t next_random(struct bench *b) {
 
 static void new_tokens(struct bench *b) {
     for (int32_t i = 0; i < b->tokens; i++)
-        b->ids[i] = (int32_t) (next_random(b) % (uint64_t) b->engine->config.lm.vocab);
+        b->ids[i] = (int32_t)(next_random(b) % (uint64_t)b->engine->config.lm.vocab);
 }
 
 static void set_position(struct bench *b, int32_t pos) {
@@ -133,10 +133,10 @@ static void note_experts(struct bench *b, int32_t layer) {
     int32_t chosen[VLK_MAX_TOPK];
     if (!vl2_config_is_moe(c, layer))
         return;
-    be->ops->mem_read(be, chosen, b->scratch.expert_ids, (size_t) c->lm.experts_per_token * sizeof *chosen);
+    be->ops->mem_read(be, chosen, b->scratch.expert_ids, (size_t)c->lm.experts_per_token * sizeof *chosen);
     for (int32_t j = 0; j < c->lm.experts_per_token; j++)
         if (chosen[j] >= 0 && chosen[j] < c->lm.experts)
-            b->experts[(size_t) layer * (size_t) c->lm.experts + (size_t) chosen[j]] = 1;
+            b->experts[(size_t)layer * (size_t)c->lm.experts + (size_t)chosen[j]] = 1;
 }
 
 /* Reads b->tokens tokens behind b->context others and draws the next, as a session does. */
@@ -148,7 +148,7 @@ static vl2_status run_tokens(struct bench *b, bool note) {
     set_position(b, b->context);
     for (int32_t at = 0; at < b->tokens && status == VL2_OK; at += n) {
         n = b->tokens - at < b->scratch.rows ? b->tokens - at : b->scratch.rows;
-        be->ops->mem_write(be, b->scratch.ids, b->ids + at, (size_t) n * sizeof *b->ids);
+        be->ops->mem_write(be, b->scratch.ids, b->ids + at, (size_t)n * sizeof *b->ids);
         be->ops->embed(be, &(struct vlk_embed_args){
             .n = n, .width = hidden, .ids = b->scratch.ids, .table = e->weights.embed, .out = b->scratch.x});
         for (int32_t layer = 0; layer < e->config.lm.layers; layer++) {
@@ -177,14 +177,14 @@ static vl2_status run_tiles(struct bench *b) {
     struct vl2_picture_rows rows;
     uint64_t done = 0;
     const struct vl2_watch watch = {.cancel = b->cancel};
-    vl2_status status = vl2_vision_encode(b->engine, &b->tiles, &watch, &done, (uint64_t) b->tiles.n_tiles, NULL, &rows, b->err);
+    vl2_status status = vl2_vision_encode(b->engine, &b->tiles, &watch, &done, (uint64_t)b->tiles.n_tiles, NULL, &rows, b->err);
     if (status == VL2_OK)
         vl2_picture_rows_deinit(b->engine, &rows);
     return status;
 }
 
 static int compare_times(const void *a, const void *b) {
-    double x = *(const double *) a, y = *(const double *) b;
+    double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
@@ -194,7 +194,7 @@ static double now_ms(const struct bench *b) {
     if (vl2_engine_info(b->engine)->threads != 1)
         return vl2_now_ms();
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return 1e3 * (double) t.tv_sec + 1e-6 * (double) t.tv_nsec;
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
 /* Runs that are not counted: decoding steps to see which experts are chosen, none before what takes seconds and comes after a
@@ -226,7 +226,7 @@ static vl2_status measure(struct bench *b, struct vl2_bench_row *row, int32_t le
             total += ms;
         }
     }
-    qsort(times, (size_t) row->runs, sizeof *times, compare_times);
+    qsort(times, (size_t)row->runs, sizeof *times, compare_times);
     row->best_ms = times[0];
     row->median_ms = times[row->runs / 2];
     if (b->on_row)
@@ -243,7 +243,7 @@ static void measure_machine(struct bench *b) {
         return;
     m->cache_bytes = vlk_cache_bytes();
     m->read_bytes = 4 * m->cache_bytes > 256u << 20 ? 4 * m->cache_bytes : 256u << 20;
-    m->read_per_s = fmax(m->read_per_s, vlk_measure_read(info->isa, info->threads, (size_t) m->read_bytes));
+    m->read_per_s = fmax(m->read_per_s, vlk_measure_read(info->isa, info->threads, (size_t)m->read_bytes));
     m->flops_per_s = fmax(m->flops_per_s, vlk_measure_fma(info->isa, info->threads));
 }
 
@@ -265,12 +265,12 @@ static vl2_status measure_vision(struct bench *b) {
     const struct vl2_config *c = &b->engine->config;
     int32_t tiles = b->engine->backend->traits.batch_bytes ? ALL_TILES : FEW_TILES; /* a GPU does a picture's in one pass */
     struct vl2_bench_row row = {.kind = VL2_BENCH_VISION, .tokens = tiles};
-    size_t bytes = (size_t) tiles * 3 * (size_t) c->vision.side * (size_t) c->vision.side;
+    size_t bytes = (size_t)tiles * 3 * (size_t)c->vision.side * (size_t)c->vision.side;
     b->tiles = (struct vl2_tiles){.side = c->vision.side, .grid_w = tiles - 1, .grid_h = 1, .n_tiles = tiles, .data = vlk_alloc(bytes, 1)};
     if (!b->tiles.data)
         return vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for %d tiles.", tiles);
     for (size_t i = 0; i < bytes; i++)
-        b->tiles.data[i] = (uint8_t) next_random(b);
+        b->tiles.data[i] = (uint8_t)next_random(b);
     row.flops = tiles * count_tile(b->engine);
     vl2_status status = measure(b, &row, 2);
     b->report->vision_fma_ratio = row.flops / (row.best_ms / 1e3) / b->report->machine.flops_per_s;
@@ -320,23 +320,23 @@ static vl2_status measure_prefill(struct bench *b) {
 /* The cache is written, so that reading it is reading memory. */
 static void fill_cache(struct bench *b) {
     struct vlk_backend *be = b->engine->backend;
-    size_t bytes = vl2_kv_bytes(&b->engine->config, 1, b->kv.dtype) / (size_t) b->engine->config.lm.layers / (b->kv.v[0] ? 2 : 1);
+    size_t bytes = vl2_kv_bytes(&b->engine->config, 1, b->kv.dtype) / (size_t)b->engine->config.lm.layers / (b->kv.v[0] ? 2 : 1);
     float values[8192];
     uint8_t row[sizeof values];
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        values[i] = (float) (int32_t) (next_random(b) & 0xffff) * 0x1p-16f - 0.5f;
+        values[i] = (float)(int32_t)(next_random(b) & 0xffff) * 0x1p-16f - 0.5f;
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         if (b->kv.dtype == VLK_F32)
             memcpy(row + 4 * i, values + i, 4);
         else
-            memcpy(row + 2 * i, (uint8_t *) (values + i) + 2, 2); /* the upper half is the bf16 */
+            memcpy(row + 2 * i, (uint8_t *)(values + i) + 2, 2); /* the upper half is the bf16 */
     }
     for (int32_t layer = 0; layer < b->engine->config.lm.layers; layer++) {
-        for (size_t at = 0, all = bytes * (size_t) b->kv.capacity; at < all; at += sizeof row) {
+        for (size_t at = 0, all = bytes * (size_t)b->kv.capacity; at < all; at += sizeof row) {
             size_t n = all - at < sizeof row ? all - at : sizeof row;
-            be->ops->mem_write(be, (uint8_t *) b->kv.k[layer] + at, row, n);
+            be->ops->mem_write(be, (uint8_t *)b->kv.k[layer] + at, row, n);
             if (b->kv.v[layer])
-                be->ops->mem_write(be, (uint8_t *) b->kv.v[layer] + at, row, n);
+                be->ops->mem_write(be, (uint8_t *)b->kv.v[layer] + at, row, n);
         }
     }
 }
@@ -351,10 +351,10 @@ static vl2_status open_bench(struct bench *b) {
         status = vl2_scratch_init(b->engine, chunk, &b->scratch, b->err);
     if (status != VL2_OK)
         return status;
-    b->seen = be->ops->mem_alloc(be, (size_t) c->lm.vocab);
+    b->seen = be->ops->mem_alloc(be, (size_t)c->lm.vocab);
     b->result = be->ops->mem_alloc(be, sizeof *b->result);
-    b->ids = vlk_alloc((size_t) context, sizeof *b->ids);
-    b->experts = vlk_alloc((size_t) c->lm.layers, (size_t) (c->lm.experts ? c->lm.experts : 1));
+    b->ids = vlk_alloc((size_t)context, sizeof *b->ids);
+    b->experts = vlk_alloc((size_t)c->lm.layers, (size_t)(c->lm.experts ? c->lm.experts : 1));
     if (!b->seen || !b->result || !b->ids || !b->experts)
         return vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory to measure %d tokens.", context);
     b->report->weight_bytes = b->engine->weights.bytes;
@@ -406,7 +406,7 @@ vl2_status vl2_bench(vl2_engine *engine, const vl2_cancel *cancel, vl2_bench_fn 
                                         ? (stolen - stolen_before) / (busy - busy_before) : NAN;
         for (int32_t i = 0; i < engine->config.lm.layers; i++) {
             for (int32_t e = 0; vl2_config_is_moe(&engine->config, i) && e < engine->config.lm.experts; e++, out->experts++)
-                out->experts_used += b.experts[(size_t) i * (size_t) engine->config.lm.experts + (size_t) e];
+                out->experts_used += b.experts[(size_t)i * (size_t)engine->config.lm.experts + (size_t)e];
         }
     }
     close_bench(&b);

@@ -85,7 +85,7 @@ static vl2_status read_entry(const char *path, const char *name, json_t *entry, 
         json_int_t value = json_integer_value(dim);
         if (!json_is_integer(dim) || value < 0)
             return vl2_fail(err, VL2_ERR_MODEL, "%s: dimension %zu of tensor \"%.200s\" is not a size.", path, d, name);
-        if (__builtin_mul_overflow(bits, (uint64_t) value, &bits))
+        if (__builtin_mul_overflow(bits, (uint64_t)value, &bits))
             return vl2_fail(err, VL2_ERR_MODEL, "%s: the shape of tensor \"%.200s\" overflows.", path, name);
         out->dims[d] = value;
     }
@@ -93,21 +93,21 @@ static vl2_status read_entry(const char *path, const char *name, json_t *entry, 
     json_int_t begin = json_integer_value(first), end = json_integer_value(last);
     if (!json_is_integer(first) || !json_is_integer(last) || begin < 0 || end < begin)
         return vl2_fail(err, VL2_ERR_MODEL, "%s: the data_offsets of tensor \"%.200s\" are not a range.", path, name);
-    if ((uint64_t) end > data_bytes)
+    if ((uint64_t)end > data_bytes)
         return vl2_fail(err, VL2_ERR_MODEL,
                         "%s: tensor \"%.200s\" ends at byte %lld of %zu data bytes: the file is truncated or its header lies.",
-                        path, name, (long long) end, data_bytes);
+                        path, name, (long long)end, data_bytes);
     uint64_t bytes = bits / 8;
-    if ((uint64_t) (end - begin) != bytes || bits % 8)
+    if ((uint64_t)(end - begin) != bytes || bits % 8)
         return vl2_fail(err, VL2_ERR_MODEL, "%s: tensor \"%.200s\" has %lld bytes where its shape and dtype need %llu%s.", path,
-                        name, (long long) (end - begin), (unsigned long long) bytes, bits % 8 ? " and a part of one" : "");
+                        name, (long long)(end - begin), (unsigned long long)bytes, bits % 8 ? " and a part of one" : "");
     out->name = name;
     out->dtype_name = info->name;
     out->is_float = info->is_float;
     out->dtype = info->dtype;
-    out->n_dims = (int32_t) n_dims;
+    out->n_dims = (int32_t)n_dims;
     out->data = data + begin;
-    out->bytes = (size_t) bytes;
+    out->bytes = (size_t)bytes;
     out->file = path;
     return VL2_OK;
 }
@@ -138,7 +138,7 @@ static vl2_status read_quantised(struct vl2_tensor *t, const char *type, vl2_err
             continue;
         long long cols = strtoll(type + 4, &end, 10);
         if (*end || cols > INT32_MAX || t->n_dims != 2 || strcmp(t->dtype_name, "U8") != 0 ||
-            (uint64_t) t->dims[1] != vlk_row_bytes(types[i], cols))
+            (uint64_t)t->dims[1] != vlk_row_bytes(types[i], cols))
             break;
         t->dtype_name = names[i];
         t->dtype = types[i];
@@ -157,7 +157,7 @@ static int compare_data(const void *a, const void *b) {
 }
 
 static int compare_names(const void *a, const void *b) {
-    return strcmp(((const struct vl2_tensor *) a)->name, ((const struct vl2_tensor *) b)->name);
+    return strcmp(((const struct vl2_tensor *)a)->name, ((const struct vl2_tensor *)b)->name);
 }
 
 static vl2_status check_overlap(struct vl2_tensor *tensors, size_t n, vl2_error *err) {
@@ -199,9 +199,9 @@ static vl2_status read_header(struct vl2_checkpoint *cp, struct shard *shard, vl
     if (length > VL2_MAX_HEADER_BYTES || length > file->size - 8)
         return vl2_fail(err, VL2_ERR_MODEL,
                         "%s announces a header of %llu bytes in a file of %zu: it is truncated or not a safetensors file.",
-                        shard->path, (unsigned long long) length, file->size);
-    shard->data = 8 + (size_t) length;
-    vl2_status status = vl2_json_parse((const char *) file->data + 8, (size_t) length, shard->path, &shard->header, err);
+                        shard->path, (unsigned long long)length, file->size);
+    shard->data = 8 + (size_t)length;
+    vl2_status status = vl2_json_parse((const char *)file->data + 8, (size_t)length, shard->path, &shard->header, err);
     if (status == VL2_OK)
         status = reserve_tensors(cp, json_object_size(shard->header), shard->path, err);
     if (status != VL2_OK)

@@ -25,7 +25,7 @@ static void read_vision(struct vl2_section *r, struct vl2_config *c) {
     c->vision.layers = vl2_section_int(r, "layers", 24, 1, VL2_MAX_LAYERS);
     c->vision.heads = vl2_section_int(r, "heads", 16, 1, 4096);
     double ratio = vl2_section_number(r, "mlp_ratio", 4, 1e-6, 1024);
-    double mlp = (double) c->vision.width * ratio;
+    double mlp = (double)c->vision.width * ratio;
     static const char *const pools[] = {"map", "", NULL};
     vl2_section_choice(r, "global_pool", "map", pools);
     if (r->failed)
@@ -38,7 +38,7 @@ static void read_vision(struct vl2_section *r, struct vl2_config *c) {
         vl2_section_refuse(r, "%s: width %d is not a multiple of heads %d.", r->where, c->vision.width, c->vision.heads);
     if (r->failed)
         return;
-    c->vision.mlp = (int32_t) mlp;
+    c->vision.mlp = (int32_t)mlp;
     c->vision.grid = c->vision.side / c->vision.patch;
     c->vision.tokens = c->vision.grid * c->vision.grid;
     vl2_section_product(r, "the number of patches of a tile", c->vision.grid, c->vision.grid);
@@ -49,7 +49,7 @@ static void read_vision(struct vl2_section *r, struct vl2_config *c) {
 static void read_projector(struct vl2_section *r, struct vl2_config *c) {
     static const char *const types[] = {"downsample_mlp_gelu", "mlp_gelu", "linear", "identity", NULL};
     vl2_config_check_keys(r, VL2_KEYS_PROJECTOR);
-    c->projector.type = (vl2_projector_type) vl2_section_choice(r, "projector_type", "downsample_mlp_gelu", types);
+    c->projector.type = (vl2_projector_type)vl2_section_choice(r, "projector_type", "downsample_mlp_gelu", types);
     int32_t input = vl2_section_int(r, "input_dim", 1152, 1, MAX_WIDTH);
     c->projector.out = vl2_section_int(r, "n_embed", 2048, 1, MAX_WIDTH);
     int32_t depth = vl2_section_int(r, "depth", 2, 0, VL2_MAX_PROJECTOR_LAYERS);
@@ -133,11 +133,11 @@ static void read_experts(struct vl2_section *r, struct vl2_config *c) {
     c->lm.moe_inter = vl2_section_int(r, "moe_intermediate_size", 1407, 1, MAX_WIDTH);
     c->lm.experts_per_token = vl2_section_int(r, "num_experts_per_tok", VL2_REQUIRED, 1, VLK_MAX_TOPK);
     int32_t shared = vl2_section_nullable(r, "n_shared_experts", 0, 1024);
-    c->lm.score = (vlk_score) vl2_section_choice(r, "scoring_func", "softmax", scores);
+    c->lm.score = (vlk_score)vl2_section_choice(r, "scoring_func", "softmax", scores);
     /* The class default is the misspelt "gready", which no branch of the official code knows. */
-    c->lm.topk = (vlk_topk) vl2_section_choice(r, "topk_method", NULL, methods);
+    c->lm.topk = (vlk_topk)vl2_section_choice(r, "topk_method", NULL, methods);
     c->lm.norm_topk = vl2_section_bool(r, "norm_topk_prob", false);
-    c->lm.routed_scaling = (float) vl2_section_number(r, "routed_scaling_factor", 1, -1e6, 1e6);
+    c->lm.routed_scaling = (float)vl2_section_number(r, "routed_scaling_factor", 1, -1e6, 1e6);
     if (c->lm.topk != VLK_TOPK_GREEDY) {
         c->lm.n_group = vl2_section_int(r, "n_group", VL2_REQUIRED, 1, c->lm.experts);
         c->lm.topk_group = vl2_section_int(r, "topk_group", VL2_REQUIRED, 1, c->lm.n_group);
@@ -170,11 +170,11 @@ static void read_eos(struct vl2_section *r, struct vl2_config *c) {
         vl2_section_refuse(r, "%s: eos_token_id has %zu entries; 1 to %d are accepted.", r->where, n, VL2_MAX_EOS);
         return;
     }
-    c->lm.n_eos = (int32_t) n;
+    c->lm.n_eos = (int32_t)n;
     json_array_foreach (list, i, value) {
         if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > VL2_MAX_PRODUCT)
             vl2_section_refuse(r, "%s: eos_token_id[%zu] is not a token id.", r->where, i);
-        c->lm.eos[i] = (int32_t) json_integer_value(value);
+        c->lm.eos[i] = (int32_t)json_integer_value(value);
     }
 }
 
@@ -188,7 +188,7 @@ static void read_language(struct vl2_section *r, struct vl2_config *c) {
     c->lm.context = vl2_section_int(r, "max_position_embeddings", 2048, 1, 1 << 20);
     c->lm.bos = vl2_section_int(r, "bos_token_id", 100000, 0, VL2_MAX_PRODUCT);
     read_eos(r, c);
-    c->lm.rms_eps = (float) vl2_section_number(r, "rms_norm_eps", 1e-6, 0, 1);
+    c->lm.rms_eps = (float)vl2_section_number(r, "rms_norm_eps", 1e-6, 0, 1);
     vl2_section_choice(r, "hidden_act", "silu", acts);
     read_attention(r, c);
     read_experts(r, c);
@@ -217,18 +217,18 @@ static void read_candidates(struct vl2_section *r, struct vl2_config *c) {
             json_t *value = json_array_get(pair, k);
             json_int_t number = json_integer_value(value);
             if (json_array_size(pair) != 2 || !json_is_integer(value) || number < c->vision.side ||
-                number > 64 * (json_int_t) c->vision.side || number % c->vision.side) {
+                number > 64 * (json_int_t)c->vision.side || number % c->vision.side) {
                 vl2_section_refuse(r, "%s: candidate_resolutions[%zu] is not two multiples of %d up to 64 of them.", r->where, i,
                                    c->vision.side);
                 return;
             }
-            c->candidates[i][k] = (int32_t) number;
+            c->candidates[i][k] = (int32_t)number;
         }
     }
     if (c->candidates[0][0] != c->vision.side)
         vl2_section_refuse(r, "%s: the first candidate resolution is %d wide, the vision tower's tile %d.", r->where,
                            c->candidates[0][0], c->vision.side);
-    c->tiles = (struct vl2_tile_rule){.side = c->vision.side, .n_candidates = (int32_t) n};
+    c->tiles = (struct vl2_tile_rule){.side = c->vision.side, .n_candidates = (int32_t)n};
 }
 
 static void read_processor(struct vl2_section *r, struct vl2_config *c) {
@@ -302,7 +302,7 @@ vl2_status vl2_config_load(const char *dir, struct vl2_config *out, vl2_error *e
         read_processor(&r, out);
         status = r.failed ? VL2_ERR_MODEL : VL2_OK;
     }
-    out->tiles.candidates = (const int32_t (*)[2]) out->candidates;
+    out->tiles.candidates = (const int32_t (*)[2])out->candidates;
     json_decref(processor);
     json_decref(config);
     return status;

@@ -35,28 +35,28 @@ struct vl2_section vl2_section_open(json_t *root, const char *key, const char *w
 int32_t vl2_section_int(struct vl2_section *r, const char *key, int64_t missing, int64_t min, int64_t max) {
     json_t *value = json_object_get(r->object, key);
     if (r->failed)
-        return (int32_t) max;
+        return (int32_t)max;
     if (!value || json_is_null(value)) {
         if (missing == VL2_REQUIRED)
             vl2_section_refuse(r, "%s has no %s.", r->where, key);
-        return missing == VL2_REQUIRED ? (int32_t) max : (int32_t) missing;
+        return missing == VL2_REQUIRED ? (int32_t)max : (int32_t)missing;
     }
     double real = json_real_value(value); /* of an integer that none can hold */
     if (fabs(real) >= 0x1p63) {
-        vl2_section_refuse(r, "%s: %s is %g; %lld to %lld is accepted.", r->where, key, real, (long long) min, (long long) max);
-        return (int32_t) max;
+        vl2_section_refuse(r, "%s: %s is %g; %lld to %lld is accepted.", r->where, key, real, (long long)min, (long long)max);
+        return (int32_t)max;
     }
     if (!json_is_integer(value)) {
         vl2_section_refuse(r, "%s: %s is not an integer.", r->where, key);
-        return (int32_t) max;
+        return (int32_t)max;
     }
     int64_t number = json_integer_value(value);
     if (number < min || number > max) {
-        vl2_section_refuse(r, "%s: %s is %lld; %lld to %lld is accepted.", r->where, key, (long long) number, (long long) min,
-                           (long long) max);
-        return (int32_t) max;
+        vl2_section_refuse(r, "%s: %s is %lld; %lld to %lld is accepted.", r->where, key, (long long)number, (long long)min,
+                           (long long)max);
+        return (int32_t)max;
     }
-    return (int32_t) number;
+    return (int32_t)number;
 }
 
 int32_t vl2_section_nullable(struct vl2_section *r, const char *key, int64_t missing, int64_t max) {
@@ -105,5 +105,5 @@ int vl2_section_choice(struct vl2_section *r, const char *key, const char *missi
 
 void vl2_section_product(struct vl2_section *r, const char *what, int64_t a, int64_t b) {
     if (a * b > VL2_MAX_PRODUCT)
-        vl2_section_refuse(r, "%s: %s is %lld; at most %d is accepted.", r->where, what, (long long) (a * b), VL2_MAX_PRODUCT);
+        vl2_section_refuse(r, "%s: %s is %lld; at most %d is accepted.", r->where, what, (long long)(a * b), VL2_MAX_PRODUCT);
 }

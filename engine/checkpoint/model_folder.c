@@ -85,10 +85,10 @@ static bool cached_name(struct part part, char *name, size_t size) {
     if (part.length <= skip || memcmp(part.text, prefix, skip) != 0)
         return false;
     const char *start = part.text + skip, *end = part.text + part.length;
-    const char *second = memmem(start, (size_t) (end - start), "--", 2);
+    const char *second = memmem(start, (size_t)(end - start), "--", 2);
     if (second && second + 2 < end)
         start = second + 2;
-    snprintf(name, size, "%.*s", (int) (end - start), start);
+    snprintf(name, size, "%.*s", (int)(end - start), start);
     return true;
 }
 
@@ -111,7 +111,7 @@ void vl2_folder_name(const char *dir, char *name, size_t size) {
     if (cached_name(parts[0], name, size) || (is_part(parts[0], "snapshots") && cached_name(parts[1], name, size)) ||
         (is_part(parts[1], "snapshots") && cached_name(parts[2], name, size)))
         return;
-    snprintf(name, size, "%.*s", (int) parts[0].length, parts[0].text);
+    snprintf(name, size, "%.*s", (int)parts[0].length, parts[0].text);
 }
 
 /* The commit that refs/main names, "" where there is none. */
@@ -171,7 +171,7 @@ static bool enter_cache(struct look *l) {
 
 static bool begins(const struct vl2_mapped_file *f, size_t at, const char *text) {
     size_t n = strlen(text);
-    return f->size >= at + n && strncasecmp((const char *) f->data + at, text, n) == 0;
+    return f->size >= at + n && strncasecmp((const char *)f->data + at, text, n) == 0;
 }
 
 /* A line or a page of text where weights or an object should be. */
@@ -199,13 +199,13 @@ static uint64_t needed_bytes(const struct vl2_mapped_file *f) {
         return 0;
     if (length > f->size - 8)
         return 8 + length;
-    const char *at = (const char *) f->data + 8, *end = at + length;
-    while ((at = memmem(at, (size_t) (end - at), key, sizeof key - 1))) {
+    const char *at = (const char *)f->data + 8, *end = at + length;
+    while ((at = memmem(at, (size_t)(end - at), key, sizeof key - 1))) {
         uint64_t numbers[2] = {0};
         at += sizeof key - 1;
         for (int k = 0; k < 2; k++, at += at < end)
             for (; at < end && *at >= '0' && *at <= '9'; at++)
-                numbers[k] = numbers[k] * 10 + (uint64_t) (*at - '0');
+                numbers[k] = numbers[k] * 10 + (uint64_t)(*at - '0');
         most = numbers[1] > most ? numbers[1] : most;
     }
     return 8 + length + most;
@@ -312,7 +312,7 @@ static void check_series(struct look *l, const char *shard) {
     is_shard(shard, &of);
     const char *mark = strstr(shard, "-of-");
     for (unsigned i = 1; i <= of && i <= 1024; i++) {
-        snprintf(name, sizeof name, "%.*s-%05u%s", (int) (mark - 6 - shard), shard, i, mark);
+        snprintf(name, sizeof name, "%.*s-%05u%s", (int)(mark - 6 - shard), shard, i, mark);
         check_file(l, name, true);
     }
 }
@@ -331,7 +331,7 @@ static void explain(struct look *l, const struct found *f) {
         {VL2_FOLDER_PICKLE, offsetof(struct found, pickle), ""},
     };
     for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
-        const char *file = (const char *) f + causes[i].offset;
+        const char *file = (const char *)f + causes[i].offset;
         if (!file[0])
             continue;
         if (causes[i].kind == VL2_FOLDER_NO_INDEX && f->index[0])
@@ -347,7 +347,7 @@ static void explain(struct look *l, const struct found *f) {
 }
 
 static int compare_names(const void *a, const void *b) {
-    return strcmp(*(const char *const *) a, *(const char *const *) b);
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* Each file that the index names, once. */
@@ -415,7 +415,7 @@ static void check_files(struct look *l) {
 void vl2_folder_find(const char *dir, char *out, size_t size) {
     struct vl2_folder folder;
     struct look l = {.out = &folder};
-    bool fits = snprintf(folder.dir, sizeof folder.dir, "%s", dir) < (int) sizeof folder.dir;
+    bool fits = snprintf(folder.dir, sizeof folder.dir, "%s", dir) < (int)sizeof folder.dir;
     snprintf(out, size, "%s", fits && enter_cache(&l) ? folder.dir : dir);
 }
 
@@ -424,7 +424,7 @@ size_t vl2_folder_look(const char *dir, bool headers, struct vl2_folder *out, vl
     struct stat st;
     *out = (struct vl2_folder){.weight_bytes = 0};
     vl2_folder_name(dir, out->name, sizeof out->name);
-    if (snprintf(out->dir, sizeof out->dir, "%s", dir) >= (int) sizeof out->dir || stat(dir, &st) != 0)
+    if (snprintf(out->dir, sizeof out->dir, "%s", dir) >= (int)sizeof out->dir || stat(dir, &st) != 0)
         tell(&l, VL2_FOLDER_ABSENT, "", "", 0, 0);
     else if (!S_ISDIR(st.st_mode))
         tell(&l, VL2_FOLDER_NO_FOLDER, "", "", 0, 0);

@@ -47,7 +47,7 @@ static void fill_candidates(struct vl2_config *c) {
         c->candidates[i][0] = 384 * candidates[i][0];
         c->candidates[i][1] = 384 * candidates[i][1];
     }
-    c->tiles = (struct vl2_tile_rule){.side = 384, .n_candidates = n, .candidates = (const int32_t (*)[2]) c->candidates};
+    c->tiles = (struct vl2_tile_rule){.side = 384, .n_candidates = n, .candidates = (const int32_t (*)[2])c->candidates};
 }
 
 static void fill_language(struct vl2_config *c, int which) {
@@ -107,7 +107,7 @@ vl2_status vl2_shape_open(const struct vl2_shape *shape, struct vl2_config *conf
         config->vision.layers = at_most(config->vision.layers, shape->layers);
         config->lm.layers = at_most(config->lm.layers, shape->layers);
         config->quantised = shape->format != VL2_FORMAT_BF16;
-        size_t most = 64 + 12 * (size_t) config->vision.layers + (size_t) config->lm.layers * (32 + 3 * (size_t) config->lm.experts);
+        size_t most = 64 + 12 * (size_t)config->vision.layers + (size_t)config->lm.layers * (32 + 3 * (size_t)config->lm.experts);
         struct vl2_tensor_source source;
         vl2_status status = vl2_synthetic_weights(shape->format, shape->vision_int8, most, &source, err);
         return status == VL2_OK ? vl2_checkpoint_from_source(&source, most, checkpoint, err) : status;

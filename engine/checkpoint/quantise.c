@@ -94,10 +94,10 @@ static void plan_output(const struct vl2_quantise_options *options, struct vl2_t
     if (t->is_float)
         o->dtype = vl2_part_dtype(vl2_part_of_tensor(t->name, t->n_dims), t->n_dims, options->format, options->vision_int8, t->dtype);
     /* Groups do not pay for narrow rows, and only matrices can have them. */
-    if (is_quantised(o->dtype) && (t->n_dims != 2 || vlk_row_bytes(o->dtype, (int64_t) o->cols) >= 2 * o->cols))
+    if (is_quantised(o->dtype) && (t->n_dims != 2 || vlk_row_bytes(o->dtype, (int64_t)o->cols) >= 2 * o->cols))
         o->dtype = VLK_BF16;
     if (t->is_float && o->dtype != t->dtype)
-        o->row_bytes = vlk_row_bytes(o->dtype, (int64_t) o->cols);
+        o->row_bytes = vlk_row_bytes(o->dtype, (int64_t)o->cols);
     else
         o->row_bytes = o->rows ? t->bytes / o->rows : 0;
     o->bytes = o->rows * o->row_bytes;
@@ -119,8 +119,8 @@ static vl2_status plan_file(struct writer *w) {
         o->offset = w->bytes;
         w->bytes += o->bytes;
         w->total += t->bytes;
-        w->widest = o->cols > w->widest ? (size_t) o->cols : w->widest;
-        w->piece_bytes = o->row_bytes > w->piece_bytes ? (size_t) o->row_bytes : w->piece_bytes;
+        w->widest = o->cols > w->widest ? (size_t)o->cols : w->widest;
+        w->piece_bytes = o->row_bytes > w->piece_bytes ? (size_t)o->row_bytes : w->piece_bytes;
         if (w->bytes % ALIGNMENT == 0 || i + 1 == n)
             continue;
         o = &w->outputs[w->n_outputs++];
@@ -137,22 +137,22 @@ static json_t *entry_of(const struct output *o) {
     const char *dtype = "U8";
     int lost = 0;
     if (!o->source) {
-        lost = json_array_append_new(shape, json_integer((json_int_t) o->bytes));
+        lost = json_array_append_new(shape, json_integer((json_int_t)o->bytes));
     } else if (is_quantised(o->dtype)) {
-        lost = json_array_append_new(shape, json_integer((json_int_t) o->rows)) |
-               json_array_append_new(shape, json_integer((json_int_t) o->row_bytes));
+        lost = json_array_append_new(shape, json_integer((json_int_t)o->rows)) |
+               json_array_append_new(shape, json_integer((json_int_t)o->row_bytes));
     } else {
         static const char *const names[] = {[VLK_F32] = "F32", [VLK_BF16] = "BF16", [VLK_F16] = "F16"};
         dtype = o->source->is_float ? names[o->dtype] : o->source->dtype_name;
         for (int32_t d = 0; d < o->source->n_dims; d++)
-            lost |= json_array_append_new(shape, json_integer((json_int_t) o->source->dims[d]));
+            lost |= json_array_append_new(shape, json_integer((json_int_t)o->source->dims[d]));
     }
     if (lost) {
         json_decref(shape);
         return NULL;
     }
-    return json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", shape, "data_offsets", (json_int_t) o->offset,
-                     (json_int_t) (o->offset + o->bytes));
+    return json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", shape, "data_offsets", (json_int_t)o->offset,
+                     (json_int_t)(o->offset + o->bytes));
 }
 
 /* What the file is, and the type of every quantised tensor. NULL without memory. */
@@ -168,7 +168,7 @@ static json_t *make_metadata(const struct writer *w, const char *source, const c
         char type[48];
         if (!o->source || !is_quantised(o->dtype))
             continue;
-        snprintf(type, sizeof type, "%s %llu", o->dtype == VLK_I4G ? "I4G" : "I8G", (unsigned long long) o->cols);
+        snprintf(type, sizeof type, "%s %llu", o->dtype == VLK_I4G ? "I4G" : "I8G", (unsigned long long)o->cols);
         whole &= json_object_set_new(metadata, o->source->name, json_string(type)) == 0;
     }
     if (whole)
@@ -190,7 +190,7 @@ static char *make_header(const struct writer *w, const char *source, const char 
     char *out = text ? vlk_alloc(*length, 1) : NULL;
     if (out) {
         for (int i = 0; i < 8; i++)
-            out[i] = (char) ((*length - 8) >> (8 * i) & 255);
+            out[i] = (char)((*length - 8) >> (8 * i) & 255);
         json_dumpb(header, out + 8, text, JSON_COMPACT);
         memset(out + 8 + text, ' ', *length - 8 - text);
     }
@@ -205,9 +205,9 @@ static bool convert_row(const struct output *o, const uint8_t *from, float *valu
     for (size_t i = 0; i < o->cols; i++)
         values[i] = vlk_float_at(o->source->dtype, from + i * element);
     if (is_quantised(o->dtype))
-        return vlk_quantise(o->dtype, values, (int64_t) o->cols, to);
+        return vlk_quantise(o->dtype, values, (int64_t)o->cols, to);
     if (o->dtype == VLK_F32) {
-        memcpy(to, values, (size_t) o->cols * 4);
+        memcpy(to, values, (size_t)o->cols * 4);
         return true;
     }
     for (size_t i = 0; i < o->cols; i++) {
@@ -228,7 +228,7 @@ struct share { /* one thread's rows of a piece */
 
 static void *convert_share(void *data) {
     struct share *s = data;
-    size_t row = s->output->source->bytes / (size_t) s->output->rows;
+    size_t row = s->output->source->bytes / (size_t)s->output->rows;
     s->finite = true;
     for (uint64_t r = 0; r < s->rows && s->finite; r++)
         s->finite = convert_row(s->output, s->from + r * row, s->values, s->to + r * s->output->row_bytes);
@@ -240,10 +240,10 @@ static bool convert_piece(struct writer *w, const struct output *o, const uint8_
     struct share shares[MAX_THREADS];
     pthread_t threads[MAX_THREADS];
     bool started[MAX_THREADS] = {false}, finite = true;
-    uint64_t each = (rows + (uint64_t) w->threads - 1) / (uint64_t) w->threads, row = o->source->bytes / o->rows;
+    uint64_t each = (rows + (uint64_t)w->threads - 1) / (uint64_t)w->threads, row = o->source->bytes / o->rows;
     int n = 0;
     for (uint64_t at = 0; at < rows; at += each, n++)
-        shares[n] = (struct share){o, from + at * row, w->piece + at * o->row_bytes, w->rows + (size_t) n * w->widest,
+        shares[n] = (struct share){o, from + at * row, w->piece + at * o->row_bytes, w->rows + (size_t)n * w->widest,
                                    rows - at < each ? rows - at : each, false};
     for (int i = 1; i < n; i++)
         started[i] = pthread_create(&threads[i], NULL, convert_share, &shares[i]) == 0;
@@ -270,41 +270,41 @@ static vl2_status write_bytes(struct writer *w, const void *data, size_t size) {
             continue;
         if (n < 0)
             return vl2_fail(w->err, VL2_ERR_IO, "%s cannot be written after %lld of %llu bytes: %s.", w->path,
-                            (long long) lseek(w->fd, 0, SEEK_CUR), (unsigned long long) (w->header_bytes + w->bytes), strerror(errno));
+                            (long long)lseek(w->fd, 0, SEEK_CUR), (unsigned long long)(w->header_bytes + w->bytes), strerror(errno));
         p += n;
-        size -= (size_t) n;
+        size -= (size_t)n;
     }
     return VL2_OK;
 }
 
 /* Pages of the source that are done with count as this process's memory until they are given back. */
 static void forget(const uint8_t *from, uint64_t bytes) {
-    uintptr_t page = (uintptr_t) sysconf(_SC_PAGESIZE), first = ((uintptr_t) from + page - 1) / page * page;
-    uintptr_t last = ((uintptr_t) from + bytes) / page * page;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)from + page - 1) / page * page;
+    uintptr_t last = ((uintptr_t)from + bytes) / page * page;
     if (last > first)
-        madvise((void *) first, last - first, MADV_DONTNEED);
+        madvise((void *)first, last - first, MADV_DONTNEED);
 }
 
 static vl2_status write_tensor(struct writer *w, const struct output *o) {
     static const uint8_t zeros[ALIGNMENT];
     const struct vl2_tensor *t = o->source;
     if (!t)
-        return write_bytes(w, zeros, (size_t) o->bytes);
+        return write_bytes(w, zeros, (size_t)o->bytes);
     XXH3_128bits_update(w->source, t->name, strlen(t->name) + 1);
     XXH3_128bits_update(w->source, t->dtype_name, strlen(t->dtype_name) + 1);
-    XXH3_128bits_update(w->source, t->dims, (size_t) t->n_dims * sizeof t->dims[0]);
+    XXH3_128bits_update(w->source, t->dims, (size_t)t->n_dims * sizeof t->dims[0]);
     bool same = !t->is_float || o->dtype == t->dtype;
     uint64_t row = o->rows ? t->bytes / o->rows : 0, rows = row ? PIECE_BYTES / row : 0;
     rows = rows ? rows : 1;
     for (uint64_t at = 0; at < o->rows && row; at += rows) {
         uint64_t n = o->rows - at < rows ? o->rows - at : rows;
         const uint8_t *from = t->data + at * row;
-        XXH3_128bits_update(w->source, from, (size_t) (n * row));
+        XXH3_128bits_update(w->source, from, (size_t)(n * row));
         if (!same && !convert_piece(w, o, from, n))
             return vl2_fail(w->err, VL2_ERR_MODEL, "%s: tensor \"%.200s\" has values that are not finite.", t->file, t->name);
         vl2_status status = vl2_checkpoint_check(w->checkpoint, w->err);
         if (status == VL2_OK)
-            status = write_bytes(w, same ? from : w->piece, (size_t) (same ? n * row : n * o->row_bytes));
+            status = write_bytes(w, same ? from : w->piece, (size_t)(same ? n * row : n * o->row_bytes));
         if (status == VL2_OK && vl2_watch_cancelled(w->options->watch))
             status = vl2_fail(w->err, VL2_CANCELLED, "Quantising was cancelled.");
         if (status != VL2_OK)
@@ -318,7 +318,7 @@ static vl2_status write_tensor(struct writer *w, const struct output *o) {
 
 static void hash_text(XXH3_state_t *state, char out[64]) {
     XXH128_hash_t hash = XXH3_128bits_digest(state);
-    snprintf(out, 64, "xxh3-128:%016llx%016llx", (unsigned long long) hash.high64, (unsigned long long) hash.low64);
+    snprintf(out, 64, "xxh3-128:%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
 }
 
 /* The header comes when all the data is safe: until then the file begins with zeros and is no safetensors file. */
@@ -331,9 +331,9 @@ static vl2_status write_header(struct writer *w, const char *source, const char 
     }
     bool ok = fsync(w->fd) == 0;
     for (size_t at = 0; ok && at < length;) {
-        ssize_t n = pwrite(w->fd, header + at, length - at, (off_t) at);
+        ssize_t n = pwrite(w->fd, header + at, length - at, (off_t)at);
         ok = n > 0 || (n < 0 && errno == EINTR);
-        at += n > 0 ? (size_t) n : 0;
+        at += n > 0 ? (size_t)n : 0;
     }
     ok = ok && fsync(w->fd) == 0;
     vlk_free(header);
@@ -348,13 +348,13 @@ static vl2_status write_file(struct writer *w, struct vl2_quantise_report *repor
     vlk_free(header);
     size_t piece = w->piece_bytes > 2 * PIECE_BYTES ? w->piece_bytes : 2 * PIECE_BYTES; /* bf16 may become f32 */
     w->piece = vlk_alloc(piece, 1);
-    w->rows = vlk_alloc((size_t) w->threads * w->widest, sizeof *w->rows);
+    w->rows = vlk_alloc((size_t)w->threads * w->widest, sizeof *w->rows);
     if (!room || !w->piece || !w->rows)
         return vl2_fail(w->err, VL2_ERR_MEMORY, "There is not enough memory to quantise %zu tensors.", w->n_outputs);
     w->fd = open(w->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (w->fd < 0)
         return vl2_fail(w->err, VL2_ERR_IO, "%s cannot be created: %s.", w->path, strerror(errno));
-    if (lseek(w->fd, (off_t) w->header_bytes, SEEK_SET) < 0)
+    if (lseek(w->fd, (off_t)w->header_bytes, SEEK_SET) < 0)
         return vl2_fail(w->err, VL2_ERR_IO, "%s cannot be written: %s.", w->path, strerror(errno));
     for (size_t i = 0; i < w->n_outputs; i++) {
         vl2_status status = write_tensor(w, &w->outputs[i]);
@@ -372,7 +372,7 @@ vl2_status vl2_quantise(const char *dir, const char *path, const struct vl2_quan
                         struct vl2_quantise_report *report, vl2_error *err) {
     struct writer w = {.options = options, .path = path, .fd = -1, .err = err};
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    w.threads = options->threads > 0 ? options->threads : processors > 0 ? (int) processors : 1;
+    w.threads = options->threads > 0 ? options->threads : processors > 0 ? (int)processors : 1;
     w.threads = w.threads > MAX_THREADS ? MAX_THREADS : w.threads;
     *report = (struct vl2_quantise_report){0};
     vl2_status status = vl2_checkpoint_open(dir, &w.checkpoint, err);
@@ -423,7 +423,7 @@ vl2_status vl2_contents_read(const char *dir, struct vl2_contents *out, vl2_erro
         if (!t->is_float)
             continue;
         for (int32_t d = 0; d < t->n_dims; d++)
-            elements *= (uint64_t) t->dims[d];
+            elements *= (uint64_t)t->dims[d];
         out->parts[part].tensors++;
         out->parts[part].parameters += elements;
         out->parts[part].bytes += t->bytes;
@@ -434,7 +434,7 @@ vl2_status vl2_contents_read(const char *dir, struct vl2_contents *out, vl2_erro
         for (int dtype = 0; dtype < VLK_DTYPE_COUNT; dtype++) {
             if (bytes[part][dtype] > most) {
                 most = bytes[part][dtype];
-                out->parts[part].dtype = vlk_dtype_name((vlk_dtype) dtype);
+                out->parts[part].dtype = vlk_dtype_name((vlk_dtype)dtype);
             }
         }
     }

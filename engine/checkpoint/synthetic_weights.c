@@ -17,8 +17,8 @@
 
 #define BLOCK_ROWS 127 /* prime, so that the rows of a matrix of 2^n rows do not line up with it */
 #define MAX_BLOCKS 48
-#define RESERVE ((uint64_t) 512 << 20)
-#define SHARD ((size_t) 64 << 20) /* tensors lie behind each other, as in a file */
+#define RESERVE ((uint64_t)512 << 20)
+#define SHARD ((size_t)64 << 20) /* tensors lie behind each other, as in a file */
 #define ALIGNMENT 64
 
 struct block {
@@ -43,7 +43,7 @@ struct noise {
 static void *own(struct noise *noise, uint64_t bytes) {
     if (noise->n_owned == noise->most || bytes > SIZE_MAX || (bytes > 1 << 16 && vl2_memory_available() < bytes + RESERVE))
         return NULL;
-    void *p = vlk_alloc((size_t) bytes, 1);
+    void *p = vlk_alloc((size_t)bytes, 1);
     if (p)
         noise->owned[noise->n_owned++] = p;
     return p;
@@ -70,7 +70,7 @@ static float next_float(struct noise *noise) {
     noise->state ^= noise->state << 13;
     noise->state ^= noise->state >> 7;
     noise->state ^= noise->state << 17;
-    return (float) (int32_t) (noise->state >> 32) * 0x1p-31f;
+    return (float)(int32_t)(noise->state >> 32) * 0x1p-31f;
 }
 
 static void store_row(vlk_dtype dtype, const float *values, int64_t cols, uint8_t *row) {
@@ -96,13 +96,13 @@ static const struct block *find_block(struct noise *noise, vlk_dtype dtype, int6
     struct block *block = &noise->blocks[noise->n_blocks];
     *block = (struct block){.dtype = dtype, .cols = cols, .row_bytes = vlk_row_bytes(dtype, cols)};
     block->rows = vlk_alloc(BLOCK_ROWS, block->row_bytes);
-    float *values = vlk_alloc((size_t) cols, sizeof *values);
+    float *values = vlk_alloc((size_t)cols, sizeof *values);
     if (block->rows && values) {
-        float scale = sqrtf(3.0f / (float) cols);
+        float scale = sqrtf(3.0f / (float)cols);
         for (int r = 0; r < BLOCK_ROWS; r++) {
             for (int64_t i = 0; i < cols; i++)
                 values[i] = scale * next_float(noise);
-            store_row(dtype, values, cols, block->rows + (size_t) r * block->row_bytes);
+            store_row(dtype, values, cols, block->rows + (size_t)r * block->row_bytes);
         }
         noise->n_blocks++;
     } else {
@@ -117,7 +117,7 @@ static void fill_vector(struct noise *noise, struct vl2_tensor *t, uint8_t *data
     bool norm = strstr(t->name, "norm") && strstr(t->name, ".weight");
     for (int64_t i = 0; i < size; i++) {
         float value = norm ? 1 : 0.01f * next_float(noise);
-        store_row(t->dtype, &value, 1, data + (size_t) i * vlk_row_bytes(t->dtype, 1));
+        store_row(t->dtype, &value, 1, data + (size_t)i * vlk_row_bytes(t->dtype, 1));
     }
 }
 
@@ -139,7 +139,7 @@ static bool make_tensor(void *user, const char *name, int32_t n_dims, const int6
         out->dims[d] = dims[d];
         rows *= d < n_dims - 1 ? dims[d] : 1;
     }
-    out->bytes = (size_t) rows * vlk_row_bytes(out->dtype, cols);
+    out->bytes = (size_t)rows * vlk_row_bytes(out->dtype, cols);
     char *text = own(noise, strlen(name) + 1);
     uint8_t *data = text ? own_data(noise, out->bytes) : NULL;
     const struct block *block = data && n_dims > 1 ? find_block(noise, out->dtype, cols) : NULL;
@@ -151,8 +151,8 @@ static bool make_tensor(void *user, const char *name, int32_t n_dims, const int6
     if (n_dims == 1)
         fill_vector(noise, out, data, cols);
     for (int64_t r = 0; n_dims > 1 && r < rows; r++)
-        memcpy(data + (size_t) r * block->row_bytes,
-               block->rows + (((size_t) r * 5 + noise->n_owned * 11) % BLOCK_ROWS) * block->row_bytes, block->row_bytes);
+        memcpy(data + (size_t)r * block->row_bytes,
+               block->rows + (((size_t)r * 5 + noise->n_owned * 11) % BLOCK_ROWS) * block->row_bytes, block->row_bytes);
     return true;
 }
 

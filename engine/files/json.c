@@ -80,8 +80,8 @@ static vl2_status refuse(const char *text, const json_error_t *where, const char
     if (code == json_error_duplicate_key) {
         const char *key;
         size_t length;
-        find_key(text, (size_t) where->position, &key, &length);
-        return vl2_fail(err, VL2_ERR_MODEL, "%s: \"%.*s\" is named twice.", what, (int) (length < 200 ? length : 200), key);
+        find_key(text, (size_t)where->position, &key, &length);
+        return vl2_fail(err, VL2_ERR_MODEL, "%s: \"%.*s\" is named twice.", what, (int)(length < 200 ? length : 200), key);
     }
     return vl2_fail(err, VL2_ERR_MODEL, "%s is not valid JSON: %s at byte %d.", what, where->text, where->position);
 }
@@ -123,7 +123,7 @@ vl2_status vl2_json_load(const char *dir, const char *name, json_t **out, vl2_er
     if (status == VL2_OK && file.size > VL2_MAX_JSON_BYTES)
         status = vl2_fail(err, VL2_ERR_MODEL, "%s has %zu bytes; at most %u are accepted.", path, file.size, VL2_MAX_JSON_BYTES);
     if (status == VL2_OK)
-        status = vl2_json_parse(file.data ? (const char *) file.data : "", file.size, path, out, err);
+        status = vl2_json_parse(file.data ? (const char *)file.data : "", file.size, path, out, err);
     if (status == VL2_OK && vl2_mapped_file_damaged(&file)) {
         json_decref(*out);
         *out = NULL;

@@ -48,8 +48,8 @@ static bool replace_lost_pages(uintptr_t address) {
         size_t size = atomic_load_explicit(&slot->size, memory_order_relaxed);
         if (address < start || address - start >= size)
             continue;
-        uintptr_t page = address & ~((uintptr_t) page_size - 1);
-        void *p = mmap((void *) page, start + size - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        uintptr_t page = address & ~((uintptr_t)page_size - 1);
+        void *p = mmap((void *)page, start + size - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         if (p == MAP_FAILED)
             return false;
         atomic_store_explicit(&slot->damaged, true, memory_order_release);
@@ -60,7 +60,7 @@ static bool replace_lost_pages(uintptr_t address) {
 
 static void on_sigbus(int signo, siginfo_t *info, void *context) {
     int saved_errno = errno;
-    bool handled = info && replace_lost_pages((uintptr_t) info->si_addr);
+    bool handled = info && replace_lost_pages((uintptr_t)info->si_addr);
     errno = saved_errno;
     if (handled)
         return;
@@ -76,7 +76,7 @@ static void on_sigbus(int signo, siginfo_t *info, void *context) {
 
 static void install_guard(void) {
     long size = sysconf(_SC_PAGESIZE);
-    page_size = size > 0 ? (size_t) size : 4096;
+    page_size = size > 0 ? (size_t)size : 4096;
     struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     guard_installed = sigaction(SIGBUS, NULL, &previous_action) == 0 && sigaction(SIGBUS, &action, NULL) == 0;
@@ -114,7 +114,7 @@ vl2_status vl2_mapped_file_open(const char *path, struct vl2_mapped_file *out, v
     else if (!S_ISREG(st.st_mode))
         status = vl2_fail(err, VL2_ERR_IO, "%s is not a regular file.", path);
     if (status == VL2_OK && st.st_size > 0) {
-        size_t size = (size_t) st.st_size;
+        size_t size = (size_t)st.st_size;
         void *p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
         if (p == MAP_FAILED) {
             status = vl2_fail(err, VL2_ERR_IO, "%s (%zu bytes) cannot be mapped: %s.", path, size, strerror(errno));
@@ -122,11 +122,11 @@ vl2_status vl2_mapped_file_open(const char *path, struct vl2_mapped_file *out, v
             madvise(p, size, MADV_HUGEPAGE); /* advice: larger reads when the file is cold, fewer addresses to look up afterwards */
             out->data = p;
             out->size = size;
-            out->slot = claim_slot((uintptr_t) p, size);
+            out->slot = claim_slot((uintptr_t)p, size);
             if (out->slot < 0) {
                 vl2_mapped_file_close(out);
                 status = vl2_fail(err, VL2_ERR_IO, "%s cannot be guarded against read errors: more than %d mapped files.", path,
-                                  (int) MAX_MAPPINGS);
+                                  (int)MAX_MAPPINGS);
             }
         }
     }
@@ -140,7 +140,7 @@ void vl2_mapped_file_close(struct vl2_mapped_file *file) {
          * reads a file that is being closed. */
         if (file->slot >= 0)
             atomic_store_explicit(&slots[file->slot].state, SLOT_FREE, memory_order_release);
-        munmap((void *) (uintptr_t) file->data, file->size);
+        munmap((void *)(uintptr_t)file->data, file->size);
     }
     *file = (struct vl2_mapped_file){.slot = -1};
 }

@@ -12,7 +12,7 @@ static const uint64_t unknown = UINT64_MAX;
 
 static FILE *open_below(const char *root, const char *path) {
     char full[1200];
-    return snprintf(full, sizeof full, "%s/%s", root, path) < (int) sizeof full ? fopen(full, "re") : NULL;
+    return snprintf(full, sizeof full, "%s/%s", root, path) < (int)sizeof full ? fopen(full, "re") : NULL;
 }
 
 /* The number of the line that starts with key, or of a file of one number. */

@@ -12,7 +12,7 @@
 
 vl2_status vl2_confidence_init(const struct vl2_engine *e, struct vl2_confidence *c, vl2_error *err) {
     *c = (struct vl2_confidence){.engine = e};
-    c->logits = vlk_alloc((size_t) e->config.lm.vocab, sizeof *c->logits);
+    c->logits = vlk_alloc((size_t)e->config.lm.vocab, sizeof *c->logits);
     c->numbers = vlk_alloc(vl2_box_grammar_pieces(e->grammar), sizeof *c->numbers);
     if (c->logits && c->numbers)
         return VL2_OK;
@@ -28,7 +28,7 @@ void vl2_confidence_deinit(struct vl2_confidence *c) {
 
 /* log of the sum over the vocabulary of exp(logit), from one token's log-probability. */
 static double log_norm(const float *logits, int32_t id, float logprob) {
-    return (double) logits[id] - (double) logprob;
+    return (double)logits[id] - (double)logprob;
 }
 
 /* The share of each digit and of the end among the n tokens in c->numbers; their mass. */
@@ -38,7 +38,7 @@ static double share(struct vl2_confidence *c, size_t n, double norm, double out[
         out[i] = 0;
     for (size_t i = 0; i < n; i++)
         if (c->numbers[i].id < c->engine->config.lm.vocab) {
-            double p = exp((double) c->logits[c->numbers[i].id] - norm);
+            double p = exp((double)c->logits[c->numbers[i].id] - norm);
             out[c->numbers[i].digit] += p;
             mass += p;
         }
@@ -61,8 +61,8 @@ static void add_numbers(struct moments *m, double p, int prefix, int free) {
 
 static void set_moments(struct vl2_coordinate *out, const struct moments *m) {
     double mean = m->sum / m->mass, variance = m->squares / m->mass - mean * mean;
-    out->expected = (float) mean;
-    out->deviation = (float) sqrt(variance > 0 ? variance : 0);
+    out->expected = (float)mean;
+    out->deviation = (float)sqrt(variance > 0 ? variance : 0);
 }
 
 /* All ways that the number could have gone: away from the written digits at any of them, or on behind the last. */
@@ -120,12 +120,12 @@ static bool begin_number(struct vl2_confidence *c, const struct vl2_box_state *s
         return false;
     for (size_t i = 0; i < kept; i++)
         if (c->numbers[i].id < c->engine->config.lm.vocab)
-            add_numbers(&m, exp((double) c->logits[c->numbers[i].id] - norm) / mass, c->numbers[i].value, 0);
+            add_numbers(&m, exp((double)c->logits[c->numbers[i].id] - norm) / mass, c->numbers[i].value, 0);
     c->coordinate = (struct vl2_coordinate){.index = written->index, .whole = vl2_box_grammar_whole_numbers(c->engine->grammar),
-                                            .mass = (float) mass};
+                                            .mass = (float)mass};
     set_moments(&c->coordinate, &m);
     for (int d = 0; d < 10; d++)
-        c->coordinate.digits[d] = (float) offered[d];
+        c->coordinate.digits[d] = (float)offered[d];
     c->levels = !c->coordinate.whole && written->alone;
     c->written[0] = written->digit;
     memcpy(c->offered[0], offered, sizeof offered);
@@ -138,7 +138,7 @@ bool vl2_confidence_read(struct vl2_confidence *c, const struct vl2_box_state *s
     bool begins = c->logits && vl2_box_grammar_number(e->grammar, state, id, &written);
     if (!begins && !c->levels)
         return false;
-    e->backend->ops->mem_read(e->backend, c->logits, logits, (size_t) e->config.lm.vocab * sizeof *logits);
+    e->backend->ops->mem_read(e->backend, c->logits, logits, (size_t)e->config.lm.vocab * sizeof *logits);
     double norm = log_norm(c->logits, id, logprob);
     if (c->levels && follow_digits(c, state, id, norm))
         return true; /* where the same token begins the next number, that one is told of by its end */

@@ -68,8 +68,8 @@ static vl2_status open_tokenizer(struct vl2_engine *e, const char *dir, vl2_erro
         return status;
     char path[4200];
     struct stat file;
-    bool fits = snprintf(path, sizeof path, "%s/tokenizer.json", dir) < (int) sizeof path;
-    e->tokenizer_bytes = fits && stat(path, &file) == 0 ? TOKENIZER_GROWTH * (uint64_t) file.st_size : 0;
+    bool fits = snprintf(path, sizeof path, "%s/tokenizer.json", dir) < (int)sizeof path;
+    e->tokenizer_bytes = fits && stat(path, &file) == 0 ? TOKENIZER_GROWTH * (uint64_t)file.st_size : 0;
     e->special = *vl2_tokenizer_special(e->tokenizer);
     if (e->special.bos < 0)
         e->special.bos = e->config.lm.bos;
@@ -85,7 +85,7 @@ static vl2_status open_tokenizer(struct vl2_engine *e, const char *dir, vl2_erro
 static vl2_status make_rope(struct vl2_engine *e, vl2_error *err) {
     struct vlk_backend *be = e->backend;
     int32_t positions = e->config.lm.context, dim = vl2_rope_dim(&e->config);
-    size_t half = (size_t) dim / 2, count = (size_t) positions * half;
+    size_t half = (size_t)dim / 2, count = (size_t)positions * half;
     float *host = vlk_alloc(2 * count + half, sizeof *host);
     e->rope_cos = be->ops->mem_alloc(be, count * sizeof *host);
     e->rope_sin = be->ops->mem_alloc(be, count * sizeof *host);

@@ -9,7 +9,7 @@
 #include "engine/loading/memory_plan.h"
 
 static double mib(uint64_t bytes) {
-    return (double) bytes / (1 << 20);
+    return (double)bytes / (1 << 20);
 }
 
 /* A GPU's memory is its own; engine.c compares the weights with it. */

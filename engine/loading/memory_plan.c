@@ -44,34 +44,34 @@ static uint64_t least(uint64_t a, uint64_t b) {
 /* Floats that the CPU keeps beside our arrays: packed rows, inner activations, expert outputs, expanded keys, panels of a
  * block of the tower, tiles of a worker. kernels/cpu/cpu.h: enum vlk_slot; a slot grows to the largest op that used it, and by a quarter more. */
 static uint64_t backend_floats(const struct vl2_config *c, const struct vl2_memory_use *use) {
-    const uint64_t pass = 1024, moe_pass = 512, panel = 8 * 32 * (512 + 32), heads = (uint64_t) c->lm.heads;
-    uint64_t n = least((uint64_t) use->chunk, (uint64_t) use->tokens), k = (uint64_t) c->lm.experts_per_token;
+    const uint64_t pass = 1024, moe_pass = 512, panel = 8 * 32 * (512 + 32), heads = (uint64_t)c->lm.heads;
+    uint64_t n = least((uint64_t)use->chunk, (uint64_t)use->tokens), k = (uint64_t)c->lm.experts_per_token;
     uint64_t m = least(n, pass), e = least(n, moe_pass);
-    uint64_t hidden = (uint64_t) c->lm.hidden, inter = (uint64_t) c->lm.moe_inter, shared = (uint64_t) c->lm.shared_inter;
-    uint64_t v = c->lm.mla ? (uint64_t) c->lm.v : (uint64_t) c->lm.head_dim, wide = most(hidden, heads * v);
-    uint64_t inner = most(m * (uint64_t) c->lm.dense_inter, c->lm.experts ? e * (k * inter + shared) : 0);
-    uint64_t packed = most(m * most(wide, (uint64_t) c->lm.dense_inter), c->lm.experts ? e * (k + 1) * most(hidden, inter) : 0);
+    uint64_t hidden = (uint64_t)c->lm.hidden, inter = (uint64_t)c->lm.moe_inter, shared = (uint64_t)c->lm.shared_inter;
+    uint64_t v = c->lm.mla ? (uint64_t)c->lm.v : (uint64_t)c->lm.head_dim, wide = most(hidden, heads * v);
+    uint64_t inner = most(m * (uint64_t)c->lm.dense_inter, c->lm.experts ? e * (k * inter + shared) : 0);
+    uint64_t packed = most(m * most(wide, (uint64_t)c->lm.dense_inter), c->lm.experts ? e * (k + 1) * most(hidden, inter) : 0);
     uint64_t pairs = c->lm.experts ? e * (k + 2) * hidden : 0, query = 0, expanded = 0, block = 0;
     if (c->lm.mla) {
-        uint64_t dk = (uint64_t) (c->lm.nope + c->lm.rope), lora = (uint64_t) c->lm.kv_lora;
+        uint64_t dk = (uint64_t)(c->lm.nope + c->lm.rope), lora = (uint64_t)c->lm.kv_lora;
         pairs = most(pairs, n * heads * lora);
-        query = n * heads * (lora + (uint64_t) c->lm.rope);
-        expanded = 4 * (uint64_t) use->tokens * (dk + v);
+        query = n * heads * (lora + (uint64_t)c->lm.rope);
+        expanded = 4 * (uint64_t)use->tokens * (dk + v);
     }
     if (use->most_tiles) {
-        uint64_t rows = (uint64_t) vl2_vision_rows(c, use->most_tiles);
-        uint64_t widest = most((uint64_t) c->vision.mlp, (uint64_t) c->projector.in);
+        uint64_t rows = (uint64_t)vl2_vision_rows(c, use->most_tiles);
+        uint64_t widest = most((uint64_t)c->vision.mlp, (uint64_t)c->projector.in);
         packed = most(packed, least(rows, pass) * widest);
-        query = most(query, rows * 3 * (uint64_t) c->vision.patch * (uint64_t) c->vision.patch);
-        block = (uint64_t) c->vision.width * (2 * (uint64_t) c->vision.width + (uint64_t) c->vision.mlp); /* two weights to a float */
+        query = most(query, rows * 3 * (uint64_t)c->vision.patch * (uint64_t)c->vision.patch);
+        block = (uint64_t)c->vision.width * (2 * (uint64_t)c->vision.width + (uint64_t)c->vision.mlp); /* two weights to a float */
     }
-    uint64_t partial = n * heads * (v + 2), sample = 5 * (uint64_t) c->lm.vocab;
-    uint64_t workers = 2 * panel * (uint64_t) (use->threads ? use->threads : 1);
+    uint64_t partial = n * heads * (v + 2), sample = 5 * (uint64_t)c->lm.vocab;
+    uint64_t workers = 2 * panel * (uint64_t)(use->threads ? use->threads : 1);
     return (2 * inner + packed + pairs + query + expanded + block + partial + sample + workers) * 5 / 4;
 }
 
 void vl2_memory_estimate(const struct vl2_config *c, const struct vl2_memory_use *use, struct vl2_memory *out) {
-    uint64_t rope = (uint64_t) c->lm.context * (uint64_t) vl2_rope_dim(c) * sizeof(float), vocab = (uint64_t) c->lm.vocab;
+    uint64_t rope = (uint64_t)c->lm.context * (uint64_t)vl2_rope_dim(c) * sizeof(float), vocab = (uint64_t)c->lm.vocab;
     *out = (struct vl2_memory){
         .weights = use->weight_bytes,
         .tables = rope + use->tokenizer_bytes,
@@ -95,9 +95,9 @@ void vl2_memory_use_all(const struct vl2_config *c, struct vl2_memory_use *use) 
     for (int32_t i = 0; i < c->tiles.n_candidates; i++) {
         int32_t w = c->tiles.candidates[i][0] / c->tiles.side, h = c->tiles.candidates[i][1] / c->tiles.side;
         int32_t tiles = vl2_vision_tile_count(w, h);
-        uint64_t bytes = VL2_MAX_TILED_PICTURES * (uint64_t) vl2_picture_rows_bytes(c, w, h);
+        uint64_t bytes = VL2_MAX_TILED_PICTURES * (uint64_t)vl2_picture_rows_bytes(c, w, h);
         use->most_tiles = tiles > use->most_tiles ? tiles : use->most_tiles;
         use->picture_bytes = most(use->picture_bytes, bytes);
     }
-    use->picture_bytes = least(use->picture_bytes, (uint64_t) use->context * (uint64_t) c->lm.hidden * sizeof(float));
+    use->picture_bytes = least(use->picture_bytes, (uint64_t)use->context * (uint64_t)c->lm.hidden * sizeof(float));
 }

@@ -49,5 +49,5 @@ void vl2_watch_report(const struct vl2_watch *watch, vl2_stage stage, uint64_t d
 double vl2_now_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double) t.tv_sec * 1e3 + (double) t.tv_nsec / 1e6;
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }

@@ -17,16 +17,16 @@ struct widths { /* floats per token of each scratch array */
 };
 
 static struct widths scratch_widths(const struct vl2_config *c) {
-    size_t heads = (size_t) c->lm.heads;
+    size_t heads = (size_t)c->lm.heads;
     if (c->lm.mla)
-        return (struct widths){.q = heads * (size_t) (c->lm.nope + c->lm.rope),
-                               .q_a = (size_t) c->lm.q_lora,
+        return (struct widths){.q = heads * (size_t)(c->lm.nope + c->lm.rope),
+                               .q_a = (size_t)c->lm.q_lora,
                                .k = vl2_kv_width(c),
-                               .attended = heads * (size_t) c->lm.v};
-    return (struct widths){.q = heads * (size_t) c->lm.head_dim,
+                               .attended = heads * (size_t)c->lm.v};
+    return (struct widths){.q = heads * (size_t)c->lm.head_dim,
                            .k = vl2_kv_width(c),
                            .v = vl2_kv_width(c),
-                           .attended = heads * (size_t) c->lm.head_dim};
+                           .attended = heads * (size_t)c->lm.head_dim};
 }
 
 enum { PARTS = 12 };
@@ -34,9 +34,9 @@ enum { PARTS = 12 };
 /* 4-byte elements of each array, in the order of vl2_scratch_init(); 0 = this model has no such array. */
 static void count_parts(const struct vl2_config *c, int32_t rows, size_t counts[PARTS]) {
     struct widths w = scratch_widths(c);
-    size_t hidden = (size_t) c->lm.hidden, k = (size_t) c->lm.experts_per_token, n = (size_t) rows;
+    size_t hidden = (size_t)c->lm.hidden, k = (size_t)c->lm.experts_per_token, n = (size_t)rows;
     const size_t all[PARTS] = {n, n * hidden, n * hidden, n * w.q, n * w.q_a, n * w.k, n * w.v, n * w.attended, n * k, n * k,
-                               (size_t) c->lm.vocab, sizeof(struct vlk_step) / 4};
+                               (size_t)c->lm.vocab, sizeof(struct vlk_step) / 4};
     memcpy(counts, all, sizeof all);
 }
 
@@ -53,9 +53,9 @@ vl2_status vl2_scratch_init(const struct vl2_engine *e, int32_t rows, struct vl2
     size_t counts[PARTS];
     count_parts(c, rows, counts);
     *s = (struct vl2_scratch){.rows = rows};
-    void **const parts[PARTS] = {(void **) &s->ids, (void **) &s->x, (void **) &s->h, (void **) &s->q,
-                                 (void **) &s->q_a, (void **) &s->k, (void **) &s->v, (void **) &s->attended,
-                                 (void **) &s->expert_ids, (void **) &s->expert_weights, (void **) &s->logits, (void **) &s->step};
+    void **const parts[PARTS] = {(void **)&s->ids, (void **)&s->x, (void **)&s->h, (void **)&s->q,
+                                 (void **)&s->q_a, (void **)&s->k, (void **)&s->v, (void **)&s->attended,
+                                 (void **)&s->expert_ids, (void **)&s->expert_weights, (void **)&s->logits, (void **)&s->step};
     for (size_t i = 0; i < PARTS; i++) {
         if (counts[i] == 0)
             continue;
@@ -212,7 +212,7 @@ void vl2_decoder_layer(const struct vl2_engine *e, const struct vl2_kv *kv, cons
 }
 
 void vl2_decoder_logits(const struct vl2_engine *e, const struct vl2_scratch *s, int32_t first, int32_t n, float *logits) {
-    size_t offset = (size_t) first * (size_t) e->config.lm.hidden;
+    size_t offset = (size_t)first * (size_t)e->config.lm.hidden;
     rmsnorm(e->backend, n, e->weights.norm, e->config.lm.rms_eps, s->x + offset, s->h);
     linear(e->backend, n, e->weights.head, (struct vlk_weight){0}, s->h, logits);
 }

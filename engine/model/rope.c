@@ -30,9 +30,9 @@ static void yarn_frequencies(const struct vl2_config *c, float *frequencies) {
     if (low == high)
         high += 0.001;
     for (int32_t i = 0; i < dim / 2; i++) {
-        float power = (float) pow(c->lm.rope_scaling.theta, (double) ((float) (2 * i) / (float) dim));
-        float plain = 1.0f / power, interpolated = 1.0f / ((float) c->lm.rope_scaling.factor * power);
-        float ramp = (float) fmin(fmax(((double) i - low) / (high - low), 0), 1);
+        float power = (float)pow(c->lm.rope_scaling.theta, (double)((float)(2 * i) / (float)dim));
+        float plain = 1.0f / power, interpolated = 1.0f / ((float)c->lm.rope_scaling.factor * power);
+        float ramp = (float)fmin(fmax(((double)i - low) / (high - low), 0), 1);
         float keep = 1.0f - ramp;
         frequencies[i] = interpolated * (1.0f - keep) + plain * keep;
     }
@@ -40,27 +40,27 @@ static void yarn_frequencies(const struct vl2_config *c, float *frequencies) {
 
 void vl2_rope_fill(const struct vl2_config *c, int32_t positions, float *frequencies, float *cos_table, float *sin_table) {
     int32_t half = vl2_rope_dim(c) / 2;
-    float divisor = c->lm.rope_scaling.type == VL2_ROPE_LINEAR ? (float) c->lm.rope_scaling.factor : 1.0f;
+    float divisor = c->lm.rope_scaling.type == VL2_ROPE_LINEAR ? (float)c->lm.rope_scaling.factor : 1.0f;
     double scale = 1;
     if (c->lm.rope_scaling.type == VL2_ROPE_YARN) {
         yarn_frequencies(c, frequencies);
         scale = c->lm.rope_scaling.table_scale;
     } else {
         for (int32_t i = 0; i < half; i++)
-            frequencies[i] = 1.0f / (float) pow(c->lm.rope_scaling.theta, (double) ((float) (2 * i) / (float) (2 * half)));
+            frequencies[i] = 1.0f / (float)pow(c->lm.rope_scaling.theta, (double)((float)(2 * i) / (float)(2 * half)));
     }
     for (int32_t p = 0; p < positions; p++) {
-        float t = (float) p / divisor;
+        float t = (float)p / divisor;
         for (int32_t i = 0; i < half; i++) {
             float angle = t * frequencies[i];
-            cos_table[(size_t) p * (size_t) half + (size_t) i] = (float) (cos((double) angle) * scale);
-            sin_table[(size_t) p * (size_t) half + (size_t) i] = (float) (sin((double) angle) * scale);
+            cos_table[(size_t)p * (size_t)half + (size_t)i] = (float)(cos((double)angle) * scale);
+            sin_table[(size_t)p * (size_t)half + (size_t)i] = (float)(sin((double)angle) * scale);
         }
     }
 }
 
 float vl2_attention_scale(const struct vl2_config *c) {
     if (!c->lm.mla)
-        return (float) (1.0 / sqrt((double) c->lm.head_dim));
-    return (float) (c->lm.rope_scaling.score_scale / sqrt((double) (c->lm.nope + c->lm.rope)));
+        return (float)(1.0 / sqrt((double)c->lm.head_dim));
+    return (float)(c->lm.rope_scaling.score_scale / sqrt((double)(c->lm.nope + c->lm.rope)));
 }

@@ -30,8 +30,8 @@ static int32_t patches(const struct vl2_config *c) {
 }
 
 size_t vl2_picture_rows_bytes(const struct vl2_config *c, int32_t grid_w, int32_t grid_h) {
-    size_t n_rows = (size_t) vl2_vision_tile_count(grid_w, grid_h) * (size_t) patches(c) + 2;
-    return n_rows * (size_t) c->lm.hidden * sizeof(float);
+    size_t n_rows = (size_t)vl2_vision_tile_count(grid_w, grid_h) * (size_t)patches(c) + 2;
+    return n_rows * (size_t)c->lm.hidden * sizeof(float);
 }
 
 int32_t vl2_picture_row_index(const struct vl2_config *c, const struct vl2_picture_rows *picture, int32_t j) {
@@ -60,19 +60,19 @@ static void tower_deinit(struct vlk_backend *be, struct tower *t) {
 
 /* Floats of scratch per tile: x, h, qkv, mid; cells, p, q. */
 static size_t tile_floats(const struct vl2_config *c) {
-    return (size_t) c->vision.tokens * (5 * (size_t) c->vision.width + (size_t) c->vision.mlp) +
-           (size_t) patches(c) * ((size_t) c->projector.in + 2 * (size_t) c->projector.hidden);
+    return (size_t)c->vision.tokens * (5 * (size_t)c->vision.width + (size_t)c->vision.mlp) +
+           (size_t)patches(c) * ((size_t)c->projector.in + 2 * (size_t)c->projector.hidden);
 }
 
 /* Tiles that go through the tower together, so that its scratch stays near the target. */
 static int32_t batch_tiles(const struct vl2_config *c, int32_t n_tiles, size_t target) {
     size_t fit = target / (tile_floats(c) * sizeof(float));
-    return fit < 1 ? 1 : fit < (size_t) n_tiles ? (int32_t) fit : n_tiles;
+    return fit < 1 ? 1 : fit < (size_t)n_tiles ? (int32_t)fit : n_tiles;
 }
 
 size_t vl2_vision_scratch_bytes(const struct vl2_config *c, int32_t n_tiles) {
-    size_t tile = 3 * (size_t) c->vision.side * (size_t) c->vision.side, batch = (size_t) batch_tiles(c, n_tiles, SCRATCH_TARGET);
-    return batch * (tile_floats(c) * sizeof(float) + tile) + (size_t) n_tiles * tile;
+    size_t tile = 3 * (size_t)c->vision.side * (size_t)c->vision.side, batch = (size_t)batch_tiles(c, n_tiles, SCRATCH_TARGET);
+    return batch * (tile_floats(c) * sizeof(float) + tile) + (size_t)n_tiles * tile;
 }
 
 int32_t vl2_vision_rows(const struct vl2_config *c, int32_t n_tiles) {
@@ -82,18 +82,18 @@ int32_t vl2_vision_rows(const struct vl2_config *c, int32_t n_tiles) {
 static bool tower_init(const struct vl2_engine *e, int32_t n_tiles, struct tower *t) {
     const struct vl2_config *c = &e->config;
     struct vlk_backend *be = e->backend;
-    size_t tokens = (size_t) c->vision.tokens, width = (size_t) c->vision.width, cells = (size_t) patches(c);
+    size_t tokens = (size_t)c->vision.tokens, width = (size_t)c->vision.width, cells = (size_t)patches(c);
     size_t target = be->traits.batch_bytes ? be->traits.batch_bytes : SCRATCH_TARGET;
     *t = (struct tower){.batch = batch_tiles(c, n_tiles, target)};
-    size_t n = (size_t) t->batch, f = sizeof(float);
-    t->tiles = vl2_device_alloc(e, n * 3 * (size_t) c->vision.side * (size_t) c->vision.side);
+    size_t n = (size_t)t->batch, f = sizeof(float);
+    t->tiles = vl2_device_alloc(e, n * 3 * (size_t)c->vision.side * (size_t)c->vision.side);
     t->x = vl2_device_alloc(e, n * tokens * width * f);
     t->h = vl2_device_alloc(e, n * tokens * width * f);
     t->qkv = vl2_device_alloc(e, n * tokens * 3 * width * f);
-    t->mid = vl2_device_alloc(e, n * tokens * (size_t) c->vision.mlp * f);
-    t->cells = vl2_device_alloc(e, n * cells * (size_t) c->projector.in * f);
-    t->p = vl2_device_alloc(e, n * cells * (size_t) c->projector.hidden * f);
-    t->q = vl2_device_alloc(e, n * cells * (size_t) c->projector.hidden * f);
+    t->mid = vl2_device_alloc(e, n * tokens * (size_t)c->vision.mlp * f);
+    t->cells = vl2_device_alloc(e, n * cells * (size_t)c->projector.in * f);
+    t->p = vl2_device_alloc(e, n * cells * (size_t)c->projector.hidden * f);
+    t->q = vl2_device_alloc(e, n * cells * (size_t)c->projector.hidden * f);
     return t->tiles && t->x && t->h && t->qkv && t->mid && t->cells && t->p && t->q;
 }
 
@@ -147,7 +147,7 @@ static void run_projector(const struct vl2_engine *e, const struct tower *t, int
         x = y;
     }
     if (depth == 0)
-        be->ops->mem_copy(be, out, x, (size_t) rows * (size_t) c->lm.hidden * sizeof(float));
+        be->ops->mem_copy(be, out, x, (size_t)rows * (size_t)c->lm.hidden * sizeof(float));
 }
 
 /* Tiles first … first+n through tower and projector into their rows of `out`. */
@@ -156,8 +156,8 @@ static vl2_status run_batch(const struct vl2_engine *e, const struct tower *t, c
                             const struct vl2_vision_taps *taps, float *out, vl2_error *err) {
     const struct vl2_config *c = &e->config;
     struct vlk_backend *be = e->backend;
-    size_t tile_bytes = 3 * (size_t) tiles->side * (size_t) tiles->side;
-    be->ops->mem_write(be, t->tiles, tiles->data + (size_t) first * tile_bytes, (size_t) n * tile_bytes);
+    size_t tile_bytes = 3 * (size_t)tiles->side * (size_t)tiles->side;
+    be->ops->mem_write(be, t->tiles, tiles->data + (size_t)first * tile_bytes, (size_t)n * tile_bytes);
     be->ops->patch_embed(be, &(struct vlk_patch_embed_args){.n = n,
                                                             .side = tiles->side,
                                                             .patch = c->vision.patch,
@@ -184,14 +184,14 @@ static vl2_status run_batch(const struct vl2_engine *e, const struct tower *t, c
                                                         .b = e->weights.vision_norm_b,
                                                         .x = t->x,
                                                         .y = t->h});
-    size_t cells = (size_t) patches(c) * (size_t) c->lm.hidden, features = (size_t) c->vision.tokens * (size_t) c->vision.width;
-    run_projector(e, t, n, out + (size_t) first * cells);
+    size_t cells = (size_t)patches(c) * (size_t)c->lm.hidden, features = (size_t)c->vision.tokens * (size_t)c->vision.width;
+    run_projector(e, t, n, out + (size_t)first * cells);
     vl2_status status = vl2_backend_wait(e, err);
     if (status == VL2_OK && taps && taps->vision)
-        be->ops->mem_read(be, taps->vision + (size_t) first * features, t->h, (size_t) n * features * sizeof(float));
+        be->ops->mem_read(be, taps->vision + (size_t)first * features, t->h, (size_t)n * features * sizeof(float));
     if (status == VL2_OK && taps && taps->projected)
-        be->ops->mem_read(be, taps->projected + (size_t) first * cells, out + (size_t) first * cells,
-                          (size_t) n * cells * sizeof(float));
+        be->ops->mem_read(be, taps->projected + (size_t)first * cells, out + (size_t)first * cells,
+                          (size_t)n * cells * sizeof(float));
     return status;
 }
 
@@ -214,9 +214,9 @@ vl2_status vl2_vision_encode(const struct vl2_engine *e, const struct vl2_tiles 
         status = run_batch(e, &tower, tiles, first, n, watch, done, total, taps, out->rows, err);
     }
     if (status == VL2_OK) {
-        size_t row = (size_t) c->lm.hidden * sizeof(float);
-        be->ops->mem_write(be, out->rows + (size_t) (out->n_rows - 2) * (size_t) c->lm.hidden, e->weights.newline, row);
-        be->ops->mem_write(be, out->rows + (size_t) (out->n_rows - 1) * (size_t) c->lm.hidden, e->weights.separator, row);
+        size_t row = (size_t)c->lm.hidden * sizeof(float);
+        be->ops->mem_write(be, out->rows + (size_t)(out->n_rows - 2) * (size_t)c->lm.hidden, e->weights.newline, row);
+        be->ops->mem_write(be, out->rows + (size_t)(out->n_rows - 1) * (size_t)c->lm.hidden, e->weights.separator, row);
     }
     tower_deinit(be, &tower);
     if (status != VL2_OK)

@@ -51,7 +51,7 @@ static bool contains(const struct vl2_timeline *whole, const struct vl2_branch *
 
 bool vl2_branch_alloc(const struct vl2_engine *e, const struct vl2_kv *kv, size_t base, size_t length, size_t n_spans,
                       struct vl2_branch *out) {
-    size_t bytes = vl2_kv_bytes(&e->config, (int32_t) (length - base), kv->dtype);
+    size_t bytes = vl2_kv_bytes(&e->config, (int32_t)(length - base), kv->dtype);
     *out = (struct vl2_branch){.length = length, .n_spans = n_spans, .base = base, .bytes = bytes};
     out->ids = vlk_alloc(length, sizeof *out->ids);
     out->spans = vlk_alloc(n_spans, sizeof *out->spans);

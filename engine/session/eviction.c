@@ -21,8 +21,8 @@ static bool send_away(struct vl2_session *s) {
     const struct vl2_engine *e = s->engine;
     int32_t capacity = s->kv.capacity;
     vlk_dtype dtype = s->kv.dtype;
-    size_t logits = (size_t) e->config.lm.vocab * sizeof(float);
-    s->away.rows = vlk_alloc(vl2_kv_bytes(&e->config, (int32_t) s->length, dtype), 1);
+    size_t logits = (size_t)e->config.lm.vocab * sizeof(float);
+    s->away.rows = vlk_alloc(vl2_kv_bytes(&e->config, (int32_t)s->length, dtype), 1);
     s->away.logits = vlk_alloc(logits, 1);
     if (!s->away.rows || !s->away.logits) {
         forget(s);
@@ -57,7 +57,7 @@ static vl2_status bring_back(struct vl2_session *s, vl2_error *err) {
     }
     s->kv = kv;
     vl2_kv_write(e, &s->kv, 0, s->length, s->away.rows, s->length, 0);
-    e->backend->ops->mem_write(e->backend, s->scratch.logits, s->away.logits, (size_t) e->config.lm.vocab * sizeof(float));
+    e->backend->ops->mem_write(e->backend, s->scratch.logits, s->away.logits, (size_t)e->config.lm.vocab * sizeof(float));
     forget(s);
     return VL2_OK;
 }

@@ -26,7 +26,7 @@ void vl2_picture_key_make(const vl2_picture *p, int32_t grid_w, int32_t grid_h, 
     XXH3_INITSTATE(&state);
     XXH3_128bits_reset(&state);
     for (int32_t y = 0; y < p->height; y++)
-        XXH3_128bits_update(&state, p->rgb + (size_t) y * p->stride, (size_t) p->width * 3);
+        XXH3_128bits_update(&state, p->rgb + (size_t)y * p->stride, (size_t)p->width * 3);
     XXH128_hash_t hash = XXH3_128bits_digest(&state);
     *out = (struct vl2_picture_key){
         .hash = {hash.low64, hash.high64}, .width = p->width, .height = p->height, .grid_w = grid_w, .grid_h = grid_h};

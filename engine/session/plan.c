@@ -18,7 +18,7 @@ enum { LEAST_ANSWER = 64, MOST_ANSWER = 256 };
 static size_t answer_room(size_t context, int32_t wanted) {
     size_t part = context / 16;
     if (wanted > 0)
-        return (size_t) wanted < context ? (size_t) wanted : context;
+        return (size_t)wanted < context ? (size_t)wanted : context;
     part = part < LEAST_ANSWER ? LEAST_ANSWER : part > MOST_ANSWER ? MOST_ANSWER : part;
     return part < context / 2 ? part : context / 2;
 }
@@ -104,7 +104,7 @@ static size_t tokens_without(const struct vl2_engine *e, const vl2_conversation 
         if (i >= first && i < end)
             continue;
         bool crop = !low && left <= VL2_MAX_TILED_PICTURES && wants_detail(conversation, i);
-        tokens += (size_t) vl2_engine_picture_tokens(e, p->width, p->height, crop);
+        tokens += (size_t)vl2_engine_picture_tokens(e, p->width, p->height, crop);
         tokens -= p->tokens;
     }
     return tokens;
@@ -148,7 +148,7 @@ static struct vl2_plan_choice shorten(const struct vl2_plan *plan, size_t most) 
 static void plan_memory(const struct vl2_engine *e, size_t answer, struct vl2_plan *plan) {
     struct vl2_memory_use use = {.weight_bytes = e->info.weight_bytes,
                                  .tokenizer_bytes = e->tokenizer_bytes,
-                                 .context = (int32_t) plan->context,
+                                 .context = (int32_t)plan->context,
                                  .chunk = plan->chunk,
                                  .threads = e->info.threads};
     size_t end = plan->tokens + answer;
@@ -158,7 +158,7 @@ static void plan_memory(const struct vl2_engine *e, size_t answer, struct vl2_pl
         use.most_tiles = tiles > use.most_tiles ? tiles : use.most_tiles;
         use.picture_bytes += vl2_picture_rows_bytes(&e->config, p->grid_w, p->grid_h);
     }
-    use.tokens = (int32_t) (end < plan->context ? end : plan->context);
+    use.tokens = (int32_t)(end < plan->context ? end : plan->context);
     vl2_memory_estimate(&e->config, &use, &plan->now);
     vl2_memory_use_all(&e->config, &use);
     vl2_memory_estimate(&e->config, &use, &plan->full);
@@ -177,8 +177,8 @@ vl2_status vl2_plan_build(const vl2_engine *e, const vl2_conversation *conversat
         status = vl2_prompt_build_reusing(e, conversation, answers, &prompt, err);
     if (status != VL2_OK)
         return status;
-    out->context = (size_t) (options->context ? options->context : e->config.lm.context);
-    out->chunk = vl2_chunk_size(&e->config, (int32_t) out->context, options->chunk_size);
+    out->context = (size_t)(options->context ? options->context : e->config.lm.context);
+    out->chunk = vl2_chunk_size(&e->config, (int32_t)out->context, options->chunk_size);
     status = describe(e, &prompt, conversation, out, err);
     vl2_prompt_deinit(&prompt);
     if (status != VL2_OK) {

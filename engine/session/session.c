@@ -18,7 +18,7 @@
 enum { DEFAULT_PICTURE_BYTES = 256 << 20 };
 
 static bool allocate_host_parts(struct vl2_session *s) {
-    size_t vocab = (size_t) s->engine->config.lm.vocab;
+    size_t vocab = (size_t)s->engine->config.lm.vocab;
     s->ids = vlk_alloc(s->capacity, sizeof *s->ids);
     s->answer = vlk_alloc(s->capacity + 1, sizeof *s->answer);
     s->seen_host = vlk_alloc(vocab, 1);
@@ -54,7 +54,7 @@ vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options
     if (!s)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for a session.");
     s->engine = engine;
-    s->capacity = (size_t) context;
+    s->capacity = (size_t)context;
     s->pictures.budget = options->picture_cache_bytes ? options->picture_cache_bytes : DEFAULT_PICTURE_BYTES;
     s->branches.budget = options->branch_bytes ? options->branch_bytes : vl2_branch_budget(&engine->config, context);
     s->options = *options;
@@ -231,7 +231,7 @@ static vl2_status encode_picture(struct vl2_session *s, struct vl2_layout *layou
 /* Finds or computes the rows of every picture that reaches beyond the kept prefix. */
 static vl2_status load_pictures(struct vl2_session *s, struct vl2_layout *layout, size_t prefix, const struct vl2_watch *watch,
                                 struct vl2_sync_report *report, vl2_error *err) {
-    uint64_t done = 0, total = 0, layers = (uint64_t) s->engine->config.vision.layers;
+    uint64_t done = 0, total = 0, layers = (uint64_t)s->engine->config.vision.layers;
     vl2_picture_cache_begin(&s->pictures);
     for (size_t i = 0; i < layout->prompt.n_pictures; i++) {
         const struct vl2_picture_span *span = &layout->spans[i];
@@ -239,7 +239,7 @@ static vl2_status load_pictures(struct vl2_session *s, struct vl2_layout *layout
         if (kept || vl2_picture_cache_find(s->engine, &s->pictures, &span->key, &layout->rows[i]))
             report->pictures_reused++;
         else
-            total += layers * (uint64_t) vl2_vision_tile_count(span->key.grid_w, span->key.grid_h);
+            total += layers * (uint64_t)vl2_vision_tile_count(span->key.grid_w, span->key.grid_h);
     }
     for (size_t i = 0; i < layout->prompt.n_pictures; i++) {
         const struct vl2_picture_span *span = &layout->spans[i];
@@ -268,7 +268,7 @@ static void fill_ids(const struct vl2_session *s, const struct vl2_layout *layou
         size_t from = span->first > first ? span->first : first;
         size_t to = span->first + span->count < first + n ? span->first + span->count : first + n;
         for (size_t p = from; p < to; p++)
-            ids[p - first] = -1 - vl2_picture_row_index(&s->engine->config, &layout->rows[i], (int32_t) (p - span->first));
+            ids[p - first] = -1 - vl2_picture_row_index(&s->engine->config, &layout->rows[i], (int32_t)(p - span->first));
     }
 }
 
@@ -276,12 +276,12 @@ static void embed_run(const struct vl2_session *s, size_t at, size_t n, const fl
     struct vlk_backend *be = s->engine->backend;
     int32_t width = s->engine->config.lm.hidden;
     if (n)
-        be->ops->embed(be, &(struct vlk_embed_args){.n = (int32_t) n,
+        be->ops->embed(be, &(struct vlk_embed_args){.n = (int32_t)n,
                                                     .width = width,
                                                     .ids = s->scratch.ids + at,
                                                     .table = s->engine->weights.embed,
                                                     .rows = rows,
-                                                    .out = s->scratch.x + at * (size_t) width});
+                                                    .out = s->scratch.x + at * (size_t)width});
 }
 
 /* Embeds tokens first … first+n: one op per run of text and per picture, as each picture has its own rows. */
@@ -301,7 +301,7 @@ static void embed_chunk(const struct vl2_session *s, const struct vl2_layout *la
 }
 
 static void tap_rows(const struct vl2_session *s, float *to, size_t first, size_t n) {
-    size_t width = (size_t) s->engine->config.lm.hidden;
+    size_t width = (size_t)s->engine->config.lm.hidden;
     struct vlk_backend *be = s->engine->backend;
     be->ops->mem_read(be, to + first * width, s->scratch.x, n * width * sizeof(float));
 }
@@ -310,22 +310,22 @@ static void tap_rows(const struct vl2_session *s, float *to, size_t first, size_
 static void tap_experts(const struct vl2_session *s, const struct vl2_forward_taps *taps, int32_t layer, size_t first, size_t n) {
     const struct vl2_config *c = &s->engine->config;
     struct vlk_backend *be = s->engine->backend;
-    size_t k = (size_t) c->lm.experts_per_token;
-    float *to = taps->experts + ((size_t) layer * taps->n + first) * k;
+    size_t k = (size_t)c->lm.experts_per_token;
+    float *to = taps->experts + ((size_t)layer * taps->n + first) * k;
     if (!vl2_config_is_moe(c, layer))
         return;
     be->ops->mem_read(be, to, s->scratch.expert_ids, n * k * sizeof *to);
     for (size_t i = 0; i < n * k; i++) {
         int32_t id;
         memcpy(&id, &to[i], sizeof id);
-        to[i] = (float) id;
+        to[i] = (float)id;
     }
 }
 
 static void tap_logits(const struct vl2_session *s, const struct vl2_forward_taps *taps, size_t first, size_t n) {
-    size_t vocab = (size_t) s->engine->config.lm.vocab;
+    size_t vocab = (size_t)s->engine->config.lm.vocab;
     struct vlk_backend *be = s->engine->backend;
-    vl2_decoder_logits(s->engine, &s->scratch, 0, (int32_t) n, taps->chunk_logits);
+    vl2_decoder_logits(s->engine, &s->scratch, 0, (int32_t)n, taps->chunk_logits);
     be->ops->mem_read(be, taps->logits + first * vocab, taps->chunk_logits, n * vocab * sizeof(float));
 }
 
@@ -333,8 +333,8 @@ static void tap_logits(const struct vl2_session *s, const struct vl2_forward_tap
 enum { WORK_TOKENS = 64 };
 
 static int32_t layers_per_look(const struct vl2_config *c, size_t n) {
-    size_t layers = WORK_TOKENS * (size_t) c->lm.layers / n;
-    return layers < 1 ? 1 : (int32_t) layers;
+    size_t layers = WORK_TOKENS * (size_t)c->lm.layers / n;
+    return layers < 1 ? 1 : (int32_t)layers;
 }
 
 struct reading { /* one call of vl2_session_prefill */
@@ -347,7 +347,7 @@ struct reading { /* one call of vl2_session_prefill */
 
 /* Waits for what was enqueued, says how far layer `done` of n tokens is, and looks whether to go on. */
 static vl2_status look_up(const struct vl2_session *s, const struct reading *r, size_t n, int32_t done, vl2_error *err) {
-    size_t tokens = s->length - r->from + n * (size_t) done / (size_t) s->engine->config.lm.layers;
+    size_t tokens = s->length - r->from + n * (size_t)done / (size_t)s->engine->config.lm.layers;
     vl2_status status = vl2_backend_wait(s->engine, err);
     if (status != VL2_OK)
         return status;
@@ -368,9 +368,9 @@ static vl2_status run_chunk(struct vl2_session *s, const struct reading *r, size
     if (taps && taps->embeds)
         tap_rows(s, taps->embeds, first, n);
     for (int32_t layer = 0; layer < layers; layer++) {
-        vl2_decoder_layer(e, &s->kv, &s->scratch, layer, (int32_t) n, (int32_t) (first + n));
+        vl2_decoder_layer(e, &s->kv, &s->scratch, layer, (int32_t)n, (int32_t)(first + n));
         if (taps && taps->layers)
-            tap_rows(s, taps->layers + (size_t) layer * taps->n * (size_t) e->config.lm.hidden, first, n);
+            tap_rows(s, taps->layers + (size_t)layer * taps->n * (size_t)e->config.lm.hidden, first, n);
         if (taps && taps->experts)
             tap_experts(s, taps, layer, first, n);
         vl2_status status = (layer + 1) % step == 0 && layer + 1 < layers ? look_up(s, r, n, layer + 1, err) : VL2_OK;
@@ -380,20 +380,20 @@ static vl2_status run_chunk(struct vl2_session *s, const struct reading *r, size
     if (taps && taps->logits)
         tap_logits(s, taps, first, n);
     if (last)
-        vl2_decoder_logits(e, &s->scratch, (int32_t) n - 1, 1, s->scratch.logits);
-    be->ops->step_advance(be, s->scratch.step, (int32_t) n);
+        vl2_decoder_logits(e, &s->scratch, (int32_t)n - 1, 1, s->scratch.logits);
+    be->ops->step_advance(be, s->scratch.step, (int32_t)n);
     return vl2_backend_wait(e, err);
 }
 
 vl2_status vl2_session_prefill(struct vl2_session *s, const struct vl2_layout *layout, const struct vl2_watch *watch,
                                const struct vl2_forward_taps *taps, vl2_error *err) {
     struct vlk_backend *be = s->engine->backend;
-    size_t n_ids = layout->prompt.n_ids, chunk = (size_t) s->scratch.rows;
+    size_t n_ids = layout->prompt.n_ids, chunk = (size_t)s->scratch.rows;
     struct reading r = {.layout = layout, .watch = watch, .taps = taps, .from = s->length};
     r.ids = vlk_alloc(chunk, sizeof *r.ids);
     if (!r.ids)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to read the conversation.");
-    be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t) s->length}, sizeof(struct vlk_step));
+    be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t)s->length}, sizeof(struct vlk_step));
     vl2_status status = VL2_OK;
     while (status == VL2_OK && s->length < n_ids) {
         size_t n = n_ids - s->length < chunk ? n_ids - s->length : chunk;

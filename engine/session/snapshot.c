@@ -61,7 +61,7 @@ static void add_file(XXH3_state_t *state, const char *dir, const char *name) {
 /* What it is called, how it lies, and a page from its middle. */
 static void add_tensor(XXH3_state_t *state, const struct vl2_tensor *t) {
     XXH3_128bits_update(state, t->name, strlen(t->name) + 1);
-    XXH3_128bits_update(state, t->dims, (size_t) t->n_dims * sizeof t->dims[0]);
+    XXH3_128bits_update(state, t->dims, (size_t)t->n_dims * sizeof t->dims[0]);
     XXH3_128bits_update(state, t->dtype_name, strlen(t->dtype_name) + 1);
     XXH3_128bits_update(state, &t->bytes, sizeof t->bytes);
     size_t n = t->bytes < SAMPLE ? t->bytes : SAMPLE;
@@ -72,7 +72,7 @@ static void add_identity(XXH3_state_t *state, const char *path) {
     struct stat st;
     if (stat(path, &st) != 0)
         return;
-    const int64_t facts[] = {(int64_t) st.st_size, (int64_t) st.st_mtim.tv_sec, (int64_t) st.st_mtim.tv_nsec};
+    const int64_t facts[] = {(int64_t)st.st_size, (int64_t)st.st_mtim.tv_sec, (int64_t)st.st_mtim.tv_nsec};
     XXH3_128bits_update(state, facts, sizeof facts);
 }
 
@@ -99,7 +99,7 @@ static XXH128_hash_t hash_model(const struct vl2_engine *e, bool files) {
 
 void vl2_engine_identity(const vl2_engine *e, char out[48]) {
     XXH128_hash_t hash = hash_model(e, false);
-    snprintf(out, 48, "xxh3-128:%016llx%016llx", (unsigned long long) hash.high64, (unsigned long long) hash.low64);
+    snprintf(out, 48, "xxh3-128:%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
 }
 
 /* Everything that a cache depends on. */
@@ -111,19 +111,19 @@ static void model_key(struct vl2_engine *e) {
 
 static struct header make_header(const struct vl2_session *s) {
     const struct vl2_config *c = &s->engine->config;
-    struct header h = {.magic = magic, .version = VERSION, .dtype = (uint32_t) s->kv.dtype, .layers = (uint32_t) c->lm.layers};
+    struct header h = {.magic = magic, .version = VERSION, .dtype = (uint32_t)s->kv.dtype, .layers = (uint32_t)c->lm.layers};
     if (!s->engine->key[1])
         model_key(s->engine);
     memcpy(h.model, s->engine->key, sizeof h.model);
     snprintf(h.backend, sizeof h.backend, "%s", s->engine->backend->ops->name);
-    h.row_bytes = (uint32_t) (vl2_kv_bytes(c, 1, s->kv.dtype) / (size_t) c->lm.layers);
+    h.row_bytes = (uint32_t)(vl2_kv_bytes(c, 1, s->kv.dtype) / (size_t)c->lm.layers);
     return h;
 }
 
 static uint64_t whole_bytes(const struct header *h) {
-    return sizeof *h + 4ull * h->length + (uint64_t) h->n_spans * sizeof(struct vl2_picture_span) +
-           (uint64_t) h->n_answers * sizeof(struct answer_header) + 4ull * h->answer_ids + 2 * sizeof(XXH128_hash_t) +
-           (uint64_t) h->layers * h->row_bytes * h->length;
+    return sizeof *h + 4ull * h->length + (uint64_t)h->n_spans * sizeof(struct vl2_picture_span) +
+           (uint64_t)h->n_answers * sizeof(struct answer_header) + 4ull * h->answer_ids + 2 * sizeof(XXH128_hash_t) +
+           (uint64_t)h->layers * h->row_bytes * h->length;
 }
 
 /* ------------------------------------------------------------------------------------------------ writing */
@@ -143,7 +143,7 @@ static void put(struct writer *w, const void *data, size_t bytes) {
             continue;
         w->failed = n <= 0;
         at += n;
-        bytes -= (size_t) n;
+        bytes -= (size_t)n;
     }
 }
 
@@ -186,7 +186,7 @@ static void put_rows(struct writer *w, const struct vl2_session *s, const struct
     struct vlk_backend *be = s->engine->backend;
     for (uint32_t layer = 0; layer < h->layers; layer++) {
         const uint8_t *const parts[] = {s->kv.k[layer], s->kv.v[layer]};
-        size_t bytes = (size_t) h->length * h->row_bytes / (parts[1] ? 2 : 1);
+        size_t bytes = (size_t)h->length * h->row_bytes / (parts[1] ? 2 : 1);
         for (int p = 0; p < 2 && parts[p]; p++)
             for (size_t at = 0; at < bytes && !w->failed; at += BLOCK) {
                 size_t n = bytes - at < BLOCK ? bytes - at : BLOCK;
@@ -230,19 +230,19 @@ static vl2_status write_file(const struct vl2_session *s, const struct header *h
 
 /* A beginning is as valid as the whole: what is above the limit stays out. */
 static void fit_length(struct header *h, uint64_t max_bytes) {
-    uint64_t per_token = 4 + (uint64_t) h->layers * h->row_bytes, all = whole_bytes(h), above = all > max_bytes ? all - max_bytes : 0;
+    uint64_t per_token = 4 + (uint64_t)h->layers * h->row_bytes, all = whole_bytes(h), above = all > max_bytes ? all - max_bytes : 0;
     uint64_t tokens = (above + per_token - 1) / per_token;
-    h->length -= (uint32_t) (tokens < h->length ? tokens : h->length);
+    h->length -= (uint32_t)(tokens < h->length ? tokens : h->length);
 }
 
 vl2_status vl2_session_save(vl2_session *s, const char *path, uint64_t max_bytes, const vl2_cancel *cancel, vl2_error *err) {
     struct header h = make_header(s);
-    h.length = (uint32_t) s->length;
-    h.n_spans = (uint32_t) s->n_spans;
+    h.length = (uint32_t)s->length;
+    h.n_spans = (uint32_t)s->n_spans;
     for (size_t i = 0; i < VL2_MAX_ANSWERS; i++)
         if (is_said(s, &s->answers.ring[i])) {
             h.n_answers++;
-            h.answer_ids += (uint32_t) s->answers.ring[i].n_ids;
+            h.answer_ids += (uint32_t)s->answers.ring[i].n_ids;
         }
     if (s->length == 0)
         return vl2_fail(err, VL2_ERR_USAGE, "The session has read nothing that could be saved.");
@@ -250,7 +250,7 @@ vl2_status vl2_session_save(vl2_session *s, const char *path, uint64_t max_bytes
         fit_length(&h, max_bytes);
     if (h.length == 0)
         return vl2_fail(err, VL2_ERR_INPUT, "Nothing of the session can be saved in %llu bytes; %llu are allowed.",
-                        (unsigned long long) whole_bytes(&h), (unsigned long long) max_bytes);
+                        (unsigned long long)whole_bytes(&h), (unsigned long long)max_bytes);
     while (h.n_spans && s->spans[h.n_spans - 1].first >= h.length)
         h.n_spans--;
     h.file_bytes = whole_bytes(&h);
@@ -296,7 +296,7 @@ static vl2_status get(struct reader *r, void *data, size_t bytes) {
         if (n == 0)
             return refuse(r, "it is cut short");
         at += n;
-        left -= (size_t) n;
+        left -= (size_t)n;
     }
     XXH3_128bits_update(&r->state, data, bytes);
     return VL2_OK;
@@ -404,7 +404,7 @@ static vl2_status read_file(struct reader *r, struct vl2_session *s, uint64_t fi
         status = check_header(r, s, &h, file_bytes);
     if (status != VL2_OK)
         return status;
-    if ((uint64_t) h.layers * h.row_bytes * h.length > s->branches.budget)
+    if ((uint64_t)h.layers * h.row_bytes * h.length > s->branches.budget)
         return refuse(r, "it is larger than what may be kept beside the cache");
     struct vl2_answer *answers = vlk_alloc(h.n_answers, sizeof *answers);
     if (!answers || !vl2_branch_alloc(s->engine, &s->kv, 0, h.length, h.n_spans, &branch)) {
@@ -435,7 +435,7 @@ vl2_status vl2_session_restore(vl2_session *s, const char *path, vl2_error *err)
     if (fstat(r.fd, &st) != 0 || !S_ISREG(st.st_mode))
         status = vl2_fail(err, VL2_ERR_IO, "%s is not a file.", path);
     if (status == VL2_OK)
-        status = read_file(&r, s, (uint64_t) st.st_size);
+        status = read_file(&r, s, (uint64_t)st.st_size);
     close(r.fd);
     return status;
 }
