@@ -67,7 +67,7 @@ static void read_settings(const struct vl2_config *c, double values[N_SETTINGS])
         c->lm.q_lora, c->lm.kv_lora, c->lm.nope, c->lm.rope, c->lm.v,
         c->lm.dense_inter, c->lm.moe_inter, c->lm.shared_inter, c->lm.experts, c->lm.experts_per_token,
         c->lm.n_group, c->lm.topk_group, c->lm.first_dense, c->lm.moe_freq,
-        c->lm.score, c->lm.topk, c->lm.norm_topk, (double) c->lm.routed_scaling, (double) c->lm.rms_eps,
+        c->lm.score, c->lm.topk, c->lm.norm_topk, (double)c->lm.routed_scaling, (double)c->lm.rms_eps,
         c->lm.context, c->lm.bos, c->lm.eos[0], c->lm.rope_scaling.type, c->lm.rope_scaling.theta,
         c->tiles.n_candidates, c->tiles.side,
     };
@@ -141,7 +141,7 @@ static void check_pool(struct inspector *in, vl2_checkpoint *checkpoint) {
         const struct vl2_tensor *t = vl2_checkpoint_find(checkpoint, name);
         if (!t)
             find(in, VL2_FINDING_MISSING, "The checkpoint has no tensor \"%s\"; it is not used, but the published model has it.", name);
-        else if (t->n_dims != want->n_dims || memcmp(t->dims, want->dims, (size_t) want->n_dims * sizeof *t->dims) != 0)
+        else if (t->n_dims != want->n_dims || memcmp(t->dims, want->dims, (size_t)want->n_dims * sizeof *t->dims) != 0)
             find(in, VL2_FINDING_SHAPE, "%s: tensor \"%s\" has another shape than in the published model.", t->file, name);
     }
 }
@@ -149,7 +149,7 @@ static void check_pool(struct inspector *in, vl2_checkpoint *checkpoint) {
 static uint64_t elements(const struct vl2_tensor *t) {
     uint64_t n = 1;
     for (int32_t d = 0; d < t->n_dims; d++)
-        n *= (uint64_t) t->dims[d];
+        n *= (uint64_t)t->dims[d];
     return n;
 }
 
@@ -170,8 +170,8 @@ static vl2_status check_tensors(struct inspector *in, vl2_checkpoint *checkpoint
         return VL2_OK;
     check_pool(in, checkpoint);
     if (in->out->findings == 0 && in->out->parameters != published_parameters[in->published])
-        find(in, VL2_FINDING_SHAPE, "The tensors have %llu parameters, the published model %llu.", (unsigned long long) in->out->parameters,
-             (unsigned long long) published_parameters[in->published]);
+        find(in, VL2_FINDING_SHAPE, "The tensors have %llu parameters, the published model %llu.", (unsigned long long)in->out->parameters,
+             (unsigned long long)published_parameters[in->published]);
     return VL2_OK;
 }
 

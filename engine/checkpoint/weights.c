@@ -30,9 +30,9 @@ struct binder {
 };
 
 static void format_dims(char *text, size_t size, int32_t n_dims, const int64_t *dims) {
-    size_t used = (size_t) snprintf(text, size, "[");
+    size_t used = (size_t)snprintf(text, size, "[");
     for (int32_t d = 0; d < n_dims && used < size; d++)
-        used += (size_t) snprintf(text + used, size - used, d ? ", %lld" : "%lld", (long long) dims[d]);
+        used += (size_t)snprintf(text + used, size - used, d ? ", %lld" : "%lld", (long long)dims[d]);
     if (used < size)
         snprintf(text + used, size - used, "]");
 }
@@ -68,7 +68,7 @@ static struct vl2_tensor *find_tensor(struct binder *b, const char *name, int32_
         return NULL;
     }
     t->used = true;
-    if (t->n_dims != n_dims || memcmp(t->dims, dims, (size_t) n_dims * sizeof *dims) != 0) {
+    if (t->n_dims != n_dims || memcmp(t->dims, dims, (size_t)n_dims * sizeof *dims) != 0) {
         char found[160], wanted[160];
         format_dims(found, sizeof found, t->n_dims, t->dims);
         format_dims(wanted, sizeof wanted, n_dims, dims);
@@ -82,7 +82,7 @@ static struct vl2_tensor *find_tensor(struct binder *b, const char *name, int32_
     }
     uint64_t elements = 1;
     for (int32_t d = 0; d < n_dims; d++)
-        elements *= (uint64_t) dims[d];
+        elements *= (uint64_t)dims[d];
     b->weights->parameters += elements;
     b->weights->bytes += t->bytes;
     return t;
@@ -145,7 +145,7 @@ static void host_row(struct binder *b, float **out, const char *name, int32_t si
         b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for tensor \"%s\".", t->name);
         return;
     }
-    for (size_t i = 0; i < (size_t) size; i++)
+    for (size_t i = 0; i < (size_t)size; i++)
         (*out)[i] = vlk_float_at(t->dtype, t->data + i * element);
 }
 
@@ -262,7 +262,7 @@ static bool are_fused(struct binder *b, int32_t layer) {
     bool fused = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && !vl2_checkpoint_generated(b->checkpoint); i++) {
         char full[128];
-        snprintf(full, sizeof full, "language.model.layers.%d.mlp.experts.%s", (int) layer, names[i]);
+        snprintf(full, sizeof full, "language.model.layers.%d.mlp.experts.%s", (int)layer, names[i]);
         struct vl2_tensor *t = vl2_checkpoint_find(b->checkpoint, full);
         if (!t)
             continue;
@@ -270,7 +270,7 @@ static bool are_fused(struct binder *b, int32_t layer) {
             object(b, VL2_FINDING_SHAPE,
                    "%s: the experts of layer %d are fused in one tensor (\"%s\"), which is not implemented; save them one by one, as "
                    "save_pretrained() of transformers does.",
-                   t->file, (int) layer, full);
+                   t->file, (int)layer, full);
         t->used = fused = true;
     }
     return fused;
@@ -288,9 +288,9 @@ static void bind_moe(struct binder *b, struct vl2_layer *l, int32_t layer) {
         set_prefix(b, "language.model.layers.%d.mlp.shared_experts.", layer);
         gated(b, &l->gate, &l->up, &l->down, shared, hidden);
     }
-    l->expert_gate = vlk_alloc((size_t) experts, sizeof *l->expert_gate);
-    l->expert_up = vlk_alloc((size_t) experts, sizeof *l->expert_up);
-    l->expert_down = vlk_alloc((size_t) experts, sizeof *l->expert_down);
+    l->expert_gate = vlk_alloc((size_t)experts, sizeof *l->expert_gate);
+    l->expert_up = vlk_alloc((size_t)experts, sizeof *l->expert_up);
+    l->expert_down = vlk_alloc((size_t)experts, sizeof *l->expert_down);
     if (b->status == VL2_OK && (!l->expert_gate || !l->expert_up || !l->expert_down))
         b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for the experts of layer %d.", layer);
     if (b->status == VL2_OK && are_fused(b, layer))
@@ -345,7 +345,7 @@ void vl2_weights_count(vl2_checkpoint *checkpoint, uint64_t *bytes, uint64_t *pa
             continue;
         uint64_t elements = 1;
         for (int32_t d = 0; d < t->n_dims; d++)
-            elements *= (uint64_t) t->dims[d];
+            elements *= (uint64_t)t->dims[d];
         *bytes += t->bytes;
         *parameters += elements;
     }
@@ -363,8 +363,8 @@ static void refuse_unknown(struct binder *b) {
 static vl2_status walk(struct binder *b) {
     struct vl2_weights *w = b->weights;
     w->bound = vlk_alloc(vl2_checkpoint_most(b->checkpoint), sizeof *w->bound);
-    w->vision = vlk_alloc((size_t) b->config->vision.layers, sizeof *w->vision);
-    w->layers = vlk_alloc((size_t) b->config->lm.layers, sizeof *w->layers);
+    w->vision = vlk_alloc((size_t)b->config->vision.layers, sizeof *w->vision);
+    w->layers = vlk_alloc((size_t)b->config->lm.layers, sizeof *w->layers);
     if (!w->bound || !w->vision || !w->layers)
         return vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for the table of tensors.");
     bind_vision(b);

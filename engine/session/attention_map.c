@@ -23,7 +23,7 @@ static bool clip(double from, double to, double size, double *a, double *b) {
 
 /* A rectangle of a view, in its pixels, to pixels of the original. */
 static bool view_to_original(const int32_t place[4], int32_t width, int32_t height, const double view[4], double rect[4]) {
-    double x = (double) width / place[2], y = (double) height / place[3], out[4];
+    double x = (double)width / place[2], y = (double)height / place[3], out[4];
     bool seen = clip((view[0] - place[0]) * x, (view[2] - place[0]) * x, width, &out[0], &out[2]) &&
                 clip((view[1] - place[1]) * y, (view[3] - place[1]) * y, height, &out[1], &out[3]);
     if (seen)
@@ -44,7 +44,7 @@ static bool token_rect(const struct vl2_config *c, int32_t width, int32_t height
     int32_t column = tile > 0 ? (tile - 1) % grid_w : 0, line = tile > 0 ? (tile - 1) / grid_w : 0, place[4];
     double view[4] = {left, top, left + step < end ? left + step : end, top + step < end ? top + step : end};
     for (int i = 0; i < 4; i++)
-        view[i] += (double) side * (i % 2 == 0 ? column : line);
+        view[i] += (double)side * (i % 2 == 0 ? column : line);
     vl2_tile_place(width, height, tile > 0 ? grid_w * side : side, tile > 0 ? grid_h * side : side, place);
     return view_to_original(place, width, height, view, rect);
 }
@@ -60,28 +60,28 @@ bool vl2_engine_token_rect(const vl2_engine *engine, int32_t width, int32_t heig
 /* ------------------------------------------------------------------------------------------------ one picture */
 
 static int32_t shorter_side(int32_t cells, int32_t longer, int32_t shorter) {
-    int32_t n = (int32_t) lrint((double) cells * shorter / longer);
+    int32_t n = (int32_t)lrint((double)cells * shorter / longer);
     return n < 1 ? 1 : n;
 }
 
 vl2_status vl2_patch_map_init(const struct vl2_config *c, int32_t width, int32_t height, int32_t grid_w, int32_t grid_h, int32_t cells,
                               struct vl2_patch_map *map, vl2_error *err) {
-    size_t g = (size_t) c->projector.grid;
+    size_t g = (size_t)c->projector.grid;
     *map = (struct vl2_patch_map){.cols = width >= height ? cells : shorter_side(cells, height, width),
                                   .rows = width >= height ? shorter_side(cells, width, height) : cells};
-    map->count = g * (g + 1) + 1 + g * (size_t) grid_h * (g * (size_t) grid_w + 1);
+    map->count = g * (g + 1) + 1 + g * (size_t)grid_h * (g * (size_t)grid_w + 1);
     map->rects = vlk_alloc(map->count, 4 * sizeof *map->rects);
-    map->cells = vlk_alloc((size_t) map->cols * (size_t) map->rows, sizeof *map->cells);
+    map->cells = vlk_alloc((size_t)map->cols * (size_t)map->rows, sizeof *map->cells);
     if (!map->rects || !map->cells) {
         vl2_patch_map_deinit(map);
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the attention to a picture.");
     }
     for (size_t j = 0; j < map->count; j++) {
         double rect[4];
-        if (!token_rect(c, width, height, grid_w, grid_h, (int32_t) j, rect))
+        if (!token_rect(c, width, height, grid_w, grid_h, (int32_t)j, rect))
             continue;
         for (int i = 0; i < 4; i++)
-            map->rects[4 * j + (size_t) i] = (float) (rect[i] * (i % 2 == 0 ? map->cols : map->rows) / (i % 2 == 0 ? width : height));
+            map->rects[4 * j + (size_t)i] = (float)(rect[i] * (i % 2 == 0 ? map->cols : map->rows) / (i % 2 == 0 ? width : height));
     }
     return VL2_OK;
 }
@@ -94,29 +94,29 @@ void vl2_patch_map_deinit(struct vl2_patch_map *map) {
 
 /* The length that [a, b) and the unit cell at `at` share. */
 static float overlap(float a, float b, int32_t at) {
-    float from = a > (float) at ? a : (float) at, to = b < (float) at + 1 ? b : (float) at + 1;
+    float from = a > (float)at ? a : (float)at, to = b < (float)at + 1 ? b : (float)at + 1;
     return to > from ? to - from : 0;
 }
 
 static void spread_one(struct vl2_patch_map *map, const float *rect, float weight) {
     float density = weight / ((rect[2] - rect[0]) * (rect[3] - rect[1]));
-    for (int32_t row = (int32_t) rect[1]; row < map->rows && (float) row < rect[3]; row++) {
+    for (int32_t row = (int32_t)rect[1]; row < map->rows && (float)row < rect[3]; row++) {
         float down = density * overlap(rect[1], rect[3], row);
-        for (int32_t col = (int32_t) rect[0]; col < map->cols && (float) col < rect[2]; col++)
-            map->cells[(size_t) row * (size_t) map->cols + (size_t) col] += down * overlap(rect[0], rect[2], col);
+        for (int32_t col = (int32_t)rect[0]; col < map->cols && (float)col < rect[2]; col++)
+            map->cells[(size_t)row * (size_t)map->cols + (size_t)col] += down * overlap(rect[0], rect[2], col);
     }
 }
 
 void vl2_patch_map_spread(struct vl2_patch_map *map, const float *weights, float *inside, float *outside) {
     double shown = 0, rest = 0;
-    memset(map->cells, 0, (size_t) map->cols * (size_t) map->rows * sizeof *map->cells);
+    memset(map->cells, 0, (size_t)map->cols * (size_t)map->rows * sizeof *map->cells);
     for (size_t j = 0; j < map->count; j++) {
         const float *rect = &map->rects[4 * j];
         bool seen = rect[2] > rect[0] && rect[3] > rect[1];
         if (seen)
             spread_one(map, rect, weights[j]);
-        shown += seen ? (double) weights[j] : 0;
-        rest += seen ? 0 : (double) weights[j];
+        shown += seen ? (double)weights[j] : 0;
+        rest += seen ? 0 : (double)weights[j];
     }
     *inside = (float) shown;
     *outside = (float) rest;
@@ -126,7 +126,7 @@ void vl2_patch_map_spread(struct vl2_patch_map *map, const float *weights, float
 
 static vl2_status choose_layers(struct vl2_attention_tap *tap, const struct vl2_generate_options *o, vl2_error *err) {
     int32_t layers = tap->session->engine->config.lm.layers;
-    tap->slots = vlk_alloc((size_t) layers, sizeof *tap->slots);
+    tap->slots = vlk_alloc((size_t)layers, sizeof *tap->slots);
     if (!tap->slots)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the attention to pictures.");
     for (int32_t i = 0; i < layers; i++)
@@ -143,7 +143,7 @@ static vl2_status choose_layers(struct vl2_attention_tap *tap, const struct vl2_
 }
 
 static size_t probs_floats(const struct vl2_attention_tap *tap) {
-    return (size_t) tap->n_layers * (size_t) tap->session->engine->config.lm.heads * (size_t) tap->stride;
+    return (size_t)tap->n_layers * (size_t)tap->session->engine->config.lm.heads * (size_t)tap->stride;
 }
 
 static vl2_status make_maps(struct vl2_attention_tap *tap, int32_t cells, vl2_error *err) {
@@ -163,7 +163,7 @@ static vl2_status make_maps(struct vl2_attention_tap *tap, int32_t cells, vl2_er
         map->first = span->first;
         tap->n_pictures++;
         tap->maps[i] = (struct vl2_attention){.cols = map->cols, .rows = map->rows, .cells = map->cells};
-        tap->stride = (int32_t) (span->first + span->count);
+        tap->stride = (int32_t)(span->first + span->count);
     }
     return status;
 }
@@ -182,7 +182,7 @@ vl2_status vl2_attention_tap_init(struct vl2_session *s, const struct vl2_genera
     if (status == VL2_OK && tap->n_pictures > 0) {
         tap->probs = vl2_device_alloc(s->engine, probs_floats(tap) * sizeof *tap->probs);
         tap->host = vlk_alloc(probs_floats(tap), sizeof *tap->host);
-        tap->mean = vlk_alloc((size_t) tap->stride, sizeof *tap->mean);
+        tap->mean = vlk_alloc((size_t)tap->stride, sizeof *tap->mean);
         if (!tap->probs || !tap->host || !tap->mean)
             status = vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the attention of %d layers (%zu MiB).", tap->n_layers,
                               probs_floats(tap) * sizeof *tap->probs >> 20);
@@ -213,8 +213,8 @@ static void tap_layer(const struct vl2_attention_tap *tap, int32_t layer) {
     if (!tap->probs)
         return;
     struct vl2_scratch *scratch = &tap->session->scratch;
-    size_t room = (size_t) tap->session->engine->config.lm.heads * (size_t) tap->stride;
-    scratch->probs = tap->slots[layer] >= 0 ? tap->probs + (size_t) tap->slots[layer] * room : NULL;
+    size_t room = (size_t)tap->session->engine->config.lm.heads * (size_t)tap->stride;
+    scratch->probs = tap->slots[layer] >= 0 ? tap->probs + (size_t)tap->slots[layer] * room : NULL;
     scratch->probs_stride = tap->stride;
 }
 
@@ -223,10 +223,10 @@ static void copy_rows(const struct vl2_attention_tap *tap, size_t position, uint
     struct vl2_session *s = tap->session;
     struct vlk_backend *be = s->engine->backend;
     int32_t layers = s->engine->config.lm.layers;
-    size_t halves = s->kv.v[0] ? 2 : 1, row = vl2_kv_bytes(&s->engine->config, 1, s->kv.dtype) / (size_t) layers / halves;
+    size_t halves = s->kv.v[0] ? 2 : 1, row = vl2_kv_bytes(&s->engine->config, 1, s->kv.dtype) / (size_t)layers / halves;
     for (int32_t layer = 0; layer < layers; layer++)
         for (size_t half = 0; half < halves; half++, saved += row) {
-            uint8_t *cached = (uint8_t *) (half ? s->kv.v[layer] : s->kv.k[layer]) + position * row;
+            uint8_t *cached = (uint8_t *)(half ? s->kv.v[layer] : s->kv.k[layer]) + position * row;
             be->ops->mem_copy(be, restore ? cached : saved, restore ? saved : cached, row);
         }
 }
@@ -256,8 +256,8 @@ vl2_status vl2_attention_tap_first(struct vl2_attention_tap *tap, vl2_error *err
     if (!saved)
         return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the attention to pictures.");
     copy_rows(tap, last, saved, false);
-    be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t) last, .token = s->ids[last]}, sizeof(struct vlk_step));
-    vl2_attention_tap_token(tap, s, (int32_t) s->length);
+    be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t)last, .token = s->ids[last]}, sizeof(struct vlk_step));
+    vl2_attention_tap_token(tap, s, (int32_t)s->length);
     be->ops->step_advance(be, s->scratch.step, 1);
     copy_rows(tap, last, saved, true);
     vl2_status status = vl2_backend_wait(e, err);
@@ -269,14 +269,14 @@ void vl2_attention_tap_read(struct vl2_attention_tap *tap) {
     if (!tap->probs)
         return;
     struct vlk_backend *be = tap->session->engine->backend;
-    size_t rows = (size_t) tap->n_layers * (size_t) tap->session->engine->config.lm.heads, stride = (size_t) tap->stride;
+    size_t rows = (size_t)tap->n_layers * (size_t)tap->session->engine->config.lm.heads, stride = (size_t)tap->stride;
     be->ops->mem_read(be, tap->host, tap->probs, rows * stride * sizeof *tap->host);
     memset(tap->mean, 0, stride * sizeof *tap->mean);
     for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < stride; i++)
             tap->mean[i] += tap->host[r * stride + i];
     for (size_t i = 0; i < stride; i++)
-        tap->mean[i] /= (float) rows;
+        tap->mean[i] /= (float)rows;
     for (size_t i = 0; i < tap->n_pictures; i++)
         vl2_patch_map_spread(&tap->pictures[i], tap->mean + tap->pictures[i].first, &tap->maps[i].inside, &tap->maps[i].outside);
 }

@@ -40,9 +40,9 @@ static vl2_status check_options(const struct vl2_session *s, const struct vl2_ge
         return vl2_fail(err, VL2_ERR_USAGE, "There is no conversation to answer: the last sync failed or was already answered.");
     if (!(p->temperature >= 0 && p->temperature <= 1e6f) || !(p->top_p > 0 && p->top_p <= 1) || p->top_k < 0)
         return vl2_fail(err, VL2_ERR_USAGE, "Temperature %g, top-p %g and top-k %d are not a sampling that exists.",
-                        (double) p->temperature, (double) p->top_p, p->top_k);
+                        (double)p->temperature, (double)p->top_p, p->top_k);
     if (!(p->repetition_penalty > 0 && p->repetition_penalty <= 1e6f))
-        return vl2_fail(err, VL2_ERR_USAGE, "A repetition penalty of %g makes no sense.", (double) p->repetition_penalty);
+        return vl2_fail(err, VL2_ERR_USAGE, "A repetition penalty of %g makes no sense.", (double)p->repetition_penalty);
     if (o->max_tokens < 1 && o->n_replay == 0)
         return vl2_fail(err, VL2_ERR_USAGE, "At most %d tokens were asked for.", o->max_tokens);
     for (size_t i = 0; i < o->n_replay; i++)
@@ -75,10 +75,10 @@ static bool follows_boxes(const struct vl2_generate_options *o) {
 
 static int32_t tokens_left(const struct run *r) {
     size_t room = r->session->capacity - r->session->length + 1; /* the last one need not enter the cache */
-    size_t left = (size_t) r->options->max_tokens - r->out->tokens;
-    size_t out = r->closing ? (size_t) vl2_box_grammar_way_out(&r->boxes) : left;
+    size_t left = (size_t)r->options->max_tokens - r->out->tokens;
+    size_t out = r->closing ? (size_t)vl2_box_grammar_way_out(&r->boxes) : left;
     left = out < left ? out : left;
-    return (int32_t) (left < room ? left : room);
+    return (int32_t)(left < room ? left : room);
 }
 
 /* The ids that may come next, in s->allowed; false: all. */
@@ -88,7 +88,7 @@ static bool make_mask(struct run *r) {
     int32_t vocab = s->engine->config.lm.vocab;
     if (o->n_replay > 0) {
         int32_t id = o->replay[r->out->tokens];
-        memset(s->allowed, 0, ((size_t) vocab + 31) / 32 * sizeof *s->allowed);
+        memset(s->allowed, 0, ((size_t)vocab + 31) / 32 * sizeof *s->allowed);
         s->allowed[id / 32] = 1u << (id % 32);
         return true;
     }
@@ -119,7 +119,7 @@ static void enqueue_token(struct run *r) {
     struct vl2_session *s = r->session;
     struct vl2_engine *e = s->engine;
     struct vlk_backend *be = e->backend;
-    vl2_attention_tap_token(&r->attention, s, (int32_t) s->length + 1);
+    vl2_attention_tap_token(&r->attention, s, (int32_t)s->length + 1);
     vl2_decoder_logits(e, &s->scratch, 0, 1, s->scratch.logits);
     be->ops->step_advance(be, s->scratch.step, 1);
 }
@@ -169,7 +169,7 @@ static bool is_over(struct run *r, const vl2_cancel *cancel, vl2_stop *stop) {
     const struct vl2_generate_options *o = r->options;
     bool replaying = o->n_replay > 0;
     *stop = replaying ? VL2_STOP_EOS : VL2_STOP_MAX_TOKENS;
-    if (r->out->tokens == (replaying ? o->n_replay : (size_t) o->max_tokens))
+    if (r->out->tokens == (replaying ? o->n_replay : (size_t)o->max_tokens))
         return true;
     *stop = VL2_STOP_CONTEXT;
     if (s->length == s->capacity)
@@ -238,12 +238,12 @@ static vl2_status prepare(struct run *r) {
         return status;
     for (size_t i = 0; follow && i < s->answer_prefix; i++)
         vl2_box_grammar_feed(e->grammar, &r->boxes, s->answer[i]);
-    size_t vocab = (size_t) e->config.lm.vocab;
+    size_t vocab = (size_t)e->config.lm.vocab;
     memset(s->seen_host, 0, vocab);
     for (size_t i = 0; i < s->length; i++)
         s->seen_host[s->ids[i]] = 1;
     be->ops->mem_write(be, s->seen, s->seen_host, vocab);
-    be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t) s->length}, sizeof(struct vlk_step));
+    be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t)s->length}, sizeof(struct vlk_step));
     return vl2_detokenizer_init(&r->detokenizer, e->tokenizer, r->err);
 }
 

@@ -61,7 +61,7 @@ def batch(out, *args, **more):
 
 def turned(path):
     """A photo as a camera stores it: on its side, with an orientation."""
-    jpeg = (ROOT / "tests" / "cli" / "pictures" / "quadrants.jpg").read_bytes()
+    jpeg = (ROOT / "tests" / "app" / "pictures" / "quadrants.jpg").read_bytes()
     exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
     path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:])
 
