@@ -87,7 +87,7 @@ plan_in_thread (GTask        *task,
 {
   Request *request = data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (SlPromptView) view = sl_prompt_view_new (request->prompt, FALSE, cancellable, &error);
+  g_autoptr (SlPromptView) view = sl_prompt_view_new (request->prompt, SL_PROMPT_VIEW_SIZES, cancellable, &error);
   struct vl2_session_options options = { 0 };
   const SlSettings *settings = sl_prompt_get_settings (request->prompt);
   struct vl2_plan plan;

@@ -292,13 +292,35 @@ write_answer (const SlModelHandles *model,
   return status;
 }
 
+/* The first message whose pictures will be read. What does not fit and is left out, or refused, costs no decoding: of fifty large
+ * photographs that would be gigabytes. */
+static guint
+find_first_read (const SlModelHandles *model,
+                 SlTicket             *ticket)
+{
+  const SlSettings *settings = sl_prompt_get_settings (ticket->prompt);
+  g_autoptr (SlPromptView) sizes = sl_prompt_view_new (ticket->prompt, SL_PROMPT_VIEW_SIZES, ticket->reading, NULL);
+  const vl2_conversation *conversation = sizes != NULL ? sl_prompt_view_get (sizes) : NULL;
+  struct vl2_plan plan;
+  guint first = 0;
+
+  if (conversation == NULL || vl2_session_plan (model->session, conversation, settings->max_tokens, &plan, NULL) != VL2_OK)
+    return 0;
+  if (!plan.fits && settings->overflow == SL_OVERFLOW_DROP_OLDEST)
+    first = plan.choices[VL2_FIT_DROP_OLDEST].messages + (conversation->messages[0].role == VL2_SYSTEM);
+  else if (!plan.fits && settings->overflow != SL_OVERFLOW_LOW_DETAIL)
+    first = SL_PROMPT_VIEW_SIZES;
+  vl2_plan_deinit (&plan);
+  return first;
+}
+
 vl2_status
 sl_inference_answer (const SlModelHandles *model,
                      SlTicket             *ticket,
                      vl2_error            *err)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (SlPromptView) view = sl_prompt_view_new (ticket->prompt, TRUE, ticket->reading, &error);
+  g_autoptr (SlPromptView) view = sl_prompt_view_new (ticket->prompt, find_first_read (model, ticket), ticket->reading, &error);
   vl2_status status;
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))

@@ -14,9 +14,11 @@ G_BEGIN_DECLS
 
 typedef struct _SlPromptView SlPromptView;
 
-/* decode: pictures that are still files become pixels (blocks); else they have their size and no rgb, which is enough to plan with.
- * The view keeps the prompt alive. */
-SlPromptView *sl_prompt_view_new (SlPrompt *prompt, gboolean decode, GCancellable *cancellable, GError **error);
+#define SL_PROMPT_VIEW_SIZES G_MAXUINT
+
+/* Pictures that are still files become pixels (blocks) from message `decoded` on; before it, and with SL_PROMPT_VIEW_SIZES in all of
+ * them, they have their size and no rgb, which is enough to plan with. The view keeps the prompt alive. */
+SlPromptView *sl_prompt_view_new (SlPrompt *prompt, guint decoded, GCancellable *cancellable, GError **error);
 void sl_prompt_view_free (SlPromptView *self);
 const vl2_conversation *sl_prompt_view_get (const SlPromptView *self);
 

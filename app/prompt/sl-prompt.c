@@ -295,7 +295,7 @@ append_parts (SlPromptView   *self,
 
 SlPromptView *
 sl_prompt_view_new (SlPrompt      *prompt,
-                    gboolean       decode,
+                    guint          decoded,
                     GCancellable  *cancellable,
                     GError       **error)
 {
@@ -311,7 +311,7 @@ sl_prompt_view_new (SlPrompt      *prompt,
     {
       const Message *message = &g_array_index (prompt->messages, Message, m);
 
-      if (!append_parts (self, message, decode, cancellable, error))
+      if (!append_parts (self, message, m >= decoded, cancellable, error))
         return NULL;
       self->messages[m].role = (vl2_role) message->role;
       self->messages[m].n_parts = self->parts->len - first;
