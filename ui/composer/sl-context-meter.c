@@ -89,7 +89,7 @@ sl_context_meter_init (SlContextMeter *self)
   gtk_level_bar_remove_offset_value (self->bar, GTK_LEVEL_BAR_OFFSET_HIGH);
   gtk_level_bar_remove_offset_value (self->bar, GTK_LEVEL_BAR_OFFSET_FULL);
   gtk_widget_set_valign (GTK_WIDGET (self->bar), GTK_ALIGN_CENTER);
-  gtk_widget_set_size_request (GTK_WIDGET (self->bar), 36, -1);
+  gtk_widget_set_hexpand (GTK_WIDGET (self), TRUE); /* GtkWidget does not ask its children */
   gtk_widget_set_parent (GTK_WIDGET (self->bar), GTK_WIDGET (self));
   gtk_widget_set_visible (GTK_WIDGET (self), FALSE);
 }
