@@ -8,6 +8,8 @@
 
 #include "app/boxes/sl-box-item-record.h"
 
+#define RIGHT_OVERLAP 0.5 /* The PASCAL Visual Object Classes Challenge, 2010, section 4.2 */
+
 struct _SlBoxItem
 {
   GObject parent_instance;
@@ -204,6 +206,20 @@ sl_box_item_get_overlap (SlBoxItem *self,
   if (spread != NULL)
     memcpy (spread, self->record->spread, sizeof self->record->spread);
   return self->record->overlap;
+}
+
+gboolean
+sl_box_item_is_doubtful (SlBoxItem *self)
+{
+  const SlBoxRecord *record;
+
+  g_return_val_if_fail (SL_IS_BOX_ITEM (self), FALSE);
+
+  record = self->record;
+  if (record->kind != SL_BOX_KIND_MODEL || *sl_box_item_get_label (self) == '\0')
+    return FALSE;
+  return record->status == SL_BOX_INCOMPLETE || record->status == SL_BOX_REJECTED
+         || (record->overlap >= 0 && record->overlap < RIGHT_OVERLAP);
 }
 
 const char *

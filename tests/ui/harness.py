@@ -277,9 +277,16 @@ class Session:
             """How many windows there are; 0 where one went while they were counted."""
             listing = subprocess.run(["xwininfo", "-root", "-tree"], env=self.environment, capture_output=True, text=True)
             return 0 if listing.returncode or listing.stderr else len(listing.stdout.splitlines())
-        before = wait_for("the windows", shown)
         self.xdotool("mousemove", *start, "mousedown", 1)
-        self._pull(start, "what is dragged, under the pointer", lambda: shown() > before)
+        fewest = wait_for("the windows", shown)
+
+        def is_dragged():
+            """A tooltip that was open goes with the press, or soon after it."""
+            nonlocal fewest
+            count = shown()
+            fewest = min(fewest, count or fewest)
+            return count > fewest
+        self._pull(start, "what is dragged, under the pointer", is_dragged)
         self.xdotool("windowraise", window)  # the press has raised ours above it
         self._carry(start, end)
         self.xdotool("mouseup", 1)

@@ -220,6 +220,7 @@ def test_inspector():
         viewer.row(r"a star, Not on the picture · Incomplete.*")
         check_zoom(viewer)
         check_steps(viewer)
+        check_order(viewer)
         check_hiding(viewer)
         check_drag_out(viewer)
         check_edits(viewer)
@@ -243,6 +244,21 @@ OTHER_TEXT = ("<|ref|>a strip<|/ref|><|det|>[[100, 880, 900, 960]]<|/det|> and "
               "<|ref|>moon<|/ref|><|det|>[[400, 500, 450, 560]]<|/det|>")
 OTHER_BOXES = [("a strip", 0, (100, 880, 900, 960), "ok"), ("thing", 1, (490, 85, 755, 400), "ok"),
                ("moon", 2, (400, 500, 450, 560), "ok")]
+
+
+def check_order(viewer):
+    """What the model is least sure of can stand first, and goes back to its place."""
+    app = viewer.app
+    star, strip = r"a star, Not on the picture · Incomplete.*", row_name(1, "a strip", BOXES[0][2])
+
+    def stands_above(upper, lower):
+        return app.extents(viewer.row(upper))[1] < app.extents(viewer.row(lower))[1]
+
+    check(stands_above(strip, star), "boxes do not stand as the answer names them")
+    app.choose("Viewer Menu", "Least Sure Boxes First")
+    wait_for("the broken box above", lambda: stands_above(star, strip))
+    app.choose("Viewer Menu", "Least Sure Boxes First")
+    wait_for("the answer's order", lambda: stands_above(strip, star))
 
 
 def check_compare(app):

@@ -14,6 +14,8 @@ struct _SlBoxList
   GtkWidget parent_instance;
 
   SlBoxModel *model;
+  GtkSortListModel *sorted;
+  GtkSorter *by_overlap;
   GtkWidget *scrolled;
   GtkListBox *list;
 };
@@ -106,6 +108,29 @@ on_row_selected (SlBoxList     *self,
     g_signal_emit_by_name (self->model, "lit-changed");
 }
 
+/* Unusable boxes are the least sure of all. */
+static double
+get_sureness (SlBoxItem *item)
+{
+  double overlap = sl_box_item_get_overlap (item, NULL);
+  int coords[4];
+
+  if (!sl_box_item_get_coords (item, coords) && sl_box_item_get_kind (item) == SL_BOX_KIND_MODEL)
+    return -1;
+  return overlap >= 0 ? overlap : 2;
+}
+
+static int
+compare_sureness (gconstpointer a,
+                  gconstpointer b,
+                  gpointer      data)
+{
+  double left = get_sureness (SL_BOX_ITEM ((gpointer) a));
+  double right = get_sureness (SL_BOX_ITEM ((gpointer) b));
+
+  return (left > right) - (left < right);
+}
+
 static GtkWidget *
 make_row (gpointer item,
           gpointer data)
@@ -120,6 +145,8 @@ sl_box_list_dispose (GObject *object)
 
   if (self->scrolled != NULL)
     sl_box_list_set_model (self, NULL);
+  g_clear_object (&self->sorted);
+  g_clear_object (&self->by_overlap);
   g_clear_pointer (&self->scrolled, gtk_widget_unparent);
   G_OBJECT_CLASS (sl_box_list_parent_class)->dispose (object);
 }
@@ -139,6 +166,8 @@ sl_box_list_init (SlBoxList *self)
 {
   GtkWidget *placeholder = gtk_label_new (_("No boxes"));
 
+  self->by_overlap = GTK_SORTER (gtk_custom_sorter_new (compare_sureness, NULL, NULL));
+  self->sorted = gtk_sort_list_model_new (NULL, NULL);
   gtk_widget_add_css_class (placeholder, "dim-label");
   gtk_widget_set_margin_top (placeholder, 24);
   self->list = GTK_LIST_BOX (gtk_list_box_new ());
@@ -172,15 +201,27 @@ sl_box_list_set_model (SlBoxList  *self,
     g_signal_handlers_disconnect_by_data (self->model, self);
   gtk_list_box_bind_model (self->list, NULL, NULL, NULL, NULL);
   g_set_object (&self->model, model);
+  gtk_sort_list_model_set_model (self->sorted, model ? sl_box_model_get_shown (model) : NULL);
   if (model == NULL)
     return;
-  gtk_list_box_bind_model (self->list, sl_box_model_get_shown (model), make_row, self, NULL);
+  gtk_list_box_bind_model (self->list, G_LIST_MODEL (self->sorted), make_row, self, NULL);
   g_signal_connect_object (model, "changed", G_CALLBACK (on_changed), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (model, "shown-changed", G_CALLBACK (update_rows), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (model, "lit-changed", G_CALLBACK (on_lit_changed), self,
                            G_CONNECT_SWAPPED);
   on_lit_changed (self);
+}
+
+void
+sl_box_list_set_least_sure_first (SlBoxList *self,
+                                  gboolean   first)
+{
+  g_return_if_fail (SL_IS_BOX_LIST (self));
+
+  gtk_sort_list_model_set_sorter (self->sorted, first ? self->by_overlap : NULL);
+  if (self->model != NULL)
+    on_changed (self);
 }
 
 SlBoxItem *

@@ -22,6 +22,10 @@ GtkWidget *sl_box_list_new (void);
  * the place of the model's. */
 void       sl_box_list_set_model   (SlBoxList  *self,
                                     SlBoxModel *model);
+/* Whether the box whose expected overlap is least comes first, and those about which nothing is known (the user's own
+ * among them) last; else boxes stand as the answer names them. */
+void       sl_box_list_set_least_sure_first (SlBoxList *self,
+                                             gboolean   first);
 /* The item of the selected row, which may have no place on the picture; or NULL. */
 SlBoxItem *sl_box_list_get_current (SlBoxList  *self);
 

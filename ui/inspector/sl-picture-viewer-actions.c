@@ -403,16 +403,6 @@ compare (GtkWidget  *widget,
     g_signal_emit_by_name (self, "compare", self->answer);
 }
 
-/* Only the model's own boxes: what the user took away is not asked for. */
-static gboolean
-can_find_again (SlBoxItem *item)
-{
-  SlBoxStatus status = item ? sl_box_item_get_status (item) : SL_BOX_OK;
-
-  return (status == SL_BOX_INCOMPLETE || status == SL_BOX_REJECTED) &&
-         sl_box_item_get_kind (item) == SL_BOX_KIND_MODEL && *sl_box_item_get_label (item) != '\0';
-}
-
 static void
 find_again (GtkWidget  *widget,
             const char *name,
@@ -421,7 +411,7 @@ find_again (GtkWidget  *widget,
   SlPictureViewer *self = SL_PICTURE_VIEWER (widget);
   SlBoxItem *item = sl_picture_viewer_get_current (self);
 
-  if (can_find_again (item))
+  if (item != NULL && sl_box_item_is_doubtful (item))
     g_signal_emit_by_name (self, "find-again", self->answer, sl_box_item_get_label (item));
 }
 
@@ -687,7 +677,8 @@ sl_picture_viewer_update_actions (SlPictureViewer *self)
   for (guint i = 0; i < G_N_ELEMENTS (of_box); i++)
     gtk_widget_action_set_enabled (widget, of_box[i], placed);
   gtk_widget_action_set_enabled (widget, "viewer.ask-on-white", get_transparent (self) != NULL);
-  gtk_widget_action_set_enabled (widget, "viewer.find-again", can_find_again (item));
+  gtk_widget_action_set_enabled (widget, "viewer.find-again",
+                                 item != NULL && sl_box_item_is_doubtful (item));
   gtk_widget_action_set_enabled (widget, "viewer.copy", item != NULL);
   gtk_widget_action_set_enabled (widget, "viewer.rename", placed && edit);
   gtk_widget_action_set_enabled (widget, "viewer.remove", placed && edit);
@@ -728,4 +719,5 @@ sl_picture_viewer_install_actions (GtkWidgetClass *klass)
   gtk_widget_class_install_property_action (klass, "viewer.opacity", "opacity-percent");
   gtk_widget_class_install_property_action (klass, "viewer.fill", "fill-percent");
   gtk_widget_class_install_property_action (klass, "viewer.labels", "labels");
+  gtk_widget_class_install_property_action (klass, "viewer.least-sure-first", "least-sure-first");
 }

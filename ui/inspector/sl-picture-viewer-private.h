@@ -45,6 +45,7 @@ struct _SlPictureViewer
 
   SlBoxStyle style;
   char *coloring, *opacity, *fill; /* as the menu names them */
+  gboolean least_sure_first; /* in the list of boxes */
   gboolean asking;      /* the next drawn rectangle is a question, not a box */
   double pointer_x, pointer_y; /* picture pixels, NAN outside */
 };

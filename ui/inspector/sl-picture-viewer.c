@@ -19,6 +19,7 @@ enum
   PROP_OPACITY,
   PROP_FILL,
   PROP_LABELS,
+  PROP_LEAST_SURE_FIRST,
   N_PROPS,
 };
 
@@ -417,6 +418,9 @@ sl_picture_viewer_get_property (GObject    *object,
     case PROP_LABELS:
       g_value_set_boolean (value, self->style.show_labels);
       break;
+    case PROP_LEAST_SURE_FIRST:
+      g_value_set_boolean (value, self->least_sure_first);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -452,6 +456,10 @@ sl_picture_viewer_set_property (GObject      *object,
     case PROP_LABELS:
       self->style.show_labels = g_value_get_boolean (value);
       break;
+    case PROP_LEAST_SURE_FIRST:
+      self->least_sure_first = g_value_get_boolean (value);
+      sl_box_list_set_least_sure_first (SL_BOX_LIST (self->list), self->least_sure_first);
+      return;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       return;
@@ -486,6 +494,7 @@ install_properties (GObjectClass *klass)
   properties[PROP_OPACITY] = g_param_spec_string ("opacity-percent", NULL, NULL, "100", flags);
   properties[PROP_FILL] = g_param_spec_string ("fill-percent", NULL, NULL, "0", flags);
   properties[PROP_LABELS] = g_param_spec_boolean ("labels", NULL, NULL, TRUE, flags);
+  properties[PROP_LEAST_SURE_FIRST] = g_param_spec_boolean ("least-sure-first", NULL, NULL, FALSE, flags);
   g_object_class_install_properties (klass, N_PROPS, properties);
 }
 

@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "app/boxes/sl-box-item-record.h"
 #include "app/generation/sl-generation.h"
 
 /* An answer of four tokens, one for each number. */
@@ -85,6 +86,36 @@ test_unknown (void)
   g_assert_cmpfloat (sl_generation_get_overlap (digits, 40, 80, box, NULL), ==, -1);
 }
 
+static gboolean
+is_doubtful (SlBoxKind   kind,
+             const char *label,
+             SlBoxStatus status,
+             double      overlap)
+{
+  SlBoxRecord *record = sl_box_record_new ();
+  g_autoptr (SlBoxItem) item = sl_box_item_new (record);
+
+  record->kind = kind;
+  record->label = g_strdup (label);
+  record->status = status;
+  record->overlap = overlap;
+  return sl_box_item_is_doubtful (item);
+}
+
+/* The limit is the 0.5 of the PASCAL VOC challenge, from which on a box is right. */
+static void
+test_doubtful (void)
+{
+  g_assert_true (is_doubtful (SL_BOX_KIND_MODEL, "cat", SL_BOX_OK, 0.49));
+  g_assert_false (is_doubtful (SL_BOX_KIND_MODEL, "cat", SL_BOX_OK, 0.5));
+  g_assert_false (is_doubtful (SL_BOX_KIND_MODEL, "cat", SL_BOX_OK, -1));
+  g_assert_true (is_doubtful (SL_BOX_KIND_MODEL, "cat", SL_BOX_CLAMPED, 0));
+  g_assert_true (is_doubtful (SL_BOX_KIND_MODEL, "cat", SL_BOX_INCOMPLETE, -1));
+  g_assert_true (is_doubtful (SL_BOX_KIND_MODEL, "cat", SL_BOX_REJECTED, -1));
+  g_assert_false (is_doubtful (SL_BOX_KIND_MODEL, "", SL_BOX_INCOMPLETE, -1));
+  g_assert_false (is_doubtful (SL_BOX_KIND_EDITED, "cat", SL_BOX_REJECTED, -1));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -93,5 +124,6 @@ main (int    argc,
   g_test_add_func ("/overlap/certain", test_certain);
   g_test_add_func ("/overlap/vague", test_vague);
   g_test_add_func ("/overlap/unknown", test_unknown);
+  g_test_add_func ("/overlap/doubtful", test_doubtful);
   return g_test_run ();
 }
