@@ -15,6 +15,7 @@
 
 #include "app/exports/sl-box-export.h"
 #include "app/inference/sl-model-folder.h"
+#include "app/pictures/sl-picture-folder.h"
 
 #define DEFAULT_MAX_TOKENS 1024
 
@@ -154,22 +155,6 @@ check_usage (Options        *options,
 
 /* ------------------------------------------------------------------------------------------------ pictures */
 
-static int
-compare_paths (gconstpointer a,
-               gconstpointer b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
-static gboolean
-looks_like_picture (const char *path)
-{
-  g_autofree char *type = g_content_type_guess (path, NULL, 0, NULL);
-  g_autofree char *mime = g_content_type_get_mime_type (type);
-
-  return mime != NULL && g_str_has_prefix (mime, "image/");
-}
-
 static gboolean
 is_same_folder (const char *a,
                 const char *b)
@@ -189,7 +174,7 @@ add_entry (Batch       *batch,
 {
   if (!g_file_test (path, G_FILE_TEST_IS_DIR))
     {
-      if (looks_like_picture (path))
+      if (sl_picture_folder_takes (path))
         g_ptr_array_add (batch->pictures, g_strdup (path));
       else
         batch->n_others++;
@@ -210,19 +195,13 @@ add_folder (Batch       *batch,
             GError     **error)
 {
   g_autoptr(GError) cause = NULL;
-  g_autoptr(GDir) dir = g_dir_open (path, 0, &cause);
-  g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func (g_free);
-  const char *name;
+  g_autoptr(GPtrArray) found = sl_picture_folder_list (path, &cause);
 
-  if (dir == NULL)
+  if (found == NULL)
     {
       cli_set_error (error, CLI_INPUT, "%s", cause->message);
       return FALSE;
     }
-  while ((name = g_dir_read_name (dir)) != NULL)
-    if (*name != '.')
-      g_ptr_array_add (found, g_build_filename (path, name, NULL));
-  g_ptr_array_sort (found, compare_paths);
   for (guint i = 0; i < found->len; i++)
     if (!add_entry (batch, found->pdata[i], error))
       return FALSE;

@@ -5,9 +5,12 @@
  */
 #include "ui/composer/sl-intake.h"
 
+#include "app/pictures/sl-picture-folder.h"
 #include "app/pictures/sl-picture.h"
 
 #include <glib/gi18n.h>
+
+#define MAX_OF_FOLDER 200u
 
 /* In order of preference: lossless first. */
 static const char *const image_types[] = {
@@ -158,11 +161,122 @@ on_decoded (GObject      *source,
   batch_release (batch);
 }
 
-static void
-batch_add_file (Batch *batch,
-                GFile *file)
+/* --- files and folders ----------------------------------------------------- */
+
+/* What a worker makes of the files and folders that were given. */
+typedef struct
 {
-  sl_picture_new_from_file_async (file, batch->intake->cancellable, on_decoded, slot_new (batch));
+  GPtrArray *files; /* GFile */
+  guint n_failed;
+  char *sentence;   /* first failure */
+} Gathered;
+
+static void
+gathered_free (Gathered *gathered)
+{
+  g_ptr_array_unref (gathered->files);
+  g_free (gathered->sentence);
+  g_free (gathered);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Gathered, gathered_free)
+
+static void G_GNUC_PRINTF (2, 3)
+gathered_fail (Gathered   *gathered,
+               const char *format,
+               ...)
+{
+  va_list arguments;
+
+  gathered->n_failed++;
+  if (gathered->sentence != NULL)
+    return;
+  va_start (arguments, format);
+  gathered->sentence = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+}
+
+/* The pictures of a folder, not those of its sub folders, of which there may be any number. */
+static void
+gather_folder (Gathered   *gathered,
+               const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) found = sl_picture_folder_list (path, &error);
+  g_autoptr (GPtrArray) pictures = g_ptr_array_new ();
+  g_autofree char *name = g_filename_display_basename (path);
+
+  if (found == NULL)
+    {
+      gathered_fail (gathered, "%s", error->message);
+      return;
+    }
+  for (guint i = 0; i < found->len; i++)
+    if (sl_picture_folder_takes (found->pdata[i]) && !g_file_test (found->pdata[i], G_FILE_TEST_IS_DIR))
+      g_ptr_array_add (pictures, found->pdata[i]);
+  if (pictures->len == 0)
+    gathered_fail (gathered, _("There is no picture in the folder “%s”."), name);
+  else if (pictures->len > MAX_OF_FOLDER)
+    gathered_fail (gathered, _("The folder “%s” holds %u pictures, and %u are taken at once: choose some of them."), name,
+                   pictures->len, MAX_OF_FOLDER);
+  else
+    for (guint i = 0; i < pictures->len; i++)
+      g_ptr_array_add (gathered->files, g_file_new_for_path (pictures->pdata[i]));
+}
+
+static void
+gather (GTask        *task,
+        gpointer      source,
+        gpointer      given,
+        GCancellable *cancellable)
+{
+  GPtrArray *files = given;
+  Gathered *gathered = g_new0 (Gathered, 1);
+
+  gathered->files = g_ptr_array_new_with_free_func (g_object_unref);
+  for (guint i = 0; i < files->len; i++)
+    {
+      GFile *file = files->pdata[i];
+
+      if (g_file_peek_path (file) != NULL && g_file_test (g_file_peek_path (file), G_FILE_TEST_IS_DIR))
+        gather_folder (gathered, g_file_peek_path (file));
+      else
+        g_ptr_array_add (gathered->files, g_object_ref (file));
+    }
+  g_task_return_pointer (task, gathered, (GDestroyNotify) gathered_free);
+}
+
+static void
+on_gathered (GObject      *source,
+             GAsyncResult *result,
+             gpointer      data)
+{
+  Batch *batch = data;
+  g_autoptr (Gathered) gathered = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  if (gathered != NULL)
+    {
+      for (guint i = 0; i < gathered->files->len; i++)
+        sl_picture_new_from_file_async (gathered->files->pdata[i], batch->intake->cancellable, on_decoded,
+                                        slot_new (batch));
+      if (gathered->n_failed > 0)
+        {
+          batch_fail (batch, gathered->sentence);
+          batch->n_failed += gathered->n_failed - 1;
+        }
+    }
+  batch_release (batch);
+}
+
+/* Uses up one reference of `pending`. @files: GFile (transfer full). */
+static void
+batch_take_files (Batch     *batch,
+                  GPtrArray *files)
+{
+  g_autoptr (GTask) task = g_task_new (batch->intake, batch->intake->cancellable, on_gathered, batch);
+
+  g_task_set_task_data (task, files, (GDestroyNotify) g_ptr_array_unref);
+  g_task_run_in_thread (task, gather);
 }
 
 void
@@ -170,17 +284,14 @@ sl_intake_add_files (SlIntake   *self,
                      GListModel *files,
                      GObject    *target)
 {
-  Batch *batch;
+  GPtrArray *given;
 
   g_return_if_fail (SL_IS_INTAKE (self));
 
-  batch = batch_new (self, target);
+  given = g_ptr_array_new_with_free_func (g_object_unref);
   for (guint i = 0; i < g_list_model_get_n_items (files); i++)
-    {
-      g_autoptr (GFile) file = g_list_model_get_item (files, i);
-      batch_add_file (batch, file);
-    }
-  batch_release (batch);
+    g_ptr_array_add (given, g_list_model_get_item (files, i));
+  batch_take_files (batch_new (self, target), given);
 }
 
 /* --- raw image data -------------------------------------------------------- */
@@ -276,7 +387,7 @@ read_image (Batch *batch)
   return TRUE;
 }
 
-/* --- file lists ------------------------------------------------------------ */
+/* --- lists of files ------------------------------------------------------------ */
 
 /* A browser gives the address of a picture; it is never fetched, the image data
  * that comes along is taken instead. */
@@ -285,22 +396,23 @@ take_file_list (Batch        *batch,
                 const GValue *value,
                 GError       *error)
 {
+  g_autoptr (GPtrArray) local = g_ptr_array_new_with_free_func (g_object_unref);
   GSList *files = value ? g_value_get_boxed (value) : NULL;
   gboolean remote = FALSE;
 
   for (GSList *l = files; l != NULL; l = l->next)
     if (g_file_peek_path (l->data) != NULL)
-      batch_add_file (batch, l->data);
+      g_ptr_array_add (local, g_object_ref (l->data));
     else
       remote = TRUE;
 
-  if (batch->results->len == 0 && read_image (batch))
+  if (local->len == 0 && read_image (batch))
     return;
   if (remote)
     batch_fail (batch, _("Only pictures on this computer can be added: save it first."));
-  else if (batch->results->len == 0)
+  else if (local->len == 0)
     batch_fail (batch, error ? error->message : _("There is no picture in what was given."));
-  batch_release (batch);
+  batch_take_files (batch, g_steal_pointer (&local));
 }
 
 static void

@@ -24,7 +24,8 @@ SlIntake *sl_intake_new (void);
 
 gboolean sl_intake_is_busy (SlIntake *self);
 
-/* @files: of GFile. @target: handed back with each picture; referenced until then. */
+/* @files: of GFile; a folder stands for the pictures in it, in the order of their names. @target: handed back with each picture;
+ * referenced until then. */
 void sl_intake_add_files (SlIntake   *self,
                           GListModel *files,
                           GObject    *target);
