@@ -3,211 +3,13 @@
  * The list of conversations, kept in line with the store by its conversation-changed signal, and the conversations that are
  * open. UI thread.
  */
-#include "app/history/sl-history.h"
+#include "app/history/sl-history-private.h"
 
-#include "app/conversation/sl-conversation.h"
+#include "app/history/sl-summary-private.h"
 
 #include <glib/gi18n-lib.h>
 
-#include "app/store/sl-search-text.h"
-
-#define SEARCH_LIMIT  200
-#define SNIPPET_CHARS 120
-
-/* ------------------------------------------------------------------------------------------------ summary */
-
-struct _SlSummary
-{
-  GObject parent_instance;
-
-  gint64 id, message, updated_us;
-  char *title, *snippet;
-  GDateTime *updated;
-  gboolean busy;
-};
-
-enum { SUMMARY_PROP_0, PROP_TITLE, PROP_SNIPPET, PROP_UPDATED, PROP_BUSY, N_SUMMARY_PROPS };
-
-static GParamSpec *summary_properties[N_SUMMARY_PROPS];
-
-G_DEFINE_FINAL_TYPE (SlSummary, sl_summary, G_TYPE_OBJECT)
-
-static void
-sl_summary_get_property (GObject    *object,
-                         guint       id,
-                         GValue     *value,
-                         GParamSpec *pspec)
-{
-  SlSummary *self = SL_SUMMARY (object);
-
-  switch (id)
-    {
-    case PROP_TITLE:
-      g_value_set_string (value, self->title);
-      break;
-    case PROP_SNIPPET:
-      g_value_set_string (value, self->snippet);
-      break;
-    case PROP_UPDATED:
-      g_value_set_boxed (value, self->updated);
-      break;
-    case PROP_BUSY:
-      g_value_set_boolean (value, self->busy);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-    }
-}
-
-static void
-sl_summary_finalize (GObject *object)
-{
-  SlSummary *self = SL_SUMMARY (object);
-
-  g_free (self->title);
-  g_free (self->snippet);
-  g_clear_pointer (&self->updated, g_date_time_unref);
-  G_OBJECT_CLASS (sl_summary_parent_class)->finalize (object);
-}
-
-static void
-sl_summary_class_init (SlSummaryClass *klass)
-{
-  GObjectClass *object_class = G_OBJECT_CLASS (klass);
-  const GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
-
-  object_class->get_property = sl_summary_get_property;
-  object_class->finalize = sl_summary_finalize;
-  summary_properties[PROP_TITLE] = g_param_spec_string ("title", NULL, NULL, "", flags);
-  summary_properties[PROP_SNIPPET] = g_param_spec_string ("snippet", NULL, NULL, "", flags);
-  summary_properties[PROP_UPDATED] = g_param_spec_boxed ("updated", NULL, NULL, G_TYPE_DATE_TIME, flags);
-  summary_properties[PROP_BUSY] = g_param_spec_boolean ("busy", NULL, NULL, FALSE, flags);
-  g_object_class_install_properties (object_class, N_SUMMARY_PROPS, summary_properties);
-}
-
-static void
-sl_summary_init (SlSummary *self)
-{
-  self->title = g_strdup ("");
-  self->snippet = g_strdup ("");
-}
-
-static void
-set_summary_text (SlSummary   *self,
-                  char       **field,
-                  const char  *text,
-                  guint        property)
-{
-  if (g_strcmp0 (*field, text) == 0)
-    return;
-  g_free (*field);
-  *field = g_strdup (text);
-  g_object_notify_by_pspec (G_OBJECT (self), summary_properties[property]);
-}
-
-static void
-fill_summary (SlSummary             *self,
-              const SlSummaryRecord *record)
-{
-  set_summary_text (self, &self->title, record->title, PROP_TITLE);
-  set_summary_text (self, &self->snippet, record->snippet, PROP_SNIPPET);
-  if (self->updated == NULL || self->updated_us != record->updated)
-    {
-      g_autoptr (GDateTime) utc = g_date_time_new_from_unix_utc (record->updated / G_USEC_PER_SEC);
-
-      g_clear_pointer (&self->updated, g_date_time_unref);
-      self->updated_us = record->updated;
-      self->updated = utc != NULL ? g_date_time_to_local (utc) : g_date_time_new_now_local ();
-      g_object_notify_by_pspec (G_OBJECT (self), summary_properties[PROP_UPDATED]);
-    }
-}
-
-static SlSummary *
-new_summary (const SlSummaryRecord *record)
-{
-  SlSummary *self = g_object_new (SL_TYPE_SUMMARY, NULL);
-
-  self->id = record->id;
-  self->message = record->message;
-  fill_summary (self, record);
-  return self;
-}
-
-static void
-set_summary_busy (SlSummary *self,
-                  gboolean   busy)
-{
-  if (self->busy == busy)
-    return;
-  self->busy = busy;
-  g_object_notify_by_pspec (G_OBJECT (self), summary_properties[PROP_BUSY]);
-}
-
-gint64
-sl_summary_get_id (SlSummary *self)
-{
-  g_return_val_if_fail (SL_IS_SUMMARY (self), 0);
-
-  return self->id;
-}
-
-const char *
-sl_summary_get_title (SlSummary *self)
-{
-  g_return_val_if_fail (SL_IS_SUMMARY (self), NULL);
-
-  return self->title;
-}
-
-const char *
-sl_summary_get_snippet (SlSummary *self)
-{
-  g_return_val_if_fail (SL_IS_SUMMARY (self), NULL);
-
-  return self->snippet;
-}
-
-GDateTime *
-sl_summary_get_updated (SlSummary *self)
-{
-  g_return_val_if_fail (SL_IS_SUMMARY (self), NULL);
-
-  return self->updated;
-}
-
-gboolean
-sl_summary_get_busy (SlSummary *self)
-{
-  g_return_val_if_fail (SL_IS_SUMMARY (self), FALSE);
-
-  return self->busy;
-}
-
-gint64
-sl_summary_get_message (SlSummary *self)
-{
-  g_return_val_if_fail (SL_IS_SUMMARY (self), 0);
-
-  return self->message;
-}
-
-/* ------------------------------------------------------------------------------------------------ history */
-
-struct _SlHistory
-{
-  GObject parent_instance;
-
-  SlStore *store;
-  SlEngine *engine;
-  GPtrArray *rows;     /* of SlSummary, newest first */
-  GHashTable *open;    /* id → SlConversation, not owned: a weak notify takes it out */
-  GHashTable *deleted; /* id → time (monotonic µs): hidden, may come back */
-  GPtrArray *drafts;   /* of SlDraft */
-  GHashTable *unsaved; /* id → SlConversation, owned: its only place is here until the store can save it */
-  GCancellable *cancellable;
-  guint purge_source;
-  gboolean loaded;
-};
+#define SEARCH_LIMIT 200
 
 enum { PROP_0, PROP_LOADED, N_PROPS };
 
@@ -245,160 +47,6 @@ init_list_model (GListModelInterface *iface)
 
 G_DEFINE_FINAL_TYPE_WITH_CODE (SlHistory, sl_history, G_TYPE_OBJECT, G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, init_list_model))
 
-static gint64 *
-box_id (gint64 id)
-{
-  return g_memdup2 (&id, sizeof id);
-}
-
-static gboolean
-find_row (SlHistory *self,
-          gint64     id,
-          guint     *position)
-{
-  for (guint i = 0; i < self->rows->len; i++)
-    if (((SlSummary *) g_ptr_array_index (self->rows, i))->id == id)
-      {
-        *position = i;
-        return TRUE;
-      }
-  return FALSE;
-}
-
-static void
-remove_row (SlHistory *self,
-            gint64     id)
-{
-  guint position;
-
-  if (!find_row (self, id, &position))
-    return;
-  g_ptr_array_remove_index (self->rows, position);
-  g_list_model_items_changed (G_LIST_MODEL (self), position, 1, 0);
-}
-
-static guint
-place_for (SlHistory *self,
-           gint64     updated)
-{
-  guint position = 0;
-
-  while (position < self->rows->len && ((SlSummary *) g_ptr_array_index (self->rows, position))->updated_us > updated)
-    position++;
-  return position;
-}
-
-static void
-insert_row (SlHistory *self,
-            SlSummary *summary) /* taken */
-{
-  SlConversation *conversation = g_hash_table_lookup (self->open, &summary->id);
-  guint position = place_for (self, summary->updated_us);
-
-  summary->busy = conversation != NULL && sl_conversation_is_busy (conversation);
-  g_ptr_array_insert (self->rows, position, summary);
-  g_list_model_items_changed (G_LIST_MODEL (self), position, 0, 1);
-}
-
-/* A row that is already in its place only changes. */
-static void
-update_row (SlHistory             *self,
-            const SlSummaryRecord *record)
-{
-  SlSummary *summary;
-  guint position;
-
-  if (g_hash_table_contains (self->deleted, &record->id))
-    return;
-  if (!find_row (self, record->id, &position))
-    {
-      insert_row (self, new_summary (record));
-      return;
-    }
-  summary = g_ptr_array_index (self->rows, position);
-  fill_summary (summary, record);
-  if ((position == 0 || ((SlSummary *) g_ptr_array_index (self->rows, position - 1))->updated_us >= record->updated)
-      && (position + 1 >= self->rows->len
-          || ((SlSummary *) g_ptr_array_index (self->rows, position + 1))->updated_us <= record->updated))
-    return;
-  g_object_ref (summary);
-  remove_row (self, record->id);
-  insert_row (self, summary);
-}
-
-typedef struct
-{
-  SlHistory *history;
-  gint64 id;
-} SummaryCall;
-
-static void
-on_summary (GObject      *source,
-            GAsyncResult *result,
-            gpointer      user_data)
-{
-  g_autofree SummaryCall *call = user_data;
-  g_autoptr (SlHistory) self = call->history;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (SlSummaryRecord) record = sl_store_summary_finish (SL_STORE (source), result, &error);
-
-  if (record != NULL)
-    update_row (self, record);
-  else if (error == NULL)
-    remove_row (self, call->id);
-}
-
-static void
-on_conversation_changed (SlStore   *store,
-                         gint64     id,
-                         SlHistory *self)
-{
-  SummaryCall *call;
-
-  if (!self->loaded)
-    return;
-  call = g_new (SummaryCall, 1);
-  call->history = g_object_ref (self);
-  call->id = id;
-  sl_store_summary_async (store, id, self->cancellable, on_summary, call);
-}
-
-/* What is not on disk yet is listed as it is in memory. */
-static void
-show_unsaved (SlHistory      *self,
-              SlConversation *conversation)
-{
-  g_autoptr (SlSummaryRecord) record = sl_summary_record_new ();
-  guint n_messages = g_list_model_get_n_items (G_LIST_MODEL (conversation));
-  g_autoptr (SlMessage) leaf = g_list_model_get_item (G_LIST_MODEL (conversation), n_messages - 1);
-
-  record->id = sl_conversation_get_id (conversation);
-  record->updated = g_get_real_time ();
-  record->title = g_strdup (sl_conversation_get_title (conversation));
-  record->snippet = sl_search_text_snippet (leaf != NULL ? sl_message_get_text (leaf) : "", NULL, SNIPPET_CHARS);
-  update_row (self, record);
-}
-
-static void
-on_conversation_unsaved (SlStore   *store,
-                         gint64     id,
-                         SlHistory *self)
-{
-  SlConversation *conversation = g_hash_table_lookup (self->open, &id);
-
-  if (conversation == NULL)
-    return;
-  g_hash_table_replace (self->unsaved, box_id (id), g_object_ref (conversation));
-  show_unsaved (self, conversation);
-}
-
-static void
-on_pending (SlHistory *self)
-{
-  if (sl_store_get_pending (self->store) == 0)
-    g_hash_table_remove_all (self->unsaved);
-}
-
 static void
 on_drafts (GObject      *source,
            GAsyncResult *result,
@@ -429,18 +77,8 @@ on_listed (GObject      *source,
   g_autoptr (SlHistory) self = user_data;
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) list = sl_store_list_finish (SL_STORE (source), result, &error);
-  guint before = self->rows->len;
-  GHashTableIter iter;
-  gpointer conversation;
 
-  g_ptr_array_set_size (self->rows, 0);
-  for (guint i = 0; list != NULL && i < list->len; i++)
-    if (!g_hash_table_contains (self->deleted, &((SlSummaryRecord *) g_ptr_array_index (list, i))->id))
-      g_ptr_array_add (self->rows, new_summary (g_ptr_array_index (list, i)));
-  g_list_model_items_changed (G_LIST_MODEL (self), 0, before, self->rows->len);
-  g_hash_table_iter_init (&iter, self->unsaved);
-  while (g_hash_table_iter_next (&iter, NULL, &conversation))
-    show_unsaved (self, conversation);
+  sl_history_set_rows (self, list);
   if (self->loaded)
     return;
   sl_store_drafts_async (self->store, self->cancellable, on_drafts, g_object_ref (self));
@@ -463,10 +101,10 @@ on_busy (SlConversation *conversation,
          GParamSpec     *pspec,
          SlHistory      *self)
 {
-  guint position;
+  SlSummary *row = sl_history_get_row (self, sl_conversation_get_id (conversation));
 
-  if (find_row (self, sl_conversation_get_id (conversation), &position))
-    set_summary_busy (g_ptr_array_index (self->rows, position), sl_conversation_is_busy (conversation));
+  if (row != NULL)
+    sl_summary_set_busy (row, sl_conversation_is_busy (conversation));
   if (!sl_conversation_is_busy (conversation))
     g_signal_emit (self, answered_signal, 0, conversation);
 }
@@ -494,7 +132,7 @@ register_open (SlHistory      *self,
 
   mark->history = self;
   mark->id = sl_conversation_get_id (conversation);
-  g_hash_table_insert (self->open, box_id (mark->id), conversation);
+  g_hash_table_insert (self->open, sl_history_box_id (mark->id), conversation);
   g_object_set_data (G_OBJECT (conversation), "sl-open-mark", mark);
   g_object_weak_ref (G_OBJECT (conversation), on_conversation_gone, mark);
   g_signal_connect_object (conversation, "notify::busy", G_CALLBACK (on_busy), self, 0);
@@ -599,9 +237,7 @@ sl_history_new (SlStore  *store,
   self->engine = g_object_ref (engine);
   sessions = g_build_filename (sl_store_get_dir (store), "sessions", NULL);
   sl_engine_set_session_dir (engine, sessions);
-  g_signal_connect_object (store, "conversation-changed", G_CALLBACK (on_conversation_changed), self, 0);
-  g_signal_connect_object (store, "conversation-unsaved", G_CALLBACK (on_conversation_unsaved), self, 0);
-  g_signal_connect_object (store, "notify::pending", G_CALLBACK (on_pending), self, G_CONNECT_SWAPPED);
+  sl_history_follow_store (self);
   g_signal_connect_object (store, "notify::state", G_CALLBACK (on_store_state), self, G_CONNECT_SWAPPED);
   sl_store_list_async (store, self->cancellable, on_listed, g_object_ref (self));
   return self;
@@ -695,7 +331,7 @@ sl_history_rename (SlHistory  *self,
                    const char *title)
 {
   SlConversation *conversation;
-  guint position;
+  SlSummary *row;
 
   g_return_if_fail (SL_IS_HISTORY (self));
   g_return_if_fail (title != NULL);
@@ -705,12 +341,9 @@ sl_history_rename (SlHistory  *self,
     sl_conversation_set_title (conversation, title);
   else
     sl_store_set_title (self->store, id, title);
-  if (find_row (self, id, &position))
-    {
-      SlSummary *summary = g_ptr_array_index (self->rows, position);
-
-      set_summary_text (summary, &summary->title, title, PROP_TITLE);
-    }
+  row = sl_history_get_row (self, id);
+  if (row != NULL)
+    sl_summary_set_title (row, title);
 }
 
 /* ------------------------------------------------------------------------------------------------ drafts */
@@ -821,8 +454,8 @@ sl_history_delete (SlHistory *self,
   conversation = g_hash_table_lookup (self->open, &id);
   if (conversation != NULL)
     sl_conversation_abandon_answer (conversation);
-  g_hash_table_replace (self->deleted, box_id (id), box_id (g_get_monotonic_time ()));
-  remove_row (self, id);
+  g_hash_table_replace (self->deleted, sl_history_box_id (id), sl_history_box_id (g_get_monotonic_time ()));
+  sl_history_remove_row (self, id);
   sl_store_delete_conversation (self->store, id);
   name = sl_conversation_dup_session_name (id);
   sl_engine_forget_session (self->engine, name);
@@ -872,7 +505,7 @@ on_found (GObject      *source,
   list = g_list_store_new (SL_TYPE_SUMMARY);
   for (guint i = 0; i < hits->len; i++)
     {
-      g_autoptr (SlSummary) summary = new_summary (g_ptr_array_index (hits, i));
+      g_autoptr (SlSummary) summary = sl_summary_new (g_ptr_array_index (hits, i));
 
       g_list_store_append (list, summary);
     }

@@ -10,23 +10,10 @@
 
 #include "app/conversation/sl-conversation.h"
 #include "app/conversation/sl-draft.h"
+#include "app/history/sl-summary.h"
 #include "app/store/sl-store.h"
 
 G_BEGIN_DECLS
-
-/* One line of the list, or one hit of a search. */
-#define SL_TYPE_SUMMARY (sl_summary_get_type ())
-G_DECLARE_FINAL_TYPE (SlSummary, sl_summary, SL, SUMMARY, GObject)
-
-/* Properties (notify): "title" (string, "" until named), "snippet" (string), "updated" (GDateTime), "busy" (gboolean). */
-gint64 sl_summary_get_id (SlSummary *self); /* of the conversation */
-const char *sl_summary_get_title (SlSummary *self);
-/* Begin of the last message; of a hit, the text around it. Plain, one line. */
-const char *sl_summary_get_snippet (SlSummary *self);
-GDateTime *sl_summary_get_updated (SlSummary *self); /* local time, borrowed */
-gboolean sl_summary_get_busy (SlSummary *self); /* answering or queued */
-/* Of a hit: the message that was found; 0 where the title matched. */
-gint64 sl_summary_get_message (SlSummary *self);
 
 #define SL_TYPE_HISTORY (sl_history_get_type ())
 G_DECLARE_FINAL_TYPE (SlHistory, sl_history, SL, HISTORY, GObject)
