@@ -1,114 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Everything a user can do in the window: asking, conversations, pictures, model.
+ * What a user can do in the window, as a table of actions and keys; those on conversations and the smaller ones stand here.
  */
 #include "ui/window/sl-window-private.h"
 
-#include "app/inference/sl-model-folder.h"
-#include "app/system/sl-places.h"
 #include "ui/inspector/sl-export-dialog.h"
-#include "ui/models/sl-licence.h"
 #include "ui/sl-rename.h"
 #include "ui/window/sl-preferences.h"
 
 #include <glib/gi18n.h>
-
-/* --- samples --------------------------------------------------------------- */
-
-typedef struct
-{
-  SlWindow *window;
-  SlConversation *conversation; /* where it was chosen */
-  GPtrArray *pictures; /* SlPicture or NULL, by place */
-  char *prompt;
-  SlMode mode;
-  gboolean raw;
-  guint pending;
-} SampleRun;
-
-typedef struct
-{
-  SampleRun *run;
-  guint index;
-} SamplePicture;
-
-static void
-unref_picture (gpointer picture)
-{
-  if (picture != NULL)
-    g_object_unref (picture);
-}
-
-/* The window may have been closed, or show another conversation by now. */
-static void
-finish_sample (SampleRun *run)
-{
-  SlWindow *self = run->window;
-  g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_object_unref);
-  g_autoptr (GError) error = NULL;
-
-  for (guint i = 0; i < run->pictures->len; i++)
-    if (run->pictures->pdata[i] != NULL)
-      g_ptr_array_add (parts, sl_message_part_new_picture (run->pictures->pdata[i], SL_DETAIL_AUTO));
-  g_ptr_array_add (parts, sl_message_part_new_text (run->prompt));
-  if (self->toasts != NULL && parts->len > 1)
-    {
-      if (self->conversation == run->conversation)
-        sl_composer_set_mode (self->composer, run->mode);
-      if (sl_conversation_send (run->conversation, parts, run->mode, run->raw, NULL, &error) == NULL)
-        sl_window_toast (self, error->message);
-    }
-  g_ptr_array_unref (run->pictures);
-  g_free (run->prompt);
-  g_object_unref (run->conversation);
-  g_object_unref (run->window);
-  g_free (run);
-}
-
-static void
-on_sample_picture (GObject      *source,
-                   GAsyncResult *result,
-                   gpointer      data)
-{
-  SamplePicture *slot = data;
-  SampleRun *run = slot->run;
-  g_autoptr (GError) error = NULL;
-  SlPicture *picture = sl_picture_new_finish (result, &error);
-
-  if (picture == NULL && run->window->toasts != NULL)
-    sl_window_toast (run->window, error->message);
-  run->pictures->pdata[slot->index] = picture;
-  g_free (slot);
-  if (--run->pending == 0)
-    finish_sample (run);
-}
-
-static void
-on_sample (SlWindow       *self,
-           const SlSample *sample)
-{
-  SampleRun *run = g_new0 (SampleRun, 1);
-
-  if (self->restoring)
-    sl_window_stay (self);
-  run->window = g_object_ref (self);
-  run->conversation = g_object_ref (self->conversation);
-  run->pictures = g_ptr_array_new_with_free_func (unref_picture);
-  g_ptr_array_set_size (run->pictures, sample->paths->len);
-  run->prompt = g_strdup (sample->prompt);
-  run->mode = sample->mode;
-  run->raw = sample->raw;
-  run->pending = sample->paths->len;
-  for (guint i = 0; i < sample->paths->len; i++)
-    {
-      SamplePicture *slot = g_new0 (SamplePicture, 1);
-      g_autoptr (GFile) file = g_file_new_for_path (sample->paths->pdata[i]);
-
-      slot->run = run;
-      slot->index = i;
-      sl_picture_new_from_file_async (file, NULL, on_sample_picture, slot);
-    }
-}
 
 /* --- conversations --------------------------------------------------------- */
 
@@ -295,118 +195,6 @@ paste (GtkWidget  *widget,
   sl_window_paste (SL_WINDOW (widget));
 }
 
-/* --- model ----------------------------------------------------------------- */
-
-static void
-on_licence_accepted (GtkWindow  *window,
-                     const char *dir)
-{
-  sl_window_load_model (SL_WINDOW (window), dir, TRUE);
-}
-
-static void
-load_model (GtkWidget  *widget,
-            const char *name,
-            GVariant   *parameter)
-{
-  sl_window_load_model (SL_WINDOW (widget), g_variant_get_bytestring (parameter), TRUE);
-}
-
-/* The folder may lie on a slow disk. */
-static void
-inspect (GTask        *task,
-         gpointer      source,
-         gpointer      dir,
-         GCancellable *cancellable)
-{
-  GError *error = NULL;
-  g_autoptr (SlModelFolder) found = sl_model_folder_inspect (dir, &error);
-
-  if (found != NULL)
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
-}
-
-static void
-on_inspected (GObject      *source,
-              GAsyncResult *result,
-              gpointer      data)
-{
-  g_autoptr (SlWindow) self = data;
-  g_autoptr (GError) error = NULL;
-  gboolean found = g_task_propagate_boolean (G_TASK (result), &error);
-
-  if (self->toasts == NULL)
-    return;
-  if (found)
-    sl_licence_ask (GTK_WINDOW (self), g_task_get_task_data (G_TASK (result)), on_licence_accepted);
-  else
-    sl_window_warn (self, error->message);
-}
-
-static void
-on_model_response (SlWindow *self,
-                   int       response)
-{
-  g_autoptr (GFile) folder = NULL;
-  g_autoptr (GTask) task = NULL;
-
-  if (response == GTK_RESPONSE_ACCEPT)
-    folder = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser));
-  g_clear_object (&self->chooser);
-  if (folder == NULL || g_file_peek_path (folder) == NULL)
-    return;
-  task = g_task_new (NULL, NULL, on_inspected, g_object_ref (self)); /* a worker must not be the last to let the window go */
-  g_task_set_task_data (task, g_strdup (g_file_peek_path (folder)), g_free);
-  g_task_run_in_thread (task, inspect);
-}
-
-static void
-choose_model (GtkWidget  *widget,
-              const char *name,
-              GVariant   *parameter)
-{
-  SlWindow *self = SL_WINDOW (widget);
-
-  if (self->chooser != NULL)
-    return;
-  self->chooser = gtk_file_chooser_native_new (_("Choose a Model Folder"), GTK_WINDOW (self),
-                                               GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER, _("_Choose"),
-                                               NULL);
-  g_signal_connect_object (self->chooser, "response", G_CALLBACK (on_model_response), self,
-                           G_CONNECT_SWAPPED);
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
-}
-
-static void
-demo_model (GtkWidget  *widget,
-            const char *name,
-            GVariant   *parameter)
-{
-  g_autofree char *dir = sl_places_dup_demo_dir ();
-
-  if (dir != NULL)
-    sl_window_load_model (SL_WINDOW (widget), dir, TRUE);
-}
-
-static void
-unload_model (GtkWidget  *widget,
-              const char *name,
-              GVariant   *parameter)
-{
-  sl_engine_unload (SL_WINDOW (widget)->engine);
-}
-
-static void
-cancel_load (GtkWidget  *widget,
-             const char *name,
-             GVariant   *parameter)
-{
-  sl_engine_cancel_load (SL_WINDOW (widget)->engine);
-}
-
 /* --- the rest -------------------------------------------------------------- */
 
 static void
@@ -572,7 +360,7 @@ sl_window_connect_composer (SlWindow *self)
   g_signal_connect_swapped (self->composer, "cancel-edit", G_CALLBACK (sl_window_stop_editing), self);
   g_signal_connect_swapped (self->composer, "changed", G_CALLBACK (sl_window_queue_plan), self);
   g_signal_connect_swapped (self->chat, "edit", G_CALLBACK (sl_window_begin_edit), self);
-  g_signal_connect_swapped (self->empty, "sample", G_CALLBACK (on_sample), self);
+  g_signal_connect_swapped (self->empty, "sample", G_CALLBACK (sl_window_ask_sample), self);
 }
 
 /* Not where GTK looks for it, which makes all of its widgets before the window is shown. */
@@ -609,10 +397,10 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.toggle-sidebar", toggle_sidebar, NULL, GDK_KEY_F9, 0 },
     { "win.attach", attach, NULL, GDK_KEY_o, GDK_CONTROL_MASK },
     { "win.paste", paste, NULL, GDK_KEY_v, GDK_CONTROL_MASK },
-    { "win.choose-model", choose_model, NULL, 0, 0 },
-    { "win.demo-model", demo_model, NULL, 0, 0 },
-    { "win.unload-model", unload_model, NULL, 0, 0 },
-    { "win.cancel-load", cancel_load, NULL, 0, 0 },
+    { "win.choose-model", sl_window_model_choose, NULL, 0, 0 },
+    { "win.demo-model", sl_window_model_demo, NULL, 0, 0 },
+    { "win.unload-model", sl_window_model_unload, NULL, 0, 0 },
+    { "win.cancel-load", sl_window_model_cancel, NULL, 0, 0 },
     { "win.stop", stop, NULL, GDK_KEY_Escape, 0 },
     { "win.fullscreen", toggle_fullscreen, NULL, GDK_KEY_F11, 0 },
     { "win.export", export_conversation, NULL, 0, 0 },
@@ -624,7 +412,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.store-begin", sl_window_store_begin, NULL, 0, 0 },
     { "win.store-retry", sl_window_store_retry, NULL, 0, 0 },
     { "win.store-dismiss", sl_window_store_dismiss, NULL, 0, 0 },
-    { "win.load-model", load_model, "ay", 0, 0 },
+    { "win.load-model", sl_window_model_load, "ay", 0, 0 },
     { "win.models", models, NULL, 0, 0 },
     { "win.diagnostics", diagnostics, NULL, 0, 0 },
     { "win.preferences", preferences, NULL, GDK_KEY_comma, GDK_CONTROL_MASK },

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The window's struct and what its parts call of each other: sl-window.c (state),
- * sl-window-actions.c (what a user can do), sl-window-pictures.c (pictures coming in), sl-window-plan.c (asking, and what it
- * costs). Nobody else includes this.
+ * The window's struct and what its parts call of each other: sl-window.c (state), sl-window-actions.c (what a user
+ * can do), sl-window-pictures.c (pictures coming in), sl-window-plan.c (asking, and what it costs), and those named below.
+ * Nobody else includes this.
  *
  * What takes time carries the conversation, message or picture that it is about: by the time it is done, the window may show
  * another.
@@ -95,6 +95,17 @@ void     sl_window_store_repair  (GtkWidget *widget, const char *name, GVariant 
 void     sl_window_store_begin   (GtkWidget *widget, const char *name, GVariant *parameter);
 void     sl_window_store_retry   (GtkWidget *widget, const char *name, GVariant *parameter);
 void     sl_window_store_dismiss (GtkWidget *widget, const char *name, GVariant *parameter);
+
+/* The model: sl-window-model.c. */
+void     sl_window_model_load   (GtkWidget *widget, const char *name, GVariant *parameter);
+void     sl_window_model_choose (GtkWidget *widget, const char *name, GVariant *parameter);
+void     sl_window_model_demo   (GtkWidget *widget, const char *name, GVariant *parameter);
+void     sl_window_model_unload (GtkWidget *widget, const char *name, GVariant *parameter);
+void     sl_window_model_cancel (GtkWidget *widget, const char *name, GVariant *parameter);
+
+/* Reads the sample's pictures, then asks where it was chosen: sl-window-sample.c. */
+void     sl_window_ask_sample   (SlWindow       *self,
+                                 const SlSample *sample);
 
 void sl_window_install_actions  (GtkWidgetClass *klass);
 void sl_window_connect_composer (SlWindow       *self);

@@ -4,7 +4,6 @@
  */
 #include "ui/window/sl-window-private.h"
 
-#include "app/inference/sl-model-folder.h"
 #include "app/system/sl-places.h"
 #include "ui/inspector/sl-export-dialog.h"
 #include "ui/window/sl-window-state.h"
@@ -382,28 +381,6 @@ on_engine_state (SlWindow *self)
   update_title (self);
   sl_empty_state_set_samples_visible (self->empty, info == NULL || info->is_demo);
   sl_window_update_actions (self);
-}
-
-void
-sl_window_load_model (SlWindow   *self,
-                      const char *dir,
-                      gboolean    remember)
-{
-  g_autoptr (GSettings) settings = sl_places_open_settings ();
-  g_autofree char *device = NULL;
-  g_autofree char *start = NULL;
-  const char *chosen;
-  SlEngineOptions options = { 0 };
-  g_autoptr (GError) error = NULL;
-
-  g_return_if_fail (SL_IS_WINDOW (self));
-  if (remember && !sl_models_set_last_dir (self->models, sl_model_folder_is_demo (dir) ? NULL : dir, &error))
-    sl_window_toast (self, error->message);
-  start = sl_models_dup_start_dir (self->models);
-  chosen = sl_models_get_last_dir (self->models);
-  sl_model_bar_set_missing (self->model_bar, g_strcmp0 (start, chosen) != 0 ? chosen : NULL);
-  options.device = device = settings ? g_settings_get_string (settings, "device") : NULL;
-  sl_engine_load (self->engine, dir, &options);
 }
 
 /* --- size ------------------------------------------------------------------ */
