@@ -184,6 +184,12 @@ wait_until (const char *what,
   g_source_remove (patience);
 }
 
+static gboolean
+is_held (gpointer queue)
+{
+  return ((GQueue *) queue)->length > 0;
+}
+
 /* All that can happen without what is held has happened: the store has answered a question that was put after everything else. */
 static void
 on_settled (GObject      *source,
@@ -709,6 +715,7 @@ test_decoded_elsewhere (void)
   hold_files = TRUE;
   sl_window_add_files (fixture.window, G_LIST_MODEL (list));
   show (&fixture, fixture.second);
+  wait_until ("the file", is_held, &files); /* first it is looked at: it may be a folder */
   release_file ();
   hold_files = FALSE;
   while (sl_intake_is_busy (fixture.window->intake))

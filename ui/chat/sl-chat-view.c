@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Shows a window of rows over a conversation, and scrolls it. GtkListView jumps with tall rows of unequal height (and GTK 4.8
- * cannot scroll to a row), so there are plain rows for at most WINDOW messages, and others in their place when an edge comes into
- * sight.
+ * Keeps a window of rows over a conversation, and scrolls it; the rows are sl-chat-view-rows.c's. GtkListView jumps with tall rows
+ * of unequal height (and GTK 4.8 cannot scroll to a row), so there are plain rows for at most WINDOW messages, and others in their
+ * place when an edge comes into sight.
  */
-#include "ui/chat/sl-chat-view.h"
+#include "ui/chat/sl-chat-view-private.h"
 
 #include "ui/chat/sl-answer-row.h"
 #include "ui/chat/sl-question-row.h"
@@ -15,30 +15,6 @@
 #define WINDOW 100 /* messages, about 50 turns */
 #define STEP 50
 #define END_SLACK 12
-/* As the official inference script samples. */
-#define VARIED_TEMPERATURE 0.4
-#define VARIED_TOP_P 0.9
-
-struct _SlChatView
-{
-  GtkWidget parent_instance;
-
-  SlConversation *conversation;
-  guint first, last; /* the rows shown are messages [first, last) */
-  GHashTable *rows;  /* SlMessage → GtkWidget, borrowed */
-
-  GtkWidget *scrolled;
-  GtkWidget *column;
-  GtkWidget *to_end;
-
-  gboolean stuck;    /* to the end */
-  GtkWidget *marked; /* row of the message that was looked for, or NULL */
-  GtkWidget *reveal; /* row that is to come into sight, or NULL */
-  guint reveal_pass; /* by measuring, then by looking */
-  guint tick;
-  guint following;   /* tick that brings the view to its place */
-  guint paging;      /* tick that makes rows beyond the edge */
-};
 
 enum
 {
@@ -205,8 +181,8 @@ on_tick (GtkWidget     *widget,
   return G_SOURCE_CONTINUE;
 }
 
-static void
-on_busy (SlChatView *self)
+void
+sl_chat_view_update_busy (SlChatView *self)
 {
   gboolean busy = sl_conversation_is_busy (self->conversation);
   GHashTableIter iter;
@@ -222,203 +198,7 @@ on_busy (SlChatView *self)
       sl_question_row_set_busy (row, busy);
 }
 
-/* --- rows ------------------------------------------------------------------ */
-
-static SlMessage *
-message_of (SlChatView *self,
-            GtkWidget  *row)
-{
-  GHashTableIter iter;
-  gpointer message, candidate;
-
-  g_hash_table_iter_init (&iter, self->rows);
-  while (g_hash_table_iter_next (&iter, &message, &candidate))
-    if (candidate == row)
-      return message;
-  return NULL;
-}
-
-static void
-fail (SlChatView *self,
-      GError     *error)
-{
-  g_signal_emit (self, signals[FAILED], 0, error->message);
-}
-
-static void
-on_regenerate (SlChatView *self,
-               GtkWidget  *row)
-{
-  g_autoptr (GError) error = NULL;
-
-  self->stuck = TRUE;
-  if (sl_conversation_regenerate (self->conversation, message_of (self, row), NULL, &error) == NULL)
-    fail (self, error);
-}
-
-/* Where the mode takes the most likely words, a seed would change nothing. */
-static void
-on_vary (SlChatView *self,
-         GtkWidget  *row)
-{
-  SlMessage *answer = message_of (self, row);
-  SlSettings settings = sl_settings_for_mode (sl_message_get_mode (answer));
-  g_autoptr (GError) error = NULL;
-
-  settings.sampling.temperature = MAX (settings.sampling.temperature, VARIED_TEMPERATURE);
-  settings.sampling.top_p = MIN (settings.sampling.top_p, VARIED_TOP_P);
-  self->stuck = TRUE;
-  if (sl_conversation_regenerate (self->conversation, answer, &settings, &error) == NULL)
-    fail (self, error);
-}
-
-static void
-on_find_again (SlChatView *self,
-               const char *label,
-               GtkWidget  *row)
-{
-  g_signal_emit (self, signals[FIND_AGAIN], 0, message_of (self, row), label);
-}
-
-static void
-on_compare (SlChatView *self,
-            GtkWidget  *row)
-{
-  g_signal_emit (self, signals[COMPARE], 0, message_of (self, row));
-}
-
-static void
-on_stop (SlChatView *self)
-{
-  sl_conversation_stop (self->conversation);
-}
-
-static void
-on_sibling (SlChatView *self,
-            guint       position,
-            GtkWidget  *row)
-{
-  SlMessage *message = message_of (self, row);
-
-  if (message == NULL || position >= sl_message_get_n_siblings (message))
-    return;
-  /* What is above stays where it is, and so does the place of what is turned to. */
-  self->stuck = FALSE;
-  sl_conversation_select_sibling (self->conversation, message, position);
-}
-
-static void
-on_edit (SlChatView *self,
-         GtkWidget  *row)
-{
-  g_signal_emit (self, signals[EDIT], 0, message_of (self, row));
-}
-
-static void
-on_open_viewer (SlChatView *self,
-                SlBoxModel *boxes,
-                GtkWidget  *row)
-{
-  g_signal_emit (self, signals[OPEN_ANSWER], 0, message_of (self, row), boxes);
-}
-
-static void
-on_open_picture (SlChatView    *self,
-                 SlMessagePart *part,
-                 GtkWidget     *row)
-{
-  g_signal_emit (self, signals[OPEN_PART], 0, message_of (self, row), part);
-}
-
-static GtkWidget *
-make_row (SlChatView *self,
-          SlMessage  *message)
-{
-  GtkWidget *row;
-
-  if (sl_message_get_role (message) == SL_ROLE_ASSISTANT)
-    {
-      row = sl_answer_row_new (self->conversation, message);
-      g_signal_connect_object (row, "regenerate", G_CALLBACK (on_regenerate), self, G_CONNECT_SWAPPED);
-      g_signal_connect_object (row, "vary", G_CALLBACK (on_vary), self, G_CONNECT_SWAPPED);
-      g_signal_connect_object (row, "compare", G_CALLBACK (on_compare), self, G_CONNECT_SWAPPED);
-      g_signal_connect_object (row, "find-again", G_CALLBACK (on_find_again), self,
-                               G_CONNECT_SWAPPED);
-      g_signal_connect_object (row, "stop", G_CALLBACK (on_stop), self, G_CONNECT_SWAPPED);
-      g_signal_connect_object (row, "open-viewer", G_CALLBACK (on_open_viewer), self,
-                               G_CONNECT_SWAPPED);
-    }
-  else
-    {
-      row = sl_question_row_new (message);
-      g_signal_connect_object (row, "edit", G_CALLBACK (on_edit), self, G_CONNECT_SWAPPED);
-      g_signal_connect_object (row, "open-picture", G_CALLBACK (on_open_picture), self,
-                               G_CONNECT_SWAPPED);
-    }
-  g_signal_connect_object (row, "sibling", G_CALLBACK (on_sibling), self, G_CONNECT_SWAPPED);
-  g_hash_table_insert (self->rows, g_object_ref (message), row);
-  return row;
-}
-
-static gboolean
-is_shown (SlChatView *self,
-          SlMessage  *message)
-{
-  for (guint i = self->first; i < self->last; i++)
-    {
-      g_autoptr (SlMessage) item = g_list_model_get_item (G_LIST_MODEL (self->conversation), i);
-      if (item == message)
-        return TRUE;
-    }
-  return FALSE;
-}
-
-static void
-remove_rows (SlChatView *self)
-{
-  GHashTableIter iter;
-  gpointer message, row;
-
-  g_hash_table_iter_init (&iter, self->rows);
-  while (g_hash_table_iter_next (&iter, &message, &row))
-    if (self->conversation == NULL || !is_shown (self, message))
-      {
-        if (row == self->reveal)
-          self->reveal = NULL;
-        if (row == self->marked)
-          self->marked = NULL;
-        gtk_box_remove (GTK_BOX (self->column), row);
-        g_hash_table_iter_remove (&iter);
-      }
-}
-
-/* Makes the rows be those of [first, last), keeping the ones that stay. */
-static void
-update_rows (SlChatView *self)
-{
-  GtkWidget *after = NULL;
-
-  remove_rows (self);
-  for (guint i = self->first; i < self->last; i++)
-    {
-      g_autoptr (SlMessage) message = g_list_model_get_item (G_LIST_MODEL (self->conversation), i);
-      GtkWidget *row;
-
-      if (sl_message_get_role (message) == SL_ROLE_SYSTEM)
-        continue;
-      row = g_hash_table_lookup (self->rows, message);
-      if (row == NULL)
-        {
-          row = make_row (self, message);
-          gtk_box_insert_child_after (GTK_BOX (self->column), row, after);
-        }
-      else
-        gtk_box_reorder_child_after (GTK_BOX (self->column), row, after);
-      after = row;
-    }
-  if (self->conversation != NULL)
-    on_busy (self);
-}
+/* --- which rows ------------------------------------------------------------ */
 
 static void
 show_end (SlChatView *self)
@@ -430,7 +210,7 @@ show_end (SlChatView *self)
     return;
   self->last = n_items;
   self->first = first;
-  update_rows (self);
+  sl_chat_view_update_rows (self);
 }
 
 /* Who reads stays where they read, whatever comes or changes below; who is at the end stays there. */
@@ -449,17 +229,8 @@ on_items_changed (SlChatView *self,
     }
   else
     self->last = MIN (n_items, MAX (position + added, self->first + WINDOW));
-  update_rows (self);
+  sl_chat_view_update_rows (self);
   on_extent_changed (self);
-}
-
-static GtkWidget *
-row_at (SlChatView *self,
-        guint       position)
-{
-  g_autoptr (SlMessage) message = g_list_model_get_item (G_LIST_MODEL (self->conversation), position);
-
-  return message ? g_hash_table_lookup (self->rows, message) : NULL;
 }
 
 /* The row at the top edge of the view, or the first one below it. */
@@ -470,7 +241,7 @@ find_visible_row (SlChatView *self)
 
   for (guint i = self->first; i < self->last; i++)
     {
-      GtkWidget *row = row_at (self, i);
+      GtkWidget *row = sl_chat_view_row_at (self, i);
       graphene_rect_t bounds;
 
       if (row != NULL && gtk_widget_compute_bounds (row, self->column, &bounds) &&
@@ -490,7 +261,7 @@ offset_of (SlChatView *self,
 
   for (guint i = self->first; i < self->last; i++)
     {
-      GtkWidget *row = row_at (self, i);
+      GtkWidget *row = sl_chat_view_row_at (self, i);
       int height;
 
       if (row == wanted)
@@ -532,7 +303,7 @@ page (GtkWidget     *widget,
       self->last = MIN (count_messages (self), self->last + STEP);
       self->first = self->last > WINDOW ? self->last - WINDOW : 0;
     }
-  update_rows (self);
+  sl_chat_view_update_rows (self);
   value += offset_of (self, kept, width) - offset;
   gtk_adjustment_set_upper (adjustment, MAX (gtk_adjustment_get_upper (adjustment), value + gtk_adjustment_get_page_size (adjustment)));
   gtk_adjustment_set_value (adjustment, value);
@@ -576,7 +347,7 @@ sl_chat_view_scroll_to (SlChatView *self,
     {
       self->first = position > WINDOW / 2 ? position - WINDOW / 2 : 0;
       self->last = MIN (n_items, self->first + WINDOW);
-      update_rows (self);
+      sl_chat_view_update_rows (self);
     }
   self->stuck = FALSE;
   self->reveal_pass = 0;
@@ -699,7 +470,7 @@ sl_chat_view_set_conversation (SlChatView     *self,
     g_signal_handlers_disconnect_by_data (self->conversation, self);
   g_clear_object (&self->conversation);
   self->first = self->last = 0;
-  update_rows (self);
+  sl_chat_view_update_rows (self);
 
   self->reveal = self->marked = NULL;
   self->stuck = TRUE;
@@ -708,7 +479,7 @@ sl_chat_view_set_conversation (SlChatView     *self,
   self->conversation = g_object_ref (conversation);
   g_signal_connect_object (conversation, "items-changed", G_CALLBACK (on_items_changed), self,
                            G_CONNECT_SWAPPED);
-  g_signal_connect_object (conversation, "notify::busy", G_CALLBACK (on_busy), self,
+  g_signal_connect_object (conversation, "notify::busy", G_CALLBACK (sl_chat_view_update_busy), self,
                            G_CONNECT_SWAPPED);
   on_items_changed (self, 0, 0, g_list_model_get_n_items (G_LIST_MODEL (conversation)));
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The viewer's struct and what its parts call of each other: sl-picture-viewer.c (what is
- * shown), sl-picture-viewer-actions.c (what a user can do with it). Nobody else includes
- * this.
+ * The viewer's struct and what its parts call of each other: sl-picture-viewer.c (what is shown),
+ * sl-picture-viewer-actions.c (what a user can do with it), and those named below. Nobody else includes this.
  */
 #pragma once
 
@@ -52,6 +51,14 @@ struct _SlPictureViewer
 
 void sl_picture_viewer_install_actions (GtkWidgetClass  *klass);
 void sl_picture_viewer_update_actions  (SlPictureViewer *self);
+/* sl-picture-viewer-edit.c. */
+void     sl_picture_viewer_install_edit_actions (GtkWidgetClass *klass);
+gboolean sl_picture_viewer_can_edit    (SlPictureViewer *self);
+/* Moves the box, or its lower right corner, by the model's 0…999. */
+void sl_picture_viewer_nudge           (SlPictureViewer *self,
+                                        int              dx,
+                                        int              dy,
+                                        gboolean         resize);
 /* A rectangle was drawn (@box -1) or a box dragged; picture pixels. */
 void sl_picture_viewer_take_area       (SlPictureViewer *self,
                                         int              box,
@@ -59,11 +66,6 @@ void sl_picture_viewer_take_area       (SlPictureViewer *self,
                                         double           y1,
                                         double           x2,
                                         double           y2);
-/* TRUE if the key did something. */
-gboolean sl_picture_viewer_take_key    (SlPictureViewer *self,
-                                        guint            keyval,
-                                        GdkModifierType  state);
-
 /* What the actions are about: the selected row or box, or NULL. */
 SlBoxItem *sl_picture_viewer_get_current (SlPictureViewer *self);
 SlMessagePart *sl_picture_viewer_get_part (SlPictureViewer *self);
@@ -71,3 +73,20 @@ void sl_picture_viewer_update_status   (SlPictureViewer *self);
 void sl_picture_viewer_set_drawing     (SlPictureViewer *self,
                                         gboolean         drawing,
                                         gboolean         asking);
+/* By one picture forward or back, where there is one. */
+void sl_picture_viewer_turn            (SlPictureViewer *self,
+                                        int              by);
+/* The current box's place among those that are painted; -1: it is none, or not placed. */
+int  sl_picture_viewer_get_paint_box   (SlPictureViewer *self);
+
+/* sl-picture-viewer-crop.c. */
+void sl_picture_viewer_install_crop_actions (GtkWidgetClass *klass);
+/* The part that is shown if it is transparent, or NULL. */
+SlMessagePart *sl_picture_viewer_get_transparent (SlPictureViewer *self);
+/* Into the next question: the area cut out, or marked on a copy. */
+void sl_picture_viewer_ask_area        (SlPictureViewer         *self,
+                                        const cairo_rectangle_t *area,
+                                        gboolean                 marked);
+
+/* sl-picture-viewer-keys.c. */
+void sl_picture_viewer_add_keys        (SlPictureViewer *self);

@@ -65,69 +65,7 @@ update_title (SlPictureViewer *self)
   gtk_widget_set_sensitive (GTK_WIDGET (self->next), self->position + 1 < self->parts->len);
 }
 
-/* --- status line ----------------------------------------------------------- */
-
-static void
-append_ground (SlMessagePart *part,
-               GString       *line)
-{
-  SlGround ground = sl_message_part_get_ground (part);
-
-  if (ground == SL_GROUND_WHITE)
-    g_string_append (line, _(" · on white"));
-  else if (ground == SL_GROUND_TRANSPARENT)
-    g_string_append (line, _(" · transparent: the colors below are shown, as the model sees them"));
-}
-
-static void
-append_pointer (SlPictureViewer *self,
-                GString         *line,
-                int              width,
-                int              height)
-{
-  if (isnan (self->pointer_x))
-    return;
-  /* Translators: where the pointer is: pixels, and the model's 0–999 */
-  g_string_append_printf (line, _(" · pointer %d, %d px (%d, %d)"), (int) self->pointer_x,
-                          (int) self->pointer_y, (int) (self->pointer_x / width * 999),
-                          (int) (self->pointer_y / height * 999));
-}
-
-static void
-append_box (SlPictureViewer *self,
-            GString         *line)
-{
-  SlBoxItem *item = sl_picture_viewer_get_current (self);
-  int paint_box = item ? sl_box_model_find_paint_box (self->boxes, item) : -1;
-  const SlPaintBox *box;
-  gsize n_boxes;
-  int norm[4];
-
-  if (paint_box < 0 || !sl_box_item_get_coords (item, norm))
-    return;
-  box = &sl_box_model_get_paint_boxes (self->boxes, &n_boxes)[paint_box];
-  /* Translators: a box: number, corners in pixels, corners in the model's 0–999 */
-  g_string_append_printf (line, _(" · box %d: %.0f, %.0f – %.0f, %.0f px (%d, %d – %d, %d)"),
-                          box->number, box->x1, box->y1, box->x2, box->y2, norm[0], norm[1], norm[2],
-                          norm[3]);
-}
-
-void
-sl_picture_viewer_update_status (SlPictureViewer *self)
-{
-  SlMessagePart *part = sl_picture_viewer_get_part (self);
-  g_autoptr (GString) line = g_string_new (NULL);
-
-  if (part == NULL)
-    return;
-  g_string_append_printf (line, _("%d × %d px"), sl_message_part_get_width (part),
-                          sl_message_part_get_height (part));
-  append_ground (part, line);
-  append_box (self, line);
-  append_pointer (self, line, sl_message_part_get_width (part), sl_message_part_get_height (part));
-  gtk_label_set_label (self->status, line->str);
-  gtk_widget_set_tooltip_text (GTK_WIDGET (self->status), line->str);
-}
+/* --- what the pointer and the list are at ----------------------------------- */
 
 static void
 on_pointer (SlPictureViewer *self,
@@ -193,18 +131,24 @@ set_position (SlPictureViewer *self,
   update_picture (self);
 }
 
+void
+sl_picture_viewer_turn (SlPictureViewer *self,
+                        int              by)
+{
+  if ((int) self->position + by >= 0 && self->position + by < self->parts->len)
+    set_position (self, self->position + by);
+}
+
 static void
 on_previous (SlPictureViewer *self)
 {
-  if (self->position > 0)
-    set_position (self, self->position - 1);
+  sl_picture_viewer_turn (self, -1);
 }
 
 static void
 on_next (SlPictureViewer *self)
 {
-  if (self->position + 1 < self->parts->len)
-    set_position (self, self->position + 1);
+  sl_picture_viewer_turn (self, 1);
 }
 
 /* --- which picture the boxes belong to ------------------------------------- */
@@ -294,64 +238,12 @@ on_zoom_fit (SlPictureViewer *self)
   sl_picture_view_fit (SL_PICTURE_VIEW (self->view));
 }
 
-/* --- keys ------------------------------------------------------------------ */
+/* --- closing, menu, drawing ------------------------------------------------- */
 
 static void
 on_close (SlPictureViewer *self)
 {
   g_signal_emit (self, signals[CLOSE], 0);
-}
-
-/* Where text is written, or a list is open, keys belong to that. */
-static gboolean
-keys_are_taken (SlPictureViewer *self)
-{
-  GtkWidget *focus = gtk_root_get_focus (gtk_widget_get_root (GTK_WIDGET (self)));
-
-  return focus != NULL && (GTK_IS_EDITABLE (focus) || GTK_IS_TEXT_VIEW (focus) ||
-                           gtk_widget_get_ancestor (focus, GTK_TYPE_POPOVER) != NULL);
-}
-
-static gboolean
-on_key (SlPictureViewer *self,
-        guint            keyval,
-        guint            keycode,
-        GdkModifierType  state)
-{
-  if (keys_are_taken (self))
-    return GDK_EVENT_PROPAGATE;
-  if (sl_picture_viewer_take_key (self, keyval, state))
-    return GDK_EVENT_STOP;
-  if (state & (GDK_CONTROL_MASK | GDK_SHIFT_MASK | GDK_ALT_MASK))
-    return GDK_EVENT_PROPAGATE;
-  switch (keyval)
-    {
-    case GDK_KEY_Escape:
-      if (gtk_widget_get_visible (self->hint))
-        sl_picture_viewer_set_drawing (self, FALSE, FALSE);
-      else
-        on_close (self);
-      return GDK_EVENT_STOP;
-    case GDK_KEY_Page_Down:
-      on_next (self);
-      return GDK_EVENT_STOP;
-    case GDK_KEY_Page_Up:
-      on_previous (self);
-      return GDK_EVENT_STOP;
-    case GDK_KEY_h:
-      sl_picture_view_set_boxes_visible (SL_PICTURE_VIEW (self->view), FALSE);
-      return GDK_EVENT_STOP;
-    default:
-      return GDK_EVENT_PROPAGATE;
-    }
-}
-
-static void
-on_key_released (SlPictureViewer *self,
-                 guint            keyval)
-{
-  if (keyval == GDK_KEY_h)
-    sl_picture_view_set_boxes_visible (SL_PICTURE_VIEW (self->view), TRUE);
 }
 
 static void
@@ -572,8 +464,6 @@ add_box_menu (SlPictureViewer *self)
 static void
 sl_picture_viewer_init (SlPictureViewer *self)
 {
-  GtkEventController *keys = gtk_event_controller_key_new ();
-
   gtk_widget_init_template (GTK_WIDGET (self));
   self->parts = g_ptr_array_new_with_free_func (g_object_unref);
   self->style = sl_box_default_style;
@@ -605,10 +495,7 @@ sl_picture_viewer_init (SlPictureViewer *self)
   g_signal_connect_swapped (self->hood, "tiles", G_CALLBACK (sl_picture_view_set_cut), self->view);
   g_signal_connect_object (adw_style_manager_get_default (), "notify::high-contrast",
                            G_CALLBACK (update_style), self, G_CONNECT_SWAPPED);
-  gtk_event_controller_set_propagation_phase (keys, GTK_PHASE_CAPTURE);
-  g_signal_connect_swapped (keys, "key-pressed", G_CALLBACK (on_key), self);
-  g_signal_connect_swapped (keys, "key-released", G_CALLBACK (on_key_released), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), keys);
+  sl_picture_viewer_add_keys (self);
   update_style (self);
 }
 

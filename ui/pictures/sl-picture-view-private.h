@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The view's struct and what its parts call of each other: sl-picture-view.c (where the
- * picture lies), sl-picture-view-draw.c (layers), sl-picture-view-input.c (pointer and
- * keys). Nobody else includes this.
+ * The view's struct and what its parts call of each other: sl-picture-view.c (what is shown), sl-picture-view-zoom.c (where it
+ * lies), sl-picture-view-draw.c (layers), sl-picture-view-input.c (pointer and keys). Nobody else includes this.
  */
 #pragma once
 
@@ -72,6 +71,15 @@ void sl_picture_view_emit_area      (SlPictureView *self,
                                      int            box);
 void sl_picture_view_emit_pointer   (SlPictureView *self);
 
+/* Kept in sight: centred where it is smaller than the view. */
+void sl_picture_view_set_view  (SlPictureView *self,
+                                double         scale,
+                                double         x,
+                                double         y);
+/* The same part of another picture, so that stepping through a series compares. */
+void sl_picture_view_keep_zoom (SlPictureView *self,
+                                double         old_width,
+                                double         old_height);
 /* The picture point at (@x, @y) stays where it is. */
 void sl_picture_view_zoom_at   (SlPictureView *self,
                                 double         scale,
