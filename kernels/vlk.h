@@ -28,7 +28,7 @@
 extern "C" {
 #endif
 
-#define VLK_ABI_VERSION 4 /* counts every change of a struct or of the table below */
+#define VLK_ABI_VERSION 5 /* counts every change of a struct or of the table below */
 #define VLK_MAX_TOPK 16      /* experts per token */
 #define VLK_MAX_EXPERTS 512  /* routed experts per layer */
 #define VLK_MAX_ALTERNATIVES 20
@@ -110,7 +110,7 @@ struct vlk_layernorm_args {
     float *y;
 };
 
-typedef enum { VLK_ACT_NONE = 0, VLK_ACT_GELU_TANH, VLK_ACT_GELU_ERF, VLK_ACT_SILU } vlk_act;
+typedef enum { VLK_ACT_NONE = 0, VLK_ACT_GELU_TANH, VLK_ACT_GELU_ERF, VLK_ACT_SILU, VLK_ACT_GELU_QUICK /* x sigmoid(1.702 x) */ } vlk_act;
 
 /* y = act(x W^T + b), or y += act(...) when accumulate. x [n][w.cols], y [n][w.rows]. */
 struct vlk_linear_args {
@@ -247,25 +247,50 @@ struct vlk_vit_attend_args {
     float *out;
 };
 
-/* One block of the vision tower: x += proj(attention(qkv(norm1 x))), then x += fc2(gelu_tanh(fc1(norm2 x))). x [n*tokens][width];
+/* Attention inside windows of window × window cells of a grid, with a bias by the difference of places, in units of cells:
+ *   score(i, j) = q_i · k_j / sqrt(head_dim) + q_i · down[yi - yj + window - 1] + q_i · across[xi - xj + window - 1]
+ * The first window lies in the upper left corner. What of a window lies outside of the grid is a key and a value nevertheless, those
+ * of the row `outside` [1][3*heads*head_dim] (rows 0: zeros). window == grid: one window. down, across [2*window-1][head_dim], not
+ * quantised. qkv [n*grid*grid][3*heads*head_dim], rows [q|k|v][head][head_dim]; out [n*grid*grid][heads*head_dim].
+ * deepencoder/sam_vary_sdpa.py: window_partition, Attention.forward, add_decomposed_rel_pos */
+struct vlk_window_attend_args {
+    int32_t n, grid, window, heads, head_dim;
+    struct vlk_weight outside, down, across;
+    const float *qkv;
+    float *out;
+};
+
+/* One block of a vision tower: x += proj(attention(qkv(norm1 x))), then x += fc2(act(fc1(norm2 x))). x [n*tokens][width];
  * h [n*tokens][width], qkv [n*tokens][3*width] and mid [n*tokens][mlp] are working space of the caller, its contents lost.
+ * Attention sees the whole tile or, where window is not 0, what vlk_window_attend_args says, with qkv_b as `outside`; tokens are grid².
  * The products of I8G weights may round weights and activations once more, to one scale per row of at least 1024 columns, and those
- * of bf16 weights may round activations to bf16: what a backend gains by it, it states.   siglip_vit.py: Block.forward */
+ * of bf16 weights may round activations to bf16: what a backend gains by it, it states.
+ * siglip_vit.py: Block.forward; deepencoder/clip_sdpa.py: NoTPTransformerBlock.forward; deepencoder/sam_vary_sdpa.py: Block.forward */
 struct vlk_vit_block_args {
     int32_t n, tokens, width, heads, mlp;
     float eps;
     struct vlk_weight norm1_w, norm1_b, qkv_w, qkv_b, proj_w, proj_b;
     struct vlk_weight norm2_w, norm2_b, fc1_w, fc1_b, fc2_w, fc2_b;
     float *x, *h, *qkv, *mid;
+    vlk_act act;
+    int32_t grid, window;
+    struct vlk_weight down, across;
 };
 
-/* Zero-pad the grid to a multiple of r on the right and bottom, then join r×r cells: column = c*r*r + dy*r + dx.
- * x [n][grid*grid][width] → out [n][ceil(grid/r)^2][width*r*r].   modeling_deepseek_vl_v2.py: MlpProjector.forward (F.unfold) */
+/* Joins r×r cells that begin at multiples of `stride` less `pad`, cells outside of the grid being zeros: column = c*r*r + dy*r + dx.
+ * x [n][grid*grid][width] → out [n][vlk_unfolded()²][width*r*r]. A linear op behind it makes a convolution, whose weights are in that
+ * order.   modeling_deepseek_vl_v2.py: MlpProjector.forward (F.unfold); deepencoder/sam_vary_sdpa.py: neck, net_2, net_3 (nn.Conv2d) */
 struct vlk_unfold_args {
-    int32_t n, grid, width, r;
+    int32_t n, grid, width, r, stride, pad;
     const float *x;
     float *out;
 };
+
+/* Cells of the result's side: without pad every cell of the grid has a part, with it cells of the frame follow as a convolution has it. */
+static inline int32_t vlk_unfolded(int32_t grid, int32_t r, int32_t stride, int32_t pad)
+{
+    return pad ? (grid + 2 * pad - r) / stride + 1 : (grid + stride - 1) / stride;
+}
 
 /* Sampling of one token from logits [vocab].
  * Order: repetition penalty (once per id with seen[id] != 0; > 0 divided, < 0 multiplied) → temperature → top_k → top_p.
@@ -334,6 +359,7 @@ struct vlk_ops {
     void (*moe)(struct vlk_backend *be, const struct vlk_moe_args *a);
     void (*patch_embed)(struct vlk_backend *be, const struct vlk_patch_embed_args *a);
     void (*vit_attend)(struct vlk_backend *be, const struct vlk_vit_attend_args *a);
+    void (*window_attend)(struct vlk_backend *be, const struct vlk_window_attend_args *a);
     void (*vit_block)(struct vlk_backend *be, const struct vlk_vit_block_args *a); /* at least vlk_vit_block_by_parts() */
     void (*unfold)(struct vlk_backend *be, const struct vlk_unfold_args *a);
     void (*sample)(struct vlk_backend *be, const struct vlk_sample_args *a);

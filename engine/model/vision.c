@@ -121,7 +121,8 @@ static void run_block(const struct vl2_engine *e, const struct tower *t, const s
                                                                         .x = t->x,
                                                                         .h = t->h,
                                                                         .qkv = t->qkv,
-                                                                        .mid = t->mid});
+                                                                        .mid = t->mid,
+                                                                        .act = VLK_ACT_GELU_TANH});
 }
 
 /* vision features (t->h) → out [n · grid²][hidden]: r × r cells, then Linears with erf GELU between them. */
@@ -132,7 +133,7 @@ static void run_projector(const struct vl2_engine *e, const struct tower *t, int
     const float *x = t->h;
     if (c->projector.r > 1) {
         be->ops->unfold(be, &(struct vlk_unfold_args){
-            .n = n, .grid = c->vision.grid, .width = c->vision.width, .r = c->projector.r, .x = t->h, .out = t->cells});
+            .n = n, .grid = c->vision.grid, .width = c->vision.width, .r = c->projector.r, .stride = c->projector.r, .x = t->h, .out = t->cells});
         x = t->cells;
     }
     for (int32_t i = 0; i < depth; i++) {

@@ -133,6 +133,9 @@ static void attend_panel(const struct vlk_attention *a, const struct key_rows *k
     for (int i = 0; i < lanes && limited; i++)
         limits[i] = (float)(limit_of(a, r0 + i) - key);
     score_panel(a, keys, panel, lanes, n);
+    if (a->down)
+        a->isa->relate(keys->scores, n, (int)key, a->side, lanes, a->down + (size_t)panel * (size_t)(a->side * nr),
+                       a->across + (size_t)panel * (size_t)(a->side * nr));
     if (a->isa->soften(keys->scores, n, lanes, 1, limited ? limits : NULL, a->peak + r0, a->sum + r0, factor))
         a->isa->scale_lanes(o, a->v.width, lanes, factor);
     a->isa->gemm(a->v.width, lanes, n, &(struct vlk_tile){ .a = keys->v, .lda = keys->ldv, .a_step = (size_t)a->isa->mr,

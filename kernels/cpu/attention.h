@@ -27,6 +27,9 @@ struct vlk_attention {
     int64_t first_limit;
     int group;
     int64_t k0, k1;
+    const float *down, *across; /* [panels][side][nr] or NULL: what a score gets for the row and the column of its key, which is the
+                                   key'th cell of a grid of that side */
+    int side;
     float *q;          /* [panels][k.width][nr], written by vlk_attention_query */
     float *o;          /* [panels][v.width][nr]: unnormalised result of this range */
     float *peak, *sum; /* [panels][nr]: largest score, sum of exponentials */

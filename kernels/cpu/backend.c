@@ -214,6 +214,7 @@ static const struct vlk_ops cpu_ops = {
     .moe = vlk_cpu_moe,
     .patch_embed = vlk_cpu_patch_embed,
     .vit_attend = vlk_cpu_vit_attend,
+    .window_attend = vlk_cpu_window_attend,
     .vit_block = vlk_cpu_vit_block,
     .unfold = vlk_cpu_unfold,
     .sample = vlk_cpu_sample,

@@ -125,6 +125,7 @@ void vlk_cpu_mha_attend(struct vlk_backend *be, const struct vlk_mha_attend_args
 void vlk_cpu_mla_write(struct vlk_backend *be, const struct vlk_mla_write_args *a);
 void vlk_cpu_mla_attend(struct vlk_backend *be, const struct vlk_mla_attend_args *a);
 void vlk_cpu_vit_attend(struct vlk_backend *be, const struct vlk_vit_attend_args *a);
+void vlk_cpu_window_attend(struct vlk_backend *be, const struct vlk_window_attend_args *a);
 void vlk_cpu_vit_block(struct vlk_backend *be, const struct vlk_vit_block_args *a);
 void vlk_cpu_embed(struct vlk_backend *be, const struct vlk_embed_args *a);
 void vlk_cpu_patch_embed(struct vlk_backend *be, const struct vlk_patch_embed_args *a);

@@ -48,6 +48,25 @@ bool ISA(soften)(float *s, int keys, int rows, float scale, const float *limit, 
     return moved;
 }
 
+void ISA(relate)(float *s, int keys, int key, int side, int rows, const float *down, const float *across)
+{
+    for (int y = key / side, x = key % side; keys > 0; y++, x = 0) {
+        int n = side - x < keys ? side - x : keys;
+
+        for (int at = 0; at < rows; at += W) {
+            const vf d = vf_load(down + (size_t)y * NR + at);
+
+            for (int j = 0; j < n; j++) {
+                float *to = s + (size_t)j * NR + at;
+
+                vf_store(to, vf_load(to) + (d + vf_load(across + (size_t)(x + j) * NR + at)));
+            }
+        }
+        s += (size_t)n * NR;
+        keys -= n;
+    }
+}
+
 void ISA(scale_lanes)(float *o, int n, int rows, const float *factor)
 {
     vf f0 = vf_load(factor), f1 = rows > W ? vf_load(factor + W) : f0;

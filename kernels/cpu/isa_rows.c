@@ -115,6 +115,11 @@ INLINE vf gelu_tanh(vf x)
     return x / (vf_set1(1) + vf_exp(vf_set1(-1.5957691216057308f) * u));
 }
 
+INLINE vf gelu_quick(vf x)
+{
+    return x / (vf_set1(1) + vf_exp(vf_set1(-1.702f) * x));
+}
+
 void ISA(act)(vlk_act kind, float *y, int64_t n)
 {
     switch (kind) {
@@ -123,6 +128,9 @@ void ISA(act)(vlk_act kind, float *y, int64_t n)
         break;
     case VLK_ACT_GELU_TANH:
         EACH_VECTOR(n, y, gelu_tanh(vf_load(y + i)), gelu_tanh(vf_load_part(y + i, part)));
+        break;
+    case VLK_ACT_GELU_QUICK:
+        EACH_VECTOR(n, y, gelu_quick(vf_load(y + i)), gelu_quick(vf_load_part(y + i, part)));
         break;
     case VLK_ACT_GELU_ERF:
         for (int64_t i = 0; i < n; i++)

@@ -41,6 +41,7 @@ const struct vlk_isa ISA_TABLE = {
     .dot_heads = ISA(dot_heads),
     .mix_heads = ISA(mix_heads),
     .soften = ISA(soften),
+    .relate = ISA(relate),
     .scale_lanes = ISA(scale_lanes),
     .turn = ISA(turn),
     .max = ISA(max),

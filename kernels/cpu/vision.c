@@ -121,16 +121,18 @@ static void unfold_item(void *ctx, int64_t cell, int worker)
 {
     const struct unfold_job *job = ctx;
     const struct vlk_unfold_args *a = job->a;
-    const int64_t g = job->out_grid, r = a->r, tile = cell / (g * g), cy = cell / g % g * r, cx = cell % g * r;
+    const int64_t g = job->out_grid, r = a->r, tile = cell / (g * g);
+    const int64_t cy = cell / g % g * a->stride - a->pad, cx = cell % g * a->stride - a->pad;
     float *out = a->out + cell * a->width * r * r;
 
     for (int64_t dy = 0; dy < r; dy++) {
         for (int64_t dx = 0; dx < r; dx++) {
-            bool inside = cy + dy < a->grid && cx + dx < a->grid;
-            const float *x = a->x + ((tile * a->grid + cy + dy) * a->grid + cx + dx) * a->width;
+            const int64_t y = cy + dy, x = cx + dx;
+            const bool inside = y >= 0 && y < a->grid && x >= 0 && x < a->grid;
+            const float *from = a->x + (inside ? (tile * a->grid + y) * a->grid + x : 0) * a->width;
 
             for (int64_t c = 0; c < a->width; c++)
-                out[c * r * r + dy * r + dx] = inside ? x[c] : 0;
+                out[c * r * r + dy * r + dx] = inside ? from[c] : 0;
         }
     }
 }
@@ -138,7 +140,7 @@ static void unfold_item(void *ctx, int64_t cell, int worker)
 void vlk_cpu_unfold(struct vlk_backend *be, const struct vlk_unfold_args *a)
 {
     struct vlk_cpu *cpu = vlk_cpu_of(be);
-    struct unfold_job job = { a, (a->grid + a->r - 1) / a->r };
+    struct unfold_job job = { a, vlk_unfolded(a->grid, a->r, a->stride, a->pad) };
 
     if (!vlk_cpu_poisoned(cpu))
         vlk_pool_run(cpu->pool, (int64_t)a->n * job.out_grid * job.out_grid, unfold_item, &job);

@@ -158,7 +158,7 @@ static void mlp_item(void *ctx, int64_t item, int worker)
 
         multiply(job, &job->fc1, 0, &middle, c0, n, (struct vlk_narrow_tile){ .c = r.floats, .ldc = inner });
         for (int32_t i = 0; i < r.m; i++)
-            job->cpu->isa->act(VLK_ACT_GELU_TANH, r.floats + (size_t)i * inner, n);
+            job->cpu->isa->act(a->act, r.floats + (size_t)i * inner, n);
         middle.codes = codes;
         code_rows(job, &middle, r.floats, inner, n);
         multiply(job, &job->fc2, part, &middle, 0, a->width, to_x);
@@ -172,7 +172,7 @@ static const struct vlk_narrow *narrow_for(const struct vlk_cpu *cpu, const stru
 {
     const vlk_dtype dtype = a->qkv_w.dtype;
 
-    if (a->width > WIDEST || a->proj_w.dtype != dtype || a->fc1_w.dtype != dtype || a->fc2_w.dtype != dtype)
+    if (a->window || a->width > WIDEST || a->proj_w.dtype != dtype || a->fc1_w.dtype != dtype || a->fc2_w.dtype != dtype)
         return NULL;
     return dtype == VLK_I8G ? cpu->isa->narrow_int8 : dtype == VLK_BF16 ? cpu->isa->narrow_bf16 : NULL;
 }

@@ -333,6 +333,21 @@ bool vlk_cuda_split(struct vlk_cuda *cuda, struct vlk_split *s, int32_t max_pos)
 
 enum { FLASH_ROWS = 64, FLASH_KEYS = 32, FLASH_THREADS = 128, FLASH_COLUMNS = 128 /* of values, at most */ };
 
+/* The biases by places of a lane's scores: two rows, from row0 on, and eight keys, from `key` on. */
+static __device__ inline void add_places(const vlk_flash &a, int64_t head, int row0, int key, int t, float s[FLASH_KEYS / 8][4])
+{
+    VLK_UNROLL
+    for (int j = 0; j < FLASH_KEYS / 8; j++)
+        VLK_UNROLL
+        for (int i = 0; i < 4; i++) {
+            const int row = row0 + (i >> 1) * 8, at = key + j * 8 + 2 * t + (i & 1);
+            const int64_t place = (head * a.n + row) * a.side;
+
+            if (row < a.n && at < a.keys)
+                s[j][i] += a.down[place + at / a.side] + a.across[place + at % a.side];
+        }
+}
+
 /* Block (64 tokens, head, tile); DK and DV are the widths rounded up. A warp owns 16 rows: scores, softmax and result stay in
  * its registers. Queries and softmax weights are rounded to bf16 as keys and values are. */
 template <int DK, int DV> static __global__ void __launch_bounds__(FLASH_THREADS) flash_kernel(vlk_flash a)
@@ -379,6 +394,8 @@ template <int DK, int DV> static __global__ void __launch_bounds__(FLASH_THREADS
                 vlk_mma(s[j + 1], x, y[2], y[3]);
             }
         }
+        if (a.down)
+            add_places(a, (int64_t)blockIdx.z * a.heads + head, row0, key, t, s);
         VLK_UNROLL
         for (int j = 0; j < FLASH_KEYS / 8; j++)
             VLK_UNROLL

@@ -152,6 +152,7 @@ static const struct vlk_ops *table(void)
     ops.moe = vlk_cuda_moe;
     ops.patch_embed = vlk_cuda_patch_embed;
     ops.vit_attend = vlk_cuda_vit_attend;
+    ops.window_attend = vlk_cuda_window_attend;
     ops.vit_block = vlk_vit_block_by_parts;
     ops.unfold = vlk_cuda_unfold;
     ops.sample = vlk_cuda_sample;

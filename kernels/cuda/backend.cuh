@@ -271,6 +271,8 @@ struct vlk_flash {
     int32_t q_stride, out_stride, q_head, out_head; /* floats per token, and from head to head */
     int64_t q_batch, kv_batch, out_batch;           /* elements from tile to tile */
     struct vlk_kv_rows k, k2, v;
+    const float *down, *across; /* [tile][head][n][side] or NULL: what a score gets for the row and the column of its key in a grid */
+    int32_t side, zero;
 };
 void vlk_cuda_flash(struct vlk_cuda *cuda, const struct vlk_flash *f, int32_t batch);
 /* Softmax weights of every row, in f32, for the layers that somebody looks at. */
@@ -313,6 +315,7 @@ void vlk_cuda_mlp(struct vlk_backend *be, const struct vlk_mlp_args *a);
 void vlk_cuda_moe(struct vlk_backend *be, const struct vlk_moe_args *a);
 void vlk_cuda_patch_embed(struct vlk_backend *be, const struct vlk_patch_embed_args *a);
 void vlk_cuda_vit_attend(struct vlk_backend *be, const struct vlk_vit_attend_args *a);
+void vlk_cuda_window_attend(struct vlk_backend *be, const struct vlk_window_attend_args *a);
 void vlk_cuda_unfold(struct vlk_backend *be, const struct vlk_unfold_args *a);
 void vlk_cuda_sample(struct vlk_backend *be, const struct vlk_sample_args *a);
 void vlk_cuda_step_advance(struct vlk_backend *be, struct vlk_step *step, int32_t n);

@@ -226,13 +226,15 @@ static __device__ inline float vlk_tile_sum(const float acc[4], float *room)
 
 static __device__ __forceinline__ float vlk_silu(float x) { return x / (1.0f + expf(-x)); }
 
-/* vlk_act: none, gelu tanh, gelu erf, silu. */
+
 static __device__ inline float vlk_activate(int act, float x)
 {
     if (act == VLK_ACT_SILU)
         return vlk_silu(x);
     if (act == VLK_ACT_GELU_TANH)
         return 0.5f * x * (1.0f + tanhf(0.7978845608028654f * (x + 0.044715f * x * x * x)));
+    if (act == VLK_ACT_GELU_QUICK)
+        return x / (1.0f + expf(-1.702f * x));
     if (act == VLK_ACT_GELU_ERF)
         return 0.5f * x * (1.0f + erff(x * 0.7071067811865476f));
     return x;

@@ -200,20 +200,21 @@ void vlk_cuda_patch_embed(struct vlk_backend *be, const struct vlk_patch_embed_a
 }
 
 struct unfold_args {
-    int32_t grid, width, r, out_grid;
+    int32_t grid, width, r, out_grid, stride, pad;
     const float *x;
     float *out;
 };
 
 static __global__ void __launch_bounds__(ROW_THREADS) unfold_kernel(unfold_args a)
 {
-    const int g = a.out_grid, r = a.r, cell = (int)blockIdx.x, tile = cell / (g * g), cy = cell / g % g * r, cx = cell % g * r;
+    const int g = a.out_grid, r = a.r, cell = (int)blockIdx.x, tile = cell / (g * g);
+    const int cy = cell / g % g * a.stride - a.pad, cx = cell % g * a.stride - a.pad;
     float *out = a.out + (int64_t)cell * a.width * r * r;
 
     for (int i = (int)threadIdx.x; i < a.width * r * r; i += ROW_THREADS) {
         int c = i / (r * r), y = cy + i / r % r, x = cx + i % r;
 
-        out[i] = y < a.grid && x < a.grid ? a.x[(((int64_t)tile * a.grid + y) * a.grid + x) * a.width + c] : 0.0f;
+        out[i] = y >= 0 && y < a.grid && x >= 0 && x < a.grid ? a.x[(((int64_t)tile * a.grid + y) * a.grid + x) * a.width + c] : 0.0f;
     }
 }
 
@@ -224,7 +225,9 @@ void vlk_cuda_unfold(struct vlk_backend *be, const struct vlk_unfold_args *u)
     a.grid = u->grid;
     a.width = u->width;
     a.r = u->r;
-    a.out_grid = (u->grid + u->r - 1) / u->r;
+    a.stride = u->stride;
+    a.pad = u->pad;
+    a.out_grid = vlk_unfolded(u->grid, u->r, u->stride, u->pad);
     a.x = u->x;
     a.out = u->out;
     VLK_PUSH(vlk_cuda_of(be), unfold_kernel, dim3((unsigned)(u->n * a.out_grid * a.out_grid)), ROW_THREADS, 0, a);

@@ -33,6 +33,7 @@ static const struct {
     { "norm_kernel", "norms" },
     { "pack_kernel", "linear" },
     { "patch_kernel", "patches" },
+    { "place_kernel", "windows" },
     { "position_kernel", "patches" },
     { "probs_kernel", "mha" },
     { "release_kernel", "mla" },
@@ -42,7 +43,9 @@ static const struct {
     { "split_kernel", "mha" },
     { "sum_kernel", "moe" },
     { "unfold_kernel", "unfold" },
+    { "unwindow_kernel", "windows" },
     { "widen_kernel", "linear" },
+    { "window_kernel", "windows" },
     { "zero_kernel", "memory" },
 };
 

@@ -36,6 +36,7 @@ static const struct {
     { "norm_kernel", 128 },
     { "pack_kernel", 0 },
     { "patch_kernel", 0 },
+    { "place_kernel", 0 },
     { "position_kernel", 0 },
     { "probs_kernel", 128 },
     { "product", 0 }, /* of test_emulate.cpp */
@@ -48,7 +49,9 @@ static const struct {
     { "sum_kernel", 0 },
     { "total", 4 },
     { "unfold_kernel", 0 },
+    { "unwindow_kernel", 0 },
     { "widen_kernel", 0 },
+    { "window_kernel", 0 },
     { "zero_kernel", 0 },
 };
 

@@ -177,6 +177,39 @@ static void test_vit(void)
     ran("vit");
 }
 
+static void check_windows(int n, int grid, int window, int heads, int dim, bool outside)
+{
+    const size_t size = (size_t)(n * grid * grid * heads * dim);
+    float *qkv = random_floats(3 * size, 1), *out = vlk_alloc(size, 4), *dqkv = gpu_floats(qkv, 3 * size);
+    float *dout = gpu->ops->mem_alloc(gpu, size * 4);
+    struct both down = make_both(VLK_BF16, 2 * window - 1, dim, 0.4), across = make_both(VLK_F32, 2 * window - 1, dim, 0.4);
+    struct both row = make_both(VLK_BF16, 1, 3 * heads * dim, 1);
+    struct vlk_weight none = { 0 };
+    char name[128];
+
+    gpu->ops->window_attend(gpu, &(struct vlk_window_attend_args){ n, grid, window, heads, dim, outside ? row.device : none, down.device,
+                                                                   across.device, dqkv, dout });
+    cpu->ops->window_attend(cpu, &(struct vlk_window_attend_args){ n, grid, window, heads, dim, outside ? row.host.w : none, down.host.w,
+                                                                   across.host.w, qkv, out });
+    snprintf(name, sizeof name, "windows of %d in %d tiles of %d, %d heads of %d", window, n, grid, heads, dim);
+    compare(dout, out, size, NMSE_FLASH, name);
+    drop(dqkv);
+    free_both(&down);
+    free_both(&across);
+    free_both(&row);
+    vlk_free(qkv);
+    vlk_free(out);
+}
+
+static void test_windows(void)
+{
+    check_windows(2, 7, 3, 2, 20, true);
+    check_windows(1, 5, 5, 2, 64, false);
+    check_windows(1, 10, 14, 1, 24, false);
+    check_windows(1, 9, 9, 1, 32, false);
+    ran("windows");
+}
+
 #ifndef CUDA_ON_DEVICE
 static void test_schedules(void)
 {
@@ -208,7 +241,7 @@ static void test_together(void)
 int main(int argc, char **argv)
 {
     static const struct gpu_test tests[] = {
-        { "mha", test_mha }, { "mla", test_mla }, { "vit", test_vit },
+        { "mha", test_mha }, { "mla", test_mla }, { "vit", test_vit }, { "windows", test_windows },
 #ifndef CUDA_ON_DEVICE
         { "schedules", test_schedules }, { "together", test_together },
 #endif

@@ -45,7 +45,7 @@ static void test_linear(void)
         check_linear((vlk_dtype)dtype, 5, 70, 129, dtype % 2, VLK_ACT_NONE, false);
         check_linear((vlk_dtype)dtype, 66, 20, 96, false, VLK_ACT_NONE, true);
     }
-    for (int act = VLK_ACT_NONE; act <= VLK_ACT_SILU; act++) {
+    for (int act = VLK_ACT_NONE; act <= VLK_ACT_GELU_QUICK; act++) {
         check_linear(VLK_BF16, 1, 45, 60, true, (vlk_act)act, act % 2);
         check_linear(VLK_BF16, 17, 45, 60, true, (vlk_act)act, act % 2 == 0);
     }
@@ -283,16 +283,16 @@ static void check_patches(int n, int side, int patch, int width, vlk_dtype dtype
     vlk_free(out);
 }
 
-static void check_unfold(int n, int grid, int width, int r)
+static void check_unfold(int n, int grid, int width, int r, int stride, int pad)
 {
-    const int g = (grid + r - 1) / r;
+    const int g = vlk_unfolded(grid, r, stride, pad);
     const size_t size = (size_t)(n * g * g * width * r * r), from = (size_t)(n * grid * grid * width);
     float *x = random_floats(from, 1), *out = vlk_alloc(size, 4), *dx = gpu_floats(x, from), *dout = gpu->ops->mem_alloc(gpu, size * 4);
     char name[64];
 
-    gpu->ops->unfold(gpu, &(struct vlk_unfold_args){ n, grid, width, r, dx, dout });
-    cpu->ops->unfold(cpu, &(struct vlk_unfold_args){ n, grid, width, r, x, out });
-    snprintf(name, sizeof name, "unfold grid %d by %d, width %d: exact", grid, r, width);
+    gpu->ops->unfold(gpu, &(struct vlk_unfold_args){ n, grid, width, r, stride, pad, dx, dout });
+    cpu->ops->unfold(cpu, &(struct vlk_unfold_args){ n, grid, width, r, stride, pad, x, out });
+    snprintf(name, sizeof name, "unfold grid %d by %d every %d less %d, width %d: exact", grid, r, stride, pad, width);
     compare(dout, out, size, 0, name);
     drop(dx);
     vlk_free(x);
@@ -315,9 +315,12 @@ static void test_rows(void)
     check_patches(2, 126, 14, 20, VLK_BF16);
     check_patches(3, 23, 5, 72, VLK_F16);
     ran("patches");
-    check_unfold(2, 9, 20, 2);
-    check_unfold(1, 8, 3, 3);
-    check_unfold(2, 5, 7, 1);
+    check_unfold(2, 9, 20, 2, 2, 0);
+    check_unfold(1, 8, 3, 3, 3, 0);
+    check_unfold(2, 5, 7, 1, 1, 0);
+    check_unfold(2, 7, 5, 3, 1, 1);
+    check_unfold(1, 10, 6, 3, 2, 1);
+    check_unfold(1, 5, 4, 3, 2, 1);
     ran("unfold");
 }
 

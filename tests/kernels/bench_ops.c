@@ -242,7 +242,7 @@ static void run_block(void *ctx)
                                                          .qkv_b = bias3, .proj_w = cold(dtype, width, width), .proj_b = norm,
                                                          .norm2_w = norm, .norm2_b = norm, .fc1_w = cold(dtype, mlp, width),
                                                          .fc1_b = bias, .fc2_w = cold(dtype, width, mlp), .fc2_b = norm, .x = x,
-                                                         .h = h, .qkv = qkv, .mid = mid });
+                                                         .h = h, .qkv = qkv, .mid = mid, .act = VLK_ACT_GELU_TANH });
 }
 
 static void run_gelu(void *ctx)

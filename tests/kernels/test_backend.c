@@ -196,7 +196,7 @@ static void run_everything(const struct everything *e, struct vlk_backend *be, s
                                                      .norm1_w = e->norm.w, .norm1_b = e->norm.w, .qkv_w = e->qkv.w,
                                                      .proj_w = { e->qkv.w.dtype, WIDTH, WIDTH, e->qkv.w.data, false },
                                                      .norm2_w = e->norm.w, .norm2_b = e->norm.w, .fc1_w = e->g[0], .fc2_w = e->d[0],
-                                                     .x = o->vit, .h = q, .qkv = block_qkv, .mid = block_mid });
+                                                     .x = o->vit, .h = q, .qkv = block_qkv, .mid = block_mid, .act = VLK_ACT_GELU_TANH });
     memcpy(q, e->x, sizeof e->x[0] * N * WIDTH);
     ops->mla_write(be, &(struct vlk_mla_write_args){ N, HEADS, DIM, LORA, 1e-6f, pairs, e->kv_norm.w, &step, q, kv, cache,
                                                      VLK_BF16 });

@@ -100,27 +100,23 @@ static void check_patches(struct vlk_backend *be, int n, int side, int patch, in
     vlk_free(want);
 }
 
-static void check_unfold(struct vlk_backend *be, int n, int grid, int width, int r)
+static void check_unfold(struct vlk_backend *be, int n, int grid, int width, int r, int stride, int pad)
 {
-    const int g = (grid + r - 1) / r;
+    const int g = vlk_unfolded(grid, r, stride, pad);
     size_t size = (size_t)(n * g * g * width * r * r);
     float *x = random_floats((size_t)(n * grid * grid * width), 1), *out = random_floats(size, 1);
     int wrong = 0;
 
-    be->ops->unfold(be, &(struct vlk_unfold_args){ n, grid, width, r, x, out });
-    for (int t = 0; t < n; t++) {
-        for (int c = 0; c < width; c++) {
-            for (int y = 0; y < g * r; y++) {
-                for (int z = 0; z < g * r; z++) {
-                    float want = y < grid && z < grid ? x[((t * grid + y) * grid + z) * width + c] : 0;
-                    int cell = (t * g + y / r) * g + z / r;
+    be->ops->unfold(be, &(struct vlk_unfold_args){ n, grid, width, r, stride, pad, x, out });
+    for (int cell = 0; cell < n * g * g; cell++) {
+        for (int i = 0; i < width * r * r; i++) {
+            const int y = cell / g % g * stride - pad + i / r % r, z = cell % g * stride - pad + i % r;
+            const bool inside = y >= 0 && z >= 0 && y < grid && z < grid;
 
-                    wrong += out[cell * width * r * r + c * r * r + y % r * r + z % r] != want;
-                }
-            }
+            wrong += out[cell * width * r * r + i] != (inside ? x[((cell / (g * g) * grid + y) * grid + z) * width + i / (r * r)] : 0);
         }
     }
-    ok(wrong == 0, "%s unfold grid %d by %d, width %d", level, grid, r, width);
+    ok(wrong == 0, "%s unfold grid %d by %d every %d less %d, width %d", level, grid, r, stride, pad, width);
     vlk_free(x);
     vlk_free(out);
 }
@@ -285,10 +281,13 @@ int main(void)
         check_patches(be, 2, 126, 14, 20, VLK_BF16);
         check_patches(be, 1, 384, 14, 36, VLK_F32);
         check_patches(be, 3, 23, 5, 72, VLK_F16);
-        check_unfold(be, 2, 9, 20, 2);
-        check_unfold(be, 1, 27, 72, 2);
-        check_unfold(be, 1, 8, 3, 3);
-        check_unfold(be, 2, 5, 7, 1);
+        check_unfold(be, 2, 9, 20, 2, 2, 0);
+        check_unfold(be, 1, 27, 72, 2, 2, 0);
+        check_unfold(be, 1, 8, 3, 3, 3, 0);
+        check_unfold(be, 2, 5, 7, 1, 1, 0);
+        check_unfold(be, 2, 7, 5, 3, 1, 1);
+        check_unfold(be, 1, 10, 6, 3, 2, 1);
+        check_unfold(be, 1, 5, 4, 3, 2, 1);
         check_all_halves(be);
         is_int(be->ops->wait(be, &err), VLK_OK, "no error");
         be->ops->close(be);

@@ -64,7 +64,7 @@ static float *run_block(struct vlk_backend *be, const struct tower_block *b, con
 
     be->ops->vit_block(be, &(struct vlk_vit_block_args){
         n, s->tokens, s->width, s->heads, s->mlp, 1e-6f, b->norm1.w, b->norm1_b.w, b->qkv.w, b->qkv_b.w, b->proj.w, b->proj_b.w,
-        b->norm2.w, b->norm2_b.w, b->fc1.w, b->fc1_b.w, b->fc2.w, b->fc2_b.w, x, h, qkv, mid });
+        b->norm2.w, b->norm2_b.w, b->fc1.w, b->fc1_b.w, b->fc2.w, b->fc2_b.w, x, h, qkv, mid, VLK_ACT_GELU_TANH, 0, 0, { 0 }, { 0 } });
     vlk_free(h);
     vlk_free(qkv);
     vlk_free(mid);
