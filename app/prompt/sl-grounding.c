@@ -4,25 +4,18 @@
  */
 #include "app/prompt/sl-grounding.h"
 
+#include "app/prompt/sl-grounding-private.h"
+
 #include <string.h>
 
 #include <glib/gi18n-lib.h>
 
 #include "engine/vl2.h"
 
-struct _SlGrounding
-{
-  gatomicrefcount refs;
-  char           *text;
-  GArray         *spans;  /* SlSpan */
-  GArray         *boxes;  /* SlBox */
-  GPtrArray      *labels; /* char * */
-};
-
 G_DEFINE_BOXED_TYPE (SlGrounding, sl_grounding, sl_grounding_ref, sl_grounding_unref)
 
-/* The engine's numbers are ours. */
-G_STATIC_ASSERT ((int) SL_N_BOX_REASONS == (int) VL2_N_REASONS);
+/* The engine's numbers are ours; what only other models write comes behind. */
+G_STATIC_ASSERT ((int) SL_BOX_REASON_POINT == (int) VL2_N_REASONS);
 G_STATIC_ASSERT ((int) SL_BOX_REASON_CUT == (int) VL2_REASON_CUT && (int) SL_BOX_REASON_NOT_NUMBERS == (int) VL2_REASON_NOT_NUMBERS);
 G_STATIC_ASSERT ((int) SL_BOX_REASON_SURPLUS == (int) VL2_REASON_SURPLUS && (int) SL_BOX_REASON_SWAPPED == (int) VL2_REASON_SWAPPED);
 
@@ -98,20 +91,28 @@ copy_boxes (SlGrounding                *self,
     }
 }
 
-SlGrounding *
-sl_grounding_parse (const char *text,
-                    gssize      length)
+static SlGrounding *
+grounding_new (const char *text,
+               gsize       size)
 {
   SlGrounding *self = g_new0 (SlGrounding, 1);
-  struct vl2_grounding parsed = { 0 };
-  vl2_error error = { 0 };
-  gsize size = length >= 0 ? (gsize) length : strlen (text);
 
   g_atomic_ref_count_init (&self->refs);
   self->text = g_strndup (text, size);
   self->spans = g_array_new (FALSE, TRUE, sizeof (SlSpan));
   self->boxes = g_array_new (FALSE, TRUE, sizeof (SlBox));
   self->labels = g_ptr_array_new_with_free_func (g_free);
+  self->space = (SlBoxSpace) { .scale = SL_BOX_SCALE_999, .order = SL_BOX_ORDER_X_FIRST };
+
+  return self;
+}
+
+static void
+read_own_marks (SlGrounding *self,
+                gsize        size)
+{
+  struct vl2_grounding parsed = { 0 };
+  vl2_error error = { 0 };
 
   if (vl2_grounding_parse (self->text, size, &parsed, &error) == VL2_OK)
     {
@@ -125,8 +126,38 @@ sl_grounding_parse (const char *text,
 
       g_array_append_val (self->spans, span);
     }
+}
+
+SlGrounding *
+sl_grounding_parse (const char *text,
+                    gssize      length)
+{
+  gsize size = length >= 0 ? (gsize) length : strlen (text);
+  SlGrounding *self = grounding_new (text, size);
+
+  read_own_marks (self, size);
 
   return self;
+}
+
+SlGrounding *
+sl_grounding_parse_in (const char       *text,
+                       gssize            length,
+                       const SlBoxSpace *space)
+{
+  gsize size = length >= 0 ? (gsize) length : strlen (text);
+  SlGrounding *self = grounding_new (text, size);
+
+  if (!sl_dialect_read (self, space))
+    read_own_marks (self, size);
+
+  return self;
+}
+
+const SlBoxSpace *
+sl_grounding_get_space (SlGrounding *self)
+{
+  return &self->space;
 }
 
 SlGrounding *
@@ -193,7 +224,8 @@ append_without_tokens (GString    *plain,
                        const char *text,
                        gsize       length)
 {
-  static const char *const tokens[] = { "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|grounding|>" };
+  static const char *const tokens[] = { "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|grounding|>", "<｜ref｜>", "<｜/ref｜>",
+                                        "<｜/box｜>", "<｜/point｜>", "<｜/polygon｜>" };
   g_autoptr(GString) run = g_string_new_len (text, length);
 
   for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
@@ -255,7 +287,11 @@ sl_box_get_pixels (const SlBox *box,
     return FALSE;
 
   for (int i = 0; i < 4; i++)
-    pixels[i] = vl2_box_to_pixels (box->coords[i], i % 2 == 0 ? width : height);
+    {
+      int size = i % 2 == 0 ? width : height;
+
+      pixels[i] = box->placed ? (int) (box->place[i] * size + 0.5) : vl2_box_to_pixels (box->coords[i], size);
+    }
   for (int i = 0; i < 2; i++)
     if (pixels[i + 2] == pixels[i] && box->coords[i + 2] > box->coords[i])
       pixels[i + 2]++;
@@ -320,6 +356,12 @@ sl_box_reason_get_text (SlBoxReason reason)
       return _("the closing bracket is missing");
     case SL_BOX_REASON_NO_AREA:
       return _("the box has no area");
+    case SL_BOX_REASON_POINT:
+      return _("a point, shown as a small box");
+    case SL_BOX_REASON_POLYGON:
+      return _("a polygon, shown as the box around it");
+    case SL_BOX_REASON_NO_PICTURE:
+      return _("pixels of a picture whose size is not known");
     case SL_BOX_REASON_NONE:
     default:
       return "";
@@ -329,7 +371,17 @@ sl_box_reason_get_text (SlBoxReason reason)
 const char *
 sl_box_reason_get_english (SlBoxReason reason)
 {
-  return vl2_box_reason_text ((vl2_box_reason) reason);
+  switch (reason)
+    {
+    case SL_BOX_REASON_POINT:
+      return "a point, shown as a small box";
+    case SL_BOX_REASON_POLYGON:
+      return "a polygon, shown as the box around it";
+    case SL_BOX_REASON_NO_PICTURE:
+      return "pixels of a picture whose size is not known";
+    default:
+      return vl2_box_reason_text ((vl2_box_reason) reason);
+    }
 }
 
 SlBoxReason

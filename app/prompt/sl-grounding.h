@@ -8,6 +8,8 @@
 
 #include <glib-object.h>
 
+#include "app/prompt/sl-box-space.h"
+
 G_BEGIN_DECLS
 
 typedef enum
@@ -37,8 +39,11 @@ typedef enum
   SL_BOX_REASON_NO_BRACKETS,
   SL_BOX_REASON_NO_CLOSING_BRACKET,
   SL_BOX_REASON_NO_AREA, /* REJECTED */
+  SL_BOX_REASON_POINT,      /* these are other models': CLAMPED */
+  SL_BOX_REASON_POLYGON,
+  SL_BOX_REASON_NO_PICTURE, /* REJECTED */
 } SlBoxReason;
-#define SL_N_BOX_REASONS 16
+#define SL_N_BOX_REASONS 19
 
 typedef struct
 {
@@ -49,6 +54,8 @@ typedef struct
   int         label_index; /* n-th label of the answer, −1 if none */
   gsize       start, end;  /* byte range in the raw text */
   gsize       numbers_start, numbers_end; /* of its numbers in it, for sl_generation_get_confidence() */
+  gboolean    placed;      /* the numbers were finer than coords: */
+  double      place[4];    /* x1 y1 x2 y2 as shares of the picture, 0 … 1 */
 } SlBox;
 
 typedef enum
@@ -76,6 +83,15 @@ GType        sl_grounding_get_type (void);
 /* Never NULL: what cannot be parsed is text. length −1: NUL-terminated. */
 SlGrounding *sl_grounding_parse (const char  *text,
                                  gssize       length);
+/* The same of an answer of any model that a server may run: besides DeepSeek-VL2's marks, with or without blanks around them or
+ * stripped altogether, a label in front of its list, "bbox_2d" and "box_2d" objects, <box><1><2><3><4></box>, and the marks of
+ * DeepSeek-V4.1 with its points (a small box here) and polygons (the box around them). What DeepSeek-VL2 itself writes is read as
+ * sl_grounding_parse() reads it. */
+SlGrounding *sl_grounding_parse_in (const char       *text,
+                                    gssize            length,
+                                    const SlBoxSpace *space);
+/* What the numbers were taken for: never AUTO where there are boxes. */
+const SlBoxSpace *sl_grounding_get_space (SlGrounding *self);
 SlGrounding *sl_grounding_ref   (SlGrounding *self);
 void         sl_grounding_unref (SlGrounding *self);
 

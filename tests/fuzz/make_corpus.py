@@ -46,6 +46,25 @@ def checkpoints():
     put("checkpoint", "deeply-nested", safetensors("[" * 3000 + "]" * 3000))
 
 
+def dialects():
+    put("dialect", "bbox", '```json\n[\n{"bbox_2d": [1, 2, 3, 4], "label": "a \\"b\\""},\n{"bbox_2d": [1, 2, 3000, 4]}\n]\n```')
+    put("dialect", "bbox-cut", '[{"label": "a", "bbox_2d": [1, 2')
+    put("dialect", "box-y", '[{"box_2d": [0.1, 0.2, 0.3, 0.4], "label": "a"}]')
+    put("dialect", "tags", "<ref>a</ref><box><1><2><3><4><5><6><7><8></box>")
+    put("dialect", "wide", "<｜ref｜>a<｜/ref｜><｜box｜>[[1,2,3,4]] b <｜polygon｜>[[[1,2],[3,4],[5,6]]]<｜/polygon｜><｜point｜>[[1,2]]")
+    put("dialect", "layout", "<|det|>title [1, 2, 3, 4]<|/det|>\ntext [5, 6, 7, 8]words")
+    put("dialect", "stripped", "a dog[[1, 2, 3, 4], [5, 6, 7, 8]] and b[[1, 2")
+    put("dialect", "brackets", "[" * 500 + "{" * 500 + "]" * 500)
+
+
+def streams():
+    put("sse", "plain", 'data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: [DONE]\n\n')
+    put("sse", "tokens", 'data: {"choices":[{"delta":{"content":"a"},"logprobs":{"content":[{"token":"a","logprob":-1,"bytes":[97],'
+        '"top_logprobs":[{"token":"b","logprob":-2}]}]},"finish_reason":"length"}],"usage":{"prompt_tokens":1}}\r\n\r\n')
+    put("sse", "error", 'event: error\rdata: {"error":{"message":"no"}}\r\r: x\rdata: {"detail":[{"msg":"x"}]}\r\r')
+    put("sse", "lines", "\ufeffdata\ndata: {\ndata: }\n\nid: 1\n\ndata")
+
+
 def configs():
     def joined(config, processor):
         return json.dumps(config, separators=(",", ":")) + "\0" + json.dumps(processor, separators=(",", ":"))
@@ -209,4 +228,6 @@ if __name__ == "__main__":
     texts()
     prompts()
     groundings()
+    dialects()
+    streams()
     snapshots()
