@@ -12,8 +12,9 @@
 #include <gio/gunixinputstream.h>
 #include <glib/gi18n.h>
 
-#include "app/hub/sl-library.h"
 #include "app/inference/sl-model-folder.h"
+#include "app/inference/sl-models.h"
+#include "app/inference/sl-quantise.h"
 #include "app/pictures/sl-picture.h"
 #include "app/system/sl-places.h"
 
@@ -55,6 +56,8 @@ cli_status_of_error (const GError *error)
 {
   if (error->domain == CLI_ERROR)
     return error->code;
+  if (error->domain == SL_QUANTISE_ERROR)
+    return cli_status_of (error->code);
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return CLI_CANCELLED;
   if (g_error_matches (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_MEMORY))
@@ -393,10 +396,18 @@ cli_parse (int                 *argc,
 gboolean cli_on_white;
 
 char *
+cli_find_model (const char *name)
+{
+  g_autoptr(SlModels) models = sl_models_new ();
+
+  return sl_models_find (models, name);
+}
+
+char *
 cli_model_dir (const char  *given,
                GError     **error)
 {
-  char *dir = given == NULL ? sl_places_dup_demo_dir () : g_file_test (given, G_FILE_TEST_EXISTS) ? NULL : sl_library_find (given);
+  char *dir = given == NULL ? sl_places_dup_demo_dir () : g_file_test (given, G_FILE_TEST_EXISTS) ? NULL : cli_find_model (given);
 
   if (dir == NULL && given != NULL)
     dir = sl_model_folder_resolve (given);

@@ -109,6 +109,8 @@ extern SlOutputs *cli_outputs;
 gboolean  cli_check_output (const char        *path,
                             GError           **error);
 
+/* The folder of the library's model of this name, or of this repository; NULL if there is none. (transfer full) */
+char     *cli_find_model   (const char        *name);
 /* The folder given, or what is in it where that is a hub's cache folder, or the model of that name in the library, or the bundled
  * model's. NULL with a sentence if there is none. */
 char     *cli_model_dir    (const char        *given,
@@ -167,6 +169,8 @@ CliStatus cli_verify     (int argc, char **argv);
 CliStatus cli_eval       (int argc, char **argv);
 CliStatus cli_history    (int argc, char **argv);
 CliStatus cli_quantize   (int argc, char **argv);
+/* The work of `quantize` for `models quantize`: format and vision NULL for their defaults. */
+CliStatus cli_quantize_into (const CliOutput *output, const char *model, const char *out, const char *format, const char *vision);
 CliStatus cli_models     (int argc, char **argv);
 CliStatus cli_bench      (int argc, char **argv);
 

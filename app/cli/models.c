@@ -12,6 +12,10 @@
 
 #include "app/hub/sl-download.h"
 #include "app/hub/sl-library.h"
+#include "app/hub/sl-published.h"
+#include "app/inference/sl-model-folder.h"
+#include "app/inference/sl-models.h"
+#include "app/system/sl-diagnostics.h"
 
 #define TICK_USEC   (G_USEC_PER_SEC / 4)
 #define LINE_USEC   (10 * G_USEC_PER_SEC) /* where there is no terminal */
@@ -19,7 +23,7 @@
 typedef struct
 {
   CliOutput output;
-  char *revision, *endpoint, *dir;
+  char *revision, *endpoint, *dir, *format, *vision;
   gboolean accept, discard;
   int connections, tries, timeout;
   double limit, first_wait; /* MiB per second, seconds */
@@ -31,11 +35,15 @@ options_clear (Options *self)
   g_free (self->revision);
   g_free (self->endpoint);
   g_free (self->dir);
+  g_free (self->format);
+  g_free (self->vision);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
 
 /* ------------------------------------------------------------------------------------------------ list */
+
+static const char *const places[] = { [SL_LIBRARY_OWN] = "library", [SL_LIBRARY_CACHE] = "cache", [SL_LIBRARY_FOLDER] = "folder" };
 
 static json_t *
 model_to_json (const SlLibraryModel *model)
@@ -43,14 +51,40 @@ model_to_json (const SlLibraryModel *model)
   g_autofree char *dir = g_filename_display_name (model->dir);
   g_autofree char *name = g_filename_display_name (model->name);
 
-  return json_pack ("{s:s,s:s,s:s*,s:s*,s:I,s:b}", "name", name, "dir", dir, "repo", model->repo, "commit", model->commit, "bytes",
-                    (json_int_t) model->bytes, "complete", !model->unfinished);
+  return json_pack ("{s:s,s:s,s:s*,s:s*,s:I,s:b,s:s,s:b}", "name", name, "dir", dir, "repo", model->repo, "commit", model->commit, "bytes",
+                    (json_int_t) model->bytes, "complete", model->state == SL_LIBRARY_WHOLE, "place", places[model->place], "vanished",
+                    model->state == SL_LIBRARY_VANISHED);
+}
+
+/* Where it is from, and what is the matter with it. (transfer full) */
+static char *
+describe_model (const SlLibraryModel *model)
+{
+  g_autofree char *dir = g_filename_display_name (model->dir);
+  const char *from = model->repo != NULL ? model->repo : _("not downloaded by Sightline");
+
+  if (model->state == SL_LIBRARY_VANISHED)
+    return g_strdup_printf (_("%s is not there now"), dir);
+  if (model->state == SL_LIBRARY_UNFINISHED && model->place == SL_LIBRARY_CACHE)
+    return g_strdup_printf (_("%s, not all of it is in the cache"), from);
+  if (model->state == SL_LIBRARY_UNFINISHED)
+    return g_strdup_printf (_("%s (unfinished: “models download” goes on with it)"), from);
+  return model->place == SL_LIBRARY_OWN ? g_strdup (from) : g_strdup_printf ("%s, %s", from, dir);
+}
+
+static GPtrArray *
+list_models (void)
+{
+  g_autoptr(SlModels) models = sl_models_new ();
+  g_auto(GStrv) dirs = sl_models_dup_dirs (models);
+
+  return sl_library_list ((const char *const *) dirs);
 }
 
 static CliStatus
 list (const Options *options)
 {
-  g_autoptr(GPtrArray) models = sl_library_list ();
+  g_autoptr(GPtrArray) models = list_models ();
   json_t *array = json_array ();
 
   for (guint i = 0; i < models->len; i++)
@@ -58,11 +92,11 @@ list (const Options *options)
       const SlLibraryModel *model = models->pdata[i];
       g_autofree char *size = g_format_size (model->bytes);
       g_autofree char *name = g_filename_display_name (model->name);
+      g_autofree char *about = describe_model (model);
 
       json_array_append_new (array, model_to_json (model));
       if (!options->output.json)
-        printf ("%-28s %10s  %s%s\n", name, size, model->repo != NULL ? model->repo : _("not downloaded by Sightline"),
-                model->unfinished ? _(" (unfinished: “models download” goes on with it)") : "");
+        printf ("%-28s %10s  %s\n", name, size, about);
     }
   if (!options->output.json && models->len == 0)
     {
@@ -74,6 +108,89 @@ list (const Options *options)
     return cli_print_json (json_pack ("{s:o}", "models", array));
   json_decref (array);
   return cli_finish_stdout (&options->output);
+}
+
+/* ------------------------------------------------------------------------------------------------ search */
+
+static CliStatus
+search (Options    *options,
+        const char *words)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *endpoint = sl_hub_dup_endpoint (options->endpoint, &error);
+  g_autoptr(SlHttp) http = endpoint != NULL ? sl_http_new (endpoint, g_getenv ("HF_TOKEN"), options->timeout) : NULL;
+  g_autoptr(GPtrArray) hits = http != NULL ? sl_hub_search (http, endpoint, words, cli_cancellable, &error) : NULL;
+  guint64 memory = sl_diagnostics_read_memory ("MemTotal");
+  json_t *array = json_array ();
+
+  if (hits == NULL)
+    {
+      json_decref (array);
+      return cli_fail_error (&options->output, endpoint == NULL ? CLI_USAGE : cli_status_of_error (error), error);
+    }
+  for (guint i = 0; i < hits->len; i++)
+    {
+      const SlHubHit *hit = hits->pdata[i];
+      const SlPublished *published = sl_published_find (hit->repo);
+      g_autofree char *fit = published != NULL ? sl_published_dup_fit (published, memory) : g_strdup ("");
+
+      json_array_append_new (array, json_pack ("{s:s,s:I,s:I}", "repo", hit->repo, "downloads", (json_int_t) hit->downloads, "likes",
+                                               (json_int_t) hit->likes));
+      if (!options->output.json)
+        printf ("%-48s %9" G_GUINT64_FORMAT "  %s\n", hit->repo, hit->downloads, fit);
+    }
+  if (options->output.json)
+    return cli_print_json (json_pack ("{s:o}", "models", array));
+  json_decref (array);
+  if (hits->len == 0)
+    printf (_("%s has no such model.\n"), endpoint);
+  return cli_finish_stdout (&options->output);
+}
+
+/* ------------------------------------------------------------------------------------------------ import and quantize */
+
+/* The folder stays where it is. */
+static CliStatus
+import (Options    *options,
+        const char *dir)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *path = g_canonicalize_filename (dir, NULL);
+  g_autofree char *files = sl_model_folder_resolve (path);
+  g_autofree char *name = sl_model_folder_dup_name (path);
+  g_autofree char *shown = g_filename_display_name (name);
+  g_autoptr(SlModelFolder) folder = sl_model_folder_inspect (files, &error);
+  g_autoptr(SlModels) models = sl_models_new ();
+
+  if (folder == NULL || !sl_models_add_dir (models, path, &error))
+    return cli_fail_error (&options->output, CLI_INPUT, error);
+  if (options->output.json)
+    return cli_print_json (json_pack ("{s:s,s:s}", "name", shown, "dir", folder->dir));
+  printf (_("“%s” is a model of the library now; its files stay where they are.\n"), shown);
+  return cli_finish_stdout (&options->output);
+}
+
+static CliStatus
+quantize (Options    *options,
+          const char *name)
+{
+  g_autofree char *model = g_file_test (name, G_FILE_TEST_IS_DIR) ? sl_model_folder_resolve (name) : cli_find_model (name);
+  g_autofree char *folder = sl_library_dup_dir ();
+  g_autofree char *dest = NULL;
+  g_autofree char *made = NULL;
+  vl2_error cause = { 0 };
+  vl2_format format = VL2_FORMAT_MIX;
+
+  if (model == NULL)
+    return cli_fail (&options->output, CLI_INPUT, _("There is no model “%s” in the library."), name);
+  if (options->format == NULL && vl2_format_for (model, &format, &cause) != VL2_OK)
+    return cli_fail_vl2 (&options->output, &cause);
+  made = sl_model_folder_dup_name (model);
+  dest = g_strdup_printf ("%s/%s-%s", folder, made, options->format != NULL ? options->format : vl2_format_name (format));
+  if (options->dir == NULL)
+    g_mkdir_with_parents (folder, 0777);
+  return cli_quantize_into (&options->output, model, options->dir != NULL ? options->dir : dest,
+                            options->format != NULL ? options->format : vl2_format_name (format), options->vision);
 }
 
 /* ------------------------------------------------------------------------------------------------ download */
@@ -215,20 +332,38 @@ download (Options    *options,
   return cli_finish_stdout (&options->output);
 }
 
-static CliStatus
-begin_download (Options    *options,
-                const char *repo)
+/* An address says the hub, too, and may say the revision; options that were given hold. */
+static gboolean
+take_address (Options     *options,
+              const char  *text,
+              char       **repo,
+              GError     **error)
 {
-  g_autoptr(GError) error = NULL;
+  g_autofree char *host = NULL;
+  g_autofree char *revision = NULL;
   char *endpoint;
 
-  if (!sl_hub_is_repo (repo))
-    return cli_fail (&options->output, CLI_USAGE, _("“%s” is not the name of a repository (OWNER/NAME)."), repo);
-  endpoint = sl_hub_dup_endpoint (options->endpoint, &error);
+  if (!sl_hub_parse (text, &host, repo, &revision, error))
+    return FALSE;
+  endpoint = sl_hub_dup_endpoint (options->endpoint != NULL ? options->endpoint : host, error);
   if (endpoint == NULL)
-    return cli_fail_error (&options->output, CLI_USAGE, error);
+    return FALSE;
   g_free (options->endpoint);
   options->endpoint = endpoint;
+  if (options->revision == NULL)
+    options->revision = g_steal_pointer (&revision);
+  return TRUE;
+}
+
+static CliStatus
+begin_download (Options    *options,
+                const char *text)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *repo = NULL;
+
+  if (!take_address (options, text, &repo, &error))
+    return cli_fail_error (&options->output, CLI_USAGE, error);
   if (options->discard)
     {
       g_autofree char *dest = options->dir != NULL ? g_strdup (options->dir) : sl_library_dup_dest (repo);
@@ -238,17 +373,17 @@ begin_download (Options    *options,
   if (!options->accept)
     return cli_fail (&options->output, CLI_USAGE,
                      _("The weights come under a licence of their publisher: read it at %s/%s. --accept-licence says that you accept it."),
-                     endpoint, repo);
+                     options->endpoint, repo);
   return download (options, repo);
 }
 
 /* ------------------------------------------------------------------------------------------------ verify and remove */
 
 static CliStatus
-verify (const Options *options,
-        const char    *name)
+verify (Options    *options,
+        const char *name)
 {
-  g_autofree char *dir = sl_library_find (name);
+  g_autofree char *dir = g_file_test (name, G_FILE_TEST_IS_DIR) ? g_strdup (name) : cli_find_model (name);
   g_autoptr(GPtrArray) wrong = g_ptr_array_new_with_free_func (g_free);
   g_autoptr(GError) error = NULL;
 
@@ -273,21 +408,47 @@ verify (const Options *options,
   return wrong->len == 0 ? cli_finish_stdout (&options->output) : CLI_INPUT;
 }
 
-static CliStatus
-remove_model (const Options *options,
-              const char    *name)
+static const SlLibraryModel *
+find_listed (GPtrArray  *models,
+             const char *name)
 {
-  g_autofree char *dir = sl_library_find (name);
-  g_autoptr(GFile) file = dir != NULL ? g_file_new_for_path (dir) : NULL;
+  for (guint i = 0; i < models->len; i++)
+    {
+      const SlLibraryModel *model = models->pdata[i];
+
+      if (model->state != SL_LIBRARY_UNFINISHED && (g_str_equal (model->name, name) || g_strcmp0 (model->repo, name) == 0))
+        return model;
+    }
+  return NULL;
+}
+
+/* What Sightline downloaded goes to the trash; a folder of the user's is only taken from the list, and the cache is another's. */
+static CliStatus
+remove_model (Options    *options,
+              const char *name)
+{
+  g_autoptr(GPtrArray) listed = list_models ();
+  const SlLibraryModel *model = find_listed (listed, name);
+  g_autoptr(SlModels) models = sl_models_new ();
+  g_autoptr(GFile) file = model != NULL ? g_file_new_for_path (model->dir) : NULL;
+  g_autofree char *size = g_format_size (model != NULL ? model->bytes : 0);
   g_autoptr(GError) error = NULL;
 
-  if (dir == NULL)
+  if (model == NULL)
     return cli_fail (&options->output, CLI_INPUT, _("There is no model “%s” in the library."), name);
-  if (!g_file_trash (file, cli_cancellable, &error))
-    return cli_fail (&options->output, CLI_INPUT, _("“%s” cannot be put into the trash: %s."), dir, error->message);
+  if (model->place == SL_LIBRARY_CACHE)
+    return cli_fail (&options->output, CLI_INPUT, _("“%s” is in the cache of another program, which has to remove it."), model->dir);
+  if (model->place == SL_LIBRARY_OWN && !g_file_trash (file, cli_cancellable, &error))
+    return cli_fail (&options->output, CLI_INPUT, _("“%s” cannot be put into the trash: %s."), model->dir, error->message);
+  if (!sl_models_remove_dir (models, model->dir, &error))
+    return cli_fail_error (&options->output, CLI_INPUT, error);
   if (options->output.json)
-    return cli_print_json (json_pack ("{s:s,s:b}", "name", name, "trashed", TRUE));
-  printf (_("%s is in the trash.\n"), name);
+    return cli_print_json (json_pack ("{s:s,s:b,s:I}", "name", name, "trashed", model->place == SL_LIBRARY_OWN, "bytes",
+                                      (json_int_t) model->bytes));
+  if (model->place == SL_LIBRARY_OWN)
+    printf (_("%s is in the trash. Emptying it gives %s back.\n"), name, size);
+  else
+    printf (_("%s is not in the list any more; its files stay where they are.\n"), name);
   return cli_finish_stdout (&options->output);
 }
 
@@ -298,6 +459,29 @@ check_numbers (const Options *self)
 {
   return self->connections >= 0 && self->connections <= 16 && self->tries >= 0 && self->timeout >= 0 && self->limit >= 0 && self->first_wait >= 0
          && isfinite (self->limit) && isfinite (self->first_wait);
+}
+
+static CliStatus
+dispatch (Options    *options,
+          const char *what,
+          const char *name)
+{
+  static const struct
+  {
+    const char *what;
+    CliStatus (*run) (Options *options, const char *name);
+  } commands[] = {
+    { "search", search }, { "download", begin_download }, { "verify", verify }, { "import", import }, { "quantize", quantize },
+    { "remove", remove_model },
+  };
+
+  if (g_str_equal (what, "list") && name == NULL)
+    return list (options);
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    if (g_str_equal (what, commands[i].what) && (name != NULL || commands[i].run == search))
+      return commands[i].run (options, name);
+  return cli_fail (&options->output, CLI_USAGE, "%s",
+                   _("models takes list, search [WORDS], download OWNER/NAME, verify NAME, import DIR, quantize NAME or remove NAME."));
 }
 
 CliStatus
@@ -319,31 +503,26 @@ cli_models (int    argc,
       N_("Seconds of silence after which a connection is lost (default: 30)"), N_("S") },
     { "first-wait", 0, 0, G_OPTION_ARG_DOUBLE, &options.first_wait,
       N_("Seconds before the second try; each further one waits twice as long"), N_("S") },
+    { "format", 'f', 0, G_OPTION_ARG_FILENAME, &options.format, N_("quantize: mix, int8 or int4"), N_("FORMAT") },
+    { "vision", 0, 0, G_OPTION_ARG_FILENAME, &options.vision, N_("quantize: vision tower in bf16 (default) or int8"), N_("TYPE") },
     { "discard", 0, 0, G_OPTION_ARG_NONE, &options.discard, N_("Delete what an unfinished download has fetched"), NULL },
     { NULL },
   };
-  const char *what;
 
-  if (!cli_parse (&argc, &argv, _("list | download OWNER/NAME | verify NAME | remove NAME"),
-                  _("Downloads models, and looks after those that were."),
-                  _("download fetches the files of a checkpoint, verifies each by its hash, and goes on where it ended when it is called again; "
-                    "the folder is there when all of it is. A token for repositories that need one is read from HF_TOKEN and sent to the "
-                    "hub's own host only. verify reads every file again. A model of the library can be named wherever a command takes "
-                    "--model."),
+  if (!cli_parse (&argc, &argv,
+                  _("list | search [WORDS] | download OWNER/NAME | verify NAME | import DIR | quantize NAME | remove NAME"),
+                  _("Finds and downloads models, and looks after those that are here."),
+                  _("download takes OWNER/NAME or a page's address, fetches the files of a checkpoint, verifies each by its hash, and goes on "
+                    "where it ended when it is called again; the folder is there when all of it is. A token for repositories that need one "
+                    "is read from HF_TOKEN and sent to the hub's own host only. list shows what was downloaded, what is in the cache of "
+                    "Hugging Face's client, and folders that were imported; import leaves a folder where it is. verify reads every file "
+                    "again. quantize makes NAME-FORMAT beside it in the library. A model of the library can be named wherever a command "
+                    "takes --model."),
                   entries, &options.output, &status))
     return status;
-  what = argc > 1 ? argv[1] : "";
   if (!check_numbers (&options))
     return cli_fail (&options.output, CLI_USAGE, "%s",
                      _("The numbers of connections and tries, the limit and the times cannot be negative; there are at most 16 "
                        "connections."));
-  if (g_str_equal (what, "list") && argc == 2)
-    return list (&options);
-  if (g_str_equal (what, "download") && argc == 3)
-    return begin_download (&options, argv[2]);
-  if (g_str_equal (what, "verify") && argc == 3)
-    return verify (&options, argv[2]);
-  if (g_str_equal (what, "remove") && argc == 3)
-    return remove_model (&options, argv[2]);
-  return cli_fail (&options.output, CLI_USAGE, "%s", _("models takes list, download OWNER/NAME, verify NAME or remove NAME."));
+  return dispatch (&options, argc > 1 && argc <= 3 ? argv[1] : "", argc == 3 ? argv[2] : NULL);
 }

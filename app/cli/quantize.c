@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * `sightline-cli quantize`: a checkpoint folder → a smaller one. The new folder is made under another name beside its place and
- * renamed when it is complete and has been opened once, so that what has the wanted name is always whole.
+ * `sightline-cli quantize` and `models quantize`: a checkpoint folder → a smaller one.
  */
 #include "app/cli/cli.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <glib/gi18n.h>
-#include <glib/gstdio.h>
 
-#define MAX_COPIED_BYTES (64 * 1024 * 1024)
-#define NOTICE_NAME "CHANGES-OF-WEIGHTS.txt"
+#include "app/inference/sl-quantise.h"
 
 typedef struct
 {
@@ -73,134 +68,6 @@ on_progress (vl2_stage stage,
     fputc ('\n', stderr);
 }
 
-/* ------------------------------------------------------------------------------------------------ files beside the weights */
-
-/* What describes a model: its settings, tokenizer, texts and licences; not its weights and not code. */
-static gboolean
-is_wanted (const char *name)
-{
-  static const char *const suffixes[] = { ".json", ".txt", ".md", ".model", ".jinja" };
-
-  if (g_str_has_suffix (name, ".index.json") || g_str_equal (name, NOTICE_NAME))
-    return FALSE;
-  if (g_str_has_prefix (name, "LICENSE") || g_str_has_prefix (name, "NOTICE"))
-    return TRUE;
-  for (guint i = 0; i < G_N_ELEMENTS (suffixes); i++)
-    if (g_str_has_suffix (name, suffixes[i]))
-      return TRUE;
-
-  return FALSE;
-}
-
-static gboolean
-copy_files (const char  *from,
-            const char  *to,
-            GError     **error)
-{
-  g_autoptr(GDir) dir = g_dir_open (from, 0, error);
-  const char *name;
-
-  if (dir == NULL)
-    return FALSE;
-
-  while ((name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *path = g_build_filename (from, name, NULL);
-      g_autofree char *copy = g_build_filename (to, name, NULL);
-      g_autoptr(GFile) source = g_file_new_for_path (path);
-      g_autoptr(GFile) target = g_file_new_for_path (copy);
-      GStatBuf info;
-
-      if (!is_wanted (name) || g_stat (path, &info) != 0 || !S_ISREG (info.st_mode) || info.st_size > MAX_COPIED_BYTES)
-        continue;
-      if (!g_file_copy (source, target, G_FILE_COPY_TARGET_DEFAULT_PERMS, cli_cancellable, NULL, NULL, error))
-        return FALSE;
-    }
-
-  return TRUE;
-}
-
-/* The licence of DeepSeek's weights asks that changed files say so; the safetensors file itself does, in its metadata. */
-static gboolean
-write_notice (const Options                    *options,
-              const char                       *folder,
-              const struct vl2_quantise_report *report,
-              GError                          **error)
-{
-  g_autofree char *path = g_build_filename (folder, NOTICE_NAME, NULL);
-  g_autofree char *text = g_strdup_printf (
-    "The weights in this folder were changed.\n\n"
-    "sightline-cli %s rounded the weights of the original model to fewer bits (format %s, vision %s) and\n"
-    "wrote them as model.safetensors. Nothing was trained. Hash of the original's tensors: %s.\n\n"
-    "The other files are copies of the original's. The licence of the original weights applies to these, its\n"
-    "restrictions of use included: for DeepSeek-VL2 the DeepSeek Model License, which is to be handed on with them.\n",
-    SIGHTLINE_VERSION, options->format, options->vision, report->source);
-
-  return g_file_set_contents (path, text, -1, error);
-}
-
-/* ------------------------------------------------------------------------------------------------ the new folder */
-
-static gboolean
-opens (const char  *folder,
-       GError     **error)
-{
-  g_autoptr(vl2_engine) engine = NULL;
-  vl2_error cause = { 0 };
-  const struct vl2_engine_options options = { .device = "cpu", .threads = 1, .memory_limit = UINT64_MAX, .cancel = &cli_cancel };
-
-  if (vl2_engine_open (folder, &options, &engine, &cause) == VL2_OK)
-    return TRUE;
-
-  cli_set_vl2 (error, &cause);
-  return FALSE;
-}
-
-static gboolean
-fill_folder (const Options              *options,
-             const char                 *model,
-             const char                 *folder,
-             struct vl2_quantise_report *report,
-             GError                    **error)
-{
-  g_autofree char *path = g_build_filename (folder, "model.safetensors", NULL);
-  Progress progress = { .start = g_get_monotonic_time (), .is_terminal = isatty (STDERR_FILENO) };
-  const struct vl2_watch watch = { .cancel = &cli_cancel, .progress = on_progress, .user = &progress };
-  struct vl2_quantise_options quantise = {
-    .vision_int8 = g_str_equal (options->vision, "int8"),
-    .threads = options->threads,
-    .program = "Sightline " SIGHTLINE_VERSION,
-    .watch = &watch,
-  };
-  vl2_error cause = { 0 };
-
-  vl2_format_from_name (options->format, &quantise.format);
-  if (vl2_quantise (model, path, &quantise, report, &cause) != VL2_OK)
-    {
-      cli_set_vl2 (error, &cause);
-      return FALSE;
-    }
-
-  return copy_files (model, folder, error) && write_notice (options, folder, report, error) && opens (folder, error);
-}
-
-static gboolean
-make_folder (const Options              *options,
-             const char                 *model,
-             struct vl2_quantise_report *report,
-             GError                    **error)
-{
-  g_autofree char *partial = sl_output_folder_begin (options->out, error);
-
-  if (partial == NULL)
-    return FALSE;
-  if (fill_folder (options, model, partial, report, error) && sl_output_folder_finish (partial, options->out, error))
-    return TRUE;
-  sl_output_folder_discard (partial);
-
-  return FALSE;
-}
-
 /* ------------------------------------------------------------------------------------------------ the command */
 
 static CliStatus
@@ -229,12 +96,33 @@ print_report (const Options                    *options,
   return cli_finish_stdout (&options->output);
 }
 
+static gboolean
+quantise (Options                     *options,
+          const char                  *model,
+          struct vl2_quantise_report  *report,
+          GError                     **error)
+{
+  Progress progress = { .start = g_get_monotonic_time (), .is_terminal = isatty (STDERR_FILENO) };
+  const struct vl2_watch watch = { .cancel = &cli_cancel, .progress = on_progress, .user = &progress };
+  SlQuantiseOptions work = {
+    .model = model,
+    .out = options->out,
+    .vision_int8 = g_str_equal (options->vision, "int8"),
+    .threads = options->threads,
+    .watch = &watch,
+    .cancellable = cli_cancellable,
+  };
+
+  vl2_format_from_name (options->format, &work.format);
+  return sl_quantise_folder (&work, report, error);
+}
+
+/* Fills in what was not said, after the usage was checked. */
 static CliStatus
 run (Options *options)
 {
   g_autoptr(GError) error = NULL;
   g_autofree char *model = cli_model_dir (options->model, &error);
-  g_autofree char *name = g_filename_display_name (options->out);
   struct vl2_quantise_report report;
   gint64 start = g_get_monotonic_time ();
 
@@ -258,12 +146,27 @@ run (Options *options)
         }
       options->format = g_strdup (vl2_format_name (format));
     }
-  if (g_file_test (options->out, G_FILE_TEST_EXISTS) || g_file_test (options->out, G_FILE_TEST_IS_SYMLINK))
-    return cli_fail (&options->output, CLI_INPUT, _("“%s” exists already."), name);
-  if (!make_folder (options, model, &report, &error))
+  if (!quantise (options, model, &report, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
 
   return print_report (options, &report, (g_get_monotonic_time () - start) / 1e6);
+}
+
+static CliStatus
+check_and_run (Options *options)
+{
+  vl2_format format;
+
+  if (options->vision == NULL)
+    options->vision = g_strdup ("bf16");
+  if (options->format != NULL && (!vl2_format_from_name (options->format, &format) || format == VL2_FORMAT_BF16))
+    return cli_fail (&options->output, CLI_USAGE, "%s", _("--format has to be mix, int8 or int4."));
+  if (!g_str_equal (options->vision, "bf16") && !g_str_equal (options->vision, "int8"))
+    return cli_fail (&options->output, CLI_USAGE, "%s", _("--vision has to be bf16 or int8."));
+  if (options->threads < 0)
+    return cli_fail (&options->output, CLI_USAGE, "%s", _("The number of threads cannot be negative."));
+
+  return run (options);
 }
 
 CliStatus
@@ -272,7 +175,6 @@ cli_quantize (int    argc,
 {
   g_auto(Options) options = { 0 };
   CliStatus status;
-  vl2_format format;
   const GOptionEntry entries[] = {
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &options.model, N_("Checkpoint folder (default: the bundled demo model)"), N_("DIR") },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("The folder to make"), N_("DIR") },
@@ -289,17 +191,25 @@ cli_quantize (int    argc,
                   entries, &options.output, &status))
     return status;
 
-  if (options.vision == NULL)
-    options.vision = g_strdup ("bf16");
-
   if (argc > 1 || options.out == NULL || *options.out == '\0')
     return cli_fail (&options.output, CLI_USAGE, "%s", _("quantize needs --out DIR and takes options only."));
-  if (options.format != NULL && (!vl2_format_from_name (options.format, &format) || format == VL2_FORMAT_BF16))
-    return cli_fail (&options.output, CLI_USAGE, "%s", _("--format has to be mix, int8 or int4."));
-  if (!g_str_equal (options.vision, "bf16") && !g_str_equal (options.vision, "int8"))
-    return cli_fail (&options.output, CLI_USAGE, "%s", _("--vision has to be bf16 or int8."));
-  if (options.threads < 0)
-    return cli_fail (&options.output, CLI_USAGE, "%s", _("The number of threads cannot be negative."));
 
-  return run (&options);
+  return check_and_run (&options);
+}
+
+CliStatus
+cli_quantize_into (const CliOutput *output,
+                   const char      *model,
+                   const char      *out,
+                   const char      *format,
+                   const char      *vision)
+{
+  g_auto(Options) options = { .output = *output };
+
+  options.model = g_strdup (model);
+  options.out = g_strdup (out);
+  options.format = g_strdup (format);
+  options.vision = g_strdup (vision);
+
+  return check_and_run (&options);
 }

@@ -445,7 +445,7 @@ SlDownloads *
 sl_downloads_new (const char *endpoint)
 {
   SlDownloads *self = g_object_new (SL_TYPE_DOWNLOADS, NULL);
-  g_autoptr (GPtrArray) models = sl_library_list ();
+  g_autoptr (GPtrArray) models = sl_library_list_unfinished ();
 
   self->endpoint = sl_hub_dup_endpoint (endpoint, NULL);
   if (self->endpoint == NULL)
@@ -453,11 +453,8 @@ sl_downloads_new (const char *endpoint)
   for (guint i = 0; i < models->len; i++)
     {
       const SlLibraryModel *model = models->pdata[i];
-      g_autoptr (SlDownloadItem) item = NULL;
+      g_autoptr (SlDownloadItem) item = new_item (model->repo, model->dir, SL_DOWNLOAD_ITEM_STOPPED);
 
-      if (!model->unfinished)
-        continue;
-      item = new_item (model->repo, model->dir, SL_DOWNLOAD_ITEM_STOPPED);
       item->progress.bytes = model->bytes;
       g_list_store_append (self->items, item);
     }

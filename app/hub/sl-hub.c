@@ -111,6 +111,39 @@ sl_hub_is_repo (const char *repo)
          && strstr (repo, "..") == NULL;
 }
 
+gboolean
+sl_hub_parse (const char  *text,
+              char       **endpoint,
+              char       **repo,
+              char       **revision,
+              GError     **error)
+{
+  g_autoptr (GRegex) regex = g_regex_new ("^((?:https?)://[^/]+)/([^/]+/[^/?#]+)(?:/tree/([^/?#]+))?/?$", 0, 0, NULL);
+  g_autoptr (GMatchInfo) match = NULL;
+  g_autofree char *host = NULL;
+  g_autofree char *name = NULL;
+  g_autofree char *tree = NULL;
+
+  *endpoint = *repo = *revision = NULL;
+  if (g_utf8_validate (text, -1, NULL) && g_regex_match (regex, text, 0, &match))
+    {
+      host = g_match_info_fetch (match, 1);
+      name = g_match_info_fetch (match, 2);
+      tree = g_match_info_fetch (match, 3);
+    }
+  if (!sl_hub_is_repo (name != NULL ? name : text))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   _("“%s” is neither the name of a repository (OWNER/NAME) nor the address of one."), text);
+      return FALSE;
+    }
+  if (host != NULL && (*endpoint = sl_hub_dup_endpoint (host, error)) == NULL)
+    return FALSE;
+  *repo = g_strdup (name != NULL ? name : text);
+  *revision = tree != NULL && tree[0] != '\0' ? g_steal_pointer (&tree) : NULL;
+  return TRUE;
+}
+
 static gboolean
 is_hex (const char *text,
         gsize       length)
@@ -135,9 +168,15 @@ is_hostile (const char *path)
   return FALSE;
 }
 
-/* What a checkpoint is made of, and the terms that it comes under. */
-static gboolean
-is_wanted (const char *name)
+gboolean
+sl_hub_is_hash (const char *text,
+                SlHubHash   kind)
+{
+  return is_hex (text, kind == SL_HUB_HASH_SHA256 ? 64 : 40);
+}
+
+gboolean
+sl_hub_is_part_of_checkpoint (const char *name)
 {
   static const char *const suffixes[] = { ".json", ".safetensors", ".txt", ".model", ".md", NULL };
 
@@ -244,12 +283,12 @@ add_entry (SlHubTree  *self,
                    valid);
       return FALSE;
     }
-  if (g_strcmp0 (json_string_value (json_object_get (entry, "type")), "file") != 0 || !is_wanted (path))
+  if (g_strcmp0 (json_string_value (json_object_get (entry, "type")), "file") != 0 || !sl_hub_is_part_of_checkpoint (path))
     return TRUE;
   if (json_is_object (lfs) && json_is_integer (json_object_get (lfs, "size")))
     size = json_object_get (lfs, "size");
   if (!json_is_integer (size) || json_integer_value (size) < 0 || json_integer_value (size) >= MAX_SIZE
-      || (lfs != NULL ? !is_hex (sha256, 64) : !is_hex (blob, 40)))
+      || (lfs != NULL ? !sl_hub_is_hash (sha256, SL_HUB_HASH_SHA256) : !sl_hub_is_hash (blob, SL_HUB_HASH_GIT_BLOB)))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, _("%s does not say how long “%s” is, or what its hash is."), self->endpoint,
                    path);
@@ -347,6 +386,50 @@ sl_hub_list (SlHttp        *http,
     return NULL;
   g_ptr_array_sort (self->files, compare_files);
   return g_steal_pointer (&self);
+}
+
+/* ------------------------------------------------------------------------------------------------ searching */
+
+#define KIND "deepseek_vl_v2" /* config.json's model_type, which hubs have as a tag */
+
+static void
+free_hit (gpointer hit)
+{
+  g_free (((SlHubHit *) hit)->repo);
+  g_free (hit);
+}
+
+GPtrArray *
+sl_hub_search (SlHttp        *http,
+               const char    *endpoint,
+               const char    *words,
+               GCancellable  *cancellable,
+               GError       **error)
+{
+  g_autofree char *escaped = g_uri_escape_string (words != NULL ? words : "", NULL, FALSE);
+  g_autofree char *uri = g_strdup_printf ("%s/api/models?search=%s&filter=" KIND "&sort=downloads&direction=-1&limit=100", endpoint, escaped);
+  json_t *answer = fetch_json (http, uri, NULL, cancellable, error), *entry;
+  g_autoptr (GPtrArray) hits = g_ptr_array_new_with_free_func (free_hit);
+  gboolean good = json_is_array (answer);
+  gsize i;
+
+  if (answer != NULL && !good)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, _("The answer of “%s” is not a list of models."), uri);
+  json_array_foreach (answer, i, entry)
+    {
+      const char *repo = json_string_value (json_object_get (entry, "id"));
+      SlHubHit *hit;
+
+      if (repo == NULL || !sl_hub_is_repo (repo))
+        continue;
+      hit = g_new0 (SlHubHit, 1);
+      hit->repo = g_strdup (repo);
+      hit->downloads = MAX (json_integer_value (json_object_get (entry, "downloads")), 0);
+      hit->likes = MAX (json_integer_value (json_object_get (entry, "likes")), 0);
+      g_ptr_array_add (hits, hit);
+    }
+  json_decref (answer);
+  return good ? g_steal_pointer (&hits) : NULL;
 }
 
 /* ------------------------------------------------------------------------------------------------ a list as a line */

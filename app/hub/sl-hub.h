@@ -41,12 +41,31 @@ char *sl_hub_dup_endpoint (const char *given, GError **error);
 /* Is it "owner/name" with characters that a hub allows? */
 gboolean sl_hub_is_repo (const char *repo);
 
+/* What a user named: "owner/name", or a page's address "https://host/owner/name" with or without "/tree/revision" behind it. FALSE
+ * with a sentence. endpoint: NULL for a mere name; revision: NULL where there is none. (out) (transfer full) */
+gboolean sl_hub_parse (const char *text, char **endpoint, char **repo, char **revision, GError **error);
+
+/* What a checkpoint is made of, by its name: settings, tokenizer, weights, and the terms that it comes under. */
+gboolean sl_hub_is_part_of_checkpoint (const char *name);
+/* Is it a hash of this kind in lower-case hex? NULL is none. */
+gboolean sl_hub_is_hash (const char *text, SlHubHash kind);
+
 /* Resolves the revision (NULL: "main") to a commit, then lists it, page by page. NULL with SL_HTTP_ERROR, or G_IO_ERROR
  * INVALID_FILENAME for a name that would lead out of a folder, INVALID_DATA for an answer that is not understood, NOT_SUPPORTED for
  * a repository without weights that this program reads. (transfer full) */
 SlHubTree *sl_hub_list (SlHttp *http, const char *endpoint, const char *repo, const char *revision, GCancellable *cancellable,
                         GError **error);
 void sl_hub_tree_free (SlHubTree *self);
+
+typedef struct
+{
+  char *repo;
+  guint64 downloads, likes; /* as the hub counts */
+} SlHubHit;
+
+/* Repositories of DeepSeek-VL2's kind that a hub finds for these words (NULL: all), most downloaded first, 100 at most. NULL as
+ * sl_hub_list(). (transfer full) array of SlHubHit that frees its elements. */
+GPtrArray *sl_hub_search (SlHttp *http, const char *endpoint, const char *words, GCancellable *cancellable, GError **error);
 
 SlHubFile *sl_hub_file_new (const char *name, guint64 size, SlHubHash kind, const char *hash);
 void sl_hub_file_free (SlHubFile *self);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lists, finds and verifies downloaded models. The note is the hub's own list of files with their hashes, so that a copy on another
- * disk can be verified years later without the hub.
+ * Lists, finds and verifies models. The note is the hub's own list of files with their hashes, so that a copy on another disk can be
+ * verified years later without the hub.
  */
 #include "app/hub/sl-library.h"
+
+#include "app/hub/sl-hub-cache.h"
+#include "engine/model_folder.h"
+#include "engine/vl2.h"
 
 #include <string.h>
 
@@ -86,22 +90,17 @@ count_bytes (const char *dir)
 }
 
 static SlLibraryModel *
-look (const char *dir,
-      const char *name)
+new_model (const char      *name,
+           const char      *dir,
+           const SlHubTree *tree,
+           SlLibraryPlace   place)
 {
-  g_autofree char *path = g_build_filename (dir, name, NULL);
-  g_autofree char *config = g_build_filename (path, "config.json", NULL);
-  gboolean unfinished = g_str_has_suffix (name, UNFINISHED);
-  g_autoptr (SlHubTree) tree = read_note (path, unfinished ? "journal" : NOTE);
-  SlLibraryModel *self;
+  SlLibraryModel *self = g_new0 (SlLibraryModel, 1);
 
-  if (!g_file_test (path, G_FILE_TEST_IS_DIR) || (unfinished ? tree == NULL : !g_file_test (config, G_FILE_TEST_IS_REGULAR)))
-    return NULL;
-  self = g_new0 (SlLibraryModel, 1);
-  self->unfinished = unfinished;
-  self->name = unfinished ? g_strndup (name, strlen (name) - strlen (UNFINISHED)) : g_strdup (name);
-  self->dir = g_build_filename (dir, self->name, NULL);
-  self->bytes = count_bytes (path);
+  self->name = g_strdup (name);
+  self->dir = g_strdup (dir);
+  self->place = place;
+  self->bytes = count_bytes (dir);
   if (tree != NULL)
     {
       self->repo = g_strdup (tree->repo);
@@ -111,45 +110,167 @@ look (const char *dir,
   return self;
 }
 
-static int
-compare_names (gconstpointer a,
-               gconstpointer b)
+/* A folder in the folder of models; what is being made there has a name with a dot in front. */
+static SlLibraryModel *
+look_at_own (const char *folder,
+             const char *name)
 {
-  const SlLibraryModel *x = *(const SlLibraryModel *const *) a, *y = *(const SlLibraryModel *const *) b;
-  int order = strcmp (x->name, y->name);
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  g_autofree char *config = g_build_filename (path, "config.json", NULL);
+  gboolean unfinished = g_str_has_suffix (name, UNFINISHED);
+  g_autofree char *finished = g_strndup (name, strlen (name) - (unfinished ? strlen (UNFINISHED) : 0));
+  g_autoptr (SlHubTree) tree = read_note (path, unfinished ? "journal" : NOTE);
+  SlLibraryModel *self;
 
-  return order != 0 ? order : x->unfinished - y->unfinished;
+  if (name[0] == '.' || !g_file_test (path, G_FILE_TEST_IS_DIR) || (unfinished ? tree == NULL : !g_file_test (config, G_FILE_TEST_IS_REGULAR)))
+    return NULL;
+  self = new_model (finished, path, tree, SL_LIBRARY_OWN);
+  if (unfinished)
+    {
+      self->state = SL_LIBRARY_UNFINISHED;
+      g_free (self->dir);
+      self->dir = g_build_filename (folder, finished, NULL);
+    }
+  return self;
 }
 
-GPtrArray *
-sl_library_list (void)
+static void
+add_own (GPtrArray *list)
 {
   g_autofree char *folder = sl_library_dup_dir ();
   g_autoptr (GDir) handle = g_dir_open (folder, 0, NULL);
-  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_library_model_free);
   const char *name;
 
   while (handle != NULL && (name = g_dir_read_name (handle)) != NULL)
     {
-      SlLibraryModel *model = look (folder, name);
+      SlLibraryModel *model = look_at_own (folder, name);
 
       if (model != NULL)
         g_ptr_array_add (list, model);
     }
-  g_ptr_array_sort (list, compare_names);
+}
+
+/* The cache is everybody's: of most of its models another program is the right one. */
+static void
+add_cached (GPtrArray *list)
+{
+  g_autoptr (GPtrArray) cached = sl_hub_cache_list ();
+
+  for (guint i = 0; i < cached->len; i++)
+    {
+      const SlHubCached *entry = cached->pdata[i];
+      g_autoptr (SlHubTree) tree = NULL;
+      struct vl2_folder folder;
+      SlLibraryModel *model;
+      gsize problems;
+
+      problems = vl2_folder_look (entry->dir, false, &folder, NULL, NULL);
+      if (!g_str_equal (folder.model_type, "deepseek_vl_v2"))
+        continue;
+      tree = sl_hub_cache_read_tree (entry->dir);
+      model = new_model (folder.name, entry->dir, tree, SL_LIBRARY_CACHE);
+      if (problems > 0 || (tree != NULL && !sl_hub_cache_is_whole (entry->dir, tree)))
+        model->state = SL_LIBRARY_UNFINISHED;
+      g_ptr_array_add (list, model);
+    }
+}
+
+static gboolean
+is_listed (GPtrArray  *list,
+           const char *dir)
+{
+  for (guint i = 0; i < list->len; i++)
+    if (g_str_equal (((const SlLibraryModel *) list->pdata[i])->dir, dir))
+      return TRUE;
+  return FALSE;
+}
+
+static void
+add_folder (GPtrArray  *list,
+            const char *dir)
+{
+  g_autofree char *files = NULL;
+  g_autoptr (SlHubTree) note = NULL;
+  g_autoptr (SlHubTree) tree = NULL;
+  char buffer[4096], name[256];
+  SlLibraryModel *model;
+
+  vl2_folder_find (dir, buffer, sizeof buffer);
+  files = g_strdup (strlen (dir) < sizeof buffer ? buffer : dir);
+  vl2_folder_name (dir, name, sizeof name);
+  if (is_listed (list, files) || is_listed (list, dir))
+    return;
+  note = read_note (files, NOTE);
+  tree = note != NULL ? NULL : sl_hub_cache_read_tree (files);
+  model = new_model (name, dir, note != NULL ? note : tree, SL_LIBRARY_FOLDER);
+  if (!g_file_test (files, G_FILE_TEST_IS_DIR))
+    model->state = SL_LIBRARY_VANISHED;
+  else if (!g_str_equal (files, dir))
+    model->bytes = count_bytes (files);
+  g_ptr_array_add (list, model);
+}
+
+static int
+compare_models (gconstpointer a,
+                gconstpointer b)
+{
+  const SlLibraryModel *x = *(const SlLibraryModel *const *) a, *y = *(const SlLibraryModel *const *) b;
+  int order = x->place != y->place ? (int) x->place - (int) y->place : strcmp (x->name, y->name);
+
+  return order != 0 ? order : (int) x->state - (int) y->state;
+}
+
+GPtrArray *
+sl_library_list (const char *const *dirs)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_library_model_free);
+
+  add_own (list);
+  add_cached (list);
+  for (guint i = 0; dirs != NULL && dirs[i] != NULL; i++)
+    add_folder (list, dirs[i]);
+  g_ptr_array_sort (list, compare_models);
+  return list;
+}
+
+GPtrArray *
+sl_library_list_unfinished (void)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_library_model_free);
+
+  add_own (list);
+  for (guint i = list->len; i > 0; i--)
+    if (((const SlLibraryModel *) list->pdata[i - 1])->state != SL_LIBRARY_UNFINISHED)
+      g_ptr_array_remove_index (list, i - 1);
+  g_ptr_array_sort (list, compare_models);
   return list;
 }
 
 char *
-sl_library_find (const char *name)
+sl_library_find (const char        *name,
+                 const char *const *dirs)
+{
+  g_autoptr (GPtrArray) list = sl_library_list (dirs);
+
+  for (guint i = 0; i < list->len; i++)
+    {
+      const SlLibraryModel *model = list->pdata[i];
+
+      if (model->state == SL_LIBRARY_WHOLE && (g_str_equal (model->name, name) || g_strcmp0 (model->repo, name) == 0))
+        return g_strdup (model->dir);
+    }
+  return NULL;
+}
+
+gboolean
+sl_library_is_own (const char *dir)
 {
   g_autofree char *folder = sl_library_dup_dir ();
-  SlLibraryModel *model = strchr (name, '/') == NULL && name[0] != '.' && name[0] != '\0' ? look (folder, name) : NULL;
-  char *dir = model != NULL && !model->unfinished ? g_strdup (model->dir) : NULL;
+  g_autofree char *whole = g_canonicalize_filename (folder, NULL);
+  g_autofree char *path = g_canonicalize_filename (dir, NULL);
+  g_autofree char *parent = g_path_get_dirname (path);
 
-  if (model != NULL)
-    sl_library_model_free (model);
-  return dir;
+  return g_str_equal (parent, whole);
 }
 
 /* Is the folder, or an unfinished download of it, another repository's? */
@@ -240,6 +361,85 @@ hash_file (Verify          *self,
   return TRUE;
 }
 
+static void
+tell_progress (vl2_stage stage,
+               uint64_t  done,
+               uint64_t  total,
+               void     *user)
+{
+  const Verify *self = user;
+
+  if (self->progress != NULL)
+    self->progress (done, total, self->data);
+}
+
+static void
+set_flag (GCancellable *cancellable,
+          vl2_cancel   *flag)
+{
+  atomic_store (flag, true);
+}
+
+/* A quantised model carries a hash of its own. */
+static gboolean
+verify_contents (Verify  *self,
+                 GError **error)
+{
+  vl2_cancel flag = false;
+  const struct vl2_watch watch = { .cancel = &flag, .progress = tell_progress, .user = self };
+  struct vl2_contents contents = { 0 };
+  vl2_error cause = { 0 };
+  vl2_status status = vl2_contents_read (self->dir, &contents, &cause);
+  gulong handler;
+
+  if (status == VL2_OK && contents.content[0] == '\0')
+    {
+      g_autofree char *name = g_filename_display_name (self->dir);
+
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, _("“%s” did not come by a download: there are no hashes to compare it with."),
+                   name);
+      return FALSE;
+    }
+  handler = self->cancellable != NULL ? g_cancellable_connect (self->cancellable, G_CALLBACK (set_flag), &flag, NULL) : 0;
+  if (status == VL2_OK)
+    status = vl2_contents_verify (self->dir, &watch, &cause);
+  g_cancellable_disconnect (self->cancellable, handler);
+  if (status == VL2_CANCELLED)
+    return !g_cancellable_set_error_if_cancelled (self->cancellable, error);
+  if (status != VL2_OK)
+    g_ptr_array_add (self->wrong, g_strdup (cause.text));
+  return TRUE;
+}
+
+/* One file after another; FALSE for CANCELLED. */
+static gboolean
+verify_files (Verify          *self,
+              const SlHubTree *tree,
+              GError         **error)
+{
+  self->total = sl_hub_tree_get_size (tree);
+  for (guint i = 0; i < tree->files->len; i++)
+    {
+      const SlHubFile *file = tree->files->pdata[i];
+      g_autoptr (GError) cause = NULL;
+      char hash[2 * SHA256_DIGEST_SIZE + 1];
+
+      if (hash_file (self, file, hash, &cause))
+        {
+          if (!g_str_equal (hash, file->hash))
+            g_ptr_array_add (self->wrong, g_strdup_printf (_("%s is not what was downloaded."), file->name));
+        }
+      else if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        {
+          g_propagate_error (error, g_steal_pointer (&cause));
+          return FALSE;
+        }
+      else
+        g_ptr_array_add (self->wrong, g_strdup_printf (_("%s cannot be read: %s."), file->name, cause->message));
+    }
+  return TRUE;
+}
+
 gboolean
 sl_library_verify (const char   *dir,
                    GPtrArray    *wrong,
@@ -248,36 +448,15 @@ sl_library_verify (const char   *dir,
                    GCancellable *cancellable,
                    GError      **error)
 {
-  g_autoptr (SlHubTree) tree = read_note (dir, NOTE);
-  Verify self = { .dir = dir, .wrong = wrong, .progress = progress, .data = data, .cancellable = cancellable };
+  char files[4096];
+  g_autoptr (SlHubTree) note = NULL;
+  g_autoptr (SlHubTree) cached = NULL;
+  Verify self = { .dir = files, .wrong = wrong, .progress = progress, .data = data, .cancellable = cancellable };
 
-  if (tree == NULL)
-    {
-      g_autofree char *name = g_filename_display_name (dir);
-
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, _("“%s” did not come by a download: there are no hashes to compare it with."),
-                   name);
-      return FALSE;
-    }
-  self.total = sl_hub_tree_get_size (tree);
-  for (guint i = 0; i < tree->files->len; i++)
-    {
-      const SlHubFile *file = tree->files->pdata[i];
-      g_autoptr (GError) cause = NULL;
-      char hash[2 * SHA256_DIGEST_SIZE + 1];
-
-      if (hash_file (&self, file, hash, &cause))
-        {
-          if (!g_str_equal (hash, file->hash))
-            g_ptr_array_add (wrong, g_strdup_printf (_("%s is not what was downloaded."), file->name));
-        }
-      else if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-        {
-          g_propagate_error (error, g_steal_pointer (&cause));
-          return FALSE;
-        }
-      else
-        g_ptr_array_add (wrong, g_strdup_printf (_("%s cannot be read: %s."), file->name, cause->message));
-    }
-  return TRUE;
+  vl2_folder_find (dir, files, sizeof files);
+  note = read_note (files, NOTE);
+  cached = note != NULL ? NULL : sl_hub_cache_read_tree (files);
+  if (note == NULL && cached == NULL)
+    return verify_contents (&self, error);
+  return verify_files (&self, note != NULL ? note : cached, error);
 }

@@ -10,6 +10,7 @@
 
 #include "app/inference/sl-model-folder.h"
 #include "app/inference/sl-models.h"
+#include "app/inference/sl-quantise.h"
 #include "app/system/sl-diagnostics.h"
 #include "engine/vl2.h"
 
@@ -46,29 +47,6 @@ plan_memory (const char  *dir,
   return status == VL2_OK;
 }
 
-/* Bytes of the weights in a format. Vision tower, projector, embeddings, router and norms stay as they are; see
- * `sightline-cli quantize --help` for the bits. */
-static guint64
-estimate_format (const struct vl2_contents *contents,
-                 double                     expert_bits,
-                 double                     matrix_bits)
-{
-  double bytes = 0;
-
-  for (int part = 0; part < VL2_OF_COUNT; part++)
-    {
-      double parameters = contents->parts[part].parameters;
-
-      if (part == VL2_OF_EXPERTS)
-        bytes += parameters * expert_bits / 8;
-      else if (part == VL2_OF_ATTENTION || part == VL2_OF_DENSE || part == VL2_OF_SHARED || part == VL2_OF_HEAD)
-        bytes += parameters * matrix_bits / 8;
-      else
-        bytes += contents->parts[part].bytes;
-    }
-  return bytes;
-}
-
 /* What the weights would take in smaller formats; NULL where they are in one. (transfer full) */
 static char *
 describe_formats (const char *dir)
@@ -81,11 +59,11 @@ describe_formats (const char *dir)
 
   if (vl2_contents_read (dir, &contents, &err) != VL2_OK || contents.quantisation[0] != '\0')
     return NULL;
-  int8 = g_format_size (estimate_format (&contents, 8.5, 8.5));
-  mix = g_format_size (estimate_format (&contents, 4.5, 8.5));
-  int4 = g_format_size (estimate_format (&contents, 4.5, 4.5));
-  /* Translators: three sizes; “sightline-cli quantize” is a command */
-  return g_strdup_printf (_("“sightline-cli quantize” makes it smaller: int8 about %s, mix about %s, int4 about %s."), int8, mix, int4);
+  int8 = g_format_size (sl_quantise_estimate (dir, VL2_FORMAT_INT8));
+  mix = g_format_size (sl_quantise_estimate (dir, VL2_FORMAT_MIX));
+  int4 = g_format_size (sl_quantise_estimate (dir, VL2_FORMAT_INT4));
+  /* Translators: three sizes */
+  return g_strdup_printf (_("Quantised it is smaller: int8 about %s, mix about %s, int4 about %s."), int8, mix, int4);
 }
 
 /* A sentence about the graphics processor with the most free memory; NULL if there is none that can be used. (transfer full) */

@@ -10,12 +10,14 @@
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
 
+#include "app/hub/sl-library.h"
 #include "app/inference/sl-model-folder.h"
 #include "app/system/sl-places.h"
 
 #define GROUP "model"
 #define KEY   "last-dir"
 #define DIRS  "dirs"
+#define USED  "used" /* a group: folder = seconds of Unix time */
 
 struct _SlModels
 {
@@ -24,6 +26,7 @@ struct _SlModels
   char *path; /* of the key file */
   char *last_dir;
   GPtrArray *dirs; /* of char */
+  GHashTable *used; /* char → gint64 */
   SlDownloads *downloads;
 };
 
@@ -55,6 +58,7 @@ sl_models_finalize (GObject *object)
   g_free (self->path);
   g_free (self->last_dir);
   g_ptr_array_unref (self->dirs);
+  g_hash_table_unref (self->used);
   g_clear_object (&self->downloads);
   G_OBJECT_CLASS (sl_models_parent_class)->finalize (object);
 }
@@ -84,6 +88,30 @@ remember_dir (SlModels   *self,
   return TRUE;
 }
 
+/* Folders are any bytes: a key file wants them escaped. */
+static char *
+dup_key (const char *dir)
+{
+  return g_uri_escape_string (dir, "/", FALSE);
+}
+
+static void
+read_used (SlModels *self,
+           GKeyFile *file)
+{
+  g_auto (GStrv) keys = g_key_file_get_keys (file, USED, NULL, NULL);
+
+  for (guint i = 0; keys != NULL && keys[i] != NULL; i++)
+    {
+      g_autofree gint64 *time = g_new (gint64, 1);
+      char *dir = g_uri_unescape_string (keys[i], NULL);
+
+      *time = g_key_file_get_int64 (file, USED, keys[i], NULL);
+      if (dir != NULL)
+        g_hash_table_replace (self->used, dir, g_steal_pointer (&time));
+    }
+}
+
 static void
 sl_models_init (SlModels *self)
 {
@@ -95,6 +123,7 @@ sl_models_init (SlModels *self)
 
   self->path = g_build_filename (folder, "settings.ini", NULL);
   self->dirs = g_ptr_array_new_with_free_func (g_free);
+  self->used = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   /* A file that is missing or damaged means no choice. */
   if (g_key_file_load_from_file (file, self->path, G_KEY_FILE_NONE, NULL))
     {
@@ -105,6 +134,7 @@ sl_models_init (SlModels *self)
         remember_dir (self, dirs[i]);
       if (self->last_dir != NULL)
         remember_dir (self, self->last_dir);
+      read_used (self, file);
     }
 }
 
@@ -149,12 +179,21 @@ save (SlModels  *self,
 {
   g_autoptr (GKeyFile) file = g_key_file_new ();
   g_autofree char *folder = g_path_get_dirname (self->path);
+  GHashTableIter iter;
+  gpointer dir, time;
 
   g_key_file_load_from_file (file, self->path, G_KEY_FILE_KEEP_COMMENTS, NULL);
   if (self->last_dir != NULL)
     g_key_file_set_string (file, GROUP, KEY, self->last_dir);
   else
     g_key_file_remove_key (file, GROUP, KEY, NULL);
+  g_hash_table_iter_init (&iter, self->used);
+  while (g_hash_table_iter_next (&iter, &dir, &time))
+    {
+      g_autofree char *key = dup_key (dir);
+
+      g_key_file_set_int64 (file, USED, key, *(const gint64 *) time);
+    }
   g_key_file_set_string_list (file, GROUP, DIRS, (const char *const *) self->dirs->pdata, self->dirs->len);
   if (g_mkdir_with_parents (folder, 0700) != 0)
     {
@@ -231,6 +270,42 @@ sl_models_remove_dir (SlModels    *self,
   g_ptr_array_remove_index (self->dirs, position);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
   return save (self, error);
+}
+
+/* ------------------------------------------------------------------------------------------------ use */
+
+gint64
+sl_models_get_used (SlModels   *self,
+                    const char *dir)
+{
+  const gint64 *time;
+
+  g_return_val_if_fail (SL_IS_MODELS (self), 0);
+
+  time = g_hash_table_lookup (self->used, dir);
+  return time != NULL ? *time : 0;
+}
+
+void
+sl_models_note_used (SlModels   *self,
+                     const char *dir)
+{
+  gint64 *time = g_new (gint64, 1);
+
+  g_return_if_fail (SL_IS_MODELS (self));
+
+  *time = g_get_real_time () / G_USEC_PER_SEC;
+  g_hash_table_replace (self->used, g_strdup (dir), time);
+  save (self, NULL);
+}
+
+char *
+sl_models_find (SlModels   *self,
+                const char *name)
+{
+  g_auto (GStrv) dirs = sl_models_dup_dirs (self);
+
+  return sl_library_find (name, (const char *const *) dirs);
 }
 
 /* ------------------------------------------------------------------------------------------------ downloads */

@@ -35,6 +35,13 @@ char **sl_models_dup_dirs (SlModels *self);
 gboolean sl_models_add_dir (SlModels *self, const char *dir, GError **error);
 gboolean sl_models_remove_dir (SlModels *self, const char *dir, GError **error);
 
+/* When a model of this folder was loaded last, in seconds of Unix time; 0: never, or not known. */
+gint64 sl_models_get_used (SlModels *self, const char *dir);
+/* It is loaded now. What cannot be written is not remembered. */
+void sl_models_note_used (SlModels *self, const char *dir);
+/* The folder of a model by the name that the library shows, or the repository's; NULL if there is none. (transfer full) */
+char *sl_models_find (SlModels *self, const char *name);
+
 /* The downloads; made with the first call. A folder that is there at the end of one is added. Borrowed. */
 SlDownloads *sl_models_get_downloads (SlModels *self);
 

@@ -35,7 +35,7 @@ _sightline_cli()
             elif [[ $command == history ]]; then
                 words='list check export'
             elif [[ $command == models ]]; then
-                words='list download verify remove'
+                words='list search download verify import quantize remove'
             fi
             ;;
     esac

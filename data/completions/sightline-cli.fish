@@ -15,4 +15,4 @@ complete --command sightline-cli --long-option mode --exclusive --arguments 'cha
 complete --command sightline-cli --long-option device --exclusive --arguments 'auto cpu cuda'
 complete --command sightline-cli --long-option markup --exclusive --arguments 'none grounding all'
 complete --command sightline-cli --short-option m --long-option model --exclusive --arguments '(__fish_complete_directories)'
-complete --command sightline-cli --condition '__fish_seen_subcommand_from models' --no-files --arguments 'list download verify remove'
+complete --command sightline-cli --condition '__fish_seen_subcommand_from models' --no-files --arguments 'list search download verify import quantize remove'

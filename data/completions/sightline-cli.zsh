@@ -23,7 +23,7 @@ _sightline_cli() {
             elif [[ ${words[2]} == history && $CURRENT -eq 3 ]]; then
                 compadd list check export
             elif [[ ${words[2]} == models && $CURRENT -eq 3 ]]; then
-                compadd list download verify remove
+                compadd list search download verify import quantize remove
             else
                 _files
             fi

@@ -52,6 +52,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     return
             if self.server.role == "content":
                 self.content(hub, urllib.parse.unquote(url.path[1:]))
+            elif url.path == "/api/models":
+                words = urllib.parse.parse_qs(url.query).get("search", [""])[0]
+                self.reply(200, json.dumps([hit for hit in hub.catalogue if words in str(hit)]).encode())
             elif re.fullmatch(rf"/api/models/{hub.repo}/revision/.+", url.path):
                 self.reply(200, json.dumps({"sha": COMMIT}).encode())
             elif url.path == f"/api/models/{hub.repo}/tree/{COMMIT}":
@@ -116,6 +119,7 @@ class Hub:
         self.files, self.repo = dict(files), repo
         self.redirect, self.ranges, self.page = True, True, 0
         self.faults, self.between = [], None
+        self.catalogue = [{"id": repo, "downloads": 7, "likes": 3}]
         self.seen, self.sent, self.lock = [], 0, threading.Lock()
         self.servers = [self.start("hub"), self.start("content")]
         self.url, self.content_url = (f"http://127.0.0.1:{server.server_address[1]}" for server in self.servers)

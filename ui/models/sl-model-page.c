@@ -98,45 +98,25 @@ add_row (SlModelPage *self,
   g_ptr_array_add (self->rows, row);
 }
 
-static gboolean
-is_listed (SlModelPage *self,
-           const char  *dir)
-{
-  for (guint i = 0; i < self->rows->len; i++)
-    if (g_str_equal (sl_model_row_get_dir (self->rows->pdata[i]), dir))
-      return TRUE;
-  return FALSE;
-}
-
-/* What the command line downloaded is in nobody's list. */
-static void
-add_library (SlModelPage *self)
-{
-  g_autoptr (GPtrArray) library = sl_library_list ();
-
-  for (guint i = 0; i < library->len; i++)
-    {
-      const SlLibraryModel *model = library->pdata[i];
-
-      if (!model->unfinished && !is_listed (self, model->dir))
-        add_row (self, model->dir, FALSE);
-    }
-}
-
 static void
 fill_list (SlModelPage *self)
 {
   g_autofree char *demo = sl_places_dup_demo_dir ();
   g_auto (GStrv) dirs = sl_models_dup_dirs (self->models);
+  g_autoptr (GPtrArray) library = sl_library_list ((const char *const *) dirs);
 
   for (guint i = 0; i < self->rows->len; i++)
     adw_preferences_group_remove (self->list, self->rows->pdata[i]);
   g_ptr_array_set_size (self->rows, 0);
   if (demo != NULL)
     add_row (self, demo, TRUE);
-  for (guint i = 0; dirs[i] != NULL; i++)
-    add_row (self, dirs[i], FALSE);
-  add_library (self);
+  for (guint i = 0; i < library->len; i++)
+    {
+      const SlLibraryModel *model = library->pdata[i];
+
+      if (model->place != SL_LIBRARY_OWN || model->state != SL_LIBRARY_UNFINISHED)
+        add_row (self, model->dir, FALSE);
+    }
 }
 
 /* --- adding a folder ------------------------------------------------------- */

@@ -29,6 +29,7 @@ sl_window_load_model (SlWindow   *self,
   chosen = sl_models_get_last_dir (self->models);
   sl_model_bar_set_missing (self->model_bar, g_strcmp0 (start, chosen) != 0 ? chosen : NULL);
   options.device = device = settings ? g_settings_get_string (settings, "device") : NULL;
+  sl_models_note_used (self->models, dir);
   sl_engine_load (self->engine, dir, &options);
 }
 
