@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The painter's state, shared by its two halves: where everything goes (sl-box-layout.c) and how it is drawn
- * (sl-box-painter.c). Nobody else includes this. One thread at a time, as the painter.
+ * The painter's state, shared by its parts: what is painted (sl-box-painter.c), where everything goes (sl-box-layout.c), how it is
+ * drawn (sl-box-painter-draw.c). Nobody else includes this. One thread at a time, as the painter.
  */
 #pragma once
 

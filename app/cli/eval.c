@@ -4,61 +4,27 @@
  * IoU 0.5 and mean IoU out, one result line per question in a file that a later run can go on from. A line that cannot be
  * asked is recorded and the rest goes on; only a broken device, memory or a cancel ends the run. Main thread.
  */
-#include "app/cli/ask.h"
+#include "app/cli/eval.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <glib/gi18n.h>
-#include <glib/gstdio.h>
 
-#include "app/inference/sl-model-folder.h"
-
-#define HIT_IOU 0.5
 #define DEFAULT_MAX_TOKENS 256
 #define PROGRESS_SECONDS 10
 #define SHOWN_FAILURES 10
-#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-
-typedef struct
-{
-  CliOutput        output;
-  CliEngineOptions engine;
-  char            *out;
-  int              max_tokens;
-  gboolean         resume;
-  gboolean         force;
-} Options;
-
-typedef struct
-{
-  const Options *options;
-  vl2_engine    *engine;
-  vl2_session   *session;
-  char          *folder; /* what relative paths start from */
-  char          *sha256; /* of the questions: results belong to them */
-  GPtrArray     *lines;  /* char *, none of them blank */
-  GHashTable    *done;   /* indices whose results are in the file already */
-  FILE          *results; /* NULL without --out */
-  gint64         start, shown;
-  gsize          asked;  /* in this run */
-  gsize          scored, hits; /* with the earlier ones */
-  json_t        *failures;     /* of those that could not be asked: index and message; the earlier ones, too */
-  double         iou_sum;
-} Eval;
 
 static void
-options_clear (Options *options)
+options_clear (CliEvalOptions *options)
 {
   cli_engine_options_clear (&options->engine);
   g_free (options->out);
 }
 
 static void
-eval_clear (Eval *self)
+eval_clear (CliEval *self)
 {
   g_clear_pointer (&self->session, vl2_session_close);
   g_clear_pointer (&self->engine, vl2_engine_close);
@@ -70,8 +36,8 @@ eval_clear (Eval *self)
   g_free (self->sha256);
 }
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Eval, eval_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliEvalOptions, options_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliEval, eval_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliAnswer, cli_answer_clear)
 
 /* ------------------------------------------------------------------------------------------------ one question */
@@ -140,14 +106,14 @@ cli_first_box (SlGrounding *grounding)
 }
 
 static char *
-dup_full_path (const Eval *self,
+dup_full_path (const CliEval *self,
                const char *path)
 {
   return g_path_is_absolute (path) ? g_strdup (path) : g_build_filename (self->folder, path, NULL);
 }
 
 static gboolean
-ask (const Eval       *self,
+ask (const CliEval       *self,
      const char       *path,
      const char       *expression,
      CliConversation  *conversation,
@@ -200,7 +166,7 @@ score (json_t          *line,
 
 /* NULL with error where the line cannot be asked. */
 static json_t *
-answer_line (const Eval  *self,
+answer_line (const CliEval  *self,
              const char  *text,
              GError     **error)
 {
@@ -231,190 +197,10 @@ answer_line (const Eval  *self,
   return result;
 }
 
-/* ------------------------------------------------------------------------------------------------ results */
-
-static void
-count (Eval   *self,
-       json_t *result)
-{
-  json_t *value = json_object_get (result, "iou");
-
-  if (!json_is_number (value))
-    {
-      json_t *cause = json_object_get (result, "error");
-
-      json_array_append_new (self->failures, json_pack ("{s:O?,s:O?}", "index", json_object_get (result, "index"), "message",
-                                                        json_object_get (cause, "message")));
-      return;
-    }
-  self->scored++;
-  self->hits += json_number_value (value) >= HIT_IOU;
-  self->iou_sum += json_number_value (value);
-}
-
-static gboolean
-write_line (const Eval  *self,
-            json_t      *value,
-            GError     **error)
-{
-  g_autofree char *text = json_dumps (value, JSON_COMPACT);
-
-  if (self->results == NULL)
-    return TRUE;
-
-  if (text != NULL && fprintf (self->results, "%s\n", text) > 0 && fflush (self->results) == 0)
-    return TRUE;
-
-  cli_set_error (error, CLI_INPUT, _("“%s” cannot be written: %s."), self->options->out, g_strerror (errno));
-
-  return FALSE;
-}
-
-/* The first line of the results says what they belong to. */
-static json_t *
-make_head (const Eval *self)
-{
-  g_autofree char *model = sl_model_folder_dup_name (vl2_engine_info (self->engine)->dir);
-  g_autofree char *name = g_utf8_make_valid (model, -1);
-  char identity[48];
-  json_t *head;
-
-  vl2_engine_identity (self->engine, identity);
-  head = json_pack ("{s:s,s:s,s:s,s:I,s:i}", "questions_sha256", self->sha256, "model", name, "model_identity", identity,
-                    "parameters", (json_int_t) vl2_engine_info (self->engine)->parameters, "max_tokens",
-                    self->options->max_tokens);
-  if (cli_on_white)
-    json_object_set_new (head, "on_white", json_true ());
-
-  return head;
-}
-
-static gboolean
-fail_results (const Eval *self,
-              GError    **error)
-{
-  sl_output_set_error (error, self->options->out, errno);
-
-  return FALSE;
-}
-
-/* The file appears with its first line; the lines that follow are appended, each when it is known. */
-static gboolean
-begin_results (Eval    *self,
-               GError **error)
-{
-  g_autoptr(json_t) head = make_head (self);
-  g_autofree char *text = json_dumps (head, JSON_COMPACT);
-  g_autofree char *line = g_strconcat (text, "\n", NULL);
-  g_autoptr(SlOutput) output = sl_outputs_open (cli_outputs, self->options->out, error);
-  int cause;
-
-  if (output == NULL)
-    return FALSE;
-  if (sl_output_is_stream (output))
-    {
-      self->results = fdopen (fcntl (sl_output_get_fd (output), F_DUPFD_CLOEXEC, 0), "w");
-      return self->results != NULL ? write_line (self, head, error) : fail_results (self, error);
-    }
-  cause = sl_output_write_all (sl_output_get_fd (output), line, strlen (line));
-  if (!sl_output_finish (g_steal_pointer (&output), cause, error))
-    return FALSE;
-  self->results = g_fopen (self->options->out, "ae");
-
-  return self->results != NULL || fail_results (self, error);
-}
-
-static gboolean
-refuse_results (const Eval *self,
-                const char *sentence,
-                GError    **error)
-{
-  g_autofree char *name = g_filename_display_name (self->options->out);
-
-  cli_set_error (error, CLI_INPUT, sentence, name);
-
-  return FALSE;
-}
-
-/* Results of another run are somebody's work, and so is a file that holds none. */
-static gboolean
-check_head (const Eval *self,
-            const char *text,
-            gsize       length,
-            GError    **error)
-{
-  const char *end = memchr (text, '\n', length);
-  g_autoptr(json_t) found = end != NULL ? json_loadb (text, end - text, 0, NULL) : NULL;
-  g_autoptr(json_t) wanted = make_head (self);
-  json_t *model = json_object_get (found, "model_identity");
-
-  if (g_strcmp0 (json_string_value (json_object_get (found, "questions_sha256")), self->sha256) != 0)
-    return refuse_results (self, _("“%s” does not hold results of these questions."), error);
-  if (!json_equal (model, json_object_get (wanted, "model_identity")) ||
-      !json_equal (json_object_get (found, "max_tokens"), json_object_get (wanted, "max_tokens")))
-    return refuse_results (self, _("“%s” holds results of another model or --max-tokens."), error);
-  if (json_is_true (json_object_get (found, "on_white")) != cli_on_white)
-    return refuse_results (self, _("“%s” holds results with another choice of --on-white."), error);
-
-  return TRUE;
-}
-
-static void
-count_results (Eval       *self,
-               const char *text,
-               gsize       length)
-{
-  g_autoptr(json_t) line = json_loadb (text, length, 0, NULL);
-  json_t *value = json_object_get (line, "index");
-  json_int_t index = json_is_integer (value) ? json_integer_value (value) : -1;
-
-  if (index >= 0 && index < (json_int_t) self->lines->len && g_hash_table_add (self->done, GSIZE_TO_POINTER ((gsize) index)))
-    count (self, line);
-}
-
-/* Counts the results of an interrupted run. A last line that was cut is taken off. */
-static gboolean
-take_up_results (Eval    *self,
-                 GError **error)
-{
-  g_autofree char *text = NULL;
-  gsize length, kept = 0;
-
-  if (sl_outputs_is_input (cli_outputs, self->options->out))
-    return sl_outputs_check (cli_outputs, self->options->out, error);
-  if (!g_file_get_contents (self->options->out, &text, &length, error) || !check_head (self, text, length, error))
-    return FALSE;
-
-  for (char *end; (end = memchr (text + kept, '\n', length - kept)) != NULL; kept = end + 1 - text)
-    count_results (self, text + kept, end - (text + kept));
-
-  self->results = g_fopen (self->options->out, "r+e");
-
-  return (self->results != NULL && ftruncate (fileno (self->results), (off_t) kept) == 0 &&
-          fseek (self->results, 0, SEEK_END) == 0) ||
-         fail_results (self, error);
-}
-
-static gboolean
-open_results (Eval    *self,
-              GError **error)
-{
-  if (self->options->out == NULL)
-    return TRUE;
-
-  /* An empty file holds nobody's work. */
-  sl_outputs_add_own (cli_outputs, self->options->out, EMPTY_SHA256);
-  if (self->options->resume && g_file_test (self->options->out, G_FILE_TEST_EXISTS) &&
-      !sl_outputs_is_own (cli_outputs, self->options->out))
-    return take_up_results (self, error);
-
-  return begin_results (self, error);
-}
-
 /* ------------------------------------------------------------------------------------------------ the run */
 
 static void
-show_progress (Eval     *self,
+show_progress (CliEval     *self,
                gboolean  last)
 {
   gboolean terminal = isatty (STDERR_FILENO);
@@ -437,7 +223,7 @@ show_progress (Eval     *self,
 }
 
 static CliStatus
-run_line (Eval  *self,
+run_line (CliEval  *self,
           gsize  index)
 {
   g_autoptr(GError) error = NULL;
@@ -458,8 +244,8 @@ run_line (Eval  *self,
 
   json_object_set_new (result, "index", json_integer ((json_int_t) index));
   self->asked++;
-  count (self, result);
-  if (!write_line (self, result, &error))
+  cli_eval_count (self, result);
+  if (!cli_eval_write_line (self, result, &error))
     {
       cli_fail_error (NULL, CLI_DEVICE, error);
       return CLI_DEVICE;
@@ -469,7 +255,7 @@ run_line (Eval  *self,
 }
 
 static CliStatus
-run_lines (Eval *self)
+run_lines (CliEval *self)
 {
   CliStatus worst = CLI_OK;
 
@@ -492,7 +278,7 @@ run_lines (Eval *self)
 
 /* The first reasons; mistakes in a file of questions mostly repeat. */
 static void
-print_failures (const Eval *self)
+print_failures (const CliEval *self)
 {
   gsize n = json_array_size (self->failures);
 
@@ -509,14 +295,14 @@ print_failures (const Eval *self)
 
 /* A mean of nothing is no number. */
 static json_t *
-mean_to_json (const Eval *self,
+mean_to_json (const CliEval *self,
               double      sum)
 {
   return self->scored > 0 ? json_real (sum / self->scored) : json_null ();
 }
 
 static CliStatus
-print_scores (const Eval *self)
+print_scores (const CliEval *self)
 {
   gsize failed = json_array_size (self->failures);
 
@@ -536,7 +322,7 @@ print_scores (const Eval *self)
 
 /* So that --out is none of them. */
 static void
-note_picture (const Eval *self,
+note_picture (const CliEval *self,
               const char *text)
 {
   g_autoptr(json_t) line = cli_parse_line (text, strlen (text), NULL);
@@ -548,7 +334,7 @@ note_picture (const Eval *self,
 }
 
 static gboolean
-read_questions (Eval        *self,
+read_questions (CliEval        *self,
                 const char  *path,
                 GError     **error)
 {
@@ -577,11 +363,11 @@ read_questions (Eval        *self,
 }
 
 static CliStatus
-run (const Options *options,
+run (const CliEvalOptions *options,
      const char    *path)
 {
   g_autoptr(GError) error = NULL;
-  g_auto(Eval) self = { .options = options };
+  g_auto(CliEval) self = { .options = options };
   vl2_error cause = { 0 };
   CliStatus status, printed;
 
@@ -595,7 +381,7 @@ run (const Options *options,
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
   if (vl2_session_open (self.engine, NULL, &self.session, &cause) != VL2_OK)
     return cli_fail_vl2 (&options->output, &cause);
-  if (!open_results (&self, &error))
+  if (!cli_eval_open_results (&self, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
 
   status = run_lines (&self);
@@ -609,7 +395,7 @@ CliStatus
 cli_eval (int    argc,
           char **argv)
 {
-  g_auto(Options) options = { .max_tokens = DEFAULT_MAX_TOKENS };
+  g_auto(CliEvalOptions) options = { .max_tokens = DEFAULT_MAX_TOKENS };
   CliStatus status;
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options.engine),

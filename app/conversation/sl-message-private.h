@@ -10,6 +10,30 @@
 
 G_BEGIN_DECLS
 
+struct _SlMessage
+{
+  GObject parent_instance;
+
+  gint64 id;
+  SlRole role;
+  SlMode mode;
+  gboolean raw;
+  SlMessageStatus status;
+  GDateTime *created;
+  GPtrArray *parts; /* of SlMessagePart */
+  GString *text;
+  SlJob *job;
+  SlGeneration *generation;
+  GListStore *boxes; /* of SlBoxItem */
+  char *box_picture;
+  guint sibling, n_siblings, ordinal;
+
+  /* tree */
+  SlMessage *parent;   /* borrowed */
+  GPtrArray *children; /* borrowed messages */
+  GPtrArray *siblings; /* borrowed: the parent's children or the conversation's roots */
+};
+
 /* Parts. */
 SlMessagePart *sl_message_part_new_from_record (const SlPartRecord *record, const char *picture_path);
 SlPartRecord *sl_message_part_to_record (SlMessagePart *self);
@@ -40,5 +64,7 @@ guint sl_message_get_ordinal (SlMessage *self);
 void sl_message_link (SlMessage *self, SlMessage *parent, GPtrArray *siblings, guint ordinal);
 GPtrArray *sl_message_get_children (SlMessage *self);
 GPtrArray *sl_message_get_siblings (SlMessage *self);
+SlMessage *sl_message_newest_below (SlMessage *message); /* the message itself where there is none */
+gboolean sl_message_is_below (SlMessage *message, SlMessage *ancestor); /* or the same; NULL is below nothing */
 
 G_END_DECLS

@@ -9,44 +9,8 @@
 #include <glib/gi18n-lib.h>
 #include <sys/resource.h>
 
-#include "app/inference/sl-model-folder.h"
-#include "app/inference/sl-models.h"
-
 #define RING_BYTES (64 * 1024)
 #define QUIET_US (5 * G_USEC_PER_SEC) /* without work, before what was read is saved */
-
-typedef enum { REQUEST_NONE, REQUEST_LOAD, REQUEST_UNLOAD, REQUEST_QUIT } Request;
-
-struct _SlInference
-{
-  gatomicrefcount refs;
-  GThread *thread;
-  void (*changed) (gpointer user_data);
-  gpointer user_data;
-
-  GMutex lock;
-  GCond wake;
-  Request request;
-  guint serial; /* of the newest request: the outcome of an older load is nobody's */
-  char *dir, *device;
-  int threads, context;
-  guint64 memory_limit;
-  vl2_cancel load_cancel;
-  SlEngineState state;
-  char *error_text;
-  gboolean lacks_memory;
-  guint64 loaded_bytes, total_bytes;
-  SlModelInfo *info;
-  GQueue queue; /* of SlTicket */
-  SlTicket *running;
-
-  SlSessionKeeper *keeper;
-  vl2_cancel save_cancel; /* there is something else to do */
-
-  GRWLock model_lock;
-  vl2_engine *engine;
-  vl2_session *session;
-};
 
 /* ------------------------------------------------------------------------------------------------ values */
 
@@ -104,35 +68,6 @@ sl_ticket_finish (SlTicket   *self,
   g_mutex_unlock (&self->lock);
 }
 
-static SlModelInfo *
-make_info (const char              *dir,
-           const struct vl2_info   *info,
-           int                      context)
-{
-  SlModelInfo *out = g_new0 (SlModelInfo, 1);
-
-  out->dir = g_strdup (dir);
-  out->name = sl_model_folder_dup_name (dir);
-  out->device = g_strdup (info->device);
-  out->isa = g_strdup (info->isa);
-  out->architecture = g_strdup (info->architecture);
-  out->router = g_strdup (info->router);
-  out->weight_dtype = g_strdup (info->weight_dtype);
-  out->parameters = info->parameters;
-  out->weight_bytes = info->weight_bytes;
-  out->layers = info->layers;
-  out->hidden = info->hidden;
-  out->vocab = info->vocab;
-  out->experts = info->experts;
-  out->experts_per_token = info->experts_per_token;
-  out->context = context;
-  out->threads = info->threads;
-  out->tile_side = info->tile_side;
-  out->tokens_per_tile = info->tokens_per_tile;
-  out->is_demo = sl_model_folder_is_demo (dir);
-  return out;
-}
-
 /* ------------------------------------------------------------------------------------------------ queue, under lock */
 
 static void
@@ -150,10 +85,10 @@ renumber (SlInference *self)
     }
 }
 
-static void
-empty_queue (SlInference *self,
-             SlJobState   state,
-             const char  *reason)
+void
+sl_inference_empty_queue (SlInference *self,
+                          SlJobState   state,
+                          const char  *reason)
 {
   SlTicket *ticket;
 
@@ -181,10 +116,10 @@ cancel_running (SlInference *self)
     cancel_ticket (self->running);
 }
 
-static void
-set_state (SlInference   *self,
-           SlEngineState  state,
-           const char    *error_text)
+void
+sl_inference_set_state (SlInference   *self,
+                        SlEngineState  state,
+                        const char    *error_text)
 {
   self->state = state;
   g_free (self->error_text);
@@ -196,132 +131,14 @@ set_state (SlInference   *self,
 }
 
 static void
-post_request (SlInference *self,
-              Request      request)
+post_request (SlInference        *self,
+              SlInferenceRequest  request)
 {
   self->request = request;
   self->serial++;
   atomic_store (&self->save_cancel, true);
   cancel_running (self);
   g_cond_signal (&self->wake);
-}
-
-/* ------------------------------------------------------------------------------------------------ model */
-
-/* Inference thread, without lock. */
-static void
-close_model (SlInference *self)
-{
-  if (self->session != NULL)
-    sl_session_keeper_save (self->keeper, self->session, NULL);
-  sl_session_keeper_reset (self->keeper);
-  g_rw_lock_writer_lock (&self->model_lock);
-  g_clear_pointer (&self->session, vl2_session_close);
-  g_clear_pointer (&self->engine, vl2_engine_close);
-  g_rw_lock_writer_unlock (&self->model_lock);
-}
-
-typedef struct
-{
-  SlInference *inference;
-  guint serial;
-} LoadWatch;
-
-static void
-on_load_progress (vl2_stage  stage,
-                  uint64_t   done,
-                  uint64_t   total,
-                  void      *user)
-{
-  LoadWatch *watch = user;
-  SlInference *self = watch->inference;
-
-  g_mutex_lock (&self->lock);
-  if (self->serial == watch->serial)
-    {
-      self->loaded_bytes = done;
-      self->total_bytes = total;
-    }
-  g_mutex_unlock (&self->lock);
-  self->changed (self->user_data);
-}
-
-/* Opens both handles or none. */
-static vl2_status
-open_model (SlInference *self,
-            const char  *dir,
-            const char  *device,
-            int          threads,
-            int          context,
-            guint64      memory_limit,
-            guint        serial,
-            vl2_error   *err)
-{
-  LoadWatch watch = { self, serial };
-  struct vl2_engine_options options = { .device = device, .threads = threads, .progress = on_load_progress,
-                                        .progress_user = &watch, .cancel = &self->load_cancel,
-                                        .memory_limit = memory_limit };
-  struct vl2_session_options session_options = { .context = context };
-  g_autofree char *files = sl_model_folder_resolve (dir);
-  vl2_engine *engine = NULL;
-  vl2_session *session = NULL;
-  vl2_status status = vl2_engine_open (files, &options, &engine, err);
-
-  if (status == VL2_OK)
-    status = vl2_session_open (engine, &session_options, &session, err);
-  if (status != VL2_OK)
-    {
-      vl2_engine_close (engine);
-      return status;
-    }
-  g_rw_lock_writer_lock (&self->model_lock);
-  self->engine = engine;
-  self->session = session;
-  g_rw_lock_writer_unlock (&self->model_lock);
-  return VL2_OK;
-}
-
-/* Called and left with the lock held. */
-static void
-load_model (SlInference *self)
-{
-  g_autofree char *dir = g_strdup (self->dir);
-  g_autofree char *device = g_strdup (self->device);
-  g_autofree char *cause = NULL;
-  int threads = self->threads, context = self->context;
-  guint64 memory_limit = self->memory_limit;
-  guint serial = self->serial;
-  vl2_error err = { 0 };
-  vl2_status status;
-
-  atomic_store (&self->load_cancel, false);
-  g_mutex_unlock (&self->lock);
-  close_model (self);
-  status = open_model (self, dir, device, threads, context, memory_limit, serial, &err);
-  if (status == VL2_ERR_IO || status == VL2_ERR_MODEL)
-    cause = sl_model_folder_explain (dir, NULL);
-  if (cause == NULL)
-    cause = g_strdup (err.text);
-  g_mutex_lock (&self->lock);
-
-  if (self->serial != serial)
-    {
-      g_mutex_unlock (&self->lock);
-      close_model (self);
-      g_mutex_lock (&self->lock);
-    }
-  else if (status == VL2_OK)
-    {
-      self->loaded_bytes = self->total_bytes;
-      set_state (self, SL_ENGINE_READY, NULL);
-      self->info = make_info (dir, vl2_engine_info (self->engine), vl2_session_capacity (self->session));
-    }
-  else
-    {
-      set_state (self, SL_ENGINE_FAILED, cause);
-      self->lacks_memory = status == VL2_ERR_MEMORY;
-      empty_queue (self, SL_JOB_FAILED, cause);
-    }
 }
 
 /* ------------------------------------------------------------------------------------------------ jobs */
@@ -353,16 +170,16 @@ run_job (SlInference *self)
   if (status == VL2_ERR_DEVICE)
     {
       sl_session_keeper_reset (self->keeper);
-      close_model (self);
+      sl_inference_close_model (self);
     }
 
   g_mutex_lock (&self->lock);
   self->running = NULL;
   sl_ticket_unref (ticket);
-  if (status == VL2_ERR_DEVICE && self->request == REQUEST_NONE)
+  if (status == VL2_ERR_DEVICE && self->request == SL_REQUEST_NONE)
     {
-      set_state (self, SL_ENGINE_FAILED, err.text);
-      empty_queue (self, SL_JOB_FAILED, err.text);
+      sl_inference_set_state (self, SL_ENGINE_FAILED, err.text);
+      sl_inference_empty_queue (self, SL_JOB_FAILED, err.text);
     }
   renumber (self);
 }
@@ -373,15 +190,15 @@ run_job (SlInference *self)
 static gboolean
 serve (SlInference *self)
 {
-  Request request = self->request;
+  SlInferenceRequest request = self->request;
 
-  self->request = REQUEST_NONE;
-  if (request == REQUEST_LOAD)
-    load_model (self);
-  else if (request == REQUEST_UNLOAD)
+  self->request = SL_REQUEST_NONE;
+  if (request == SL_REQUEST_LOAD)
+    sl_inference_load_model (self);
+  else if (request == SL_REQUEST_UNLOAD)
     {
       g_mutex_unlock (&self->lock);
-      close_model (self);
+      sl_inference_close_model (self);
       g_mutex_lock (&self->lock);
     }
   else if (self->state == SL_ENGINE_READY && self->queue.length > 0)
@@ -429,13 +246,13 @@ inference_main (gpointer data)
 
   step_back ();
   g_mutex_lock (&self->lock);
-  while (self->request != REQUEST_QUIT)
-    if (!serve (self) && self->request == REQUEST_NONE)
+  while (self->request != SL_REQUEST_QUIT)
+    if (!serve (self) && self->request == SL_REQUEST_NONE)
       rest (self);
-  empty_queue (self, SL_JOB_STOPPED, NULL);
-  set_state (self, SL_ENGINE_UNLOADED, NULL);
+  sl_inference_empty_queue (self, SL_JOB_STOPPED, NULL);
+  sl_inference_set_state (self, SL_ENGINE_UNLOADED, NULL);
   g_mutex_unlock (&self->lock);
-  close_model (self);
+  sl_inference_close_model (self);
   return NULL;
 }
 
@@ -470,7 +287,7 @@ void
 sl_inference_stop_all (SlInference *self)
 {
   g_mutex_lock (&self->lock);
-  post_request (self, REQUEST_QUIT);
+  post_request (self, SL_REQUEST_QUIT);
   g_mutex_unlock (&self->lock);
   g_thread_join (self->thread);
 }
@@ -507,8 +324,8 @@ sl_inference_load (SlInference           *self,
   self->context = options != NULL ? options->context : 0;
   self->memory_limit = options != NULL ? options->memory_limit : 0;
   self->loaded_bytes = self->total_bytes = 0;
-  set_state (self, SL_ENGINE_LOADING, NULL);
-  post_request (self, REQUEST_LOAD);
+  sl_inference_set_state (self, SL_ENGINE_LOADING, NULL);
+  post_request (self, SL_REQUEST_LOAD);
   g_mutex_unlock (&self->lock);
   self->changed (self->user_data);
 }
@@ -516,9 +333,9 @@ sl_inference_load (SlInference           *self,
 static void
 give_back (SlInference *self)
 {
-  set_state (self, SL_ENGINE_UNLOADED, NULL);
-  empty_queue (self, SL_JOB_FAILED, _("No model is loaded"));
-  post_request (self, REQUEST_UNLOAD);
+  sl_inference_set_state (self, SL_ENGINE_UNLOADED, NULL);
+  sl_inference_empty_queue (self, SL_JOB_FAILED, _("No model is loaded"));
+  post_request (self, SL_REQUEST_UNLOAD);
 }
 
 void

@@ -4,12 +4,11 @@
  * system can do that (O_TMPFILE), else a short one that sl_output_sweep() knows. Its final name is given by linking, which fails
  * where there is something, or by renaming where replacing was asked for.
  */
-#include "app/system/sl-output.h"
+#include "app/system/sl-output-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <glib/gi18n-lib.h>
@@ -19,23 +18,6 @@
 #define TEMPORARY_PREFIX ".sightline-"
 #define TEMPORARY        TEMPORARY_PREFIX "XXXXXX"
 
-typedef struct
-{
-  char  *path; /* with links followed */
-  dev_t  device;
-  ino_t  inode;
-  off_t  size;
-} Input;
-
-struct _SlOutputs
-{
-  gboolean     replace;
-  GArray      *inputs; /* Input */
-  GHashTable  *own;    /* "sha256 path", a set */
-  SlOutputNote note;
-  gpointer     note_data;
-};
-
 struct _SlOutput
 {
   SlOutputs *outputs;
@@ -44,284 +26,6 @@ struct _SlOutput
   int        fd;
   gboolean   stream;    /* a device or pipe */
 };
-
-/* ------------------------------------------------------------------------------------------------ rules */
-
-static void
-input_clear (gpointer data)
-{
-  g_free (((Input *) data)->path);
-}
-
-SlOutputs *
-sl_outputs_new (gboolean replace)
-{
-  SlOutputs *self = g_new0 (SlOutputs, 1);
-
-  self->replace = replace;
-  self->inputs = g_array_new (FALSE, FALSE, sizeof (Input));
-  g_array_set_clear_func (self->inputs, input_clear);
-  self->own = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-
-  return self;
-}
-
-void
-sl_outputs_free (SlOutputs *self)
-{
-  g_array_unref (self->inputs);
-  g_hash_table_unref (self->own);
-  g_free (self);
-}
-
-void
-sl_outputs_set_replace (SlOutputs *self,
-                        gboolean   replace)
-{
-  self->replace = replace;
-}
-
-static char *
-resolve (const char *path)
-{
-  char *resolved = realpath (path, NULL);
-  char *copy = g_strdup (resolved);
-
-  free (resolved);
-
-  return copy;
-}
-
-void
-sl_outputs_add_input (SlOutputs  *self,
-                      const char *path)
-{
-  struct stat info;
-
-  if (stat (path, &info) != 0)
-    return;
-
-  if (S_ISDIR (info.st_mode))
-    {
-      g_autoptr(GDir) dir = g_dir_open (path, 0, NULL);
-      const char *name;
-
-      while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-        {
-          g_autofree char *file = g_build_filename (path, name, NULL);
-
-          if (g_file_test (file, G_FILE_TEST_IS_REGULAR))
-            sl_outputs_add_input (self, file);
-        }
-    }
-  else if (S_ISREG (info.st_mode))
-    {
-      Input input = { resolve (path), info.st_dev, info.st_ino, info.st_size };
-
-      g_array_append_val (self->inputs, input);
-    }
-}
-
-static char *
-make_own_key (const char *path,
-              const char *sha256)
-{
-  g_autofree char *full = g_canonicalize_filename (path, NULL);
-
-  return g_strconcat (sha256, " ", full, NULL);
-}
-
-void
-sl_outputs_add_own (SlOutputs  *self,
-                    const char *path,
-                    const char *sha256)
-{
-  g_hash_table_add (self->own, make_own_key (path, sha256));
-}
-
-void
-sl_outputs_set_note (SlOutputs    *self,
-                     SlOutputNote  note,
-                     gpointer      user_data)
-{
-  self->note = note;
-  self->note_data = user_data;
-}
-
-/* Inode numbers are made up anew on some network file systems, so the path counts too. */
-static gboolean
-is_input (const SlOutputs   *self,
-          const char        *path,
-          const struct stat *info)
-{
-  g_autofree char *resolved = resolve (path);
-
-  for (guint i = 0; i < self->inputs->len; i++)
-    {
-      const Input *input = &g_array_index (self->inputs, Input, i);
-
-      if ((input->device == info->st_dev && input->inode == info->st_ino) || g_strcmp0 (input->path, resolved) == 0)
-        return TRUE;
-    }
-
-  return FALSE;
-}
-
-gboolean
-sl_outputs_is_input (const SlOutputs *self,
-                     const char      *path)
-{
-  struct stat info;
-
-  return stat (path, &info) == 0 && is_input (self, path, &info);
-}
-
-/* ------------------------------------------------------------------------------------------------ contents */
-
-static char *
-hash_fd (int fd)
-{
-  g_autoptr(GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
-  g_autofree guchar *block = g_malloc (1 << 16);
-  off_t at = 0;
-  ssize_t n;
-
-  while ((n = pread (fd, block, 1 << 16, at)) > 0)
-    {
-      g_checksum_update (checksum, block, n);
-      at += n;
-    }
-
-  return n == 0 ? g_strdup (g_checksum_get_string (checksum)) : NULL;
-}
-
-static char *
-hash_file (const char *path)
-{
-  int fd = g_open (path, O_RDONLY | O_CLOEXEC, 0);
-  char *hash = fd >= 0 ? hash_fd (fd) : NULL;
-
-  if (fd >= 0)
-    close (fd);
-
-  return hash;
-}
-
-gboolean
-sl_outputs_is_own (const SlOutputs *self,
-                   const char      *path)
-{
-  g_autofree char *hash = NULL;
-  g_autofree char *key = NULL;
-
-  if (g_hash_table_size (self->own) == 0 || (hash = hash_file (path)) == NULL)
-    return FALSE;
-  key = make_own_key (path, hash);
-
-  return g_hash_table_contains (self->own, key);
-}
-
-/* The last copy of an input that is reached another way: a second mount, a server's other share. */
-static gboolean
-holds_an_input (const SlOutputs *self,
-                const char      *path,
-                off_t            size)
-{
-  g_autofree char *hash = NULL;
-
-  for (guint i = 0; i < self->inputs->len; i++)
-    {
-      const Input *input = &g_array_index (self->inputs, Input, i);
-      g_autofree char *other = NULL;
-
-      if (size == 0 || input->size != size || input->path == NULL)
-        continue;
-      if (hash == NULL)
-        hash = hash_file (path);
-      other = hash_file (input->path);
-      if (hash != NULL && g_strcmp0 (hash, other) == 0)
-        return TRUE;
-    }
-
-  return FALSE;
-}
-
-/* ------------------------------------------------------------------------------------------------ refusals */
-
-void
-sl_output_set_error (GError     **error,
-                     const char  *path,
-                     int          saved_errno)
-{
-  g_autofree char *name = g_filename_display_name (path);
-
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), _("“%s” cannot be written: %s."), name,
-               g_strerror (saved_errno));
-}
-
-static void
-set_exists (GError     **error,
-            const char  *path)
-{
-  g_autofree char *name = g_filename_display_name (path);
-
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS, _("“%s” exists already."), name);
-}
-
-static void
-set_is_input (GError     **error,
-              const char  *path)
-{
-  g_autofree char *name = g_filename_display_name (path);
-
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_FILENAME, _("“%s” is one of the files that are read; it is not written over."), name);
-}
-
-/* What is written as it is. Also standard output that is a file: the shell has emptied that already, and it has a place in it. */
-static gboolean
-is_stream (const char        *path,
-           const struct stat *info)
-{
-  return S_ISCHR (info->st_mode) || S_ISFIFO (info->st_mode) || S_ISSOCK (info->st_mode) || g_str_equal (path, "/dev/stdout") ||
-         g_str_equal (path, "/dev/stderr") || g_str_has_prefix (path, "/dev/fd/") || g_str_has_prefix (path, "/proc/self/fd/");
-}
-
-gboolean
-sl_outputs_check (const SlOutputs  *self,
-                  const char       *path,
-                  GError          **error)
-{
-  struct stat link, info;
-
-  if (lstat (path, &link) != 0)
-    {
-      if (errno == ENOENT)
-        return TRUE;
-      sl_output_set_error (error, path, errno);
-      return FALSE;
-    }
-
-  if (stat (path, &info) == 0)
-    {
-      if (is_stream (path, &info))
-        return TRUE;
-      if (S_ISDIR (info.st_mode) || S_ISBLK (info.st_mode))
-        {
-          sl_output_set_error (error, path, S_ISDIR (info.st_mode) ? EISDIR : EINVAL);
-          return FALSE;
-        }
-      if (is_input (self, path, &info))
-        {
-          set_is_input (error, path);
-          return FALSE;
-        }
-    }
-  if (self->replace || sl_outputs_is_own (self, path))
-    return TRUE;
-  set_exists (error, path);
-
-  return FALSE;
-}
 
 /* ------------------------------------------------------------------------------------------------ a file on its way */
 
@@ -364,7 +68,7 @@ sl_outputs_open (SlOutputs   *self,
 
   output->outputs = self;
   output->path = g_strdup (path);
-  output->stream = stat (path, &info) == 0 && is_stream (path, &info);
+  output->stream = stat (path, &info) == 0 && sl_output_path_is_stream (path, &info);
   if (output->stream)
     output->fd = open_stream (path);
   else if (access ("/proc/self/fd", X_OK) == 0) /* the way from a file without a name to its name */
@@ -496,7 +200,7 @@ static gboolean
 same_content (const char *path,
               const char *hash)
 {
-  g_autofree char *other = hash_file (path);
+  g_autofree char *other = sl_output_hash_file (path);
 
   return g_strcmp0 (other, hash) == 0;
 }
@@ -515,13 +219,13 @@ take_name (SlOutput  *self,
   if (!sl_outputs_check (outputs, self->path, error))
     return FALSE;
   if (exists || outputs->note != NULL)
-    hash = hash_fd (self->fd);
+    hash = sl_output_hash_fd (self->fd);
   if (exists && hash != NULL && same_content (self->path, hash))
     return outputs->note == NULL || !sl_outputs_is_own (outputs, self->path) ||
            outputs->note (self->path, hash, outputs->note_data, error);
-  if (exists && S_ISREG (info.st_mode) && !sl_outputs_is_own (outputs, self->path) && holds_an_input (outputs, self->path, info.st_size))
+  if (exists && S_ISREG (info.st_mode) && !sl_outputs_is_own (outputs, self->path) && sl_outputs_hold_input (outputs, self->path, info.st_size))
     {
-      set_is_input (error, self->path);
+      sl_output_set_is_input (error, self->path);
       return FALSE;
     }
   if (outputs->note != NULL && hash != NULL && !outputs->note (self->path, hash, outputs->note_data, error))
@@ -529,7 +233,7 @@ take_name (SlOutput  *self,
 
   cause = exists ? replace_name (self) : take_new_name (self);
   if (cause == EEXIST)
-    set_exists (error, self->path);
+    sl_output_set_exists (error, self->path);
   else if (cause != 0)
     sl_output_set_error (error, self->path, cause);
 
@@ -617,7 +321,7 @@ sl_output_folder_finish (const char  *temporary,
     cause = lstat (path, &info) == 0 ? EEXIST : g_rename (temporary, path) != 0 ? errno : 0;
 
   if (cause == EEXIST || cause == ENOTEMPTY)
-    set_exists (error, path);
+    sl_output_set_exists (error, path);
   else if (cause != 0)
     sl_output_set_error (error, path, cause);
 

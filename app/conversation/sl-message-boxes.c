@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A message's boxes: those that its text names, kept while it grows, and the user's own behind them.
+ */
+#include "app/conversation/sl-message-private.h"
+
+static SlBoxItem *
+peek_box (SlMessage *self,
+          guint      position)
+{
+  g_autoptr (SlBoxItem) box = g_list_model_get_item (G_LIST_MODEL (self->boxes), position);
+
+  return box;
+}
+
+static guint
+count_boxes (SlMessage *self)
+{
+  return g_list_model_get_n_items (G_LIST_MODEL (self->boxes));
+}
+
+void
+sl_message_set_box_picture (SlMessage  *self,
+                            const char *sha256)
+{
+  g_autofree char *copy = g_strdup (sha256);
+
+  if (g_strcmp0 (copy, self->box_picture) == 0)
+    return;
+  g_free (self->box_picture);
+  self->box_picture = g_steal_pointer (&copy);
+  for (guint i = 0; i < count_boxes (self); i++)
+    {
+      SlBoxItem *box = peek_box (self, i);
+      SlBoxRecord *record = sl_box_record_copy (sl_box_item_get_record (box));
+
+      g_free (record->picture);
+      record->picture = g_strdup (self->box_picture);
+      sl_box_item_take_record (box, record);
+    }
+  g_object_notify (G_OBJECT (self), "box-picture");
+}
+
+static SlBoxRecord *
+describe_box (SlMessage   *self,
+              const SlBox *box,
+              gint64       id)
+{
+  const SlGeneration *generation = sl_message_get_generation (self);
+  SlBoxRecord *record = sl_box_record_new ();
+
+  record->id = id;
+  record->kind = SL_BOX_KIND_MODEL;
+  record->label = g_strdup (box->label != NULL ? box->label : "");
+  record->label_index = box->label_index;
+  record->reason = box->reason;
+  record->status = box->status;
+  record->picture = g_strdup (self->box_picture);
+  record->start = box->start;
+  record->end = box->end;
+  if (box->status == SL_BOX_OK || box->status == SL_BOX_CLAMPED)
+    for (int i = 0; i < 4; i++)
+      record->coords[i] = box->coords[i];
+  /* While it streams the record counts from the last start of the answer; the end settles it. */
+  if (generation != NULL && self->status != SL_MESSAGE_STREAMING)
+    {
+      record->confidence = sl_generation_get_confidence (generation, box->numbers_start, box->numbers_end);
+      record->overlap = sl_generation_get_overlap (generation, box->numbers_start, box->numbers_end, record->coords, record->spread);
+    }
+  return record;
+}
+
+/* Position of the next box of the model at or behind `from`; the number of boxes if there is none. */
+static guint
+next_model_box (SlMessage *self,
+                guint      from)
+{
+  guint n = count_boxes (self);
+
+  while (from < n && sl_box_item_get_kind (peek_box (self, from)) != SL_BOX_KIND_MODEL)
+    from++;
+  return from;
+}
+
+/* The user's own boxes stand last, so a new box of the model goes before them. */
+static guint
+end_of_model_boxes (SlMessage *self)
+{
+  guint end = count_boxes (self);
+
+  while (end > 0 && sl_box_item_get_kind (peek_box (self, end - 1)) == SL_BOX_KIND_EDITED
+         && sl_box_item_get_origin (peek_box (self, end - 1)) == 0)
+    end--;
+  return end;
+}
+
+void
+sl_message_update_boxes (SlMessage *self)
+{
+  g_autoptr (SlGrounding) grounding = sl_grounding_parse (self->text->str, self->text->len);
+  gsize n_boxes;
+  const SlBox *boxes = sl_grounding_get_boxes (grounding, &n_boxes);
+  guint at = 0;
+
+  for (gsize i = 0; i < n_boxes; i++, at++)
+    {
+      at = next_model_box (self, at);
+      if (at < count_boxes (self))
+        {
+          SlBoxItem *box = peek_box (self, at);
+
+          sl_box_item_take_record (box, describe_box (self, &boxes[i], sl_box_item_get_id (box)));
+        }
+      else
+        {
+          g_autoptr (SlBoxItem) box = sl_box_item_new (describe_box (self, &boxes[i], 0));
+
+          at = end_of_model_boxes (self);
+          g_list_store_insert (self->boxes, at, box);
+        }
+    }
+  /* What looked like a box may turn out to be none. */
+  while ((at = next_model_box (self, at)) < count_boxes (self))
+    g_list_store_remove (self->boxes, at);
+}
+
+void
+sl_message_add_box (SlMessage *self,
+                    SlBoxItem *box)
+{
+  gint64 origin = sl_box_item_get_origin (box);
+  guint n = count_boxes (self);
+
+  for (guint i = 0; origin != 0 && i < n; i++)
+    if (sl_box_item_get_id (peek_box (self, i)) == origin)
+      {
+        g_list_store_insert (self->boxes, i + 1, box);
+        return;
+      }
+  g_list_store_append (self->boxes, box);
+}
+
+void
+sl_message_remove_box (SlMessage *self,
+                       SlBoxItem *box)
+{
+  guint position;
+
+  if (g_list_store_find (self->boxes, box, &position))
+    g_list_store_remove (self->boxes, position);
+}
