@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cairo-pdf.h>
 #include <cairo-svg.h>
@@ -228,30 +227,18 @@ render (SlPicture     *picture,
 /* ------------------------------------------------------------------------------------------------ files */
 
 static cairo_status_t
-write_to_fd (void                *closure,
-             const unsigned char *data,
-             unsigned int         length)
+write_to_output (void                *output,
+                 const unsigned char *data,
+                 unsigned int         length)
 {
-  int fd = GPOINTER_TO_INT (closure);
+  errno = sl_output_write (output, data, length);
 
-  while (length > 0)
-    {
-      ssize_t written = write (fd, data, length);
-
-      if (written < 0 && errno == EINTR)
-        continue;
-      if (written <= 0)
-        return CAIRO_STATUS_WRITE_ERROR;
-      data += written;
-      length -= written;
-    }
-
-  return CAIRO_STATUS_SUCCESS;
+  return errno == 0 ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
 }
 
 static cairo_surface_t *
 create_document (const Drawing *drawing,
-                 int            fd)
+                 SlOutput      *output)
 {
   double width = sl_picture_get_width (drawing->picture);
   double height = sl_picture_get_height (drawing->picture);
@@ -260,13 +247,13 @@ create_document (const Drawing *drawing,
 
   if (drawing->format == SL_BOX_PICTURE_SVG)
     {
-      document = cairo_svg_surface_create_for_stream (write_to_fd, GINT_TO_POINTER (fd), width, height);
+      document = cairo_svg_surface_create_for_stream (write_to_output, output, width, height);
       cairo_svg_surface_set_document_unit (document, CAIRO_SVG_UNIT_PX);
       scale = 1;
     }
   else
     {
-      document = cairo_pdf_surface_create_for_stream (write_to_fd, GINT_TO_POINTER (fd), width * scale, height * scale);
+      document = cairo_pdf_surface_create_for_stream (write_to_output, output, width * scale, height * scale);
       cairo_pdf_surface_set_metadata (document, CAIRO_PDF_METADATA_CREATE_DATE, "2000-01-01T00:00:00Z");
     }
   cairo_surface_set_device_scale (document, scale, scale);
@@ -276,9 +263,9 @@ create_document (const Drawing *drawing,
 
 static cairo_status_t
 write_document (const Drawing *drawing,
-                int            fd)
+                SlOutput      *output)
 {
-  cairo_surface_t *document = create_document (drawing, fd);
+  cairo_surface_t *document = create_document (drawing, output);
   cairo_t *cr = cairo_create (document);
   cairo_status_t status;
 
@@ -295,12 +282,12 @@ write_document (const Drawing *drawing,
 }
 
 static gboolean
-save_to_fd (const char  *data,
-            gsize        size,
-            GError     **error,
-            gpointer     fd)
+save_to_output (const char  *data,
+                gsize        size,
+                GError     **error,
+                gpointer     output)
 {
-  if (write_to_fd (fd, (const guint8 *) data, size) == CAIRO_STATUS_SUCCESS)
+  if (write_to_output (output, (const guint8 *) data, size) == CAIRO_STATUS_SUCCESS)
     return TRUE;
 
   g_set_error_literal (error, G_IO_ERROR, g_io_error_from_errno (errno), g_strerror (errno));
@@ -310,7 +297,7 @@ save_to_fd (const char  *data,
 /* As write_png(), past the size that cairo takes. */
 static cairo_status_t
 write_large_png (const Drawing *drawing,
-                 int            fd)
+                 SlOutput      *output)
 {
   int width = sl_picture_get_width (drawing->picture);
   int height = sl_picture_get_height (drawing->picture);
@@ -323,7 +310,7 @@ write_large_png (const Drawing *drawing,
     return CAIRO_STATUS_NO_MEMORY;
   bytes = g_bytes_new_take (pixels, (gsize) 3 * width * height);
   pixbuf = gdk_pixbuf_new_from_bytes (bytes, GDK_COLORSPACE_RGB, FALSE, 8, width, height, 3 * width);
-  if (gdk_pixbuf_save_to_callback (pixbuf, save_to_fd, GINT_TO_POINTER (fd), "png", &error, NULL))
+  if (gdk_pixbuf_save_to_callback (pixbuf, save_to_output, output, "png", &error, NULL))
     return CAIRO_STATUS_SUCCESS;
 
   return error->domain == G_IO_ERROR ? CAIRO_STATUS_WRITE_ERROR : CAIRO_STATUS_NO_MEMORY;
@@ -331,7 +318,7 @@ write_large_png (const Drawing *drawing,
 
 static cairo_status_t
 write_png (const Drawing *drawing,
-           int            fd)
+           SlOutput      *output)
 {
   cairo_rectangle_int_t whole = { 0, 0, sl_picture_get_width (drawing->picture), sl_picture_get_height (drawing->picture) };
   cairo_surface_t *pixels;
@@ -339,7 +326,7 @@ write_png (const Drawing *drawing,
   cairo_status_t status;
 
   if (!is_one_piece (drawing->picture))
-    return write_large_png (drawing, fd);
+    return write_large_png (drawing, output);
 
   pixels = area_to_surface (drawing->picture, &whole);
   cr = cairo_create (pixels);
@@ -347,7 +334,7 @@ write_png (const Drawing *drawing,
   status = cairo_status (cr);
   cairo_destroy (cr);
   if (status == CAIRO_STATUS_SUCCESS)
-    status = cairo_surface_write_to_png_stream (pixels, write_to_fd, GINT_TO_POINTER (fd));
+    status = cairo_surface_write_to_png_stream (pixels, write_to_output, output);
   cairo_surface_destroy (pixels);
 
   return status;
@@ -381,8 +368,8 @@ save (const Drawing  *drawing,
     return FALSE;
 
   errno = 0;
-  status = drawing->format == SL_BOX_PICTURE_PNG ? write_png (drawing, sl_output_get_fd (output))
-                                                 : write_document (drawing, sl_output_get_fd (output));
+  status = drawing->format == SL_BOX_PICTURE_PNG ? write_png (drawing, output)
+                                                 : write_document (drawing, output);
   saved_errno = errno;
   if (status != CAIRO_STATUS_SUCCESS && (saved_errno == 0 || status != CAIRO_STATUS_WRITE_ERROR))
     return fail_drawing (path, status, error);

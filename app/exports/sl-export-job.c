@@ -21,6 +21,7 @@ struct _SlExportJob
 
   SlExportFormat format;
   GPtrArray *entries;
+  guint n_done; /* of them; atomic */
   char *path;
   GBytes *classes; /* or NULL */
   char *classes_name;
@@ -325,10 +326,14 @@ write_entries (SlExportJob   *self,
     {
       Entry *entry = self->entries->pdata[i];
       gboolean table = sl_export_format_is_table (self->format);
-      g_autoptr (SlPicture) picture = table ? NULL : read_picture (entry, cancellable, error);
+      g_autoptr (SlPicture) picture = NULL;
 
+      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+        return FALSE;
+      picture = table ? NULL : read_picture (entry, cancellable, error);
       if ((picture == NULL && !table) || !sl_box_export_add (export, g_steal_pointer (&entry->record), picture, error))
         return FALSE;
+      g_atomic_int_inc (&self->n_done);
     }
   self->notes = sl_box_export_dup_notes (export);
   return sl_box_export_finish (export, error);
@@ -370,7 +375,8 @@ write_folder (SlExportJob   *self,
 
   if (temporary == NULL)
     return FALSE;
-  if (write_entries (self, temporary, outputs, cancellable, error) && name_folder (self, temporary, error))
+  if (write_entries (self, temporary, outputs, cancellable, error) && !g_cancellable_set_error_if_cancelled (cancellable, error) &&
+      name_folder (self, temporary, error))
     return TRUE;
   sl_output_folder_discard (temporary);
   return FALSE;
@@ -388,6 +394,7 @@ write_all (GTask        *task,
   GError *error = NULL;
   gboolean written;
 
+  sl_outputs_set_cancellable (outputs, cancellable);
   for (guint i = 0; i < self->entries->len; i++)
     if (((Entry *) self->entries->pdata[i])->path != NULL)
       sl_outputs_add_input (outputs, ((Entry *) self->entries->pdata[i])->path);
@@ -413,6 +420,8 @@ sl_export_job_run_async (SlExportJob         *self,
 
   self->path = g_strdup (path);
   task = g_task_new (self, cancellable, callback, user_data);
+  /* What has its name is there, also for those who cancelled too late. */
+  g_task_set_check_cancellable (task, FALSE);
   g_task_run_in_thread (task, write_all);
 }
 
@@ -424,6 +433,14 @@ sl_export_job_run_finish (SlExportJob   *self,
   g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
 
   return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+guint
+sl_export_job_get_n_done (SlExportJob *self)
+{
+  g_return_val_if_fail (SL_IS_EXPORT_JOB (self), 0);
+
+  return g_atomic_int_get (&self->n_done);
 }
 
 const char *

@@ -28,10 +28,13 @@ char *sl_export_job_dup_name (SlExportJob *self);
 gboolean sl_export_job_is_file (SlExportJob *self);
 
 /* path: the file where sl_export_job_is_file(), which is replaced where it exists: ask before; else the folder, which appears
- * when it is complete, under another name where it exists. Once per job. */
+ * when it is complete, under another name where it exists. What fails or is cancelled leaves nothing; cancelling takes effect
+ * between two pictures and while one is written. Once per job. */
 void sl_export_job_run_async (SlExportJob *self, const char *path, GCancellable *cancellable, GAsyncReadyCallback callback,
                               gpointer user_data);
 gboolean sl_export_job_run_finish (SlExportJob *self, GAsyncResult *result, GError **error);
+/* How many of sl_export_job_get_n_pictures() are done. Any thread, while it runs too. */
+guint sl_export_job_get_n_done (SlExportJob *self);
 /* Then: what was left out, a sentence on each line, or NULL. */
 const char *sl_export_job_get_notes (SlExportJob *self);
 /* What was written, when it has been. */

@@ -15,6 +15,7 @@ struct _SlOutputs
   GHashTable  *own;    /* "sha256 path", a set */
   SlOutputNote note;
   gpointer     note_data;
+  GCancellable *cancellable; /* or NULL */
 };
 
 /* What is written as it is. Also standard output that is a file: the shell has emptied that already, and it has a place in it. */

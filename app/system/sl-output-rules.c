@@ -44,6 +44,7 @@ sl_outputs_free (SlOutputs *self)
 {
   g_array_unref (self->inputs);
   g_hash_table_unref (self->own);
+  g_clear_object (&self->cancellable);
   g_free (self);
 }
 
@@ -119,6 +120,13 @@ sl_outputs_set_note (SlOutputs    *self,
 {
   self->note = note;
   self->note_data = user_data;
+}
+
+void
+sl_outputs_set_cancellable (SlOutputs    *self,
+                            GCancellable *cancellable)
+{
+  g_set_object (&self->cancellable, cancellable);
 }
 
 /* Inode numbers are made up anew on some network file systems, so the path counts too. */

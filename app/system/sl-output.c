@@ -135,6 +135,14 @@ sl_output_write_all (int         fd,
   return 0;
 }
 
+int
+sl_output_write (SlOutput   *self,
+                 const void *data,
+                 gsize       size)
+{
+  return g_cancellable_is_cancelled (self->outputs->cancellable) ? ECANCELED : sl_output_write_all (self->fd, data, size);
+}
+
 /* Gives it `name`, which must not exist. 0 or errno. */
 static int
 link_as (SlOutput   *self,
@@ -247,6 +255,8 @@ sl_output_finish (SlOutput  *self,
 {
   g_autoptr(SlOutput) taken = self;
 
+  if (saved_errno == 0 && g_cancellable_is_cancelled (self->outputs->cancellable))
+    saved_errno = ECANCELED;
   if (saved_errno == 0 && !self->stream && fsync (self->fd) != 0)
     saved_errno = errno;
   if (saved_errno == 0 && self->stream)

@@ -35,6 +35,9 @@ void       sl_outputs_add_own   (SlOutputs     *self,
 void       sl_outputs_set_note  (SlOutputs     *self,
                                  SlOutputNote   note,
                                  gpointer       user_data);
+/* What is cancelled ends with G_IO_ERROR_CANCELLED instead of getting its name. */
+void       sl_outputs_set_cancellable (SlOutputs *self,
+                                       GCancellable *cancellable);
 
 /* Is there such an input, under any name? */
 gboolean   sl_outputs_is_input  (const SlOutputs *self,
@@ -53,6 +56,10 @@ SlOutput  *sl_outputs_open      (SlOutputs     *self,
                                  const char    *path,
                                  GError       **error);
 int        sl_output_get_fd     (SlOutput      *self);
+/* The next bytes: 0, or errno, which is ECANCELED as soon as the work is cancelled. */
+int        sl_output_write      (SlOutput      *self,
+                                 const void    *data,
+                                 gsize          size);
 gboolean   sl_output_is_stream  (SlOutput      *self); /* a device or pipe: there is no way back in it */
 /* Takes self. saved_errno: why writing failed, 0 where it did not; then nothing is left of the file. */
 gboolean   sl_output_finish     (SlOutput      *self,

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * Asks for a format and a place, and starts the export. One Export carries the choice from the dialog over the file chooser to
- * the job and ends there.
+ * the job and ends with it. An export goes on when its window is closed, and keeps the program until it is complete.
  */
 #include "ui/inspector/sl-export-dialog.h"
 
 #include "app/exports/sl-export-job.h"
+#include "ui/inspector/sl-export-progress.h"
 
 #include <adwaita.h>
 #include <glib/gi18n.h>
+
+/* What is done sooner needs no dialog. */
+#define PATIENCE_MS 500
 
 typedef enum
 {
@@ -31,6 +35,12 @@ typedef struct
   GFile *classes; /* or NULL */
   SlExportJob *job;
   GtkFileChooserNative *chooser;
+
+  GApplication *application; /* held while the job runs; or NULL */
+  GCancellable *cancellable;
+  GtkWidget *progress; /* weak; NULL until it takes long */
+  gint64 began;
+  guint patience;
 } Export;
 
 static void
@@ -43,6 +53,14 @@ export_free (Export *self)
   g_clear_object (&self->job);
   g_clear_object (&self->chooser);
   g_clear_object (&self->classes);
+  g_clear_handle_id (&self->patience, g_source_remove);
+  g_clear_object (&self->cancellable);
+  if (self->progress != NULL)
+    gtk_window_destroy (GTK_WINDOW (self->progress));
+  g_clear_weak_pointer (&self->progress);
+  if (self->application != NULL)
+    g_application_release (self->application);
+  g_clear_object (&self->application);
   g_free (self);
 }
 
@@ -64,9 +82,39 @@ on_written (GObject      *source,
 
   g_strdelimit (said, "\n", ' ');
 
-  if (self->parent != NULL)
+  if (self->parent != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     self->done (self->parent, written ? said : error->message);
   export_free (self);
+}
+
+static gboolean
+on_patience (gpointer data)
+{
+  Export *self = data;
+
+  self->patience = 0;
+  if (self->parent == NULL)
+    return G_SOURCE_REMOVE;
+  g_set_weak_pointer (&self->progress, sl_export_progress_new (self->parent, self->job, self->began, self->cancellable));
+  gtk_window_present (GTK_WINDOW (self->progress));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+start (Export     *self,
+       const char *path)
+{
+  GtkApplication *application = self->parent != NULL ? gtk_window_get_application (self->parent) : NULL;
+
+  if (application != NULL)
+    {
+      self->application = g_object_ref (G_APPLICATION (application));
+      g_application_hold (self->application);
+    }
+  self->cancellable = g_cancellable_new ();
+  self->began = g_get_monotonic_time ();
+  self->patience = g_timeout_add (PATIENCE_MS, on_patience, self);
+  sl_export_job_run_async (self->job, path, self->cancellable, on_written, self);
 }
 
 static void
@@ -93,7 +141,7 @@ on_place (Export *self,
       name = sl_export_job_dup_name (self->job);
       path = g_build_filename (g_file_peek_path (file), name, NULL);
     }
-  sl_export_job_run_async (self->job, path, NULL, on_written, self);
+  start (self, path);
 }
 
 static void

@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* How it ended, as a sentence for the user. Not called if the user gives up. */
+/* How it ended, as a sentence for the user. Not called if the user gives up or cancels: then nothing is there. */
 typedef void (*SlExportDone) (GtkWindow *parent, const char *sentence);
 
 /* @answer: what "this answer" is, NULL: only the conversation can be exported. @box: one

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * SlExportJob and what its formats promise to their readers: one entry per picture in a set, what is left out and counted, names,
- * folders that exist, a missing picture, classes by a list, percentages that come back as the same pixels.
+ * folders that exist, a missing picture, cancelling, classes by a list, percentages that come back as the same pixels. Two functions
+ * of SlOutput come here first (linked with --wrap), so that a job can be cancelled at a certain byte.
  */
 #include <jansson.h>
 #include <string.h>
@@ -55,6 +56,42 @@ keep_file (Scene     *scene,
   g_assert_true (g_file_set_contents (path, data, size, NULL));
 }
 
+/* ------------------------------------------------------------------------------------------------ cancelling */
+
+static SlExportJob *watched;
+static GCancellable *cancellable;    /* of the job that runs; NULL: as ever */
+static guint cancel_when_done;       /* in the first bytes behind so many pictures */
+static gboolean cancel_when_named;
+
+int __real_sl_output_write (SlOutput *output, const void *data, gsize size);
+int __wrap_sl_output_write (SlOutput *output, const void *data, gsize size);
+gboolean __real_sl_output_folder_finish (const char *temporary, const char *path, GError **error);
+gboolean __wrap_sl_output_folder_finish (const char *temporary, const char *path, GError **error);
+
+int
+__wrap_sl_output_write (SlOutput   *output,
+                        const void *data,
+                        gsize       size)
+{
+  if (cancellable != NULL && !cancel_when_named && sl_export_job_get_n_done (watched) == cancel_when_done)
+    g_cancellable_cancel (cancellable);
+  return __real_sl_output_write (output, data, size);
+}
+
+gboolean
+__wrap_sl_output_folder_finish (const char  *temporary,
+                                const char  *path,
+                                GError     **error)
+{
+  gboolean named = __real_sl_output_folder_finish (temporary, path, error);
+
+  if (cancellable != NULL && cancel_when_named)
+    g_cancellable_cancel (cancellable);
+  return named;
+}
+
+/* ------------------------------------------------------------------------------------------------ a conversation */
+
 /* Two questions on one picture, the second answer with a box that says again what the first one found. */
 static void
 scene_init (Scene *scene)
@@ -107,7 +144,8 @@ run (SlExportJob  *job,
   GAsyncResult *slot = NULL;
   g_autoptr (GAsyncResult) result = NULL;
 
-  sl_export_job_run_async (job, path, NULL, app_test_store_result, &slot);
+  watched = job;
+  sl_export_job_run_async (job, path, cancellable, app_test_store_result, &slot);
   result = app_test_wait_result (&slot);
   return sl_export_job_run_finish (job, result, error);
 }
@@ -213,6 +251,92 @@ test_a_picture_that_is_gone (void)
 
   table = export_all (&scene, SL_EXPORT_CSV, "table.csv");
   g_assert_true (app_test_dir_contains (scene.out, "blue square"));
+  scene_deinit (&scene);
+}
+
+static guint
+count_names (const char *folder)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (dir) != NULL)
+    n++;
+  return n;
+}
+
+/* Cancelled in the middle of a picture, the first or a later one: neither the folder nor a part of it is there. */
+static void
+test_cancelled_folder (void)
+{
+  Scene scene;
+  g_autofree char *path = NULL;
+
+  scene_init (&scene);
+  path = g_build_filename (scene.out, "drawings", NULL);
+  for (cancel_when_done = 0; cancel_when_done < 2; cancel_when_done++)
+    {
+      g_autoptr (SlExportJob) job = sl_export_job_new (SL_EXPORT_PNG);
+      g_autoptr (GError) error = NULL;
+
+      cancellable = g_cancellable_new ();
+      sl_export_job_add_conversation (job, scene.conversation);
+      g_assert_false (run (job, path, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      g_assert_cmpuint (sl_export_job_get_n_done (job), ==, cancel_when_done);
+      g_assert_cmpuint (count_names (scene.out), ==, 0);
+      g_clear_object (&cancellable);
+    }
+  scene_deinit (&scene);
+}
+
+/* A file that is to be replaced is the old one until the new one is whole. */
+static void
+test_cancelled_file (void)
+{
+  Scene scene;
+  g_autoptr (SlExportJob) job = sl_export_job_new (SL_EXPORT_PDF);
+  g_autoptr (SlMessage) answer = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = NULL;
+  g_autofree char *content = NULL;
+
+  scene_init (&scene);
+  path = g_build_filename (scene.out, "drawing.pdf", NULL);
+  g_assert_true (g_file_set_contents (path, "old", -1, NULL));
+  answer = g_list_model_get_item (G_LIST_MODEL (scene.conversation), 1);
+  sl_export_job_add_answer (job, scene.conversation, answer, NULL);
+  g_assert_true (sl_export_job_is_file (job));
+  cancel_when_done = 0;
+  cancellable = g_cancellable_new ();
+  g_assert_false (run (job, path, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_object (&cancellable);
+  g_assert_true (g_file_get_contents (path, &content, NULL, NULL));
+  g_assert_cmpstr (content, ==, "old");
+  g_assert_cmpuint (count_names (scene.out), ==, 1);
+  scene_deinit (&scene);
+}
+
+/* Whoever cancels too late has the whole, and is told so. */
+static void
+test_cancelled_too_late (void)
+{
+  Scene scene;
+  g_autoptr (SlExportJob) job = NULL;
+  json_t *set;
+
+  scene_init (&scene);
+  cancel_when_named = TRUE;
+  cancellable = g_cancellable_new ();
+  job = export_all (&scene, SL_EXPORT_COCO, "set");
+  g_assert_true (g_cancellable_is_cancelled (cancellable));
+  cancel_when_named = FALSE;
+  g_clear_object (&cancellable);
+  g_assert_cmpuint (sl_export_job_get_n_done (job), ==, 1);
+  set = load (job, "annotations.json");
+  g_assert_cmpuint (count (set, "annotations"), ==, 3);
+  json_decref (set);
   scene_deinit (&scene);
 }
 
@@ -331,6 +455,9 @@ main (int    argc,
   g_test_add_func ("/export-job/a-picture-is-in-a-set-once", test_a_picture_is_in_a_set_once);
   g_test_add_func ("/export-job/a-folder-that-exists", test_a_folder_that_exists);
   g_test_add_func ("/export-job/a-picture-that-is-gone", test_a_picture_that_is_gone);
+  g_test_add_func ("/export-job/cancelled-folder", test_cancelled_folder);
+  g_test_add_func ("/export-job/cancelled-file", test_cancelled_file);
+  g_test_add_func ("/export-job/cancelled-too-late", test_cancelled_too_late);
   g_test_add_func ("/export-job/classes-by-a-list", test_classes_by_a_list);
   g_test_add_func ("/export-job/percentages-come-back", test_percentages_come_back);
   return g_test_run ();
