@@ -211,6 +211,64 @@ sl_prompt_get_n_pictures (const SlPrompt *self)
   return self->n_pictures;
 }
 
+static const Part *
+get_part (const SlPrompt *self,
+          guint           m,
+          guint           p)
+{
+  return &g_array_index (g_array_index (self->messages, Message, m).parts, Part, p);
+}
+
+SlRole
+sl_prompt_get_role (const SlPrompt *self,
+                    guint           m)
+{
+  return g_array_index (self->messages, Message, m).role;
+}
+
+guint
+sl_prompt_get_n_parts (const SlPrompt *self,
+                       guint           m)
+{
+  return g_array_index (self->messages, Message, m).parts->len;
+}
+
+const char *
+sl_prompt_get_text (const SlPrompt *self,
+                    guint           m,
+                    guint           p,
+                    SlMarkup       *markup)
+{
+  const Part *part = get_part (self, m, p);
+
+  if (markup != NULL)
+    *markup = part->markup;
+  return part->text;
+}
+
+static SlPicture *
+load_part (const Part    *part,
+           GCancellable  *cancellable,
+           GError       **error)
+{
+  g_autoptr (GFile) file = part->path != NULL ? g_file_new_for_path (part->path) : NULL;
+
+  if (part->picture != NULL)
+    return g_object_ref (part->picture);
+  return file != NULL ? sl_picture_new_from_file (file, cancellable, error)
+                      : sl_picture_new_from_bytes (part->bytes, "", cancellable, error);
+}
+
+SlPicture *
+sl_prompt_load_picture (const SlPrompt  *self,
+                        guint            m,
+                        guint            p,
+                        GCancellable    *cancellable,
+                        GError         **error)
+{
+  return load_part (get_part (self, m, p), cancellable, error);
+}
+
 const SlSettings *
 sl_prompt_get_settings (const SlPrompt *self)
 {
@@ -254,15 +312,8 @@ append_picture (SlPromptView  *self,
   vl2_part out = { .kind = VL2_PART_PICTURE, .picture = pixels, .detail = (vl2_detail) part->detail };
 
   *pixels = (vl2_picture) { .width = part->width, .height = part->height };
-  if (picture == NULL && decode)
-    {
-      g_autoptr (GFile) file = part->path != NULL ? g_file_new_for_path (part->path) : NULL;
-
-      picture = file != NULL ? sl_picture_new_from_file (file, cancellable, error)
-                             : sl_picture_new_from_bytes (part->bytes, "", cancellable, error);
-      if (picture == NULL)
-        return FALSE;
-    }
+  if (picture == NULL && decode && (picture = load_part (part, cancellable, error)) == NULL)
+    return FALSE;
   if (picture != NULL)
     {
       *pixels = (vl2_picture) { .width = sl_picture_get_width (picture), .height = sl_picture_get_height (picture),

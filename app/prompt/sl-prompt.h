@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <gio/gio.h>
+
 #include "app/prompt/sl-mode.h"
 #include "app/prompt/sl-plan.h"
 #include "app/sl-types.h"
@@ -55,6 +57,13 @@ const char *sl_prompt_get_session (const SlPrompt *self);
 guint sl_prompt_get_n_messages (const SlPrompt *self);
 guint sl_prompt_get_n_pictures (const SlPrompt *self);
 const SlSettings *sl_prompt_get_settings (const SlPrompt *self);
+
+/* Message m and its parts, in order. text: borrowed, NULL for a picture; markup may be NULL. */
+SlRole sl_prompt_get_role (const SlPrompt *self, guint m);
+guint sl_prompt_get_n_parts (const SlPrompt *self, guint m);
+const char *sl_prompt_get_text (const SlPrompt *self, guint m, guint p, SlMarkup *markup);
+/* Blocks where the picture is still a file or bytes. (transfer full) */
+SlPicture *sl_prompt_load_picture (const SlPrompt *self, guint m, guint p, GCancellable *cancellable, GError **error);
 
 /* The conversation as one text, special tokens shown, pictures as "<image>": the raw prompt view. Owned by the caller. */
 char *sl_prompt_dup_raw (const SlPrompt *self);

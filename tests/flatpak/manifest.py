@@ -14,7 +14,7 @@ import pathlib
 import re
 import sys
 
-ALLOWED = {"--share=ipc", "--socket=wayland", "--socket=fallback-x11", "--device=dri"}
+ALLOWED = {"--share=network", "--talk-name=org.freedesktop.secrets", "--share=ipc", "--socket=wayland", "--socket=fallback-x11", "--device=dri"}
 # What Debian's packages in the local runtime stand for.
 FROM_DEBIAN = {"jansson", "md4c", "xxhash"}
 # Where a Debian mirror keeps the archive of a module, byte for byte.
