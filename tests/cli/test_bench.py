@@ -11,16 +11,13 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import tap  # noqa: E402
+
 CLI = sys.argv[1]
 USAGE = 2
 KINDS = [("decode", 1, 0), ("decode", 1, 1024), ("decode", 1, 4095), ("prefill", 128, 0), ("prefill", 512, 0), ("prefill", 2048, 0),
          ("second_turn", 20, 1024), ("vision", 3, 0)]
-TESTS = []
-
-
-def test(function):
-    TESTS.append(function)
-    return function
 
 
 def run(*args, want=0):
@@ -53,7 +50,7 @@ def check(report):
     return by
 
 
-@test
+@tap.test
 def the_bundled_model():
     report = json.loads(run("--json"))
     by = check(report)
@@ -62,7 +59,7 @@ def the_bundled_model():
         "a full cache is not counted"
 
 
-@test
+@tap.test
 def a_shape_is_its_size():
     """One layer of tiny in mix: what it holds follows from the published numbers."""
     report = json.loads(run("--json", "--shape", "tiny", "--layers", "1", "--threads", "1"))
@@ -76,7 +73,7 @@ def a_shape_is_its_size():
     assert abs(report["weight_bytes"] - want) < 1e-3 * want, f"{report['weight_bytes']} bytes, not about {want}"
 
 
-@test
+@tap.test
 def a_tower_in_int8():
     """The tower and the projector, and nothing else, take 8.5 bits a weight."""
     report = json.loads(run("--json", "--shape", "tiny", "--layers", "1", "--threads", "1", "--vision", "int8"))
@@ -88,7 +85,7 @@ def a_tower_in_int8():
     assert abs(report["weight_bytes"] - want) < 1e-3 * want, f"{report['weight_bytes']} bytes, not about {want}"
 
 
-@test
+@tap.test
 def against_another_build():
     """The other build is a report whose every row but one takes a millisecond, so that each ratio is known."""
     rows = [{"kind": kind, "tokens": tokens, "context": context, "best_ms": 1.0} for kind, tokens, context in KINDS[1:]]
@@ -104,14 +101,14 @@ def against_another_build():
     run("--compare", "/bin/false", want=3)
 
 
-@test
+@tap.test
 def csv():
     lines = run("--csv", "--threads", "1").splitlines()
     assert lines[0].startswith("kind,tokens,context,runs,best_ms")
     assert [tuple(line.split(",")[:3]) for line in lines[1:]] == [(k, str(t), str(c)) for k, t, c in KINDS]
 
 
-@test
+@tap.test
 def wrong_usage():
     for args in (["--shape", "huge"], ["--layers", "2"], ["--shape", "tiny", "--format", "int3"], ["--shape", "tiny", "--layers", "-1"],
                  ["--csv", "--json"], ["--csv", "--compare", CLI],
@@ -119,18 +116,4 @@ def wrong_usage():
         run(*args, want=USAGE)
 
 
-def main():
-    failed = 0
-    print(f"1..{len(TESTS)}")
-    for number, function in enumerate(TESTS, 1):
-        try:
-            function()
-            print(f"ok {number} - {function.__name__}", flush=True)
-        except Exception as error:  # a test's failure must not hide the others
-            failed += 1
-            print(f"not ok {number} - {function.__name__}\n  # {type(error).__name__}: {str(error)[:2000]}", flush=True)
-    return failed > 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+tap.run()

@@ -15,19 +15,14 @@ import sys
 import tempfile
 
 CLI, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
-sys.path.insert(0, str(ROOT / "tests" / "bench"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "bench")]
 import make_tokenizer  # noqa: E402
 import published  # noqa: E402
+import tap  # noqa: E402
 
 TMP = pathlib.Path(tempfile.mkdtemp(prefix="sightline-check-"))
 OK, USAGE, INPUT, CANCELLED = 0, 2, 3, 5
 ENV = {k: v for k, v in os.environ.items() if not k.startswith("SIGHTLINE_")} | {"LC_ALL": "C.UTF-8", "HOME": str(TMP), "XDG_DATA_HOME": str(TMP)}
-TESTS = []
-
-
-def test(function):
-    TESTS.append(function)
-    return function
 
 
 def run(*args, want=OK):
@@ -53,7 +48,7 @@ def inspect(key, change=lambda model, shapes, dtypes: None, want=OK, family=None
         shutil.rmtree(folder)
 
 
-@test
+@tap.test
 def whole_published_models():
     for key, parameters in published.PARAMETERS.items():
         report = inspect(key)
@@ -62,7 +57,7 @@ def whole_published_models():
         assert report["tokens"]["<image>"] == (100003 if key == "small" else 128815)
 
 
-@test
+@tap.test
 def every_difference_is_named():
     def damage(model, shapes, dtypes):
         language = model["language_config"]
@@ -85,7 +80,7 @@ def every_difference_is_named():
     assert not any(str(TMP) in line for line in found), "a folder of this computer is named"
 
 
-@test
+@tap.test
 def foreign_token_ids():
     report = inspect("tiny", family="llm", want=INPUT)
     kinds = {f["kind"] for f in report["findings"]}
@@ -93,7 +88,7 @@ def foreign_token_ids():
     assert any("<image> has the id 100003, in the published model 128815" in f["text"] for f in report["findings"])
 
 
-@test
+@tap.test
 def another_model_is_consistent():
     picture, report_file = ROOT / "data" / "samples" / "shapes-1.png", TMP / "report.json"
     printed = run("verify", "--image", picture, "--report", report_file)
@@ -104,7 +99,7 @@ def another_model_is_consistent():
     assert str(ROOT) not in report_file.read_text() and "shapes-1" not in report_file.read_text()
 
 
-@test
+@tap.test
 def verify_that_cannot_begin():
     run("verify", "extra", want=USAGE)
     run("verify", "--files-only", "--image", "x.png", want=USAGE)
@@ -120,7 +115,7 @@ def model_folder(name, *leave_out):
     return folder
 
 
-@test
+@tap.test
 def verify_lists_all_that_is_missing():
     folder = model_folder("parts", "model.safetensors", "processor_config.json", "tokenizer.json")
     names = [f"model-0000{i}-of-00003.safetensors" for i in (1, 2, 3)]
@@ -136,7 +131,7 @@ def verify_lists_all_that_is_missing():
     assert "git-lfs" in error and "verify" in error, error
 
 
-@test
+@tap.test
 def a_hub_cache_is_called_by_its_model():
     cache = TMP / "models--someone--my-vl2"
     commit = "66c54660eae7e90c9ba259bfdf92d07d6e3ce8aa"
@@ -150,7 +145,7 @@ def a_hub_cache_is_called_by_its_model():
     assert "my-vl2" in (TMP / "boxes" / "boxes.json").read_text() and commit not in (TMP / "boxes" / "boxes.json").read_text()
 
 
-@test
+@tap.test
 def a_large_model_is_mapped_not_copied():
     """Three layers of the tiny model: over 2 GB of holes. Memory that was copied would be resident."""
     def shorten(model, shapes, dtypes):
@@ -169,7 +164,7 @@ def a_large_model_is_mapped_not_copied():
     assert usage.ru_maxrss * 1024 < facts["weight_bytes"] / 4, f"{usage.ru_maxrss / 1024:.0f} MiB resident"
 
 
-@test
+@tap.test
 def published_models_fit_where_they_should():
     """A session that fills 4,096 tokens, two pictures of ten tiles, and what was left of other branches, beside the weights in mix."""
     program = 50e6  # resident before it loads anything, measured; several times that under the sanitizers, which is not the point
@@ -211,7 +206,7 @@ def results(path):
     return [json.loads(line) for line in path.read_text().splitlines()[1:]]
 
 
-@test
+@tap.test
 def scores():
     path, boxes = question_file("all.jsonl", 8)
     total = json.loads(run("eval", path, "--out", TMP / "all.out", "--json"))
@@ -226,7 +221,7 @@ def scores():
     assert total["acc_0.5"] > 0.3, "the bundled model finds nothing"
 
 
-@test
+@tap.test
 def bad_lines_do_not_stop_the_rest():
     bad = ["nonsense", json.dumps({"image": "missing.png", "expression": "x", "box": [0, 0, 1, 1]}), json.dumps({"image": "x.png"}),
            json.dumps({"image": str(ROOT / "data/samples/shapes-1.png"), "expression": "x", "box": [5, 5, 5, 9]})]
@@ -240,7 +235,7 @@ def bad_lines_do_not_stop_the_rest():
     assert all(f"question {f['index'] + 1}: {f['message']}" in text for f in total["failures"]), text
 
 
-@test
+@tap.test
 def nothing_scored_is_no_score():
     (TMP / "list.json").write_text(json.dumps([{"image": "x.png", "expression": "x", "box": [0, 0, 1, 1]}]))
     total = json.loads(run("eval", TMP / "list.json", "--json", want=INPUT))
@@ -248,7 +243,7 @@ def nothing_scored_is_no_score():
     assert "0.0" not in run("eval", TMP / "list.json", want=INPUT)
 
 
-@test
+@tap.test
 def a_byte_order_mark_is_no_part_of_a_line():
     path, _ = question_file("marked.jsonl", 2)
     plain = json.loads(run("eval", path, "--json"))
@@ -257,7 +252,7 @@ def a_byte_order_mark_is_no_part_of_a_line():
     assert marked["scored"] == 2 and marked["mean_iou"] == plain["mean_iou"], (marked, plain)
 
 
-@test
+@tap.test
 def goes_on_after_a_cut():
     path, _ = question_file("cut.jsonl", 6)
     whole = json.loads(run("eval", path, "--out", TMP / "cut.out", "--json"))
@@ -272,7 +267,7 @@ def goes_on_after_a_cut():
     run("eval", other, "--out", TMP / "cut.out", "--resume", want=INPUT)
 
 
-@test
+@tap.test
 def interrupted():
     path, _ = question_file("long.jsonl", 12)
     path.write_text("\n".join(path.read_text().splitlines() * 40))
@@ -289,7 +284,7 @@ def interrupted():
     assert all(line.endswith("\n") for line in seen)
 
 
-@test
+@tap.test
 def eval_that_cannot_begin():
     run("eval", want=USAGE)
     run("eval", "x.jsonl", "--resume", want=USAGE)
@@ -298,19 +293,4 @@ def eval_that_cannot_begin():
     run("eval", TMP / "empty.jsonl", want=INPUT)
 
 
-def main():
-    print(f"1..{len(TESTS)}")
-    failed = 0
-    for number, function in enumerate(TESTS, 1):
-        try:
-            function()
-            print(f"ok {number} - {function.__name__}", flush=True)
-        except Exception as error:  # noqa: BLE001: every failure is reported
-            failed += 1
-            print(f"not ok {number} - {function.__name__}\n# {type(error).__name__}: {str(error)[:1500]!r}", flush=True)
-    shutil.rmtree(TMP, ignore_errors=True)
-    return failed > 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+tap.run(TMP)

@@ -15,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import tap  # noqa: E402
 
 CLI, MAKE_HISTORY, ROOT = map(pathlib.Path.resolve, map(pathlib.Path, sys.argv[1:4]))
 TMP = pathlib.Path(tempfile.mkdtemp(prefix="sightline-outputs-"))
@@ -27,13 +29,7 @@ MINE = b"checked by hand\n"
 FORMATS = {"png": "a-boxes.png", "svg": "a-boxes.svg", "pdf": "a-boxes.pdf", "json": "boxes.json", "csv": "boxes.csv",
            "coco": "annotations.json", "yolo": "classes.txt", "labelme": "a.json", "voc": "Annotations/a.xml",
            "label-studio": "tasks.json"}
-TESTS = []
 ENV = {k: v for k, v in os.environ.items() if not k.startswith("SIGHTLINE_")} | {"LC_ALL": "C.UTF-8", "HOME": str(TMP)}
-
-
-def test(function):
-    TESTS.append(function)
-    return function
 
 
 def run(*args, want=0, cwd=None, **more):
@@ -82,7 +78,7 @@ def single_outputs(out):
             ["eval", questions, "--out", out]]
 
 
-@test
+@tap.test
 def a_file_in_the_way_stays():
     for number, command in enumerate(single_outputs(TMP / "way" / "mine")):
         shutil.rmtree(TMP / "way", ignore_errors=True)
@@ -103,7 +99,7 @@ def a_file_in_the_way_stays():
             assert len(tree(TMP / "way")) == 1, f"{number}: something is left beside it: {list(tree(TMP / 'way'))}"
 
 
-@test
+@tap.test
 def a_file_that_is_read_is_never_replaced():
     """Not by its own name, not by a link, a hard link or a longer way, not with --force."""
     place = folder("read")
@@ -136,7 +132,7 @@ def a_file_that_is_read_is_never_replaced():
             assert tree(place) == before, (command, run.stderr)
 
 
-@test
+@tap.test
 def history_exports_do_not_meet():
     data = folder("history")
     subprocess.run([MAKE_HISTORY, data, SHAPES], check=True, env=ENV)
@@ -150,14 +146,14 @@ def history_exports_do_not_meet():
     assert json.loads((out / "conversation.json").read_text())["id"] == ids[-1]
 
 
-@test
+@tap.test
 def quantize_makes_a_new_folder():
     out = folder("quantized")
     run("quantize", "--out", out, want=INPUT)
     assert list(out.iterdir()) == [], "an empty folder is somebody's, too"
 
 
-@test
+@tap.test
 def every_format_leaves_what_is_there():
     for name, file in FORMATS.items():
         pictures = folder(f"formats/{name}/in")
@@ -170,7 +166,7 @@ def every_format_leaves_what_is_there():
         assert (out / file).read_bytes() != MINE, name
 
 
-@test
+@tap.test
 def pictures_of_a_folder_are_not_written_over():
     """The upright copy of a turned photo would have the name of another picture."""
     for name in ("labelme", "png", "coco"):
@@ -185,7 +181,7 @@ def pictures_of_a_folder_are_not_written_over():
         assert again == {"done": 0, "kept": 2, "failed": 0}, f"its own files are taken for pictures: {again}"
 
 
-@test
+@tap.test
 def a_picture_in_the_way_is_one_failure():
     """A corrected file stays, its picture is reported before anybody works for it, and the rest goes on."""
     place = folder("corrected")
@@ -199,7 +195,7 @@ def a_picture_in_the_way_is_one_failure():
     assert json.loads((place / "a.json").read_text())["shapes"]
 
 
-@test
+@tap.test
 def what_was_corrected_since_stays():
     """A run that goes on replaces what it wrote itself, unless somebody has worked on it in between."""
     pictures, out = folder("since/in"), TMP / "since" / "out"
@@ -214,7 +210,7 @@ def what_was_corrected_since_stays():
     assert (out / "annotations.json").read_bytes() == MINE
 
 
-@test
+@tap.test
 def again_leaves_nothing_of_before():
     pictures, out = folder("again/in"), TMP / "again" / "out"
     for name in ("a.png", "b.png"):
@@ -227,7 +223,7 @@ def again_leaves_nothing_of_before():
     assert not (out / "labels" / "b.txt").exists() and not (out / "images" / "b.png").exists(), "half of a set that is no more"
 
 
-@test
+@tap.test
 def a_journal_that_is_none():
     pictures, out = folder("journal/in"), folder("journal/out")
     shutil.copy(SHAPES, pictures / "a.png")
@@ -237,7 +233,7 @@ def a_journal_that_is_none():
         assert tree(out) == {"sightline-batch.jsonl": MINE}
 
 
-@test
+@tap.test
 def another_model_is_another_run():
     """Folders of the same name with other weights; the same folder moved is the same model."""
     work = folder("models")
@@ -264,7 +260,7 @@ def another_model_is_another_run():
     run("eval", questions, "--model", work / "C" / "ck", "--out", work / "results", "--resume")
 
 
-@test
+@tap.test
 def another_picture_at_the_same_place_is_asked_again():
     pictures, out = folder("swapped/in"), TMP / "swapped" / "out"
     shutil.copy(SHAPES, pictures / "a.png")
@@ -275,7 +271,7 @@ def another_picture_at_the_same_place_is_asked_again():
     assert len(json.loads((out / "annotations.json").read_text())["images"]) == 1
 
 
-@test
+@tap.test
 def eval_takes_up_its_own_results_only():
     place = folder("results")
     questions = place / "questions.jsonl"
@@ -292,7 +288,7 @@ def eval_takes_up_its_own_results_only():
     assert total["scored"] == 1, f"results of questions that are not there are counted: {total}"
 
 
-@test
+@tap.test
 def long_names():
     """A name of 244 bytes in 80 characters: every format writes it, and what cannot be is one failure."""
     pictures = folder("long/in")
@@ -304,7 +300,7 @@ def long_names():
         assert total == {"done": 2, "kept": 0, "failed": 0}, (name, total, run.stderr)
 
 
-@test
+@tap.test
 def nothing_half_made_after_a_kill():
     """Killed at any moment, a batch leaves complete files and goes on; what it could leave of others is cleared away."""
     pictures, out = folder("killed/in"), TMP / "killed" / "out"
@@ -327,7 +323,7 @@ def nothing_half_made_after_a_kill():
     assert len(json.loads((out / "annotations.json").read_text())["images"]) == 24
 
 
-@test
+@tap.test
 def one_run_at_a_time():
     pictures, out = folder("twice/in"), TMP / "twice" / "out"
     for number in range(40):
@@ -342,7 +338,7 @@ def one_run_at_a_time():
     assert first.returncode == 0
 
 
-@test
+@tap.test
 def sub_folders():
     place = folder("deep/in/deeper")
     shutil.copy(SHAPES, place / "b.png")
@@ -355,7 +351,7 @@ def sub_folders():
     assert total == {"done": 1, "kept": 1, "failed": 0}, total
 
 
-@test
+@tap.test
 def addresses_of_files():
     assert json.loads(run("ask", "--json", "--image", SHAPES.as_uri(), "--max-tokens", "2", "hi"))["images"][0]["name"] == "shapes-1.png"
     out = TMP / "address"
@@ -366,7 +362,7 @@ def addresses_of_files():
     assert str(TMP) in run.stderr, f"the path that was tried is not named: {run.stderr}"
 
 
-@test
+@tap.test
 def standard_output_is_no_file():
     with open(TMP / "stdout.png", "wb") as file:
         subprocess.run([CLI, "ask", "--image", SHAPES, "--max-tokens", "1", "--json", "--draw", "/dev/stderr", "hi"], check=True, env=ENV,
@@ -375,7 +371,7 @@ def standard_output_is_no_file():
     run("dump", "--out", "/dev/full", "x", want=INPUT)
 
 
-@test
+@tap.test
 def boxes_that_are_not_sure_can_be_left_out():
     total = json.loads(batch(TMP / "sure", "-e", "coco", "--json", "--min-overlap", "0.999", SHAPES).splitlines()[0])
     assert total["boxes"] == 0, total
@@ -386,20 +382,4 @@ def boxes_that_are_not_sure_can_be_left_out():
     batch(TMP / "never", "--min-overlap", "2", SHAPES, want=USAGE)
 
 
-def main():
-    print(f"1..{len(TESTS)}", flush=True)
-    failed = 0
-    for number, function in enumerate(TESTS, 1):
-        try:
-            function()
-            print(f"ok {number} {function.__name__}", flush=True)
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            for line in traceback.format_exc().splitlines():
-                print("#", line)
-            print(f"not ok {number} {function.__name__}", flush=True)
-    shutil.rmtree(TMP, ignore_errors=True)
-    sys.exit(1 if failed else 0)
-
-
-main()
+tap.run(TMP)

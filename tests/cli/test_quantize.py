@@ -7,6 +7,7 @@ kernels/quant.h. The bundled model is quantised; what its answers are worth is m
 """
 import json
 import os
+import pathlib
 import resource
 import shutil
 import signal
@@ -17,18 +18,15 @@ import tempfile
 import time
 from array import array
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import tap  # noqa: E402
+
 CLI, ROOT = sys.argv[1:3]
 MODEL = os.path.join(ROOT, "data", "demo-model")
 SAMPLE = os.path.join(ROOT, "data", "samples", "shapes-1.png")
 TMP = tempfile.mkdtemp(prefix="sightline-quantize-")
 USAGE, INPUT, CANCELLED = 2, 3, 5
 CODES = [-127, -100, -79, -62, -47, -34, -21, -9, 2, 13, 25, 36, 50, 65, 83, 107]
-TESTS = []
-
-
-def test(function):
-    TESTS.append(function)
-    return function
 
 
 def path(name):
@@ -125,7 +123,7 @@ def row_of(entry, data, kind, cols, row):
 # ------------------------------------------------------------------------------------------------ what is written
 
 
-@test
+@tap.test
 def mix_is_what_it_says():
     report = json.loads(quantize("mix", "--json", "--format", "mix"))
     info = json.loads(run("info", "--json", "--verify", "--model", path("mix")))
@@ -138,7 +136,7 @@ def mix_is_what_it_says():
     assert report["bytes"] < report["source_bytes"]
 
 
-@test
+@tap.test
 def weights_stay_near():
     """Every quantised tensor, one row each, by this file's own reading of the formats."""
     _, before, original, _ = read(MODEL)
@@ -163,7 +161,7 @@ def weights_stay_near():
     assert seen == {"I8G", "I4G"}
 
 
-@test
+@tap.test
 def other_files_come_along():
     for name in ("config.json", "tokenizer.json", "processor_config.json"):
         with open(os.path.join(MODEL, name), "rb") as a, open(os.path.join(path("mix"), name), "rb") as b:
@@ -173,7 +171,7 @@ def other_files_come_along():
     assert "were changed" in read(path("mix"))[0]["changed"]
 
 
-@test
+@tap.test
 def every_format_answers():
     quantize("int4v", "--format", "int4", "--vision", "int8", "--threads", "3")
     for folder in ("mix", "int4v"):
@@ -183,7 +181,7 @@ def every_format_answers():
     assert parts["vision"]["dtype"] == "int8" and parts["attention"]["dtype"] == "int4"
 
 
-@test
+@tap.test
 def narrow_experts_take_int8():
     """Four bits cost the demo model more than a point of counting."""
     report = json.loads(quantize("default", "--json"))
@@ -191,7 +189,7 @@ def narrow_experts_take_int8():
     assert report["format"] == "int8" and parts["routed experts"]["dtype"] == "int8"
 
 
-@test
+@tap.test
 def threads_do_not_matter():
     quantize("again", "--format", "mix", "--threads", "1")
     assert read(path("again")) == read(path("mix"))
@@ -200,7 +198,7 @@ def threads_do_not_matter():
 # ------------------------------------------------------------------------------------------------ refusals
 
 
-@test
+@tap.test
 def wrong_usage():
     run("quantize", want=USAGE)
     quantize("x", "--format", "int3", want=USAGE)
@@ -214,7 +212,7 @@ def wrong_usage():
     run("info", "--verify", want=INPUT)
 
 
-@test
+@tap.test
 def damaged_sources():
     _, header, data, _ = read(MODEL)
     name = next(n for n in header if ".mlp.experts." in n)
@@ -230,7 +228,7 @@ def damaged_sources():
     assert leftovers("x") == []
 
 
-@test
+@tap.test
 def full_disk():
     quantize("x", want=INPUT, limit=1 << 20)
     assert "cannot be written" in run.stderr and "model.safetensors" in run.stderr
@@ -260,7 +258,7 @@ def wait_until_written(process, out):
     raise AssertionError(f"nothing is being written: {process.communicate()}")
 
 
-@test
+@tap.test
 def cancelled():
     process = start("quantize", "--out", path("x"), "--model", large_source())
     wait_until_written(process, "x")
@@ -270,7 +268,7 @@ def cancelled():
     assert leftovers("x") == []
 
 
-@test
+@tap.test
 def killed():
     process = start("quantize", "--out", path("x"), "--model", path("large"))
     partial = wait_until_written(process, "x")
@@ -288,7 +286,7 @@ def killed():
 # ------------------------------------------------------------------------------------------------ files from strangers
 
 
-@test
+@tap.test
 def hostile_metadata():
     metadata, header, data, _ = read(path("mix"))
     expert = next(n for n in metadata if ".mlp.experts." in n and "gate_proj" in n)
@@ -312,7 +310,7 @@ def hostile_metadata():
     assert "router" in run.stderr, run.stderr
 
 
-@test
+@tap.test
 def damaged_data_is_found():
     metadata, header, data, _ = read(path("mix"))
     at = len(data) // 2
@@ -322,19 +320,4 @@ def damaged_data_is_found():
     assert "damaged" in run.stderr
 
 
-def main():
-    failed = 0
-    print(f"1..{len(TESTS)}")
-    for number, function in enumerate(TESTS, 1):
-        try:
-            function()
-            print(f"ok {number} - {function.__name__}", flush=True)
-        except Exception as error:  # a test's failure must not hide the others
-            failed += 1
-            print(f"not ok {number} - {function.__name__}\n  # {type(error).__name__}: {str(error)[:2000]}", flush=True)
-    shutil.rmtree(TMP, ignore_errors=True)
-    return failed > 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+tap.run(TMP)

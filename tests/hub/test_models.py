@@ -19,13 +19,15 @@ import time
 
 import hub as hubs
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import tap  # noqa: E402
+
 CLI, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 12
 TMP = pathlib.Path(tempfile.mkdtemp(prefix="sightline-hub-"))
 OK, USAGE, INPUT, CANCELLED = 0, 2, 3, 5
 PIECE = 1 << 20
 TOKEN = "hf_secretsecretsecret"
-TESTS = []
 random.seed(11)
 WEIGHTS = random.randbytes(9 * PIECE + 12345)
 FILES = {
@@ -37,11 +39,6 @@ FILES = {
 }
 ENV = {k: v for k, v in os.environ.items() if not k.startswith(("SIGHTLINE_", "HF_"))} | {
     "LC_ALL": "C.UTF-8", "HOME": str(TMP), "XDG_DATA_HOME": str(TMP / "data"), "no_proxy": "*"}
-
-
-def test(function):
-    TESTS.append(function)
-    return function
 
 
 def command(hub, *more, dest=None):
@@ -75,7 +72,7 @@ class Case:
         assert not beside, beside
 
 
-@test
+@tap.test
 def a_polite_hub():
     with Case() as c:
         download(c.hub, dest=c.dest)
@@ -84,7 +81,7 @@ def a_polite_hub():
         assert "exists already" in download(c.hub, dest=c.dest, want=INPUT)
 
 
-@test
+@tap.test
 def ranges_come_over_several_connections():
     with Case() as c:
         c.hub.files["model.safetensors"] = random.randbytes(130 * PIECE)
@@ -102,7 +99,7 @@ def ranges_come_over_several_connections():
         assert len(waited) == 2, "two parts were asked for at once"
 
 
-@test
+@tap.test
 def dropped_connections_go_on_where_they_were():
     with Case() as c:
         drops = []
@@ -121,7 +118,7 @@ def dropped_connections_go_on_where_they_were():
         assert c.hub.sent <= sum(map(len, FILES.values())) + 4 * PIECE, "at most one piece twice for each break"
 
 
-@test
+@tap.test
 def resets():
     with Case() as c:
         resets = []
@@ -137,7 +134,7 @@ def resets():
         holds(c.dest, FILES)
 
 
-@test
+@tap.test
 def silence_and_drops_of_bytes_are_the_same():
     for byte in (b"", b"x"):
         with Case() as c:
@@ -159,7 +156,7 @@ def silence_and_drops_of_bytes_are_the_same():
             holds(c.dest, FILES)
 
 
-@test
+@tap.test
 def it_gives_up_with_a_sentence_and_goes_on_later():
     with Case() as c:
         c.hub.between = lambda handler, name, at: name == "model.safetensors" and at >= 4 * PIECE and (handler.drop() or True)
@@ -174,7 +171,7 @@ def it_gives_up_with_a_sentence_and_goes_on_later():
         assert not c.hub.asked("hub", "/api/"), "the list is known"
 
 
-@test
+@tap.test
 def kill_at_any_moment():
     with Case() as c:
         total, worst = sum(map(len, FILES.values())), 0
@@ -196,7 +193,7 @@ def kill_at_any_moment():
         assert c.hub.sent <= total + (round_ + 1) * 4 * PIECE + (round_ + 1) * 4 * 300000, (c.hub.sent, total, round_)
 
 
-@test
+@tap.test
 def damage_on_the_disk_is_fetched_again_and_no_more():
     with Case() as c:
         c.hub.between = lambda handler, name, at: name == "model.safetensors" and at >= 6 * PIECE and (handler.drop() or True)
@@ -211,7 +208,7 @@ def damage_on_the_disk_is_fetched_again_and_no_more():
         assert c.hub.sent - before <= len(WEIGHTS) - 4 * PIECE, "the damaged piece, and what had not come"
 
 
-@test
+@tap.test
 def no_ranges():
     with Case() as c:
         c.hub.ranges = False
@@ -232,7 +229,7 @@ def no_ranges():
         holds(c.dest, FILES)
 
 
-@test
+@tap.test
 def content_that_changes_between_two_requests():
     with Case() as c:
         other = random.randbytes(len(WEIGHTS))
@@ -252,7 +249,7 @@ def content_that_changes_between_two_requests():
         holds(c.dest, FILES)
 
 
-@test
+@tap.test
 def hashes_that_lie():
     for name in ("model.safetensors", "config.json"):
         with Case() as c:
@@ -266,7 +263,7 @@ def hashes_that_lie():
             assert not c.dest.exists()
 
 
-@test
+@tap.test
 def lengths_that_lie():
     with Case() as c:
         lie = c.hub.entries()
@@ -279,7 +276,7 @@ def lengths_that_lie():
         assert not c.dest.exists()
 
 
-@test
+@tap.test
 def the_token_stays_with_its_host():
     with Case() as c:
         download(c.hub, dest=c.dest, env={"HF_TOKEN": TOKEN})
@@ -293,7 +290,7 @@ def the_token_stays_with_its_host():
             assert TOKEN.encode() not in path.read_bytes()
 
 
-@test
+@tap.test
 def gated_and_missing():
     for status, words in ((401, ["HF_TOKEN", "terms"]), (403, ["HF_TOKEN", "terms"]), (404, ["does not have"])):
         with Case() as c:
@@ -303,7 +300,7 @@ def gated_and_missing():
             assert not c.dest.exists()
 
 
-@test
+@tap.test
 def a_signed_address_that_ran_out_is_asked_for_anew():
     with Case() as c:
         expired = []
@@ -319,7 +316,7 @@ def a_signed_address_that_ran_out_is_asked_for_anew():
         holds(c.dest, FILES)
 
 
-@test
+@tap.test
 def a_busy_hub_is_obeyed():
     for status in (429, 503):
         with Case() as c:
@@ -339,7 +336,7 @@ def a_busy_hub_is_obeyed():
             assert times[1] - times[0] >= 1, "nobody asks before"
 
 
-@test
+@tap.test
 def redirect_loops_and_ways_out_of_https():
     with Case() as c:
         c.hub.faults.append(lambda handler, path: "/resolve/" in path and (handler.reply(302, b"", [("Location", path)]) or True))
@@ -349,7 +346,7 @@ def redirect_loops_and_ways_out_of_https():
         assert "nowhere" in download(c.hub, dest=c.dest, want=INPUT)
 
 
-@test
+@tap.test
 def names_that_lead_out_of_the_folder():
     for name in ("../evil.json", "/etc/evil.json", "a/../../evil.json", "..", "a\\..\\evil.json", "x\n.json", "./a.json", "a//b.json"):
         with Case() as c:
@@ -366,7 +363,7 @@ def names_that_lead_out_of_the_folder():
         holds(c.dest, FILES)
 
 
-@test
+@tap.test
 def twice_the_same_name():
     with Case() as c:
         c.hub.files["Config.JSON"] = b"{}"
@@ -374,7 +371,7 @@ def twice_the_same_name():
         assert "twice" in download(c.hub, dest=c.dest, want=INPUT)
 
 
-@test
+@tap.test
 def encoded_content_is_refused():
     with Case() as c:
         c.hub.faults.append(lambda handler, path: path.endswith("config.json") and handler.server.role == "content" and
@@ -383,7 +380,7 @@ def encoded_content_is_refused():
         assert not c.dest.exists()
 
 
-@test
+@tap.test
 def pages_and_many_files():
     with Case() as c:
         c.hub.files |= {f"extra-{i:04}.json": b"%d" % i for i in range(1000)}
@@ -392,7 +389,7 @@ def pages_and_many_files():
         holds(c.dest, c.hub.files)
 
 
-@test
+@tap.test
 def answers_that_are_no_lists():
     for body in (b"<html>", b"{}", b'[{"type": "file", "path": "config.json"}]', b"[" * 100000):
         with Case() as c:
@@ -404,7 +401,7 @@ def answers_that_are_no_lists():
         assert "safetensors" in download(c.hub, dest=c.dest, want=INPUT)
 
 
-@test
+@tap.test
 def two_at_once_are_one():
     with Case() as c:
         begun, go = threading.Event(), threading.Event()
@@ -423,7 +420,7 @@ def two_at_once_are_one():
         holds(c.dest, FILES)
 
 
-@test
+@tap.test
 def stopped_by_a_signal():
     with Case() as c:
         begun = threading.Event()
@@ -437,7 +434,7 @@ def stopped_by_a_signal():
         holds(c.dest, FILES)
 
 
-@test
+@tap.test
 def a_link_where_the_folder_should_be():
     with Case() as c:
         target = c.dir / "model.download"
@@ -449,7 +446,7 @@ def a_link_where_the_folder_should_be():
         assert victim.read_text() == "precious"
 
 
-@test
+@tap.test
 def usage():
     with Case() as c:
         bare = [CLI, "models", "download"]
@@ -461,7 +458,7 @@ def usage():
         assert not c.hub.seen, "nobody was asked"
 
 
-@test
+@tap.test
 def the_library():
     with Case() as c:
         env = ENV | {"SIGHTLINE_MODELS": str(c.dir)}
@@ -496,7 +493,7 @@ def demo_files():
     return {path.name: path.read_bytes() for path in (ROOT / "data" / "demo-model").iterdir() if path.is_file() and path.name != "demo.json"}
 
 
-@test
+@tap.test
 def searching():
     with Case() as c:
         c.hub.catalogue = [{"id": "a/one", "downloads": 5, "likes": 1}, {"id": "b/two"}, {"id": "../../evil"}, {"no": "id"}, 7]
@@ -507,7 +504,7 @@ def searching():
         models("search", "one", "--endpoint", c.hub.url, env=ENV, want=INPUT)
 
 
-@test
+@tap.test
 def a_page_s_address_says_hub_repository_and_revision():
     with Case() as c:
         for text in (f"{c.hub.url}/{c.hub.repo}", f"{c.hub.url}/{c.hub.repo}/tree/some-branch"):
@@ -547,7 +544,7 @@ def snapshot_of(folder):
     return sorted((str(path), path.lstat().st_mtime_ns, path.lstat().st_size) for path in folder.rglob("*"))
 
 
-@test
+@tap.test
 def models_of_the_cache_are_used_in_place():
     for links, listed in ((True, True), (True, False), (False, True)):
         with Case() as c:
@@ -579,14 +576,14 @@ def models_of_the_cache_are_used_in_place():
             assert not models("list", env=env)["models"][0]["complete"]
 
 
-@test
+@tap.test
 def other_programs_models_in_the_cache_are_theirs():
     with Case() as c:
         make_cache(c.dir / "model", {"config.json": b'{"model_type": "llama"}', "model.safetensors": b"x" * 100})
         assert models("list", env=ENV | {"HF_HUB_CACHE": str(c.dir / "model")})["models"] == []
 
 
-@test
+@tap.test
 def folders_are_imported_in_place():
     with Case() as c:
         env = ENV | {"SIGHTLINE_CONFIG_DIR": str(c.dir / "model" / "config"), "SIGHTLINE_MODELS": str(c.dir / "model" / "library")}
@@ -608,7 +605,7 @@ def folders_are_imported_in_place():
         assert models("list", env=env)["models"] == [] and (folder / "config.json").exists()
 
 
-@test
+@tap.test
 def quantised_by_name():
     with Case() as c:
         library = c.dir / "model"
@@ -634,18 +631,4 @@ def quantised_by_name():
         assert info["trashed"] and info["bytes"] >= len(data) and not (library / "whole-int8").exists()
 
 
-def main():
-    print(f"1..{len(TESTS)}")
-    for number, function in enumerate(TESTS, 1):
-        start = time.monotonic()
-        try:
-            function()
-            print(f"ok {number} - {function.__name__} # {time.monotonic() - start:.1f} s", flush=True)
-        except Exception as failure:  # pylint: disable=broad-except
-            print(f"not ok {number} - {function.__name__}")
-            print("#", repr(failure)[:1500].replace("\n", "\n# "), flush=True)
-    subprocess.run(["rm", "-rf", str(TMP)], check=False)
-
-
-if __name__ == "__main__":
-    main()
+tap.run(TMP)

@@ -6,23 +6,18 @@ metainfo, icons, manuals, completions. test_install.py BUILD_DIR PREFIX; prints 
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import tap  # noqa: E402
 
 BUILD, PREFIX = sys.argv[1:3]
 APP_ID = "io.github.sightline.Sightline"
 TMP = pathlib.Path(tempfile.mkdtemp(prefix="sightline-install-"))
 ROOT = TMP / PREFIX.lstrip("/")
 SHARE = ROOT / "share"
-TESTS = []
-
-
-def test(function):
-    TESTS.append(function)
-    return function
 
 
 def run(*command, **options):
@@ -40,7 +35,7 @@ def commands():
     return re.findall(r"^  ([a-z][a-z-]*)  ", cli("--help"), re.M)
 
 
-@test
+@tap.test
 def everything_is_there():
     for name in ("bin/sightline", "bin/sightline-cli", f"share/applications/{APP_ID}.desktop", f"share/metainfo/{APP_ID}.metainfo.xml",
                  f"share/dbus-1/services/{APP_ID}.service", f"share/gnome-shell/search-providers/{APP_ID}.search-provider.ini",
@@ -55,7 +50,7 @@ def everything_is_there():
     assert not (SHARE / "sightline/demo-model/train").exists(), "the training scripts are installed"
 
 
-@test
+@tap.test
 def nothing_knows_the_build_folder():
     """The same sources give the same bytes in any folder."""
     source = os.path.dirname(BUILD).encode()
@@ -64,7 +59,7 @@ def nothing_knows_the_build_folder():
             assert source not in path.read_bytes(), f"{path} holds the path of its build"
 
 
-@test
+@tap.test
 def the_desktop_finds_it():
     entry = (SHARE / f"applications/{APP_ID}.desktop").read_text()
     run("desktop-file-validate", str(SHARE / f"applications/{APP_ID}.desktop"))
@@ -78,17 +73,17 @@ def the_desktop_finds_it():
     assert f"DesktopId={APP_ID}.desktop" in provider and "@" not in provider
 
 
-@test
+@tap.test
 def the_store_description_is_valid():
     run("appstreamcli", "validate", "--no-net", str(SHARE / f"metainfo/{APP_ID}.metainfo.xml"))
 
 
-@test
+@tap.test
 def the_schema_compiles():
     run("glib-compile-schemas", "--strict", "--dry-run", str(SHARE / "glib-2.0/schemas"))
 
 
-@test
+@tap.test
 def manuals_name_every_command_and_option():
     for page in ("sightline.1", "sightline-cli.1"):
         text = (SHARE / "man/man1" / page).read_text()
@@ -111,7 +106,7 @@ def complete(*words):
                env=environment).split()
 
 
-@test
+@tap.test
 def completions_follow_the_program():
     assert set(commands()) <= set(complete("sightline-cli", ""))
     assert complete("sightline-cli", "hist") == ["history"]
@@ -124,21 +119,5 @@ def completions_follow_the_program():
     run("fish", "-n", str(SHARE / "fish/vendor_completions.d/sightline.fish"))
 
 
-def main():
-    failed = 0
-    run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", str(TMP))
-    print(f"1..{len(TESTS)}")
-    for number, function in enumerate(TESTS, 1):
-        name = function.__name__.replace("_", " ")
-        try:
-            function()
-            print(f"ok {number} - {name}", flush=True)
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()), end="")
-            print(f"not ok {number} - {name}", flush=True)
-    shutil.rmtree(TMP)
-    return 1 if failed else 0
-
-
-sys.exit(main())
+run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", str(TMP))
+tap.run(TMP)

@@ -15,9 +15,11 @@ import struct
 import subprocess
 import sys
 import tempfile
-import traceback
 import zlib
 import xml.etree.ElementTree as tree
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import tap  # noqa: E402
 
 MAKE_EXPORT, CLI, ROOT = sys.argv[1:4]
 TMP = pathlib.Path(tempfile.mkdtemp(prefix="sightline-exports-"))
@@ -48,7 +50,8 @@ def expected():
                   [["Shapes-2.png", "it's", to_pixels([0, 0, 499, 999], photo)]])
 
 
-def test_readers_saw_these_files():
+@tap.test
+def readers_saw_these_files():
     """Every text file is the one that the readers opened, and they saw the boxes that were put in."""
     found = {str(path.relative_to(SCENE)): hashlib.sha256(path.read_bytes()).hexdigest()
              for path in SCENE.rglob("*") if path.suffix in {".json", ".txt", ".xml", ".yaml", ".csv"}}
@@ -57,7 +60,8 @@ def test_readers_saw_these_files():
         assert sorted(boxes) == expected(), f"{kind}: {boxes}"
 
 
-def test_turned_photo_is_upright():
+@tap.test
+def turned_photo_is_upright():
     """The JPEG lies on its side; what is shipped is a PNG of the upright pixels, red above yellow as seen."""
     size = png_size(SCENE / "coco" / "images" / "Shapes-2.png")
     with open(SCENE / "coco" / "annotations.json", encoding="utf-8") as stream:
@@ -69,7 +73,8 @@ def test_turned_photo_is_upright():
     assert (SCENE / "coco" / "images" / "shapes.png").read_bytes() == (SAMPLES / "shapes-1.png").read_bytes(), "touched"
 
 
-def test_tables():
+@tap.test
+def tables():
     with open(SCENE / "csv" / "boxes.csv", encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["status"] for row in rows] == ["ok", "clamped", "ok", "ok", "rejected", "ok"]
@@ -93,7 +98,8 @@ def pdf_objects(pdf):
     return b"\n".join(unpacked)
 
 
-def test_drawings():
+@tap.test
+def drawings():
     """PNG at full resolution, SVG and PDF with the picture and one shape per box, crops as large as their boxes."""
     assert png_size(SCENE / "png" / "shapes-boxes.png") == (480, 360)
     assert (SCENE / "png" / "shapes-boxes.png").read_bytes() != (SAMPLES / "shapes-1.png").read_bytes()
@@ -125,7 +131,8 @@ def ask(picture):
     return json.loads(result.stdout)
 
 
-def test_batch_goes_on():
+@tap.test
+def batch_goes_on():
     """A bad picture is reported and skipped; a cut journal is repaired; the second run asks only what is missing.
 
     Boxes have the expected overlap that `ask` gives them.
@@ -161,29 +168,13 @@ def test_batch_goes_on():
     assert "--again" in batch(out, "-e", "yolo", folder, want=2).stderr
 
 
-def test_batch_usage():
+@tap.test
+def batch_usage():
     for arguments in ([], ["-e", "gif", SAMPLES], ["--mode", "guess", SAMPLES], ["--max-tokens", "0", SAMPLES]):
         batch(TMP / "never", *arguments, want=2)
     batch("/dev/null/x", SAMPLES, want=3)
     batch(TMP / "never", TMP / "no such folder.png", want=3)
 
 
-def main():
-    subprocess.run([MAKE_EXPORT, ROOT, str(SCENE)], check=True)
-    tests = [value for name, value in globals().items() if name.startswith("test_")]
-    print(f"1..{len(tests)}", flush=True)
-    failed = 0
-    for number, test in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} {test.__name__}", flush=True)
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            for line in traceback.format_exc().splitlines():
-                print("#", line)
-            print(f"not ok {number} {test.__name__}", flush=True)
-    shutil.rmtree(TMP, ignore_errors=True)
-    sys.exit(1 if failed else 0)
-
-
-main()
+subprocess.run([MAKE_EXPORT, ROOT, str(SCENE)], check=True)
+tap.run(TMP)
