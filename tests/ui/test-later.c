@@ -6,189 +6,20 @@
  */
 #include <glib/gstdio.h>
 
-#include "app/pictures/sl-picture.h"
-#include "app/system/sl-places.h"
+#include "tests/ui/held-calls.h"
+#include "tests/ui/ui-test.h"
 #include "ui/inspector/sl-picture-viewer-private.h"
 #include "ui/window/sl-window-private.h"
-
-#define PATIENCE_SECONDS 90
-
-/* ------------------------------------------------------------------------------------------------ what is held */
-
-/* A call that has not been made yet. */
-typedef struct
-{
-  gpointer object;
-  gpointer argument;
-  GDestroyNotify release;
-  gint64 id;
-  GCancellable *cancellable;
-  GAsyncReadyCallback callback;
-  gpointer user_data;
-} Held;
-
-static gboolean hold_plans, hold_openings, hold_files;
-static GQueue plans = G_QUEUE_INIT, openings = G_QUEUE_INIT, files = G_QUEUE_INIT;
-static gboolean nothing_fits; /* what the next plan says */
-
-static void
-hold (GQueue *queue,
-      Held    call)
-{
-  call.cancellable = call.cancellable != NULL ? g_object_ref (call.cancellable) : NULL;
-  g_queue_push_tail (queue, g_memdup2 (&call, sizeof call));
-}
-
-static Held
-take (GQueue *queue)
-{
-  g_autofree Held *call = g_queue_pop_head (queue);
-
-  g_assert_nonnull (call);
-  return *call;
-}
-
-static void
-let_go (Held *call)
-{
-  g_clear_object (&call->cancellable);
-  if (call->release != NULL)
-    call->release (call->argument);
-  if (call->object != NULL)
-    g_object_unref (call->object);
-}
-
-void __real_sl_engine_plan_async (SlEngine *engine, SlPrompt *prompt, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                  gpointer user_data);
-void __wrap_sl_engine_plan_async (SlEngine *engine, SlPrompt *prompt, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                  gpointer user_data);
-SlPlan *__real_sl_engine_plan_finish (SlEngine *engine, GAsyncResult *result, GError **error);
-SlPlan *__wrap_sl_engine_plan_finish (SlEngine *engine, GAsyncResult *result, GError **error);
-void __real_sl_history_open_async (SlHistory *history, gint64 id, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                   gpointer user_data);
-void __wrap_sl_history_open_async (SlHistory *history, gint64 id, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                   gpointer user_data);
-void __real_sl_picture_new_from_file_async (GFile *file, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                            gpointer user_data);
-void __wrap_sl_picture_new_from_file_async (GFile *file, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                            gpointer user_data);
-
-void
-__wrap_sl_engine_plan_async (SlEngine            *engine,
-                             SlPrompt            *prompt,
-                             GCancellable        *cancellable,
-                             GAsyncReadyCallback  callback,
-                             gpointer             user_data)
-{
-  if (hold_plans)
-    hold (&plans, (Held) { g_object_ref (engine), sl_prompt_ref (prompt), (GDestroyNotify) sl_prompt_unref, 0, cancellable,
-                           callback, user_data });
-  else
-    __real_sl_engine_plan_async (engine, prompt, cancellable, callback, user_data);
-}
-
-static void
-release_plan (void)
-{
-  Held call = take (&plans);
-
-  __real_sl_engine_plan_async (call.object, call.argument, call.cancellable, call.callback, call.user_data);
-  let_go (&call);
-}
-
-SlPlan *
-__wrap_sl_engine_plan_finish (SlEngine      *engine,
-                              GAsyncResult  *result,
-                              GError       **error)
-{
-  SlPlan *plan = __real_sl_engine_plan_finish (engine, result, error);
-
-  if (plan != NULL && nothing_fits)
-    plan->fits = FALSE;
-  return plan;
-}
-
-void
-__wrap_sl_history_open_async (SlHistory           *history,
-                              gint64               id,
-                              GCancellable        *cancellable,
-                              GAsyncReadyCallback  callback,
-                              gpointer             user_data)
-{
-  if (hold_openings)
-    hold (&openings, (Held) { g_object_ref (history), NULL, NULL, id, cancellable, callback, user_data });
-  else
-    __real_sl_history_open_async (history, id, cancellable, callback, user_data);
-}
-
-static void
-release_opening (void)
-{
-  Held call = take (&openings);
-
-  __real_sl_history_open_async (call.object, call.id, call.cancellable, call.callback, call.user_data);
-  let_go (&call);
-}
-
-void
-__wrap_sl_picture_new_from_file_async (GFile               *file,
-                                       GCancellable        *cancellable,
-                                       GAsyncReadyCallback  callback,
-                                       gpointer             user_data)
-{
-  if (hold_files)
-    hold (&files, (Held) { g_object_ref (file), NULL, NULL, 0, cancellable, callback, user_data });
-  else
-    __real_sl_picture_new_from_file_async (file, cancellable, callback, user_data);
-}
-
-static void
-release_file (void)
-{
-  Held call = take (&files);
-
-  __real_sl_picture_new_from_file_async (call.object, call.cancellable, call.callback, call.user_data);
-  let_go (&call);
-}
 
 /* ------------------------------------------------------------------------------------------------ a window */
 
 typedef struct
 {
-  SlStore *store;
-  SlEngine *engine;
-  SlHistory *history;
+  Backend backend;
   SlModels *models;
   SlWindow *window;
   gint64 first, second; /* two conversations that are in the history */
 } Fixture;
-
-typedef gboolean (*Condition) (gpointer data);
-
-static gboolean
-give_up (gpointer what)
-{
-  g_error ("waited %d seconds in vain for %s", PATIENCE_SECONDS, (const char *) what);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-wait_until (const char *what,
-            Condition   condition,
-            gpointer    data)
-{
-  guint patience = g_timeout_add_seconds (PATIENCE_SECONDS, give_up, (gpointer) what);
-
-  while (!condition (data))
-    g_main_context_iteration (NULL, TRUE);
-  g_source_remove (patience);
-}
-
-static gboolean
-is_held (gpointer queue)
-{
-  return ((GQueue *) queue)->length > 0;
-}
 
 /* All that can happen without what is held has happened: the store has answered a question that was put after everything else. */
 static void
@@ -212,48 +43,19 @@ settle (Fixture *fixture)
 {
   gboolean settled = FALSE;
 
-  sl_store_list_async (fixture->store, NULL, on_settled, &settled);
+  sl_store_list_async (fixture->backend.store, NULL, on_settled, &settled);
   wait_until ("the store", is_true, &settled);
   while (g_main_context_iteration (NULL, FALSE))
     ;
 }
 
-static gboolean
-is_ready (gpointer data)
-{
-  Fixture *fixture = data;
-
-  g_assert_cmpint (sl_engine_get_state (fixture->engine), !=, SL_ENGINE_FAILED);
-  return sl_history_get_loaded (fixture->history) && sl_engine_get_state (fixture->engine) == SL_ENGINE_READY;
-}
-
-static gboolean
-is_idle (gpointer conversation)
-{
-  return !sl_conversation_is_busy (conversation);
-}
-
 static SlMessage *
-ask (SlConversation *conversation,
-     const char     *picture,
-     const char     *text)
+ask_and_wait (SlConversation *conversation,
+              const char     *picture,
+              const char     *text)
 {
-  g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_object_unref);
-  g_autoptr (GError) error = NULL;
-  SlMessage *answer;
+  SlMessage *answer = ask (conversation, picture, text, SL_MODE_CHAT);
 
-  if (picture != NULL)
-    {
-      g_autofree char *path = g_build_filename (g_getenv ("SIGHTLINE_DATA"), "samples", picture, NULL);
-      g_autoptr (GFile) file = g_file_new_for_path (path);
-      g_autoptr (SlPicture) loaded = sl_picture_new_from_file (file, NULL, &error);
-
-      g_assert_no_error (error);
-      g_ptr_array_add (parts, sl_message_part_new_picture (loaded, SL_DETAIL_AUTO));
-    }
-  g_ptr_array_add (parts, sl_message_part_new_text (text));
-  answer = sl_conversation_send (conversation, parts, SL_MODE_CHAT, FALSE, NULL, &error);
-  g_assert_no_error (error);
   wait_until ("the answer", is_idle, conversation);
   return answer;
 }
@@ -262,32 +64,25 @@ static gint64
 add_conversation (Fixture    *fixture,
                   const char *text)
 {
-  g_autoptr (SlConversation) conversation = sl_history_create (fixture->history);
+  g_autoptr (SlConversation) conversation = sl_history_create (fixture->backend.history);
 
-  ask (conversation, NULL, text);
+  ask_and_wait (conversation, NULL, text);
   return sl_conversation_get_id (conversation);
 }
 
 static void
 open_window (Fixture *fixture)
 {
-  fixture->window = sl_window_new (NULL, fixture->engine, fixture->store, fixture->history, fixture->models);
+  fixture->window = sl_window_new (NULL, fixture->backend.engine, fixture->backend.store, fixture->backend.history, fixture->models);
   gtk_window_present (GTK_WINDOW (fixture->window));
 }
 
 static void
 fixture_init (Fixture *fixture)
 {
-  g_autofree char *model = sl_places_dup_demo_dir ();
-  g_autofree char *history = g_build_filename (g_get_user_data_dir (), "history-XXXXXX", NULL); /* of this session's own home */
-
   hold_plans = hold_openings = hold_files = nothing_fits = FALSE;
-  fixture->store = sl_store_new (g_mkdtemp (history));
-  fixture->engine = sl_engine_new ();
-  sl_engine_load (fixture->engine, model, NULL);
-  fixture->history = sl_history_new (fixture->store, fixture->engine);
+  backend_init (&fixture->backend);
   fixture->models = sl_models_new ();
-  wait_until ("the demo model", is_ready, fixture);
   fixture->first = add_conversation (fixture, "first");
   fixture->second = add_conversation (fixture, "second");
   open_window (fixture);
@@ -297,17 +92,10 @@ fixture_init (Fixture *fixture)
 static void
 fixture_deinit (Fixture *fixture)
 {
-  g_autoptr (GError) error = NULL;
-
   g_assert_cmpuint (plans.length + openings.length + files.length, ==, 0);
   gtk_window_destroy (GTK_WINDOW (fixture->window));
-  sl_history_shutdown (fixture->history);
-  g_assert_true (sl_store_close (fixture->store, &error));
-  g_assert_no_error (error);
-  g_clear_object (&fixture->history);
-  g_clear_object (&fixture->engine);
+  backend_deinit (&fixture->backend);
   g_clear_object (&fixture->models);
-  g_clear_object (&fixture->store);
 }
 
 /* ------------------------------------------------------------------------------------------------ doing and looking */
@@ -348,6 +136,18 @@ type (Fixture    *fixture,
 
   g_ptr_array_add (parts, sl_message_part_new_text (text));
   sl_composer_set_parts (fixture->window->composer, parts);
+}
+
+/* Writes it in that conversation and presses Enter; its plan is held. */
+static void
+send_held (Fixture    *fixture,
+           gint64      id,
+           const char *text)
+{
+  show (fixture, id);
+  hold_plans = TRUE;
+  type (fixture, text);
+  sl_window_send (fixture->window);
 }
 
 static void
@@ -447,9 +247,9 @@ is_listed (gpointer data)
   Fixture *fixture = ((Shown *) data)->fixture;
   gint64 id = ((Shown *) data)->id;
 
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (fixture->history)); i++)
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (fixture->backend.history)); i++)
     {
-      g_autoptr (SlSummary) summary = g_list_model_get_item (G_LIST_MODEL (fixture->history), i);
+      g_autoptr (SlSummary) summary = g_list_model_get_item (G_LIST_MODEL (fixture->backend.history), i);
 
       if (sl_summary_get_id (summary) == id)
         return TRUE;
@@ -467,10 +267,7 @@ test_return_within_the_pause (void)
   Fixture fixture;
 
   fixture_init (&fixture);
-  show (&fixture, fixture.first);
-  hold_plans = TRUE;
-  type (&fixture, "third");
-  sl_window_send (fixture.window);
+  send_held (&fixture, fixture.first, "third");
   g_assert_cmpuint (plans.length, ==, 1);
   type (&fixture, " and more");
   wait_until ("the meter's plan", asks_twice, &fixture);
@@ -491,10 +288,7 @@ test_return_twice (void)
   Fixture fixture;
 
   fixture_init (&fixture);
-  show (&fixture, fixture.first);
-  hold_plans = TRUE;
-  type (&fixture, "third");
-  sl_window_send (fixture.window);
+  send_held (&fixture, fixture.first, "third");
   type (&fixture, " and more");
   sl_window_send (fixture.window);
   g_assert_cmpuint (plans.length, ==, 2);
@@ -517,10 +311,7 @@ test_stopped_before_it_is_asked (void)
   g_autoptr (SlMessage) answer = NULL;
 
   fixture_init (&fixture);
-  show (&fixture, fixture.first);
-  hold_plans = TRUE;
-  type (&fixture, "third");
-  sl_window_send (fixture.window);
+  send_held (&fixture, fixture.first, "third");
   g_assert_true (gtk_widget_activate_action (GTK_WIDGET (fixture.window), "win.stop", NULL));
   release_plan ();
   wait_until ("the question", is_asked, &fixture);
@@ -593,10 +384,7 @@ test_planned_for_what_is_deleted (void)
   Fixture fixture;
 
   fixture_init (&fixture);
-  show (&fixture, fixture.first);
-  hold_plans = TRUE;
-  type (&fixture, "third");
-  sl_window_send (fixture.window);
+  send_held (&fixture, fixture.first, "third");
   gtk_widget_activate_action (GTK_WIDGET (fixture.window), "win.delete", NULL);
   release_plan ();
   hold_plans = FALSE;
@@ -738,12 +526,12 @@ test_find_again (void)
   gint64 id;
 
   fixture_init (&fixture);
-  conversation = sl_history_create (fixture.history);
+  conversation = sl_history_create (fixture.backend.history);
   id = sl_conversation_get_id (conversation);
-  answer = ask (conversation, "shapes-1.png", "first");
+  answer = ask_and_wait (conversation, "shapes-1.png", "first");
   sha256 = g_strdup (sl_message_get_box_picture (answer));
   g_assert_nonnull (sha256);
-  ask (conversation, "wide.png", "second");
+  ask_and_wait (conversation, "wide.png", "second");
   g_clear_object (&conversation);
   settle (&fixture);
 

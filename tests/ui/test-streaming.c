@@ -8,13 +8,10 @@
 #include <adwaita.h>
 #include <string.h>
 
-#include "app/history/sl-history.h"
-#include "app/system/sl-places.h"
 #include "engine/vl2.h"
+#include "tests/ui/ui-test.h"
 #include "ui/chat/sl-chat-view.h"
 #include "ui/composer/sl-chip.h"
-
-#define PATIENCE_SECONDS 90
 
 /* ------------------------------------------------------------------------------------------------ the gate */
 
@@ -78,105 +75,39 @@ __wrap_vl2_session_generate (vl2_session                       *session,
 
 typedef struct
 {
-  SlStore *store;
-  SlEngine *engine;
-  SlHistory *history;
+  Backend backend;
   SlConversation *conversation;
   GtkWidget *window;
   SlChatView *chat;
 } Chat;
 
-typedef gboolean (*Condition) (gpointer data);
-
-static gboolean
-give_up (gpointer what)
-{
-  g_error ("waited %d seconds in vain for %s", PATIENCE_SECONDS, (const char *) what);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-wait_until (const char *what,
-            Condition   condition,
-            gpointer    data)
-{
-  guint patience = g_timeout_add_seconds (PATIENCE_SECONDS, give_up, (gpointer) what);
-
-  while (!condition (data))
-    g_main_context_iteration (NULL, TRUE);
-  g_source_remove (patience);
-}
-
-static gboolean
-is_ready (gpointer data)
-{
-  Chat *chat = data;
-
-  g_assert_cmpint (sl_engine_get_state (chat->engine), !=, SL_ENGINE_FAILED);
-  return sl_history_get_loaded (chat->history) && sl_engine_get_state (chat->engine) == SL_ENGINE_READY;
-}
-
 static void
 chat_init (Chat *chat)
 {
-  g_autofree char *model = sl_places_dup_demo_dir ();
-  g_autofree char *history = g_build_filename (g_get_user_data_dir (), "history-XXXXXX", NULL); /* of this session's own home */
-
-  g_assert_nonnull (model);
   gate_allow (G_MAXUINT);
-  chat->store = sl_store_new (g_mkdtemp (history));
-  chat->engine = sl_engine_new ();
-  sl_engine_load (chat->engine, model, NULL);
-  chat->history = sl_history_new (chat->store, chat->engine);
-  chat->conversation = sl_history_create (chat->history);
+  backend_init (&chat->backend);
+  chat->conversation = sl_history_create (chat->backend.history);
   chat->chat = g_object_new (SL_TYPE_CHAT_VIEW, NULL);
   sl_chat_view_set_conversation (chat->chat, chat->conversation);
   chat->window = gtk_window_new ();
   gtk_window_set_default_size (GTK_WINDOW (chat->window), 800, 700);
   gtk_window_set_child (GTK_WINDOW (chat->window), GTK_WIDGET (chat->chat));
   gtk_window_present (GTK_WINDOW (chat->window));
-  wait_until ("the demo model", is_ready, chat);
 }
 
 static void
 chat_deinit (Chat *chat)
 {
-  g_autoptr (GError) error = NULL;
-
   gate_allow (G_MAXUINT);
   gtk_window_destroy (GTK_WINDOW (chat->window));
   g_clear_object (&chat->conversation);
-  sl_history_shutdown (chat->history);
-  g_assert_true (sl_store_close (chat->store, &error));
-  g_assert_no_error (error);
-  g_clear_object (&chat->history);
-  g_clear_object (&chat->engine);
-  g_clear_object (&chat->store);
+  backend_deinit (&chat->backend);
 }
 
-/* Asks for a description with boxes and returns the answer in the making. */
 static SlMessage *
-ask (SlConversation *conversation)
+ask_for_boxes (SlConversation *conversation)
 {
-  g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_object_unref);
-  g_autofree char *path = g_build_filename (g_getenv ("SIGHTLINE_DATA"), "samples", "wide.png", NULL);
-  g_autoptr (GFile) file = g_file_new_for_path (path);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (SlPicture) picture = sl_picture_new_from_file (file, NULL, &error);
-  SlMessage *answer;
-
-  g_assert_no_error (error);
-  g_ptr_array_add (parts, sl_message_part_new_picture (picture, SL_DETAIL_AUTO));
-  g_ptr_array_add (parts, sl_message_part_new_text ("Describe the picture."));
-  answer = sl_conversation_send (conversation, parts, SL_MODE_GROUND, FALSE, NULL, &error);
-  g_assert_no_error (error);
-  return answer;
-}
-
-static gboolean
-is_idle (gpointer conversation)
-{
-  return !sl_conversation_is_busy (conversation);
+  return ask (conversation, "wide.png", "Describe the picture.", SL_MODE_GROUND);
 }
 
 /* Number of tokens of a finished answer after which its first label and boxes are written. */
@@ -201,8 +132,8 @@ measure (Chat  *chat,
          guint *first,
          guint *all)
 {
-  g_autoptr (SlConversation) conversation = sl_history_create (chat->history);
-  SlMessage *answer = ask (conversation);
+  g_autoptr (SlConversation) conversation = sl_history_create (chat->backend.history);
+  SlMessage *answer = ask_for_boxes (conversation);
 
   wait_until ("the undisturbed answer", is_idle, conversation);
   g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_COMPLETE);
@@ -306,7 +237,7 @@ test_first_chip (void)
   chat_init (&chat);
   measure (&chat, &first, &all);
   gate_allow (first);
-  answer = ask (chat.conversation);
+  answer = ask_for_boxes (chat.conversation);
   job = g_object_ref (sl_message_get_job (answer));
   wait_until ("the first chip", shows_chip, &chat);
   g_assert_cmpint (sl_job_get_state (job), ==, SL_JOB_DECODING);
@@ -331,7 +262,7 @@ test_stop (void)
   chat_init (&chat);
   measure (&chat, &first, &all);
   gate_allow (first);
-  answer = ask (chat.conversation);
+  answer = ask_for_boxes (chat.conversation);
   job = g_object_ref (sl_message_get_job (answer));
   wait_until ("the engine at the gate", has_decoded, &(Count) { job, first });
   sl_conversation_stop (chat.conversation);
@@ -364,23 +295,23 @@ test_queue (void)
   chat_init (&chat);
   measure (&chat, &first, &all);
   gate_allow (first);
-  answer = ask (chat.conversation);
+  answer = ask_for_boxes (chat.conversation);
   job = g_object_ref (sl_message_get_job (answer));
   wait_until ("the engine at the gate", has_decoded, &(Count) { job, first });
 
-  other = sl_history_create (chat.history);
+  other = sl_history_create (chat.backend.history);
   sl_chat_view_set_conversation (chat.chat, other);
-  queued = ask (other);
+  queued = ask_for_boxes (other);
   waiting = g_object_ref (sl_message_get_job (queued));
   wait_until ("the place in the queue", shows_place, &chat);
-  g_assert_cmpuint (sl_engine_get_queue_length (chat.engine), ==, 1);
+  g_assert_cmpuint (sl_engine_get_queue_length (chat.backend.engine), ==, 1);
   cancel = find (GTK_WIDGET (chat.chat), is_button, "Cancel");
   g_assert_nonnull (cancel);
   g_signal_emit_by_name (cancel, "clicked");
   wait_until ("the cancelled answer to end", is_idle, other);
   wait_until ("“Stopped”", shows_stopped, &chat);
   g_assert_cmpint (sl_message_get_status (queued), ==, SL_MESSAGE_STOPPED);
-  g_assert_cmpuint (sl_engine_get_queue_length (chat.engine), ==, 0);
+  g_assert_cmpuint (sl_engine_get_queue_length (chat.backend.engine), ==, 0);
 
   /* The running answer never noticed. */
   g_assert_cmpuint (sl_job_peek_decoded (job), ==, first);
