@@ -116,7 +116,7 @@ attach_original (SlPicture       *picture,
   gsize size;
   const guint8 *data = g_bytes_get_data (bytes, &size);
 
-  if (!sl_picture_get_turned (picture) && g_str_equal (sl_picture_get_mime_type (picture), CAIRO_MIME_TYPE_JPEG) &&
+  if (sl_picture_get_plain (picture) && g_str_equal (sl_picture_get_mime_type (picture), CAIRO_MIME_TYPE_JPEG) &&
       sl_picture_format_is_plain_jpeg (data, size))
     cairo_surface_set_mime_data (surface, CAIRO_MIME_TYPE_JPEG, data, size, unref_bytes, g_bytes_ref (bytes));
 }

@@ -240,7 +240,7 @@ is_shipped_untouched (SlPicture *picture)
 {
   const char *extension = sl_picture_get_extension (picture);
 
-  return !sl_picture_get_turned (picture) && (g_str_equal (extension, "png") || g_str_equal (extension, "jpg"));
+  return sl_picture_get_plain (picture) && (g_str_equal (extension, "png") || g_str_equal (extension, "jpg"));
 }
 
 static const char *

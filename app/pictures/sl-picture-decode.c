@@ -50,6 +50,7 @@ typedef struct
   int              header_width;
   int              header_height;
   gboolean         turned; /* by its EXIF orientation */
+  gboolean         endless; /* a JPEG without its end mark */
 } Decode;
 
 static gint n_left_behind;
@@ -339,18 +340,14 @@ turn_upright (Decode     *decode,
   return upright;
 }
 
+/* As the file and its edits say. (transfer full) */
 static GdkPixbuf *
-decode_pixbuf (Decode  *decode,
-               GError **error)
+load (Decode  *decode,
+      GError **error)
 {
   g_autoptr(GdkPixbufLoader) loader = NULL;
   g_autoptr(GError) cause = NULL;
   GdkPixbuf *pixbuf;
-  const guint8 *data;
-  gsize size;
-
-  if (decode->format == SL_PICTURE_FORMAT_SVG && !check_embedded (decode, error))
-    return NULL;
 
   loader = gdk_pixbuf_loader_new_with_mime_type (sl_picture_format_get_mime_type (decode->format), &cause);
   if (loader == NULL)
@@ -361,16 +358,92 @@ decode_pixbuf (Decode  *decode,
       return NULL;
     }
 
-  prepare (decode);
   g_signal_connect (loader, "size-prepared", G_CALLBACK (on_size_prepared), decode);
   pixbuf = get_loaded (decode, loader, error);
+
+  return pixbuf != NULL ? g_object_ref (pixbuf) : NULL;
+}
+
+/* With bytes that the file has not, and the end mark. */
+static GdkPixbuf *
+load_with_end (Decode *decode,
+               guint8  bytes)
+{
+  SlPictureEdit *edit = &decode->edits[0];
+  gsize size;
+  const guint8 *data = g_bytes_get_data (decode->bytes, &size);
+  gboolean half = data[size - 1] == 0xff; /* the first byte of the mark is there */
+  GdkPixbuf *pixbuf;
+
+  *edit = (SlPictureEdit) { .at = size - half, .skip = half, .length = sizeof edit->text };
+  memset (edit->text, bytes, sizeof edit->text - 2);
+  memcpy (edit->text + sizeof edit->text - 2, "\xff\xd9", 2);
+  decode->n_edits = 1;
+  pixbuf = load (decode, NULL);
+  decode->n_edits = 0;
+
+  return pixbuf;
+}
+
+static gboolean
+have_same_pixels (GdkPixbuf *a,
+                  GdkPixbuf *b)
+{
+  gsize length = (gsize) gdk_pixbuf_get_width (a) * gdk_pixbuf_get_n_channels (a);
+
+  if (gdk_pixbuf_get_width (a) != gdk_pixbuf_get_width (b) || gdk_pixbuf_get_height (a) != gdk_pixbuf_get_height (b) ||
+      gdk_pixbuf_get_n_channels (a) != gdk_pixbuf_get_n_channels (b))
+    return FALSE;
+  for (int y = 0; y < gdk_pixbuf_get_height (a); y++)
+    if (memcmp (gdk_pixbuf_read_pixels (a) + (gsize) y * gdk_pixbuf_get_rowstride (a),
+                gdk_pixbuf_read_pixels (b) + (gsize) y * gdk_pixbuf_get_rowstride (b), length) != 0)
+      return FALSE;
+
+  return TRUE;
+}
+
+/* Some cameras leave out a JPEG's end mark, and the picture is all there: whatever is written behind it is not looked at. Where it
+ * is cut off, the codes that are missing are taken from there, and different ones make different pixels. NULL then. */
+static GdkPixbuf *
+load_endless (Decode *decode)
+{
+  gsize size;
+  const guint8 *data = g_bytes_get_data (decode->bytes, &size);
+  g_autoptr(GdkPixbuf) one = NULL;
+  g_autoptr(GdkPixbuf) other = NULL;
+
+  if (decode->format != SL_PICTURE_FORMAT_JPEG || !sl_picture_format_is_single_scan_jpeg (data, size))
+    return NULL;
+  one = load_with_end (decode, 0x55);
+  other = one != NULL ? load_with_end (decode, 0xaa) : NULL;
+  decode->endless = other != NULL && have_same_pixels (one, other);
+
+  return decode->endless ? g_steal_pointer (&one) : NULL;
+}
+
+static GdkPixbuf *
+decode_pixbuf (Decode  *decode,
+               GError **error)
+{
+  g_autoptr(GdkPixbuf) pixbuf = NULL;
+  gsize size;
+  const guint8 *data = g_bytes_get_data (decode->bytes, &size);
+
+  if (decode->format == SL_PICTURE_FORMAT_SVG && !check_embedded (decode, error))
+    return NULL;
+
+  prepare (decode);
+  if (!sl_picture_format_is_complete (decode->format, data, size))
+    pixbuf = load_endless (decode);
+  if (pixbuf == NULL)
+    pixbuf = load (decode, error);
   if (pixbuf == NULL)
     return NULL;
 
-  data = g_bytes_get_data (decode->bytes, &size);
-  if (!sl_picture_format_is_complete (decode->format, data, size))
+  if (!decode->endless && !sl_picture_format_is_complete (decode->format, data, size))
     {
-      cause = g_error_new_literal (GDK_PIXBUF_ERROR, GDK_PIXBUF_ERROR_CORRUPT_IMAGE, _("the file ends early"));
+      g_autoptr(GError) cause = g_error_new_literal (GDK_PIXBUF_ERROR, GDK_PIXBUF_ERROR_CORRUPT_IMAGE, _("the file ends early"));
+
       set_broken (decode, error, cause);
       return NULL;
     }
@@ -401,6 +474,7 @@ decode_picture (Decode  *decode,
   self->mime_type = sl_picture_format_get_mime_type (decode->format);
   self->extension = sl_picture_format_get_extension (decode->format);
   self->turned = decode->turned;
+  self->endless = decode->endless;
   self->on_white = g_strcmp0 (gdk_pixbuf_get_option (pixbuf, "tEXt::" SL_PICTURE_GROUND), "white") == 0;
 
   return g_steal_pointer (&self);

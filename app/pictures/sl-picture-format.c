@@ -237,28 +237,49 @@ sl_picture_format_get_size (SlPictureFormat  format,
 
 /* ------------------------------------------------------------------------------------------------ JPEG for other readers */
 
+/* The next frame or scan header from *at on, which is left at its mark; its mark, 0 where there is none. */
+static guint8
+find_jpeg_header (const guint8 *data,
+                  gsize         size,
+                  gsize        *at)
+{
+  while (*at < size && size - *at >= 10 && data[*at] == 0xff)
+    {
+      guint8 mark = data[*at + 1];
+
+      if (mark == 0xda || (mark >= 0xc0 && mark < 0xd0 && mark != 0xc4 && mark != 0xc8 && mark != 0xcc))
+        return mark;
+      *at += mark == 0xff ? 1 : 2 + ((gsize) data[*at + 2] << 8 | data[*at + 3]);
+    }
+
+  return 0;
+}
+
 /* The frame header: 0xff 0xc0 … 0xc2 of baseline and progressive with Huffman codes, length, precision, height, width, components. */
 gboolean
 sl_picture_format_is_plain_jpeg (const guint8 *data,
                                  gsize         size)
 {
   gsize at = 2;
+  guint8 mark = find_jpeg_header (data, size, &at);
 
-  while (at < size && size - at >= 10 && data[at] == 0xff)
-    {
-      guint8 mark = data[at + 1];
+  return mark >= 0xc0 && mark <= 0xc2 && data[at + 4] == 8 && (data[at + 9] == 1 || data[at + 9] == 3);
+}
 
-      if (mark >= 0xc0 && mark <= 0xc2)
-        return data[at + 4] == 8 && (data[at + 9] == 1 || data[at + 9] == 3);
-      if (mark == 0xff)
-        at++;
-      else if (mark == 0xda || (mark > 0xc2 && mark < 0xd0 && mark != 0xc4 && mark != 0xcc))
-        return FALSE;
-      else
-        at += 2 + ((gsize) data[at + 2] << 8 | data[at + 3]);
-    }
+gboolean
+sl_picture_format_is_single_scan_jpeg (const guint8 *data,
+                                       gsize         size)
+{
+  gsize at = 2;
+  guint8 mark = find_jpeg_header (data, size, &at);
+  guint8 n_components;
 
-  return FALSE;
+  if (mark != 0xc0 && mark != 0xc1)
+    return FALSE;
+  n_components = data[at + 9];
+  at += 2 + ((gsize) data[at + 2] << 8 | data[at + 3]);
+
+  return find_jpeg_header (data, size, &at) == 0xda && data[at + 4] == n_components;
 }
 
 /* ------------------------------------------------------------------------------------------------ premultiplied */

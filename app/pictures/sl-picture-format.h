@@ -48,6 +48,10 @@ gboolean        sl_picture_format_get_size      (SlPictureFormat  format,
 gboolean        sl_picture_format_is_plain_jpeg (const guint8    *data,
                                                  gsize            size);
 
+/* A JPEG of Huffman codes whose first scan holds all components: behind the last bit of that scan nothing of the picture can come. */
+gboolean        sl_picture_format_is_single_scan_jpeg (const guint8 *data,
+                                                       gsize         size);
+
 /* The colours of a heic or avif file are multiplied by its alpha, which their loader leaves so; FALSE for other formats. */
 gboolean        sl_picture_format_is_premultiplied (SlPictureFormat  format,
                                                     const guint8    *data,

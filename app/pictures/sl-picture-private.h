@@ -32,6 +32,7 @@ struct _SlPicture
   int      width;
   int      height;
   gboolean turned;
+  gboolean endless; /* a JPEG without its end mark */
   gboolean transparent;
   gboolean on_white;
 };

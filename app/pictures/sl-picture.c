@@ -328,6 +328,7 @@ take_png (SlPicture   *self,
   self->mime_type = sl_picture_format_get_mime_type (SL_PICTURE_FORMAT_PNG);
   self->extension = sl_picture_format_get_extension (SL_PICTURE_FORMAT_PNG);
   self->turned = FALSE;
+  self->endless = FALSE;
 
   return TRUE;
 }
@@ -491,6 +492,14 @@ sl_picture_get_turned (SlPicture *self)
   g_return_val_if_fail (SL_IS_PICTURE (self), FALSE);
 
   return self->turned;
+}
+
+gboolean
+sl_picture_get_plain (SlPicture *self)
+{
+  g_return_val_if_fail (SL_IS_PICTURE (self), FALSE);
+
+  return !self->turned && !self->endless;
 }
 
 gboolean

@@ -112,6 +112,8 @@ const char   *sl_picture_get_extension (SlPicture *self); /* "png", without a do
 const char   *sl_picture_get_name      (SlPicture *self); /* never NULL, valid UTF-8 */
 /* The bytes hold it turned or mirrored, as an EXIF orientation says: readers without EXIF see it differently. */
 gboolean      sl_picture_get_turned    (SlPicture *self);
+/* Every reader of the format opens the bytes and sees what is seen here: neither turned, nor a JPEG without its end mark. */
+gboolean      sl_picture_get_plain     (SlPicture *self);
 /* Some of its pixels are transparent to other programs; their colours are shown here, and seen by the model. */
 gboolean      sl_picture_get_transparent (SlPicture *self);
 /* It was such a picture and lies on white now, also when it was stored and read again. */
