@@ -148,6 +148,19 @@ sl_conversation_build_prompt (SlConversation   *self,
                        &chosen);
 }
 
+SlPrompt *
+sl_conversation_build_prompt_of (SlConversation *self,
+                                 SlMessage      *message)
+{
+  SlSettings settings;
+
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+  g_return_val_if_fail (SL_IS_MESSAGE (message), NULL);
+
+  settings = sl_settings_for_mode (sl_message_get_mode (message));
+  return build_prompt (self, message, NULL, SL_MODE_CHAT, FALSE, &settings);
+}
+
 /* ------------------------------------------------------------------------------------------------ streaming */
 
 static gboolean

@@ -487,16 +487,23 @@ sl_conversation_select_sibling (SlConversation *self,
 }
 
 SlMessage *
-sl_conversation_reveal (SlConversation *self,
-                        gint64          id)
+sl_conversation_find (SlConversation *self,
+                      gint64          id)
 {
-  SlMessage *message, *leaf;
+  SlMessage *message;
 
   g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
 
   message = g_hash_table_lookup (self->messages, &id);
-  if (self->deleted != NULL && sl_message_is_below (message, self->deleted))
-    return NULL;
+  return self->deleted != NULL && sl_message_is_below (message, self->deleted) ? NULL : message;
+}
+
+SlMessage *
+sl_conversation_reveal (SlConversation *self,
+                        gint64          id)
+{
+  SlMessage *message = sl_conversation_find (self, id), *leaf;
+
   if (message == NULL || g_ptr_array_find (self->path, message, NULL))
     return message;
   leaf = sl_message_newest_below (message);

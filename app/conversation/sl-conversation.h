@@ -63,6 +63,8 @@ void sl_conversation_stop (SlConversation *self);
 
 /* Shows another alternative of this message (and the newest path below it). position < n-siblings. */
 void sl_conversation_select_sibling (SlConversation *self, SlMessage *message, guint position);
+/* The message with this id (borrowed), on whatever branch; NULL if there is none (any more). */
+SlMessage *sl_conversation_find (SlConversation *self, gint64 id);
 /* The message with this id (borrowed), on a path that is shown, which may be another one than before; NULL if it is not there. */
 SlMessage *sl_conversation_reveal (SlConversation *self, gint64 id);
 /* Removes the message and everything below it; the previous alternative is shown where there is one. The last deletion can be
@@ -75,6 +77,8 @@ gboolean sl_conversation_undo_delete (SlConversation *self);
  * context meter and the raw view. */
 SlPrompt *sl_conversation_build_prompt (SlConversation *self, SlMessage *replaced, GPtrArray *parts, SlMode mode, gboolean raw,
                                         const SlSettings *settings);
+/* What stands in the conversation down to this message, it included: the same for a turn of before. */
+SlPrompt *sl_conversation_build_prompt_of (SlConversation *self, SlMessage *message);
 
 /* Boxes of this answer lie on that picture; remembered. Edited boxes follow. */
 void sl_conversation_set_box_picture (SlConversation *self, SlMessage *answer, const char *sha256);
@@ -100,6 +104,8 @@ void sl_conversation_set_detail (SlConversation *self, SlMessagePart *part, SlDe
 /* Both keep references to store and engine. */
 SlConversation *sl_conversation_new (SlStore *store, SlEngine *engine);
 SlConversation *sl_conversation_new_from_record (SlStore *store, SlEngine *engine, const SlConversationRecord *record);
+/* The messages down to `last`, which is not being written, as a conversation of their own, on its way to the disk. */
+SlConversation *sl_conversation_branch (SlConversation *self, SlMessage *last);
 /* Ends the answer now, wherever it is; what has arrived is kept. */
 void sl_conversation_abandon_answer (SlConversation *self);
 /* What the engine keeps of it goes by this name. Owned by the caller. */

@@ -4,6 +4,8 @@
  */
 #include "app/conversation/sl-message-part.h"
 
+#include <string.h>
+
 #include "app/conversation/sl-message-private.h"
 #include "app/pictures/sl-picture.h"
 
@@ -264,6 +266,8 @@ sl_message_part_to_record (SlMessagePart *self)
       record->extension = g_strdup (self->extension);
       record->bytes = g_bytes_ref (self->bytes);
     }
+  else if (self->path != NULL && strrchr (self->path, '.') != NULL)
+    record->extension = g_strdup (strrchr (self->path, '.') + 1);
   return record;
 }
 

@@ -402,6 +402,34 @@ sl_message_get_generation (SlMessage *self)
   return self->job != NULL ? sl_job_get_generation (self->job) : self->generation;
 }
 
+gboolean
+sl_message_get_settings (SlMessage  *self,
+                         SlSettings *settings)
+{
+  const SlGeneration *generation = sl_message_get_generation (self);
+
+  if (generation == NULL || generation->model[0] == '\0')
+    return FALSE;
+  *settings = sl_settings_for_mode (self->mode);
+  settings->sampling = (SlSampling) { generation->temperature, generation->top_p, generation->top_k,
+                                      generation->repetition_penalty };
+  settings->seed = generation->seed;
+  settings->max_tokens = generation->max_tokens;
+  settings->constrain_boxes = generation->constrained;
+  return TRUE;
+}
+
+gboolean
+sl_message_can_continue (SlMessage *self)
+{
+  g_return_val_if_fail (SL_IS_MESSAGE (self), FALSE);
+
+  if (self->role != SL_ROLE_ASSISTANT || self->children->len > 0)
+    return FALSE;
+  return self->status == SL_MESSAGE_STOPPED || self->status == SL_MESSAGE_INTERRUPTED
+         || (self->status == SL_MESSAGE_COMPLETE && self->generation != NULL && self->generation->stop == SL_STOP_MAX_TOKENS);
+}
+
 GListModel *
 sl_message_get_boxes (SlMessage *self)
 {

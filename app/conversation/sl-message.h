@@ -12,7 +12,7 @@
 #include "app/conversation/sl-message-part.h"
 #include "app/generation/sl-generation.h"
 #include "app/inference/sl-job.h"
-#include "app/prompt/sl-mode.h"
+#include "app/prompt/sl-prompt.h"
 #include "app/sl-types.h"
 
 G_BEGIN_DECLS
@@ -39,6 +39,10 @@ const char *sl_message_get_text (SlMessage *self);
 
 /* While STREAMING: the answer in the making; else NULL. */
 SlJob *sl_message_get_job (SlMessage *self);
+/* The settings that an answer was made with; FALSE where they are not known. */
+gboolean sl_message_get_settings (SlMessage *self, SlSettings *settings);
+/* The last answer, which stopped before its end: sl_conversation_continue() would write on. */
+gboolean sl_message_can_continue (SlMessage *self);
 /* How an answer was made; NULL for questions. While STREAMING as of the last drain. */
 const SlGeneration *sl_message_get_generation (SlMessage *self);
 

@@ -263,6 +263,20 @@ sl_history_create (SlHistory *self)
   return conversation;
 }
 
+SlConversation *
+sl_history_branch (SlHistory      *self,
+                   SlConversation *conversation,
+                   SlMessage      *last)
+{
+  SlConversation *branch;
+
+  g_return_val_if_fail (SL_IS_HISTORY (self), NULL);
+
+  branch = sl_conversation_branch (conversation, last);
+  register_open (self, branch);
+  return branch;
+}
+
 static void
 on_loaded (GObject      *source,
            GAsyncResult *result,

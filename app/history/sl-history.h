@@ -25,6 +25,8 @@ gboolean sl_history_get_loaded (SlHistory *self);
 
 /* A fresh conversation. It enters the list with its first message. (transfer full) */
 SlConversation *sl_history_create (SlHistory *self);
+/* What was said down to this message, which is not being written, as a conversation of its own. (transfer full) */
+SlConversation *sl_history_branch (SlHistory *self, SlConversation *conversation, SlMessage *last);
 /* Reads a conversation, or gives the object that is already open. (transfer full) */
 void sl_history_open_async (SlHistory *self, gint64 id, GCancellable *cancellable, GAsyncReadyCallback callback,
                             gpointer user_data);

@@ -55,9 +55,7 @@ enum
   STOP,
   SIBLING,
   OPEN_VIEWER,
-  COMPARE,
   FIND_AGAIN,
-  VARY,
   N_SIGNALS,
 };
 
@@ -294,22 +292,6 @@ on_again (SlAnswerRow *self)
 }
 
 static void
-compare (GtkWidget  *widget,
-         const char *name,
-         GVariant   *parameter)
-{
-  g_signal_emit (widget, signals[COMPARE], 0);
-}
-
-static void
-vary (GtkWidget  *widget,
-      const char *name,
-      GVariant   *parameter)
-{
-  g_signal_emit (widget, signals[VARY], 0);
-}
-
-static void
 on_stop (SlAnswerRow *self)
 {
   g_signal_emit (self, signals[STOP], 0);
@@ -382,14 +364,8 @@ sl_answer_row_class_init (SlAnswerRowClass *klass)
                                    NULL, G_TYPE_NONE, 1, G_TYPE_UINT);
   signals[OPEN_VIEWER] = g_signal_new ("open-viewer", SL_TYPE_ANSWER_ROW, G_SIGNAL_RUN_LAST, 0,
                                        NULL, NULL, NULL, G_TYPE_NONE, 1, SL_TYPE_BOX_MODEL);
-  signals[COMPARE] = g_signal_new ("compare", SL_TYPE_ANSWER_ROW, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                                   NULL, G_TYPE_NONE, 0);
   signals[FIND_AGAIN] = g_signal_new ("find-again", SL_TYPE_ANSWER_ROW, G_SIGNAL_RUN_LAST, 0, NULL,
                                       NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
-  signals[VARY] = g_signal_new ("vary", SL_TYPE_ANSWER_ROW, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                G_TYPE_NONE, 0);
-  gtk_widget_class_install_action (widget_class, "answer.compare", NULL, compare);
-  gtk_widget_class_install_action (widget_class, "answer.vary", NULL, vary);
 }
 
 static GtkWidget *
@@ -532,6 +508,5 @@ sl_answer_row_set_busy (SlAnswerRow *self,
                         gboolean     busy)
 {
   g_return_if_fail (SL_IS_ANSWER_ROW (self));
-  gtk_widget_action_set_enabled (GTK_WIDGET (self), "answer.vary", !busy);
   sl_message_bar_set_busy (SL_MESSAGE_BAR (self->bar), busy);
 }

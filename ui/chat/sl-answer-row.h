@@ -18,8 +18,8 @@ G_BEGIN_DECLS
 
 G_DECLARE_FINAL_TYPE (SlAnswerRow, sl_answer_row, SL, ANSWER_ROW, GtkWidget)
 
-/* Signals: "regenerate" (), "vary" () (with another seed), "stop" (), "sibling" (guint), "open-viewer" (SlBoxModel),
- * "compare" (), "find-again" (string label). */
+/* Signals: "regenerate" (), "stop" (), "sibling" (guint), "open-viewer" (SlBoxModel),
+ * "find-again" (string label). */
 GtkWidget *sl_answer_row_new (SlConversation *conversation,
                               SlMessage      *message);
 

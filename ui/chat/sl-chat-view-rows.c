@@ -7,10 +7,6 @@
 #include "ui/chat/sl-answer-row.h"
 #include "ui/chat/sl-question-row.h"
 
-/* As the official inference script samples. */
-#define VARIED_TEMPERATURE 0.4
-#define VARIED_TOP_P 0.9
-
 static SlMessage *
 message_of (SlChatView *self,
             GtkWidget  *row)
@@ -43,35 +39,12 @@ on_regenerate (SlChatView *self,
     fail (self, error);
 }
 
-/* Where the mode takes the most likely words, a seed would change nothing. */
-static void
-on_vary (SlChatView *self,
-         GtkWidget  *row)
-{
-  SlMessage *answer = message_of (self, row);
-  SlSettings settings = sl_settings_for_mode (sl_message_get_mode (answer));
-  g_autoptr (GError) error = NULL;
-
-  settings.sampling.temperature = MAX (settings.sampling.temperature, VARIED_TEMPERATURE);
-  settings.sampling.top_p = MIN (settings.sampling.top_p, VARIED_TOP_P);
-  self->stuck = TRUE;
-  if (sl_conversation_regenerate (self->conversation, answer, &settings, &error) == NULL)
-    fail (self, error);
-}
-
 static void
 on_find_again (SlChatView *self,
                const char *label,
                GtkWidget  *row)
 {
   g_signal_emit_by_name (self, "find-again", message_of (self, row), label);
-}
-
-static void
-on_compare (SlChatView *self,
-            GtkWidget  *row)
-{
-  g_signal_emit_by_name (self, "compare", message_of (self, row));
 }
 
 static void
@@ -127,8 +100,6 @@ make_row (SlChatView *self,
     {
       row = sl_answer_row_new (self->conversation, message);
       g_signal_connect_object (row, "regenerate", G_CALLBACK (on_regenerate), self, G_CONNECT_SWAPPED);
-      g_signal_connect_object (row, "vary", G_CALLBACK (on_vary), self, G_CONNECT_SWAPPED);
-      g_signal_connect_object (row, "compare", G_CALLBACK (on_compare), self, G_CONNECT_SWAPPED);
       g_signal_connect_object (row, "find-again", G_CALLBACK (on_find_again), self,
                                G_CONNECT_SWAPPED);
       g_signal_connect_object (row, "stop", G_CALLBACK (on_stop), self, G_CONNECT_SWAPPED);
@@ -214,4 +185,31 @@ sl_chat_view_row_at (SlChatView *self,
   g_autoptr (SlMessage) message = g_list_model_get_item (G_LIST_MODEL (self->conversation), position);
 
   return message ? g_hash_table_lookup (self->rows, message) : NULL;
+}
+
+/* Of a label somewhere in this widget; NULL where nothing is selected. */
+static char *
+dup_selection (GtkWidget *widget)
+{
+  char *selected = NULL;
+  int start, end;
+
+  if (GTK_IS_LABEL (widget) && gtk_label_get_selection_bounds (GTK_LABEL (widget), &start, &end))
+    return g_utf8_substring (gtk_label_get_text (GTK_LABEL (widget)), start, end);
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child != NULL && selected == NULL;
+       child = gtk_widget_get_next_sibling (child))
+    selected = dup_selection (child);
+  return selected;
+}
+
+char *
+sl_chat_view_dup_selection (SlChatView *self,
+                            SlMessage  *message)
+{
+  GtkWidget *row;
+
+  g_return_val_if_fail (SL_IS_CHAT_VIEW (self), NULL);
+
+  row = g_hash_table_lookup (self->rows, message);
+  return row != NULL ? dup_selection (row) : NULL;
 }

@@ -21,7 +21,6 @@ enum
   EDIT,
   OPEN_ANSWER,
   OPEN_PART,
-  COMPARE,
   FIND_AGAIN,
   FAILED,
   N_SIGNALS,
@@ -400,8 +399,6 @@ sl_chat_view_class_init (SlChatViewClass *klass)
   signals[OPEN_PART] = g_signal_new ("open-part", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL,
                                      NULL, NULL, G_TYPE_NONE, 2, SL_TYPE_MESSAGE,
                                      SL_TYPE_MESSAGE_PART);
-  signals[COMPARE] = g_signal_new ("compare", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                                   NULL, G_TYPE_NONE, 1, SL_TYPE_MESSAGE);
   signals[FIND_AGAIN] = g_signal_new ("find-again", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL,
                                       NULL, NULL, G_TYPE_NONE, 2, SL_TYPE_MESSAGE, G_TYPE_STRING);
   signals[FAILED] = g_signal_new ("failed", SL_TYPE_CHAT_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL,

@@ -20,12 +20,16 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SlChatView, sl_chat_view, SL, CHAT_VIEW, GtkWidget)
 
 /* Signals: "edit" (SlMessage question), "open-answer" (SlMessage, SlBoxModel),
- * "open-part" (SlMessage, SlMessagePart), "compare" (SlMessage), "find-again" (SlMessage,
- * string label), "failed" (const char *sentence). */
+ * "open-part" (SlMessage, SlMessagePart), "find-again" (SlMessage, string label),
+ * "failed" (const char *sentence). */
 
 void            sl_chat_view_set_conversation (SlChatView     *self,
                                                SlConversation *conversation);
 SlConversation *sl_chat_view_get_conversation (SlChatView     *self);
+
+/* What the user has selected in this message; NULL for nothing. (transfer full) */
+char *sl_chat_view_dup_selection (SlChatView *self,
+                                  SlMessage  *message);
 
 void sl_chat_view_scroll_to_end (SlChatView *self);
 /* Brings a message of the conversation into sight and marks it, until another one is looked for. */

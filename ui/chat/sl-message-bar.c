@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The buttons under a message. The row around it has the actions of its menu.
+ * The buttons under a message. Its menu is made when it is opened, of what can be done with the message then; the window has the
+ * actions.
  */
 #include "ui/chat/sl-message-bar.h"
 
@@ -12,7 +13,8 @@ struct _SlMessageBar
 
   SlMessage *message;
   GtkWidget *box;
-  GtkWidget *copy, *again, *raw; /* raw: of answers, like the menu that follows it */
+  GtkWidget *copy, *again, *go_on, *raw; /* raw: of answers */
+  GtkMenuButton *more;
   GtkWidget *branches, *previous, *next;
   GtkLabel *position;
 };
@@ -47,6 +49,86 @@ emit_raw (SlMessageBar    *self,
           GtkToggleButton *button)
 {
   g_signal_emit (self, signals[RAW], 0, gtk_toggle_button_get_active (button));
+}
+
+/* --- menu ------------------------------------------------------------------ */
+
+typedef enum { EVERY = 1, QUESTION = 2, ANSWER = 4, FINISHED = 8 } Whose;
+
+static const struct
+{
+  const char *label;
+  const char *action; /* "win.NAME", called with the message's id and, where there is one, the text */
+  const char *text;
+  guint section;
+  Whose whose;
+} entries[] = {
+  { N_("Copy as _Text"), "win.turn-copy", "text", 0, ANSWER },
+  { N_("Copy as _Markdown"), "win.turn-copy", "markdown", 0, EVERY },
+  { N_("Copy _Raw Model Text"), "win.turn-copy", "raw", 0, ANSWER },
+  { N_("_Quote in the Next Question"), "win.turn-quote", NULL, 0, EVERY },
+  { N_("Show What the Model _Reads"), "win.turn-show-raw", NULL, 0, QUESTION },
+  { N_("Answer Again E_xactly So"), "win.turn-again", "exactly", 1, ANSWER | FINISHED },
+  { N_("Answer Again With Another _Seed"), "win.turn-again", "seed", 1, ANSWER },
+  { N_("Answer Again by _Chat"), "win.turn-again", "chat", 1, ANSWER },
+  { N_("Answer Again by _Find"), "win.turn-again", "find", 1, ANSWER },
+  { N_("Answer Again by _Ground"), "win.turn-again", "ground", 1, ANSWER },
+  { N_("_Compare With Another Answer"), "win.turn-compare", NULL, 1, ANSWER },
+  { N_("_Branch Into a New Conversation"), "win.turn-branch", NULL, 2, EVERY },
+  { N_("_Delete From Here On"), "win.turn-delete", NULL, 2, EVERY },
+};
+
+static gboolean
+is_offered (SlMessageBar *self,
+            guint         entry)
+{
+  SlMode mode = sl_message_get_mode (self->message), other;
+  SlSettings settings;
+
+  if (entries[entry].whose & (sl_message_get_role (self->message) == SL_ROLE_ASSISTANT ? QUESTION : ANSWER))
+    return FALSE;
+  if (entries[entry].text != NULL && sl_mode_from_nick (entries[entry].text, &other) && other == mode)
+    return FALSE;
+  return !(entries[entry].whose & FINISHED) || sl_message_get_settings (self->message, &settings);
+}
+
+static void
+fill_menu (GtkMenuButton *button,
+           gpointer       data)
+{
+  SlMessageBar *self = data;
+  gint64 id = sl_message_get_id (self->message);
+  g_autoptr (GMenu) menu = g_menu_new ();
+  g_autoptr (GMenu) section = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
+    {
+      g_autoptr (GMenuItem) item = NULL;
+
+      if (i == 0 || entries[i].section != entries[i - 1].section)
+        {
+          g_clear_object (&section);
+          section = g_menu_new ();
+          g_menu_append_section (menu, NULL, G_MENU_MODEL (section));
+        }
+      if (!is_offered (self, i))
+        continue;
+      item = g_menu_item_new (_(entries[i].label), NULL);
+      if (entries[i].text != NULL)
+        g_menu_item_set_action_and_target (item, entries[i].action, "(xs)", id, entries[i].text);
+      else
+        g_menu_item_set_action_and_target (item, entries[i].action, "x", id);
+      g_menu_append_item (section, item);
+    }
+  gtk_menu_button_set_menu_model (button, G_MENU_MODEL (menu));
+}
+
+/* --- buttons --------------------------------------------------------------- */
+
+static void
+update_go_on (SlMessageBar *self)
+{
+  gtk_widget_set_visible (self->go_on, sl_message_can_continue (self->message));
 }
 
 static void
@@ -116,7 +198,9 @@ sl_message_bar_class_init (SlMessageBarClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SlMessageBar, box);
   gtk_widget_class_bind_template_child (widget_class, SlMessageBar, copy);
   gtk_widget_class_bind_template_child (widget_class, SlMessageBar, again);
+  gtk_widget_class_bind_template_child (widget_class, SlMessageBar, go_on);
   gtk_widget_class_bind_template_child (widget_class, SlMessageBar, raw);
+  gtk_widget_class_bind_template_child (widget_class, SlMessageBar, more);
   gtk_widget_class_bind_template_child (widget_class, SlMessageBar, branches);
   gtk_widget_class_bind_template_child (widget_class, SlMessageBar, previous);
   gtk_widget_class_bind_template_child (widget_class, SlMessageBar, next);
@@ -147,7 +231,11 @@ sl_message_bar_new (SlMessage *message)
   name_button (self->copy, answer ? _("Copy Answer") : _("Copy Question"));
   gtk_button_set_icon_name (GTK_BUTTON (self->again), answer ? "view-refresh-symbolic" : "document-edit-symbolic");
   name_button (self->again, answer ? _("Answer Again") : _("Edit and Ask Again"));
+  name_button (GTK_WIDGET (self->more), answer ? _("More Actions") : _("Question Actions"));
   gtk_widget_set_visible (self->raw, answer);
+  gtk_actionable_set_action_target (GTK_ACTIONABLE (self->go_on), "x", sl_message_get_id (message));
+  gtk_menu_button_set_create_popup_func (self->more, fill_menu, self, NULL);
+  g_signal_connect_object (message, "notify::status", G_CALLBACK (update_go_on), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (message, "notify::n-siblings", G_CALLBACK (update_branches), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (message, "notify::sibling", G_CALLBACK (update_branches), self,
@@ -163,4 +251,5 @@ sl_message_bar_set_busy (SlMessageBar *self,
   g_return_if_fail (SL_IS_MESSAGE_BAR (self));
   gtk_widget_set_sensitive (self->again, !busy);
   gtk_widget_set_sensitive (self->branches, !busy);
+  update_go_on (self); /* only the last answer goes on */
 }

@@ -16,8 +16,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SlMessageBar, sl_message_bar, SL, MESSAGE_BAR, GtkWidget)
 
 /* Signals: "copy" (), "again" () (regenerate an answer, edit a question),
- * "raw" (gboolean), "sibling" (guint position). An answer's menu calls "answer.compare"
- * and "answer.vary". */
+ * "raw" (gboolean), "sibling" (guint position). The menu and "Go On" call the window's turn-… actions with the message's id. */
 GtkWidget *sl_message_bar_new (SlMessage *message);
 
 /* Hides what makes no sense while the answer is under way. */

@@ -262,17 +262,10 @@ diagnostics (GtkWidget  *widget,
   show_preferences (SL_WINDOW (widget), "diagnostics");
 }
 
-/* What the model will read, token marks and all. */
-static void
-show_prompt (GtkWidget  *widget,
-             const char *name,
-             GVariant   *parameter)
+void
+sl_window_present_prompt (SlWindow *self,
+                          SlPrompt *prompt)
 {
-  SlWindow *self = SL_WINDOW (widget);
-  g_autoptr (GPtrArray) parts = sl_composer_dup_parts (self->composer);
-  g_autoptr (SlPrompt) prompt = sl_conversation_build_prompt (
-    self->conversation, self->editing, parts, sl_composer_get_mode (self->composer),
-    sl_composer_get_raw (self->composer), NULL);
   g_autofree char *raw = sl_prompt_dup_raw (prompt);
   GtkWidget *dialog = adw_message_dialog_new (GTK_WINDOW (self), _("Raw Prompt"), NULL);
   GtkWidget *scrolled = gtk_scrolled_window_new ();
@@ -289,6 +282,20 @@ show_prompt (GtkWidget  *widget,
   adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), scrolled);
   adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "close", _("_Close"));
   gtk_window_present (GTK_WINDOW (dialog));
+}
+
+static void
+show_prompt (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+  g_autoptr (GPtrArray) parts = sl_composer_dup_parts (self->composer);
+  g_autoptr (SlPrompt) prompt = sl_conversation_build_prompt (
+    self->conversation, self->editing, parts, sl_composer_get_mode (self->composer),
+    sl_composer_get_raw (self->composer), NULL);
+
+  sl_window_present_prompt (self, prompt);
 }
 
 static void
@@ -341,6 +348,7 @@ sl_window_update_actions (SlWindow *self)
   SlEngineState state = sl_engine_get_state (self->engine);
   const SlModelInfo *info = sl_engine_get_info (self->engine);
 
+  sl_window_update_turns (self, busy || self->asking != NULL);
   gtk_widget_action_set_enabled (widget, "win.stop", busy || self->asking != NULL);
   gtk_widget_action_set_enabled (widget, "win.rename", some);
   gtk_widget_action_set_enabled (widget, "win.export", some);
@@ -427,5 +435,6 @@ sl_window_install_actions (GtkWidgetClass *klass)
         gtk_widget_class_add_binding_action (klass, actions[i].key, actions[i].modifiers,
                                              actions[i].name, NULL);
     }
+  sl_window_install_turns (klass);
   gtk_widget_class_add_binding_action (klass, GDK_KEY_w, GDK_CONTROL_MASK, "window.close", NULL);
 }

@@ -107,7 +107,15 @@ void     sl_window_model_cancel (GtkWidget *widget, const char *name, GVariant *
 void     sl_window_ask_sample   (SlWindow       *self,
                                  const SlSample *sample);
 
+/* Turns: sl-window-turns.c. */
+void sl_window_install_turns    (GtkWidgetClass *klass);
+void sl_window_update_turns     (SlWindow       *self,
+                                 gboolean        busy);
+
 void sl_window_install_actions  (GtkWidgetClass *klass);
+/* What the model reads, token marks and all. */
+void sl_window_present_prompt   (SlWindow       *self,
+                                 SlPrompt       *prompt);
 void sl_window_connect_composer (SlWindow       *self);
 
 /* Shows this conversation; NULL: a fresh one. */

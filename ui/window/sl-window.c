@@ -509,7 +509,6 @@ sl_window_init (SlWindow *self)
   g_signal_connect_swapped (self->sidebar, "open", G_CALLBACK (on_sidebar_open), self);
   g_signal_connect_swapped (self->chat, "open-answer", G_CALLBACK (on_open_answer), self);
   g_signal_connect_swapped (self->chat, "open-part", G_CALLBACK (on_open_part), self);
-  g_signal_connect_swapped (self->chat, "compare", G_CALLBACK (sl_window_compare), self);
   g_signal_connect_swapped (self->chat, "find-again", G_CALLBACK (sl_window_find_again), self);
   g_signal_connect_swapped (self->chat, "failed", G_CALLBACK (sl_window_toast), self);
   g_signal_connect_swapped (self->composer, "failed", G_CALLBACK (sl_window_toast), self);

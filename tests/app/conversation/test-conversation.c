@@ -465,6 +465,52 @@ test_delete (void)
   app_deinit (&app);
 }
 
+/* What was said down to an answer, in a conversation of its own, with picture and boxes; nothing that is done to it happens here. */
+static void
+test_branch_out (void)
+{
+  App app;
+  g_autoptr (SlConversation) conversation = NULL, branch = NULL, again = NULL;
+  g_autoptr (SlPicture) picture = app_test_make_picture (8, 4, 0xff0000);
+  g_autofree char *prompt = NULL;
+  SlMessage *answer;
+  gint64 id;
+
+  app_init (&app);
+  fake_set_answer (BOXED, 3);
+  conversation = sl_history_create (app.history);
+  answer = send (conversation, "red circle", picture, SL_MODE_FIND);
+  app_test_wait (is_idle, conversation);
+  sl_conversation_add_box (conversation, answer, box_at (answer, 0), "mine", (int[]) { 1, 2, 3, 4 });
+  fake_set_answer ("word", 1);
+  send (conversation, "second", NULL, SL_MODE_CHAT);
+  app_test_wait (is_idle, conversation);
+
+  branch = sl_history_branch (app.history, conversation, answer);
+  g_assert_cmpuint (count (branch), ==, 2);
+  send (branch, "third", NULL, SL_MODE_CHAT);
+  app_test_wait (is_idle, branch);
+  prompt = fake_dup_prompt ();
+  g_assert_nonnull (strstr (prompt, "[8x4]"));
+  g_assert_null (strstr (prompt, "second"));
+  g_assert_cmpuint (count (conversation), ==, 4);
+  id = sl_conversation_get_id (branch);
+  sl_conversation_delete (conversation, message_at (conversation, 0));
+  g_clear_object (&branch);
+  g_clear_object (&conversation);
+  app_stop (&app);
+
+  app_start (&app);
+  again = reopen (&app, id);
+  g_assert_cmpuint (count (again), ==, 4);
+  answer = message_at (again, 1);
+  g_assert_cmpuint (count (sl_message_get_boxes (answer)), ==, 3);
+  g_assert_cmpint (sl_box_item_get_origin (box_at (answer, 1)), ==, sl_box_item_get_id (box_at (answer, 0)));
+  g_assert_true (g_file_test (sl_message_part_get_path (sl_conversation_find_picture (again, answer)), G_FILE_TEST_EXISTS));
+  g_clear_object (&again);
+  app_deinit (&app);
+}
+
 static gboolean
 is_gone (gpointer path)
 {
@@ -555,6 +601,7 @@ main (int    argc,
   g_test_add_func ("/conversation/stop-and-continue", test_stop_and_continue);
   g_test_add_func ("/conversation/close-while-answering", test_close_while_answering);
   g_test_add_func ("/conversation/delete", test_delete);
+  g_test_add_func ("/conversation/branch-out", test_branch_out);
   g_test_add_func ("/conversation/kept-session", test_kept_session);
   g_test_add_func ("/conversation/refusals", test_refusals);
   return g_test_run ();
