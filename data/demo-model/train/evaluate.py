@@ -13,7 +13,6 @@ import subprocess
 import tempfile
 from collections import defaultdict
 
-import numpy as np
 import torch
 
 import export

@@ -31,9 +31,9 @@ grey_of (const WriterPixel *pixel)
 
 /* ------------------------------------------------------------------------------------------------ PNG */
 
-static guint32
-crc_of (const guint8 *data,
-        gsize         size)
+guint32
+writer_crc (const guint8 *data,
+            gsize         size)
 {
   guint32 crc = 0xffffffff;
 
@@ -54,7 +54,7 @@ put_chunk (GByteArray *png,
   put (png, content->len, 4, TRUE);
   g_byte_array_prepend (content, (const guint8 *) type, 4);
   g_byte_array_append (png, content->data, content->len);
-  put (png, crc_of (content->data, content->len), 4, TRUE);
+  put (png, writer_crc (content->data, content->len), 4, TRUE);
   g_byte_array_unref (content);
 }
 

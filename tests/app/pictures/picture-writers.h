@@ -50,6 +50,9 @@ GBytes *writer_bmp  (const WriterPixel  pixels[4]);
 GBytes *writer_jpeg (const WriterPixel *color,
                      int                components);
 
+/* CRC-32 as in PNG's appendix. */
+guint32 writer_crc (const guint8 *data, gsize size);
+
 /* An EXIF block with nothing but the orientation, which the standard wants to be a SHORT. */
 GByteArray *writer_exif (int      orientation,
                          gboolean is_long);
