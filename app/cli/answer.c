@@ -2,6 +2,7 @@
  *
  * See ask.h: one conversation → one answer → JSON.
  */
+#include "app/cli/answer-remote.h"
 #include "app/cli/ask.h"
 #include "app/cli/plan.h"
 
@@ -46,6 +47,7 @@ cli_answer_clear (CliAnswer *self)
   g_clear_pointer (&self->grounding, sl_grounding_unref);
   g_clear_pointer (&self->record, sl_generation_free);
   g_clear_pointer (&self->tokens, json_decref);
+  g_clear_pointer (&self->remote, cli_remote_answer_free);
   vl2_prompt_deinit (&self->prompt);
   memset (self, 0, sizeof *self);
 }
@@ -195,22 +197,35 @@ take_beginning (CliAnswer              *answer,
 }
 
 static void
-parse (CliAnswer *answer)
+parse (const CliSource *source,
+       CliConversation *conversation,
+       CliAnswer       *answer)
 {
   g_autoptr(GString) whole = g_string_new (answer->continued);
+  gsize n_pictures = cli_conversation_get_n_pictures (conversation);
+  SlPicture *picture = n_pictures > 0 ? cli_conversation_get_picture (conversation, n_pictures - 1) : NULL;
 
   g_string_append_len (whole, answer->text->str, answer->text->len);
-  answer->grounding = sl_grounding_parse (whole->str, whole->len);
+  if (source->server != NULL)
+    {
+      SlBoxSpace space = source->server->space;
+
+      space.width = picture != NULL ? sl_picture_get_width (picture) : 0;
+      space.height = picture != NULL ? sl_picture_get_height (picture) : 0;
+      answer->grounding = sl_grounding_parse_in (whole->str, (gssize) whole->len, &space);
+    }
+  else
+    answer->grounding = sl_grounding_parse (whole->str, whole->len);
 }
 
-gboolean
-cli_answer (vl2_engine            *engine,
-            vl2_session           *session,
-            CliConversation       *conversation,
-            const CliAskSettings  *settings,
-            gboolean               stream,
-            CliAnswer             *answer,
-            GError               **error)
+static gboolean
+answer_here (vl2_engine            *engine,
+             vl2_session           *session,
+             CliConversation       *conversation,
+             const CliAskSettings  *settings,
+             gboolean               stream,
+             CliAnswer             *answer,
+             GError               **error)
 {
   const vl2_conversation *view = cli_conversation_get (conversation);
   struct vl2_generate_options options = {
@@ -225,29 +240,19 @@ cli_answer (vl2_engine            *engine,
   Sink sink = { answer, vl2_engine_tokenizer (engine), settings, stream };
   vl2_error cause = { 0 };
 
-  answer->text = g_string_new (NULL);
-  answer->ids = g_array_new (FALSE, FALSE, sizeof (int32_t));
-  answer->record = sl_generation_new ();
-  answer->tokens = settings->alternatives >= 0 || settings->cells > 0 ? json_array () : NULL;
   answer->constrained = settings->constrain;
-  answer->sampling = options.sampling = resolve_sampling (settings);
-
-  take_beginning (answer, view);
+  options.sampling = answer->sampling;
   if (!cli_read (session, view, settings, answer, error))
     {
       answer->generation.stop = VL2_STOP_CANCELLED;
-      parse (answer);
       return FALSE;
     }
 
   if (vl2_session_generate (session, &options, &cli_cancel, on_token, &sink, &answer->generation, &cause) != VL2_OK)
     {
-      parse (answer);
       cli_set_vl2 (error, &cause);
       return FALSE;
     }
-
-  parse (answer);
   if (answer->generation.stop == VL2_STOP_CANCELLED)
     {
       cli_set_error (error, CLI_CANCELLED, "%s", _("Cancelled."));
@@ -255,6 +260,30 @@ cli_answer (vl2_engine            *engine,
     }
 
   return TRUE;
+}
+
+gboolean
+cli_answer (const CliSource       *source,
+            CliConversation       *conversation,
+            const CliAskSettings  *settings,
+            gboolean               stream,
+            CliAnswer             *answer,
+            GError               **error)
+{
+  gboolean ok;
+
+  answer->text = g_string_new (NULL);
+  answer->ids = g_array_new (FALSE, FALSE, sizeof (int32_t));
+  answer->record = sl_generation_new ();
+  answer->tokens = settings->alternatives >= 0 || settings->cells > 0 ? json_array () : NULL;
+  answer->sampling = resolve_sampling (settings);
+  take_beginning (answer, cli_conversation_get (conversation));
+  ok = source->server != NULL
+         ? cli_answer_remote (source, conversation, settings, stream, answer, error)
+         : answer_here (source->engine, source->session, conversation, settings, stream, answer, error);
+  parse (source, conversation, answer);
+
+  return ok;
 }
 
 /* ------------------------------------------------------------------------------------------------ JSON */
@@ -473,6 +502,8 @@ cli_answer_to_json (CliAnswer       *answer,
   json_object_set_new (object, "timings", timings_to_json (answer, load_ms));
   if (answer->tokens != NULL)
     json_object_set (object, "tokens", answer->tokens);
+  if (answer->remote != NULL)
+    cli_remote_answer_to_json (answer->remote, answer->grounding, object);
 
   return object;
 }

@@ -14,12 +14,10 @@
 
 typedef struct
 {
-  vl2_engine           *engine;
-  vl2_session          *session;
+  const CliSource      *source;
   const CliAskSettings *defaults;
   char                 *folder; /* what relative paths start from */
   gboolean              raw;
-  double                load_ms;
 } Batch;
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliAnswer, cli_answer_clear)
@@ -116,10 +114,10 @@ answer_line (const Batch  *batch,
   images = read_images (batch, line, error);
   if (images == NULL || !read_settings (line, &settings, error) ||
       !cli_conversation_add_prompt (conversation, (const char *const *) images, prompt, settings.mode, batch->raw, error) ||
-      !cli_answer (batch->engine, batch->session, conversation, &settings, FALSE, &answer, error))
+      !cli_answer (batch->source, conversation, &settings, FALSE, &answer, error))
     return NULL;
 
-  return cli_answer_to_json (&answer, conversation, batch->load_ms);
+  return cli_answer_to_json (&answer, conversation, batch->source->load_ms);
 }
 
 static CliStatus
@@ -198,17 +196,15 @@ run_lines (const Batch     *batch,
 }
 
 CliStatus
-cli_ask_batch (vl2_engine            *engine,
-               vl2_session           *session,
+cli_ask_batch (const CliSource       *source,
                const char            *path,
                const CliAskSettings  *defaults,
                gboolean               raw,
-               double                 load_ms,
                const CliOutput       *output)
 {
   gboolean from_stdin = strcmp (path, "-") == 0;
   g_autofree char *folder = from_stdin ? g_strdup (".") : g_path_get_dirname (path);
-  Batch batch = { engine, session, defaults, folder, raw, load_ms };
+  Batch batch = { source, defaults, folder, raw };
   FILE *in = from_stdin ? stdin : fopen (path, "re");
   CliStatus status;
 

@@ -22,6 +22,7 @@ typedef struct
 {
   CliOutput         output;
   CliEngineOptions  engine;
+  CliEndpointOptions endpoint;
   CliAskSettings    settings;
   char            **images;
   char             *conversation;
@@ -49,6 +50,7 @@ static void
 options_clear (Options *options)
 {
   cli_engine_options_clear (&options->engine);
+  cli_endpoint_options_clear (&options->endpoint);
   g_strfreev (options->images);
   g_free (options->conversation);
   g_free (options->batch);
@@ -167,6 +169,7 @@ parse (Options    *options,
   CliAskSettings *s = &options->settings;
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options->engine),
+    CLI_ENDPOINT_ENTRIES (options->endpoint),
     { "image", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->images, N_("A picture (repeatable, in order)"), N_("FILE") },
     CLI_PICTURE_ENTRIES,
     { "conversation", 'c', 0, G_OPTION_ARG_FILENAME, &options->conversation, N_("Earlier turns, see below"), N_("FILE.json") },
@@ -394,15 +397,13 @@ draw (const Options    *options,
 
 static CliStatus
 answer_one (const Options   *options,
-            vl2_engine      *engine,
-            vl2_session     *session,
-            CliConversation *conversation,
-            double           load_ms)
+            const CliSource *source,
+            CliConversation *conversation)
 {
   g_auto(CliAnswer) answer = { 0 };
   g_autoptr(GError) error = NULL;
   gboolean json = options->output.json;
-  gboolean answered = cli_answer (engine, session, conversation, &options->settings, !json, &answer, &error);
+  gboolean answered = cli_answer (source, conversation, &options->settings, !json, &answer, &error);
   CliStatus status = answered ? CLI_OK : cli_status_of_error (error);
   CliStatus printed;
 
@@ -416,7 +417,7 @@ answer_one (const Options   *options,
   /* After a cancel the text so far is an answer too. */
   if (json)
     {
-      printed = cli_print_json (cli_answer_to_json (&answer, conversation, load_ms));
+      printed = cli_print_json (cli_answer_to_json (&answer, conversation, source->load_ms));
     }
   else
     {
@@ -438,12 +439,10 @@ answer_one (const Options   *options,
 /* The first question and those that follow it. */
 static CliStatus
 answer_all (const Options   *options,
-            vl2_engine      *engine,
-            vl2_session     *session,
-            CliConversation *conversation,
-            double           load_ms)
+            const CliSource *source,
+            CliConversation *conversation)
 {
-  CliStatus status = answer_one (options, engine, session, conversation, load_ms);
+  CliStatus status = answer_one (options, source, conversation);
 
   for (guint i = 0; status == CLI_OK && options->then != NULL && options->then[i] != NULL; i++)
     {
@@ -451,7 +450,7 @@ answer_all (const Options   *options,
 
       if (!cli_conversation_add_prompt (conversation, NULL, options->then[i], options->settings.mode, options->raw, &error))
         return cli_fail_error (&options->output, cli_status_of_error (error), error);
-      status = answer_one (options, engine, session, conversation, load_ms);
+      status = answer_one (options, source, conversation);
     }
 
   return status;
@@ -496,17 +495,33 @@ check_snapshot (const Options  *options,
   return cli_check_output (options->snapshot, error);
 }
 
+/* What only a model that is loaded here can do. */
+static const char *
+check_endpoint (const Options *options)
+{
+  if (options->endpoint.endpoint == NULL)
+    return NULL;
+  if (options->snapshot != NULL || options->chunk_size > 0 || options->context > 0)
+    return _("--snapshot, --chunk-size and --context go with a model on this computer, not with --endpoint.");
+  if (options->settings.cells > 0)
+    return _("--attention goes with a model on this computer: servers do not tell it.");
+  if (options->settings.overflow != SL_OVERFLOW_REFUSE || options->detail != NULL)
+    return _("--on-overflow and --detail go with a model on this computer, not with --endpoint.");
+
+  return NULL;
+}
+
 static CliStatus
 run (const Options *options)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(CliConversation) conversation = NULL;
-  g_autoptr(vl2_engine) engine = NULL;
-  g_autoptr(vl2_session) session = NULL;
+  g_auto(CliSource) source = { 0 };
   const struct vl2_session_options session_options = { .chunk_size = options->chunk_size, .context = options->context };
-  vl2_error cause = { 0 };
-  double load_ms = 0;
+  const char *complaint = check_endpoint (options);
 
+  if (complaint != NULL)
+    return cli_fail (&options->output, CLI_USAGE, "%s", complaint);
   if (options->batch == NULL)
     {
       conversation = build_conversation (options, &error);
@@ -516,18 +531,17 @@ run (const Options *options)
 
   sl_outputs_set_replace (cli_outputs, options->force);
   if (!cli_check_output (options->draw, &error) || !check_snapshot (options, &error) ||
-      (engine = cli_open_engine (&options->engine, &load_ms, &error)) == NULL)
+      !cli_source_open (&source, &options->engine, &options->endpoint, &session_options, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
 
-  if (vl2_session_open (engine, &session_options, &session, &cause) != VL2_OK)
-    return cli_fail_vl2 (&options->output, &cause);
-
   if (options->batch != NULL)
-    return cli_ask_batch (engine, session, options->batch, &options->settings, options->raw, load_ms, &options->output);
+    return cli_ask_batch (&source, options->batch, &options->settings, options->raw, &options->output);
+  if (source.session == NULL)
+    return answer_all (options, &source, conversation);
 
-  restore (options, session);
+  restore (options, source.session);
 
-  return save (options, session, answer_all (options, engine, session, conversation, load_ms));
+  return save (options, source.session, answer_all (options, &source, conversation));
 }
 
 CliStatus

@@ -7,6 +7,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/conversation.h"
+#include "app/cli/source.h"
 #include "app/generation/sl-generation.h"
 #include "app/prompt/sl-grounding.h"
 #include "app/prompt/sl-mode.h"
@@ -32,7 +33,10 @@ typedef struct
   int     alternatives;  /* of every token; negative: tokens are not reported at all */
   int     cells;         /* of the attention's grid, 0: no attention */
   GArray *layers;        /* int32_t that it is the mean of; NULL or empty: all */
+  gboolean patient;      /* a server that is busy or away is asked again after a while */
 } CliAskSettings;
+
+typedef struct _CliRemoteAnswer CliRemoteAnswer; /* answer-remote.h */
 
 typedef struct
 {
@@ -48,6 +52,7 @@ typedef struct
   gboolean                constrained;
   SlGrounding            *grounding; /* of the finished text, beginning and all */
   SlGeneration           *record;    /* token marks and coordinates only */
+  CliRemoteAnswer        *remote;    /* NULL unless a server answered */
   json_t                 *tokens;    /* what --logprobs and --attention print; NULL where neither was asked for */
 } CliAnswer;
 
@@ -55,8 +60,7 @@ void       cli_answer_clear (CliAnswer *self);
 
 /* Fills *answer, which the caller clears in any case: after a cancel it holds what was generated so far, and FALSE comes
  * with CLI_CANCELLED. stream: print the text to stdout while it comes. */
-gboolean   cli_answer       (vl2_engine           *engine,
-                             vl2_session          *session,
+gboolean   cli_answer       (const CliSource      *source,
                              CliConversation      *conversation,
                              const CliAskSettings *settings,
                              gboolean              stream,
@@ -75,12 +79,10 @@ json_t    *cli_answer_to_json (CliAnswer       *answer,
                                double           load_ms);
 
 /* Reads JSON lines from path ("-": stdin), answers each with the defaults given, prints one object per line. */
-CliStatus  cli_ask_batch    (vl2_engine           *engine,
-                             vl2_session          *session,
+CliStatus  cli_ask_batch    (const CliSource      *source,
                              const char           *path,
                              const CliAskSettings *defaults,
                              gboolean              raw,
-                             double                load_ms,
                              const CliOutput      *output);
 
 G_END_DECLS

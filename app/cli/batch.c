@@ -5,6 +5,7 @@
  * Main thread.
  */
 #include "app/cli/ask.h"
+#include "app/cli/batch-crew.h"
 #include "app/cli/batch-journal.h"
 #include "app/cli/batch-record.h"
 
@@ -14,16 +15,19 @@
 #include <glib/gstdio.h>
 
 #include "app/exports/sl-box-export.h"
-#include "app/inference/sl-model-folder.h"
 #include "app/pictures/sl-picture-folder.h"
 
 #define DEFAULT_MAX_TOKENS 1024
+#define MOST_JOBS 256
+#define PROGRESS_US (10 * G_USEC_PER_SEC)
 
 typedef struct
 {
   CliOutput         output;
   CliEngineOptions  engine;
+  CliEndpointOptions endpoint;
   CliAskSettings    settings;
+  int               jobs;
   char             *prompt;
   char             *mode;
   char             *format;
@@ -41,11 +45,10 @@ typedef struct
 typedef struct
 {
   const Options  *options;
-  vl2_engine     *engine;
-  vl2_session    *session;
+  CliSource       source;
   SlBoxExport    *export;
   CliJournal     *journal;
-  GHashTable     *done; /* keys of pictures, a set */
+  GHashTable     *done; /* keys of pictures, a set; also those on their way */
   GPtrArray      *pictures; /* char *, paths */
   char           *model;
   char           *classes; /* the list's text, or NULL */
@@ -53,6 +56,9 @@ typedef struct
   char           *classes_sha256;
   gsize           n_folders, n_others; /* left out of the folders that were given */
   gsize           n_done, n_failed, n_kept;
+  guint           n_running;
+  CliStatus       worst;
+  gint64          start, shown; /* monotonic µs */
 } Batch;
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliAnswer, cli_answer_clear)
@@ -61,6 +67,7 @@ static void
 options_clear (Options *options)
 {
   cli_engine_options_clear (&options->engine);
+  cli_endpoint_options_clear (&options->endpoint);
   g_free (options->prompt);
   g_free (options->mode);
   g_free (options->format);
@@ -73,8 +80,7 @@ static void
 batch_clear (Batch *batch)
 {
   g_clear_pointer (&batch->journal, cli_journal_close);
-  g_clear_pointer (&batch->session, vl2_session_close);
-  g_clear_pointer (&batch->engine, vl2_engine_close);
+  cli_source_close (&batch->source);
   g_clear_pointer (&batch->export, sl_box_export_free);
   g_clear_pointer (&batch->done, g_hash_table_unref);
   g_clear_pointer (&batch->pictures, g_ptr_array_unref);
@@ -94,6 +100,8 @@ parse (Options    *options,
 {
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options->engine),
+    CLI_ENDPOINT_ENTRIES (options->endpoint),
+    { "jobs", 'j', 0, G_OPTION_ARG_INT, &options->jobs, N_("Questions that a server answers at once (default: 4)"), N_("N") },
     { "prompt", 'p', 0, G_OPTION_ARG_FILENAME, &options->prompt, N_("What to ask about each picture"), N_("PROMPT") },
     { "mode", 0, 0, G_OPTION_ARG_FILENAME, &options->mode, N_("chat, find (default) or ground"), N_("MODE") },
     { "raw", 0, 0, G_OPTION_ARG_NONE, &options->raw, N_("Special tokens in PROMPT are tokens"), NULL },
@@ -149,6 +157,8 @@ check_usage (Options        *options,
     return _("--max-tokens has to be at least 1.");
   if (options->seed < 0)
     return _("--seed cannot be negative.");
+  if (options->jobs < 1 || options->jobs > MOST_JOBS)
+    return _("--jobs has to lie between 1 and 256.");
 
   return NULL;
 }
@@ -258,9 +268,7 @@ head_to_json (const Batch    *batch,
 {
   const Options *options = batch->options;
   SlSampling sampling = sl_mode_get_sampling (options->settings.mode);
-  char identity[48];
-
-  vl2_engine_identity (batch->engine, identity);
+  g_autofree char *identity = cli_source_dup_identity (&batch->source);
 
   return json_pack ("{s:o*,s:s*,s:s,s:i,s:s,s:s,s:b,s:s,s:s,s:s,s:I,s:i,s:f,s:[f,f,i,f]}", "on_white",
                     cli_on_white ? json_true () : NULL, "classes_sha256", batch->classes_sha256, "format", "sightline-batch",
@@ -348,38 +356,57 @@ fail_export (const GError  *cause,
   return FALSE;
 }
 
-static gboolean
-run_picture (Batch       *batch,
-             const char  *path,
-             const char  *key,
-             guint       *n_boxes,
-             GError     **error)
+/* The question about a picture, with the names of its files claimed; NULL with error. */
+static CliWork *
+prepare (Batch       *batch,
+         guint        index,
+         const char  *key,
+         GError     **error)
 {
-  g_autoptr(CliConversation) conversation = cli_conversation_new ();
-  g_autoptr(SlExportPicture) record = NULL;
-  const char *const paths[] = { path, NULL };
-  g_auto(CliAnswer) answer = { 0 };
-  SlExportPicture *added;
+  g_autoptr(CliWork) work = g_new0 (CliWork, 1);
+  const char *const paths[] = { batch->pictures->pdata[index], NULL };
+  g_autoptr(GError) cause = NULL;
   SlPicture *picture;
+
+  work->index = index;
+  work->path = paths[0];
+  work->key = g_strdup (key);
+  work->conversation = cli_conversation_new ();
+  if (!cli_conversation_add_prompt (work->conversation, paths, batch->options->prompt, batch->options->settings.mode,
+                                    batch->options->raw, error))
+    return NULL;
+  picture = cli_conversation_get_picture (work->conversation, 0);
+  work->record = make_record (batch, picture, key);
+  if (!sl_box_export_claim (batch->export, work->record, picture, &cause))
+    {
+      fail_export (cause, error);
+      return NULL;
+    }
+
+  return g_steal_pointer (&work);
+}
+
+/* The answer into export and journal. */
+static gboolean
+keep (Batch    *batch,
+      CliWork  *work,
+      guint    *n_boxes,
+      GError  **error)
+{
+  SlExportPicture *added = work->record;
   g_autoptr(GError) cause = NULL;
 
-  if (!cli_conversation_add_prompt (conversation, paths, batch->options->prompt, batch->options->settings.mode,
-                                    batch->options->raw, error))
-    return FALSE;
-  picture = cli_conversation_get_picture (conversation, 0);
-  record = make_record (batch, picture, key);
-  if (!sl_box_export_claim (batch->export, record, picture, &cause))
-    return fail_export (cause, error);
-  if (!cli_answer (batch->engine, batch->session, conversation, &batch->options->settings, FALSE, &answer, error))
-    return FALSE;
-
-  cli_record_fill (record, &answer, batch->options->min_overlap);
-  *n_boxes = record->boxes->len;
-  added = record;
-  if (!sl_box_export_add (batch->export, g_steal_pointer (&record), picture, &cause))
+  if (work->error != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&work->error));
+      return FALSE;
+    }
+  cli_record_fill (added, &work->answer, batch->options->min_overlap);
+  *n_boxes = added->boxes->len;
+  if (!sl_box_export_add (batch->export, g_steal_pointer (&work->record), cli_conversation_get_picture (work->conversation, 0), &cause))
     return fail_export (cause, error);
 
-  return cli_journal_add (batch->journal, cli_record_to_json (added, key), error);
+  return cli_journal_add (batch->journal, cli_record_to_json (added, work->key), error);
 }
 
 static void
@@ -414,37 +441,88 @@ make_key (const char *path)
   return g_filename_display_name (absolute);
 }
 
+/* Every ten seconds: how fast it goes, and how long it will take. */
+static void
+show_rate (Batch *batch)
+{
+  gint64 now = g_get_monotonic_time ();
+  gsize n_now = batch->n_done + batch->n_failed, left = batch->pictures->len - MIN (batch->pictures->len, n_now + batch->n_kept);
+  double rate = (double) n_now / ((double) MAX (now - batch->start, 1) / G_USEC_PER_SEC);
+  gsize seconds = rate > 0 ? (gsize) ((double) left / rate) : 0;
+
+  if (batch->options->output.json || now - batch->shown < PROGRESS_US)
+    return;
+  batch->shown = now;
+  fprintf (stderr, _("%zu left, %.1f a minute, %zu:%02zu:%02zu to go.\n"), left, rate * 60, seconds / 3600, seconds / 60 % 60, seconds % 60);
+}
+
+static void
+fail (Batch        *batch,
+      guint         index,
+      const GError *error)
+{
+  CliStatus status = cli_status_of_error (error);
+
+  if (status == CLI_CANCELLED)
+    return;
+  batch->n_failed++;
+  report (batch, index, batch->pictures->pdata[index], 0, error);
+  batch->worst = MAX (batch->worst, status);
+}
+
+static void
+take_answer (Batch   *batch,
+             CliCrew *crew)
+{
+  g_autoptr(CliWork) work = cli_crew_pop (crew);
+  g_autoptr(GError) error = NULL;
+  guint n_boxes = 0;
+
+  batch->n_running--;
+  if (keep (batch, work, &n_boxes, &error))
+    {
+      batch->n_done++;
+      report (batch, work->index, work->path, n_boxes, NULL);
+    }
+  else
+    {
+      g_hash_table_remove (batch->done, work->key); /* the same file may be given once more */
+      fail (batch, work->index, error);
+    }
+  show_rate (batch);
+}
+
 static CliStatus
 run_pictures (Batch *batch)
 {
-  CliStatus worst = CLI_OK;
+  guint n_jobs = batch->source.server != NULL ? (guint) batch->options->jobs : 1;
+  g_autoptr(CliCrew) crew = cli_crew_new (&batch->source, &batch->options->settings, n_jobs);
 
-  for (guint i = 0; i < batch->pictures->len && !cli_cancel; i++)
+  batch->start = batch->shown = g_get_monotonic_time ();
+  for (guint i = 0; i < batch->pictures->len && !cli_cancel && batch->worst < CLI_DEVICE; i++)
     {
-      const char *path = batch->pictures->pdata[i];
-      g_autofree char *key = make_key (path);
+      g_autofree char *key = make_key (batch->pictures->pdata[i]);
       g_autoptr(GError) error = NULL;
-      guint n_boxes = 0;
+      CliWork *work;
 
       if (g_hash_table_contains (batch->done, key))
         continue;
-      if (run_picture (batch, path, key, &n_boxes, &error))
+      work = prepare (batch, i, key, &error);
+      if (work == NULL)
         {
-          g_hash_table_add (batch->done, g_steal_pointer (&key));
-          batch->n_done++;
-          report (batch, i, path, n_boxes, NULL);
+          fail (batch, i, error);
           continue;
         }
-      if (cli_status_of_error (error) == CLI_CANCELLED)
-        break;
-      batch->n_failed++;
-      report (batch, i, path, 0, error);
-      worst = MAX (worst, cli_status_of_error (error));
-      if (worst >= CLI_DEVICE)
-        break;
+      g_hash_table_add (batch->done, g_steal_pointer (&key));
+      batch->n_running++;
+      cli_crew_push (crew, work);
+      if (batch->n_running == n_jobs)
+        take_answer (batch, crew);
     }
+  while (batch->n_running > 0)
+    take_answer (batch, crew);
 
-  return cli_cancel ? CLI_CANCELLED : worst;
+  return cli_cancel ? CLI_CANCELLED : batch->worst;
 }
 
 static CliStatus
@@ -493,23 +571,21 @@ set_up (Batch   *batch,
         GError **error)
 {
   const Options *options = batch->options;
-  g_autofree char *dir = cli_model_dir (options->engine.model, error);
-  g_autofree char *model = NULL;
-  vl2_error cause = { 0 };
 
-  if (dir == NULL || !read_classes (batch, error) || !list_pictures (batch, error))
-    return FALSE;
-  model = sl_model_folder_dup_name (dir);
-  batch->model = g_filename_display_name (model);
-  batch->done = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  batch->engine = cli_open_engine (&options->engine, NULL, error);
-  if (batch->engine == NULL)
-    return FALSE;
-  if (vl2_session_open (batch->engine, &(struct vl2_session_options) { 0 }, &batch->session, &cause) != VL2_OK)
+  /* A folder that is no model is complained of before pictures are looked for. */
+  if (options->endpoint.endpoint == NULL)
     {
-      cli_set_vl2 (error, &cause);
-      return FALSE;
+      g_autofree char *dir = cli_model_dir (options->engine.model, error);
+
+      if (dir == NULL)
+        return FALSE;
     }
+  if (!read_classes (batch, error) || !list_pictures (batch, error))
+    return FALSE;
+  batch->done = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  if (!cli_source_open (&batch->source, &options->engine, &options->endpoint, NULL, error))
+    return FALSE;
+  batch->model = cli_source_dup_model (&batch->source);
 
   return TRUE;
 }
@@ -553,7 +629,9 @@ CliStatus
 cli_batch (int    argc,
            char **argv)
 {
-  g_auto(Options) options = { .settings = { SL_MODE_FIND, CLI_UNSET, CLI_UNSET, CLI_UNSET, -1, DEFAULT_MAX_TOKENS, .constrain = TRUE } };
+  g_auto(Options) options = { .settings = { SL_MODE_FIND, CLI_UNSET, CLI_UNSET, CLI_UNSET, -1, DEFAULT_MAX_TOKENS,
+                                            .constrain = TRUE, .patient = TRUE },
+                              .jobs = 4 };
   g_auto(Batch) batch = { .options = &options };
   SlExportFormat format = SL_EXPORT_JSON;
   g_autoptr(GError) error = NULL;

@@ -12,7 +12,6 @@
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 
-#include "app/inference/sl-model-folder.h"
 
 #define HIT_IOU 0.5
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -58,14 +57,13 @@ cli_eval_write_line (const CliEval  *self,
 static json_t *
 make_head (const CliEval *self)
 {
-  g_autofree char *model = sl_model_folder_dup_name (vl2_engine_info (self->engine)->dir);
-  g_autofree char *name = g_utf8_make_valid (model, -1);
-  char identity[48];
+  g_autofree char *name = cli_source_dup_model (&self->source);
+  g_autofree char *identity = cli_source_dup_identity (&self->source);
+  const vl2_engine *engine = self->source.engine;
   json_t *head;
 
-  vl2_engine_identity (self->engine, identity);
   head = json_pack ("{s:s,s:s,s:s,s:I,s:i}", "questions_sha256", self->sha256, "model", name, "model_identity", identity,
-                    "parameters", (json_int_t) vl2_engine_info (self->engine)->parameters, "max_tokens",
+                    "parameters", (json_int_t) (engine != NULL ? vl2_engine_info (engine)->parameters : 0), "max_tokens",
                     self->options->max_tokens);
   if (cli_on_white)
     json_object_set_new (head, "on_white", json_true ());

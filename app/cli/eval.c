@@ -20,14 +20,14 @@ static void
 options_clear (CliEvalOptions *options)
 {
   cli_engine_options_clear (&options->engine);
+  cli_endpoint_options_clear (&options->endpoint);
   g_free (options->out);
 }
 
 static void
 eval_clear (CliEval *self)
 {
-  g_clear_pointer (&self->session, vl2_session_close);
-  g_clear_pointer (&self->engine, vl2_engine_close);
+  cli_source_close (&self->source);
   g_clear_pointer (&self->lines, g_ptr_array_unref);
   g_clear_pointer (&self->done, g_hash_table_unref);
   g_clear_pointer (&self->results, fclose);
@@ -129,10 +129,11 @@ ask (const CliEval       *self,
     .repetition_penalty = 1,
     .top_k = 0,
     .max_tokens = self->options->max_tokens,
+    .patient = TRUE,
   };
 
   return cli_conversation_add_prompt (conversation, pictures, expression, SL_MODE_FIND, FALSE, error) &&
-         cli_answer (self->engine, self->session, conversation, &settings, FALSE, answer, error);
+         cli_answer (&self->source, conversation, &settings, FALSE, answer, error);
 }
 
 static json_t *
@@ -155,7 +156,7 @@ score (json_t          *line,
   if (found != NULL)
     {
       for (int i = 0; i < 4; i++)
-        got[i] = found->coords[i] / 999.0;
+        got[i] = found->placed ? found->place[i] : found->coords[i] / 999.0;
       json_object_set_new (result, "box_999", json_pack ("[i,i,i,i]", found->coords[0], found->coords[1], found->coords[2],
                                                          found->coords[3]));
       json_object_set_new (result, "iou", json_real (cli_iou (want, got)));
@@ -368,7 +369,6 @@ run (const CliEvalOptions *options,
 {
   g_autoptr(GError) error = NULL;
   g_auto(CliEval) self = { .options = options };
-  vl2_error cause = { 0 };
   CliStatus status, printed;
 
   self.lines = g_ptr_array_new_with_free_func (g_free);
@@ -377,10 +377,8 @@ run (const CliEvalOptions *options,
   sl_outputs_set_replace (cli_outputs, options->force);
   sl_outputs_add_input (cli_outputs, path);
   if (!read_questions (&self, path, &error) || (!options->resume && !cli_check_output (options->out, &error)) ||
-      (self.engine = cli_open_engine (&options->engine, NULL, &error)) == NULL)
+      !cli_source_open (&self.source, &options->engine, &options->endpoint, NULL, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
-  if (vl2_session_open (self.engine, NULL, &self.session, &cause) != VL2_OK)
-    return cli_fail_vl2 (&options->output, &cause);
   if (!cli_eval_open_results (&self, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
 
@@ -399,6 +397,7 @@ cli_eval (int    argc,
   CliStatus status;
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options.engine),
+    CLI_ENDPOINT_ENTRIES (options.endpoint),
     CLI_PICTURE_ENTRIES,
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("Write one result per line"), N_("F.jsonl") },
     CLI_FORCE_ENTRY (options.force),

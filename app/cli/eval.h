@@ -12,6 +12,7 @@ typedef struct
 {
   CliOutput        output;
   CliEngineOptions engine;
+  CliEndpointOptions endpoint;
   char            *out;
   int              max_tokens;
   gboolean         resume;
@@ -21,8 +22,7 @@ typedef struct
 typedef struct
 {
   const CliEvalOptions *options;
-  vl2_engine    *engine;
-  vl2_session   *session;
+  CliSource      source;
   char          *folder; /* what relative paths start from */
   char          *sha256; /* of the questions: results belong to them */
   GPtrArray     *lines;  /* char *, none of them blank */

@@ -158,6 +158,7 @@ ask (Verify       *self,
   g_autoptr(vl2_session) session = NULL;
   const char *pictures[] = { picture, NULL };
   const CliAskSettings settings = { .mode = SL_MODE_CHAT, .top_p = 1, .repetition_penalty = 1, .max_tokens = MAX_TOKENS };
+  CliSource source;
   vl2_error cause = { 0 };
   json_t *full, *run;
 
@@ -170,7 +171,8 @@ ask (Verify       *self,
       return FALSE;
     }
 
-  if (!cli_answer (engine, session, conversation, &settings, FALSE, &answer, error))
+  source = (CliSource) { .engine = engine, .session = session }; /* borrowed */
+  if (!cli_answer (&source, conversation, &settings, FALSE, &answer, error))
     return FALSE;
 
   full = cli_answer_to_json (&answer, conversation, 0);

@@ -29,6 +29,8 @@ typedef enum
 /* One generated token: what the "under the hood" view shades and box confidence is computed from. end: byte offset in
  * the answer's raw text just behind the token's text. A mark with id -1 and logprob NaN covers text of which nothing was
  * recorded: the beginning of an answer that was interrupted and continued. */
+#define SL_TOKEN_UNNUMBERED G_MAXINT32 /* id of a token whose text alone is known: another computer's */
+
 typedef struct
 {
   gint32 id;

@@ -91,11 +91,14 @@ propagate (SlRemoteClient *self,
   if (cause->domain == G_TLS_ERROR && !begun)
     g_set_error (error, SL_REMOTE_ERROR, SL_REMOTE_ERROR_TLS, _("The connection to %s is not safe: %s"), self->host, cause->message);
   else if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) && !connected)
-    g_set_error (error, SL_REMOTE_ERROR, SL_REMOTE_ERROR_NETWORK, _("%s could not be reached within %u seconds."), self->host,
-                 self->timeouts.connect);
+    g_set_error (error, SL_REMOTE_ERROR, SL_REMOTE_ERROR_NETWORK,
+                 ngettext ("%s could not be reached within %u second.", "%s could not be reached within %u seconds.",
+                           self->timeouts.connect),
+                 self->host, self->timeouts.connect);
   else if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
     g_set_error (error, SL_REMOTE_ERROR, begun ? SL_REMOTE_ERROR_CUT : SL_REMOTE_ERROR_NETWORK,
-                 _("%s has been silent for %u seconds."), self->host, self->timeouts.silence);
+                 ngettext ("%s was silent for %u second.", "%s was silent for %u seconds.", self->timeouts.silence), self->host,
+                 self->timeouts.silence);
   else if (begun)
     g_set_error (error, SL_REMOTE_ERROR, SL_REMOTE_ERROR_CUT, _("The connection to %s broke off in the middle of the answer: %s"),
                  self->host, cause->message);
@@ -216,7 +219,7 @@ set_status_error (SlRemoteClient *self,
 typedef struct
 {
   SlRemoteClient *client;
-  gboolean connected;
+  gboolean connected; /* also by an earlier request */
 } Connecting;
 
 /* Until a connection stands the short limit counts, from then on the long one. */
@@ -228,9 +231,9 @@ on_network_event (SoupMessage        *message,
 {
   GIOStream *base = connection;
 
-  if (event != G_SOCKET_CLIENT_COMPLETE)
+  connecting->connected = event == G_SOCKET_CLIENT_COMPLETE;
+  if (!connecting->connected)
     return;
-  connecting->connected = TRUE;
   while (base != NULL && !G_IS_SOCKET_CONNECTION (base))
     {
       GIOStream *below = NULL;
@@ -256,7 +259,7 @@ send_request (SlRemoteClient  *self,
 {
   g_autofree char *address = g_strconcat (self->server->address, path, NULL);
   g_autoptr (GInputStream) stream = NULL;
-  Connecting connecting = { self, FALSE };
+  Connecting connecting = { self, TRUE };
   SoupMessageHeaders *headers;
   GError *cause = NULL;
   gulong handler;
@@ -288,7 +291,6 @@ send_request (SlRemoteClient  *self,
   g_signal_handler_disconnect (*message, handler);
   if (stream == NULL)
     {
-      connecting.connected |= soup_message_get_connection_id (*message) != 0;
       propagate (self, FALSE, connecting.connected, cause, error);
       return NULL;
     }

@@ -4,6 +4,7 @@
  */
 #include "app/remote/sl-remote-request.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -232,6 +233,13 @@ note_order (Builder *self)
     g_strv_builder_add (self->notes, replayed);
 }
 
+/* What was a float on its way would be a long number. */
+static double
+six_digits (double value)
+{
+  return round (value * 1e6) / 1e6;
+}
+
 static void
 add_sampling (Builder *self,
               json_t  *body)
@@ -239,8 +247,8 @@ add_sampling (Builder *self,
   const SlSettings *settings = sl_prompt_get_settings (self->prompt);
   const SlSampling *sampling = &settings->sampling;
 
-  json_object_set_new (body, "temperature", json_real (sampling->temperature));
-  json_object_set_new (body, "top_p", json_real (sampling->top_p));
+  json_object_set_new (body, "temperature", json_real (six_digits (sampling->temperature)));
+  json_object_set_new (body, "top_p", json_real (six_digits (sampling->top_p)));
   if (settings->max_tokens > 0)
     json_object_set_new (body, "max_tokens", json_integer (settings->max_tokens));
   if (self->traits->seeds)
@@ -249,7 +257,7 @@ add_sampling (Builder *self,
     {
       if (sampling->top_k > 0)
         json_object_set_new (body, "top_k", json_integer (sampling->top_k));
-      json_object_set_new (body, "repetition_penalty", json_real (sampling->repetition_penalty));
+      json_object_set_new (body, "repetition_penalty", json_real (six_digits (sampling->repetition_penalty)));
       return;
     }
   if (sampling->top_k > 0)

@@ -18,13 +18,14 @@ _sightline_cli()
     case $previous in
         --mode) words='chat find ground' ;;
         --device) words='auto cpu cuda' ;;
+        --endpoint-kind) words='other sightline vllm sglang lmdeploy deepseek' ;;
         --markup) words='none grounding all' ;;
         -m | --model | --data-dir)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -d -- "$current")
             return
             ;;
-        -i | --image | -c | --conversation | --batch | --draw | -o | --out)
+        -i | --image | -c | --conversation | --batch | --draw | -o | --out | --endpoint-ca)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return

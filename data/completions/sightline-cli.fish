@@ -13,6 +13,7 @@ complete --command sightline-cli --condition 'not __fish_use_subcommand; and str
 complete --command sightline-cli --condition '__fish_seen_subcommand_from history' --no-files --arguments 'list check export'
 complete --command sightline-cli --long-option mode --exclusive --arguments 'chat find ground'
 complete --command sightline-cli --long-option device --exclusive --arguments 'auto cpu cuda'
+complete --command sightline-cli --long-option endpoint-kind --exclusive --arguments 'other sightline vllm sglang lmdeploy deepseek'
 complete --command sightline-cli --long-option markup --exclusive --arguments 'none grounding all'
 complete --command sightline-cli --short-option m --long-option model --exclusive --arguments '(__fish_complete_directories)'
 complete --command sightline-cli --condition '__fish_seen_subcommand_from models' --no-files --arguments 'list search download verify import quantize remove'

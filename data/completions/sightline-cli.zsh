@@ -13,6 +13,7 @@ _sightline_cli() {
     case ${words[CURRENT - 1]} in
         --mode) compadd chat find ground ;;
         --device) compadd auto cpu cuda ;;
+        --endpoint-kind) compadd other sightline vllm sglang lmdeploy deepseek ;;
         --markup) compadd none grounding all ;;
         -m | --model | --data-dir) _files -/ ;;
         *)
