@@ -162,7 +162,10 @@ import (Options    *options,
   g_autoptr(SlModelFolder) folder = sl_model_folder_inspect (files, &error);
   g_autoptr(SlModels) models = sl_models_new ();
 
-  if (folder == NULL || !sl_models_add_dir (models, path, &error))
+  if (folder == NULL)
+    return cli_fail_error (&options->output, CLI_INPUT, error);
+  sl_models_add_dir (models, path);
+  if (!sl_models_flush (models, &error))
     return cli_fail_error (&options->output, CLI_INPUT, error);
   if (options->output.json)
     return cli_print_json (json_pack ("{s:s,s:s}", "name", shown, "dir", folder->dir));
@@ -440,7 +443,8 @@ remove_model (Options    *options,
     return cli_fail (&options->output, CLI_INPUT, _("“%s” is in the cache of another program, which has to remove it."), model->dir);
   if (model->place == SL_LIBRARY_OWN && !g_file_trash (file, cli_cancellable, &error))
     return cli_fail (&options->output, CLI_INPUT, _("“%s” cannot be put into the trash: %s."), model->dir, error->message);
-  if (!sl_models_remove_dir (models, model->dir, &error))
+  sl_models_remove_dir (models, model->dir);
+  if (!sl_models_flush (models, &error))
     return cli_fail_error (&options->output, CLI_INPUT, error);
   if (options->output.json)
     return cli_print_json (json_pack ("{s:s,s:b,s:I}", "name", name, "trashed", model->place == SL_LIBRARY_OWN, "bytes",

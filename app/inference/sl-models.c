@@ -28,11 +28,14 @@ struct _SlModels
   GPtrArray *dirs; /* of char */
   GHashTable *used; /* char → gint64 */
   SlDownloads *downloads;
+  GThreadPool *writer; /* one thread: what is written last was remembered last */
+  GError *failure;     /* of what was written last; the writer's as long as there is one */
 };
 
 enum { PROP_0, PROP_LAST_DIR, PROP_DIRS, N_PROPS };
 
 static GParamSpec *properties[N_PROPS];
+static guint not_saved_signal;
 
 G_DEFINE_FINAL_TYPE (SlModels, sl_models, G_TYPE_OBJECT)
 
@@ -55,6 +58,9 @@ sl_models_finalize (GObject *object)
 {
   SlModels *self = SL_MODELS (object);
 
+  if (self->writer != NULL)
+    g_thread_pool_free (self->writer, FALSE, FALSE); /* no waiting: it may be this very thread that let go last */
+  g_clear_error (&self->failure);
   g_free (self->path);
   g_free (self->last_dir);
   g_ptr_array_unref (self->dirs);
@@ -75,6 +81,8 @@ sl_models_class_init (SlModelsClass *klass)
   properties[PROP_DIRS] = g_param_spec_boxed ("dirs", NULL, NULL, G_TYPE_STRV,
                                               G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   g_object_class_install_properties (object_class, N_PROPS, properties);
+  not_saved_signal =
+    g_signal_new ("not-saved", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 /* FALSE if it was there. */
@@ -144,57 +152,71 @@ sl_models_new (void)
   return g_object_new (SL_TYPE_MODELS, NULL);
 }
 
-/* ------------------------------------------------------------------------------------------------ folders */
+/* ------------------------------------------------------------------------------------------------ writing */
 
-static gboolean
-holds_model (const char *dir)
+/* What is to stand in the file of this program's, as of one moment. */
+typedef struct
 {
-  g_autofree char *files = sl_model_folder_resolve (dir);
-  g_autofree char *config = g_build_filename (files, "config.json", NULL);
+  char *path;
+  GKeyFile *values;
+} State;
 
-  return g_file_test (config, G_FILE_TEST_IS_REGULAR);
-}
-
-char *
-sl_models_dup_start_dir (SlModels *self)
+static State *
+state_new (SlModels *self)
 {
-  g_return_val_if_fail (SL_IS_MODELS (self), NULL);
-
-  if (self->last_dir != NULL && holds_model (self->last_dir))
-    return g_strdup (self->last_dir);
-  return sl_places_dup_demo_dir ();
-}
-
-const char *
-sl_models_get_last_dir (SlModels *self)
-{
-  g_return_val_if_fail (SL_IS_MODELS (self), NULL);
-
-  return self->last_dir;
-}
-
-static gboolean
-save (SlModels  *self,
-      GError   **error)
-{
-  g_autoptr (GKeyFile) file = g_key_file_new ();
-  g_autofree char *folder = g_path_get_dirname (self->path);
+  State *state = g_new (State, 1);
   GHashTableIter iter;
   gpointer dir, time;
 
-  g_key_file_load_from_file (file, self->path, G_KEY_FILE_KEEP_COMMENTS, NULL);
+  *state = (State) { .path = g_strdup (self->path), .values = g_key_file_new () };
   if (self->last_dir != NULL)
-    g_key_file_set_string (file, GROUP, KEY, self->last_dir);
-  else
-    g_key_file_remove_key (file, GROUP, KEY, NULL);
+    g_key_file_set_string (state->values, GROUP, KEY, self->last_dir);
+  g_key_file_set_string_list (state->values, GROUP, DIRS, (const char *const *) self->dirs->pdata, self->dirs->len);
   g_hash_table_iter_init (&iter, self->used);
   while (g_hash_table_iter_next (&iter, &dir, &time))
     {
       g_autofree char *key = dup_key (dir);
 
-      g_key_file_set_int64 (file, USED, key, *(const gint64 *) time);
+      g_key_file_set_int64 (state->values, USED, key, *(const gint64 *) time);
     }
-  g_key_file_set_string_list (file, GROUP, DIRS, (const char *const *) self->dirs->pdata, self->dirs->len);
+  return state;
+}
+
+static void
+state_free (State *self)
+{
+  g_free (self->path);
+  g_key_file_unref (self->values);
+  g_free (self);
+}
+
+static void
+put_group (GKeyFile   *file,
+           GKeyFile   *values,
+           const char *group)
+{
+  g_auto (GStrv) keys = g_key_file_get_keys (values, group, NULL, NULL);
+
+  for (guint i = 0; keys != NULL && keys[i] != NULL; i++)
+    {
+      g_autofree char *value = g_key_file_get_value (values, group, keys[i], NULL);
+
+      g_key_file_set_value (file, group, keys[i], value);
+    }
+}
+
+/* Comments and keys of others stay. */
+static gboolean
+write_state (const State  *self,
+             GError      **error)
+{
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autofree char *folder = g_path_get_dirname (self->path);
+
+  g_key_file_load_from_file (file, self->path, G_KEY_FILE_KEEP_COMMENTS, NULL);
+  g_key_file_remove_key (file, GROUP, KEY, NULL);
+  put_group (file, self->values, GROUP);
+  put_group (file, self->values, USED);
   if (g_mkdir_with_parents (folder, 0700) != 0)
     {
       int code = errno;
@@ -206,14 +228,121 @@ save (SlModels  *self,
   return g_key_file_save_to_file (file, self->path, error);
 }
 
+static void
+on_written (GObject      *source,
+            GAsyncResult *result,
+            gpointer      data)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!g_task_propagate_boolean (G_TASK (result), &error))
+    g_signal_emit (source, not_saved_signal, 0, error->message);
+}
+
+/* On the writer's thread; takes the task. */
+static void
+write_task (gpointer data,
+            gpointer failure)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+
+  g_clear_error ((GError **) failure);
+  if (write_state (g_task_get_task_data (task), &error))
+    {
+      g_task_return_boolean (task, TRUE);
+      return;
+    }
+  *(GError **) failure = g_error_copy (error);
+  g_task_return_error (task, error);
+}
+
+static void
+save (SlModels *self)
+{
+  GTask *task = g_task_new (self, NULL, on_written, NULL);
+
+  g_task_set_source_tag (task, save);
+  g_task_set_task_data (task, state_new (self), (GDestroyNotify) state_free);
+  if (self->writer == NULL)
+    self->writer = g_thread_pool_new (write_task, &self->failure, 1, FALSE, NULL);
+  g_thread_pool_push (self->writer, task, NULL);
+}
+
 gboolean
-sl_models_set_last_dir (SlModels    *self,
-                        const char  *dir,
-                        GError     **error)
+sl_models_flush (SlModels  *self,
+                 GError   **error)
+{
+  g_return_val_if_fail (SL_IS_MODELS (self), FALSE);
+
+  if (self->writer != NULL)
+    g_thread_pool_free (g_steal_pointer (&self->writer), FALSE, TRUE);
+  if (self->failure == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&self->failure));
+  return FALSE;
+}
+
+/* ------------------------------------------------------------------------------------------------ folders */
+
+static gboolean
+holds_model (const char *dir)
+{
+  g_autofree char *files = sl_model_folder_resolve (dir);
+  g_autofree char *config = g_build_filename (files, "config.json", NULL);
+
+  return g_file_test (config, G_FILE_TEST_IS_REGULAR);
+}
+
+static void
+find_start_dir (GTask        *task,
+                gpointer      source,
+                gpointer      last_dir,
+                GCancellable *cancellable)
+{
+  g_task_return_pointer (task, last_dir != NULL && holds_model (last_dir) ? g_strdup (last_dir) : sl_places_dup_demo_dir (), g_free);
+}
+
+void
+sl_models_find_start_dir_async (SlModels            *self,
+                                GAsyncReadyCallback  callback,
+                                gpointer             data)
+{
+  g_autoptr (GTask) task = NULL;
+
+  g_return_if_fail (SL_IS_MODELS (self));
+
+  task = g_task_new (self, NULL, callback, data);
+  g_task_set_source_tag (task, sl_models_find_start_dir_async);
+  g_task_set_task_data (task, g_strdup (self->last_dir), g_free);
+  g_task_run_in_thread (task, find_start_dir);
+}
+
+char *
+sl_models_find_start_dir_finish (SlModels      *self,
+                                 GAsyncResult  *result,
+                                 GError       **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+const char *
+sl_models_get_last_dir (SlModels *self)
+{
+  g_return_val_if_fail (SL_IS_MODELS (self), NULL);
+
+  return self->last_dir;
+}
+
+void
+sl_models_set_last_dir (SlModels   *self,
+                        const char *dir)
 {
   g_autofree char *copy = g_strdup (dir);
 
-  g_return_val_if_fail (SL_IS_MODELS (self), FALSE);
+  g_return_if_fail (SL_IS_MODELS (self));
 
   if (g_strcmp0 (copy, self->last_dir) != 0)
     {
@@ -223,7 +352,7 @@ sl_models_set_last_dir (SlModels    *self,
     }
   if (dir != NULL && remember_dir (self, dir))
     g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
-  return save (self, error);
+  save (self);
 }
 
 char **
@@ -238,30 +367,28 @@ sl_models_dup_dirs (SlModels *self)
   return g_strv_builder_end (builder);
 }
 
-gboolean
-sl_models_add_dir (SlModels    *self,
-                   const char  *dir,
-                   GError     **error)
+void
+sl_models_add_dir (SlModels   *self,
+                   const char *dir)
 {
-  g_return_val_if_fail (SL_IS_MODELS (self), FALSE);
+  g_return_if_fail (SL_IS_MODELS (self));
 
   if (!remember_dir (self, dir))
-    return TRUE;
+    return;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
-  return save (self, error);
+  save (self);
 }
 
-gboolean
-sl_models_remove_dir (SlModels    *self,
-                      const char  *dir,
-                      GError     **error)
+void
+sl_models_remove_dir (SlModels   *self,
+                      const char *dir)
 {
   guint position;
 
-  g_return_val_if_fail (SL_IS_MODELS (self), FALSE);
+  g_return_if_fail (SL_IS_MODELS (self));
 
   if (!g_ptr_array_find_with_equal_func (self->dirs, dir, g_str_equal, &position))
-    return TRUE;
+    return;
   if (g_strcmp0 (dir, self->last_dir) == 0)
     {
       g_clear_pointer (&self->last_dir, g_free);
@@ -269,7 +396,7 @@ sl_models_remove_dir (SlModels    *self,
     }
   g_ptr_array_remove_index (self->dirs, position);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
-  return save (self, error);
+  save (self);
 }
 
 /* ------------------------------------------------------------------------------------------------ use */
@@ -296,7 +423,7 @@ sl_models_note_used (SlModels   *self,
 
   *time = g_get_real_time () / G_USEC_PER_SEC;
   g_hash_table_replace (self->used, g_strdup (dir), time);
-  save (self, NULL);
+  save (self);
 }
 
 char *
@@ -314,10 +441,7 @@ static void
 on_finished (SlModels       *self,
              SlDownloadItem *item)
 {
-  g_autoptr (GError) error = NULL;
-
-  if (!sl_models_add_dir (self, sl_download_item_get_dest (item), &error))
-    g_warning ("%s", error->message);
+  sl_models_add_dir (self, sl_download_item_get_dest (item));
 }
 
 SlDownloads *

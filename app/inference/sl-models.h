@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * SlModels: where models are: the bundled demo model, folders that the user added and the one chosen last. The choice is kept in a
- * small key file in $XDG_CONFIG_HOME/io.github.sightline.Sightline/ (tests: $SIGHTLINE_CONFIG_DIR). UI thread. What a folder holds
- * is sl-model-folder.h's to say.
+ * small key file in $XDG_CONFIG_HOME/io.github.sightline.Sightline/ (tests: $SIGHTLINE_CONFIG_DIR). UI thread; the file is written
+ * on one of its own, the last state last, and so is a folder looked at, which may be on a disk that is asleep or far away. What a
+ * folder holds is sl-model-folder.h's to say.
  */
 #pragma once
 
@@ -16,24 +17,31 @@ G_BEGIN_DECLS
 #define SL_TYPE_MODELS (sl_models_get_type ())
 G_DECLARE_FINAL_TYPE (SlModels, sl_models, SL, MODELS, GObject)
 
-/* Properties (notify): "last-dir" (string or NULL), "dirs" (string array: folders that the user added). */
+/* Properties (notify): "last-dir" (string or NULL), "dirs" (string array: folders that the user added).
+ * Signal: "not-saved" (const char *sentence): the list or the choice could not be written; it holds for this run. */
 
 SlModels *sl_models_new (void);
 
-/* What to load at start: the user's choice if that folder still holds a model, else the bundled one, else NULL.
- * Owned by the caller. */
-char *sl_models_dup_start_dir (SlModels *self);
+/* What to load at start: the user's choice if that folder still holds a model, else the bundled one, else NULL without an error.
+ * The caller owns what finish returns. */
+void sl_models_find_start_dir_async (SlModels            *self,
+                                     GAsyncReadyCallback  callback,
+                                     gpointer             data);
+char *sl_models_find_start_dir_finish (SlModels      *self,
+                                       GAsyncResult  *result,
+                                       GError       **error);
 const char *sl_models_get_last_dir (SlModels *self);
-/* Remembers the choice; NULL goes back to the bundled model. FALSE with the reason if it cannot be written: it then holds for
- * this run. */
-gboolean sl_models_set_last_dir (SlModels *self, const char *dir, GError **error);
+/* Remembers the choice; NULL goes back to the bundled model. */
+void sl_models_set_last_dir (SlModels *self, const char *dir);
 
 /* Folders that the user added, oldest first; the bundled one is not among them. (transfer full) */
 char **sl_models_dup_dirs (SlModels *self);
 /* Adding one that is there changes nothing; removing the folder that is loaded at start goes back to the bundled model. The files
- * stay untouched. FALSE with the reason if the list cannot be written: it then holds for this run. */
-gboolean sl_models_add_dir (SlModels *self, const char *dir, GError **error);
-gboolean sl_models_remove_dir (SlModels *self, const char *dir, GError **error);
+ * stay untouched. */
+void sl_models_add_dir (SlModels *self, const char *dir);
+void sl_models_remove_dir (SlModels *self, const char *dir);
+/* Waits until what was remembered is written: for the end of the program. FALSE with the reason if it could not be. */
+gboolean sl_models_flush (SlModels *self, GError **error);
 
 /* When a model of this folder was loaded last, in seconds of Unix time; 0: never, or not known. */
 gint64 sl_models_get_used (SlModels *self, const char *dir);

@@ -164,12 +164,13 @@ def check_drag_out(viewer):
     line = session.drag_to(place, "files")
     check(line.endswith("/crops/things 2.png"), f"dropped: {line}")
     path = line[len("file "):]
-    wait_for("the file", lambda: os.path.exists(path))
+    check(os.path.exists(path), "the file was not there when its name arrived")
     difference = subprocess.run(["compare", "-metric", "AE", path, f"{sample('shapes-1.png')}[{x2 - x1}x{y2 - y1}+{x1}+{y1}]", "null:"],
                                 stderr=subprocess.PIPE, text=True, check=False)
     check(difference.returncode == 0, f"the crop differs: {difference.stderr}")
     line = session.drag_to(place, "texture")
     check(line == f"texture {x2 - x1} {y2 - y1}", f"dropped: {line}")
+    check(os.listdir(os.path.dirname(path)) == [os.path.basename(path)], "a file was written that nobody asked for")
     session.xdotool("windowfocus", "--sync", viewer.app.windows()[0])
 
 

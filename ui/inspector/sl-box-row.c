@@ -5,12 +5,9 @@
  */
 #include "ui/inspector/sl-box-row.h"
 
-#include "app/boxes/sl-box-picture.h"
+#include "ui/inspector/sl-crop-provider.h"
 
 #include <glib/gi18n.h>
-#include <glib/gstdio.h>
-
-#define LABEL_CHARACTERS 50 /* in the name of a file: at most 200 bytes */
 
 struct _SlBoxRow
 {
@@ -223,113 +220,6 @@ on_eye (SlBoxRow *self)
 
 /* --- dragging out ---------------------------------------------------------- */
 
-typedef struct
-{
-  SlPicture *picture;
-  cairo_rectangle_t area;
-  char *path;
-} CropFile;
-
-static void
-crop_file_free (gpointer data)
-{
-  CropFile *file = data;
-
-  g_object_unref (file->picture);
-  g_free (file->path);
-  g_free (file);
-}
-
-static void
-write_crop (GTask        *task,
-            gpointer      source,
-            gpointer      data,
-            GCancellable *cancellable)
-{
-  CropFile *file = data;
-  g_autofree char *name = g_path_get_basename (file->path);
-  g_autoptr (SlPicture) crop = sl_box_picture_crop (file->picture, &file->area, name, NULL);
-  const void *bytes;
-  gsize size;
-
-  if (crop != NULL)
-    {
-      bytes = g_bytes_get_data (sl_picture_get_bytes (crop), &size);
-      g_file_set_contents (file->path, bytes, size, NULL);
-    }
-  g_task_return_boolean (task, TRUE);
-}
-
-static char *
-dup_crops_dir (void)
-{
-  return g_build_filename (g_get_user_cache_dir (), "sightline", "crops", NULL);
-}
-
-void
-sl_box_row_forget_crops (void)
-{
-  g_autofree char *dir = dup_crops_dir ();
-  g_autoptr (GDir) handle = g_dir_open (dir, 0, NULL);
-  const char *name;
-
-  while (handle != NULL && (name = g_dir_read_name (handle)) != NULL)
-    {
-      g_autofree char *path = g_build_filename (dir, name, NULL);
-
-      g_unlink (path);
-    }
-  g_rmdir (dir);
-}
-
-/* A name that no earlier drag of this run has, so that none of them is dropped in its place. NULL: there can be none. */
-static char *
-take_crop_path (const char *label,
-                int         number)
-{
-  static GHashTable *taken; /* paths of this run: the folder is emptied before and behind it */
-  g_autofree char *dir = dup_crops_dir ();
-  g_autofree char *start = g_utf8_substring (label, 0, MIN (g_utf8_strlen (label, -1), LABEL_CHARACTERS));
-
-  if (g_mkdir_with_parents (dir, 0700) != 0)
-    return NULL;
-  if (taken == NULL)
-    taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  g_strdelimit (start, "/", '_');
-  for (guint i = 1;; i++)
-    {
-      g_autofree char *name = i > 1 ? g_strdup_printf ("%s %d-%u.png", start, number, i) : g_strdup_printf ("%s %d.png", start, number);
-      char *path = g_build_filename (dir, name, NULL);
-
-      if (g_hash_table_add (taken, path))
-        return g_strdup (path);
-    }
-}
-
-/* A file that other programs copy: it is written while the drag is on its way. */
-static char *
-start_crop_file (SlBoxRow                *self,
-                 SlPicture               *picture,
-                 const SlPaintBox        *box,
-                 const cairo_rectangle_t *area)
-{
-  const char *label = sl_box_item_get_label (self->item);
-  g_autofree char *path = take_crop_path (*label ? label : _("Region"), box->number);
-  g_autoptr (GTask) task = NULL;
-  CropFile *file;
-
-  if (path == NULL)
-    return NULL;
-  file = g_new0 (CropFile, 1);
-  file->picture = g_object_ref (picture);
-  file->area = *area;
-  file->path = g_strdup (path);
-  task = g_task_new (self, NULL, NULL, NULL);
-  g_task_set_task_data (task, file, crop_file_free);
-  g_task_run_in_thread (task, write_crop);
-  return g_steal_pointer (&path);
-}
-
 /* The part of the picture, without a copy. */
 static GdkContentProvider *
 make_texture_provider (SlPicture               *picture,
@@ -356,10 +246,7 @@ on_drag_prepare (SlBoxRow *self,
   const SlPaintBox *box;
   cairo_rectangle_t area;
   gsize n_boxes;
-  g_autofree char *path = NULL;
-  g_autoptr (GFile) file = NULL;
-  GdkFileList *files;
-  GdkContentProvider *providers[2];
+  const char *label;
 
   if (paint_box < 0 || picture == NULL)
     return NULL;
@@ -369,15 +256,11 @@ on_drag_prepare (SlBoxRow *self,
   area.y = MIN (box->y1, sl_picture_get_height (picture) - 1);
   area.width = CLAMP (box->x2 - area.x, 1, sl_picture_get_width (picture) - area.x);
   area.height = CLAMP (box->y2 - area.y, 1, sl_picture_get_height (picture) - area.y);
-  providers[1] = make_texture_provider (picture, &area);
-  path = start_crop_file (self, picture, box, &area);
-  if (path == NULL)
-    return providers[1];
-  file = g_file_new_for_path (path);
-  files = gdk_file_list_new_from_array (&file, 1);
-  providers[0] = gdk_content_provider_new_typed (GDK_TYPE_FILE_LIST, files);
-  g_boxed_free (GDK_TYPE_FILE_LIST, files);
-  return gdk_content_provider_new_union (providers, 2);
+  label = sl_box_item_get_label (self->item);
+  return gdk_content_provider_new_union (
+    (GdkContentProvider *[]) { sl_crop_provider_new (picture, &area, *label ? label : _("Region"), box->number),
+                               make_texture_provider (picture, &area) },
+    2);
 }
 
 /* --- object ---------------------------------------------------------------- */

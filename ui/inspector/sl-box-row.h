@@ -26,9 +26,6 @@ void       sl_box_row_update   (SlBoxRow   *self);
 /* A box's number on its colour, as Pango markup: (transfer full). */
 char      *sl_box_row_dup_badge (const SlPaintBox *box);
 
-/* Crops that were dragged out, in this run or one that crashed: they show what a deleted conversation may have shown. */
-void        sl_box_row_forget_crops (void);
-
 /* The menu of a box, also for the picture: (transfer full). */
 GMenuModel *sl_box_row_create_menu (void);
 

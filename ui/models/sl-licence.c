@@ -6,7 +6,6 @@
 #include "ui/models/sl-licence.h"
 
 #include "app/inference/sl-model-folder.h"
-#include "app/inference/sl-models.h"
 #include "app/system/sl-places.h"
 
 #include <adwaita.h>
@@ -23,6 +22,7 @@ static const char summary[] =
      "deceive, to discriminate, or against the law; whoever passes the weights on has to pass on the licence with these "
      "restrictions. The licence counts, not this summary.");
 
+/* A worker's thread: the folder may be on a disk that is asleep or far away. */
 static char *
 dup_text (const char *dir)
 {
@@ -87,17 +87,78 @@ new_dialog (GtkWindow  *parent,
   return GTK_WIDGET (self);
 }
 
+/* --- reading --------------------------------------------------------------- */
+
+typedef struct
+{
+  char *dir;
+  SlLicenceAccepted accepted; /* NULL: only to be shown */
+} Reading;
+
+static void
+reading_free (Reading *self)
+{
+  g_free (self->dir);
+  g_free (self);
+}
+
+static void
+read_text (GTask        *task,
+           gpointer      source,
+           gpointer      data,
+           GCancellable *cancellable)
+{
+  const Reading *reading = data;
+
+  g_task_return_pointer (task, dup_text (reading->dir), g_free);
+}
+
+/* The window may be gone when the text is there: the reading keeps it. */
+static void
+start_reading (GtkWindow           *parent,
+               const char          *dir,
+               SlLicenceAccepted    accepted,
+               GAsyncReadyCallback  callback)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, g_object_ref (parent));
+  Reading *reading = g_new (Reading, 1);
+
+  *reading = (Reading) { .dir = g_strdup (dir), .accepted = accepted };
+  g_task_set_source_tag (task, start_reading);
+  g_task_set_task_data (task, reading, (GDestroyNotify) reading_free);
+  g_task_run_in_thread (task, read_text);
+}
+
+static gboolean
+is_closed (GtkWindow *window)
+{
+  return !gtk_widget_get_visible (GTK_WIDGET (window));
+}
+
+static void
+on_text_to_show (GObject      *source,
+                 GAsyncResult *result,
+                 gpointer      data)
+{
+  g_autoptr (GtkWindow) parent = data;
+  const Reading *reading = g_task_get_task_data (G_TASK (result));
+  g_autofree char *text = g_task_propagate_pointer (G_TASK (result), NULL);
+  g_autofree char *model = sl_model_folder_dup_name (reading->dir);
+  g_autofree char *name = g_filename_display_name (model);
+  GtkWidget *dialog;
+
+  if (is_closed (parent))
+    return;
+  dialog = new_dialog (parent, name, text);
+  adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "close", _("_Close"));
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+
 void
 sl_licence_show (GtkWindow  *parent,
                  const char *dir)
 {
-  g_autofree char *text = dup_text (dir);
-  g_autofree char *model = sl_model_folder_dup_name (dir);
-  g_autofree char *name = g_filename_display_name (model);
-  GtkWidget *dialog = new_dialog (parent, name, text);
-
-  adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "close", _("_Close"));
-  gtk_window_present (GTK_WINDOW (dialog));
+  start_reading (parent, dir, NULL, on_text_to_show);
 }
 
 /* --- accepting ------------------------------------------------------------- */
@@ -201,27 +262,34 @@ ask (GtkWindow  *parent,
   gtk_window_present (GTK_WINDOW (dialog));
 }
 
+static void
+on_text_to_accept (GObject      *source,
+                   GAsyncResult *result,
+                   gpointer      data)
+{
+  g_autoptr (GtkWindow) parent = data;
+  const Reading *reading = g_task_get_task_data (G_TASK (result));
+  g_autofree char *text = g_task_propagate_pointer (G_TASK (result), NULL);
+  g_autofree char *model = sl_model_folder_dup_name (reading->dir);
+  g_autofree char *name = g_filename_display_name (model);
+  Question *question;
+
+  if (is_closed (parent))
+    return;
+  question = g_new (Question, 1);
+  *question = (Question) { .what = g_strdup (reading->dir), .accepted = reading->accepted };
+  ask (parent, name, text, question);
+}
+
 void
 sl_licence_ask (GtkWindow         *parent,
                 const char        *dir,
                 SlLicenceAccepted  accepted)
 {
-  g_autofree char *text = NULL;
-  g_autofree char *model = NULL;
-  g_autofree char *name = NULL;
-  Question *question;
-
   if (sl_model_folder_is_demo (dir))
-    {
-      accepted (parent, dir);
-      return;
-    }
-  text = dup_text (dir);
-  model = sl_model_folder_dup_name (dir);
-  name = g_filename_display_name (model);
-  question = g_new (Question, 1);
-  *question = (Question) { .what = g_strdup (dir), .accepted = accepted };
-  ask (parent, name, text, question);
+    accepted (parent, dir);
+  else
+    start_reading (parent, dir, accepted, on_text_to_accept);
 }
 
 void

@@ -13,7 +13,8 @@ typedef void (*SlLicenceAccepted) (GtkWindow  *parent,
                                    const char *dir);
 
 /* Calls accepted (parent, dir) once the licence of the model in @dir is accepted: at once where it was accepted before or is
- * Sightline's own, else when the user accepts it in a dialog; never, when they decline. */
+ * Sightline's own, else when the user accepts it in a dialog; never, when they decline or close @parent first. Its text is read
+ * on a thread of its own. */
 void sl_licence_ask (GtkWindow         *parent,
                      const char        *dir,
                      SlLicenceAccepted  accepted);

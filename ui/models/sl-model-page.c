@@ -79,10 +79,8 @@ on_remove (SlModelPage *self,
            SlModelRow  *row)
 {
   g_autofree char *dir = g_strdup (sl_model_row_get_dir (row));
-  g_autoptr (GError) error = NULL;
 
-  if (!sl_models_remove_dir (self->models, dir, &error))
-    toast (self, error->message);
+  sl_models_remove_dir (self->models, dir);
 }
 
 static void
@@ -126,10 +124,8 @@ add_accepted (GtkWindow  *window,
               const char *dir)
 {
   SlModelPage *self = g_object_get_data (G_OBJECT (window), "model-page");
-  g_autoptr (GError) error = NULL;
 
-  if (!sl_models_add_dir (self->models, dir, &error))
-    toast (self, error->message);
+  sl_models_add_dir (self->models, dir);
 }
 
 static void
@@ -357,5 +353,6 @@ sl_model_page_new (SlEngine  *engine,
       show_computing (self);
     }
   g_signal_connect_object (models, "notify::dirs", G_CALLBACK (fill_list), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (models, "not-saved", G_CALLBACK (toast), self, G_CONNECT_SWAPPED);
   return GTK_WIDGET (self);
 }

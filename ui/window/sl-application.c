@@ -7,7 +7,7 @@
 
 #include "app/history/sl-search-provider.h"
 #include "app/system/sl-places.h"
-#include "ui/inspector/sl-box-row.h"
+#include "ui/inspector/sl-crop-provider.h"
 #include "ui/window/sl-about.h"
 #include "ui/window/sl-background.h"
 #include "ui/window/sl-window.h"
@@ -49,11 +49,10 @@ static void
 start_model (SlApplication *self,
              SlWindow      *window)
 {
-  g_autofree char *dir = self->model_dir ? g_strdup (self->model_dir)
-                                         : sl_models_dup_start_dir (self->models);
-
-  if (dir != NULL)
-    sl_window_load_model (window, dir, FALSE);
+  if (self->model_dir != NULL)
+    sl_window_load_model (window, self->model_dir, FALSE);
+  else
+    sl_window_load_start_model (window);
 }
 
 static SlWindow *
@@ -260,7 +259,7 @@ sl_application_startup (GApplication *application)
 
   G_APPLICATION_CLASS (sl_application_parent_class)->startup (application);
   gtk_source_init ();
-  sl_box_row_forget_crops ();
+  sl_crop_provider_forget_files ();
   gtk_window_set_default_icon_name (APPLICATION_ID);
   g_action_map_add_action_entries (G_ACTION_MAP (self), actions, G_N_ELEMENTS (actions), self);
   gtk_application_set_accels_for_action (GTK_APPLICATION (self), "app.quit",
@@ -311,12 +310,14 @@ static void
 sl_application_shutdown (GApplication *application)
 {
   SlApplication *self = SL_APPLICATION (application);
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) error = NULL, failure = NULL;
   SlWindow *window = get_window (self);
 
   if (window != NULL)
     gtk_window_destroy (GTK_WINDOW (window));
   sl_downloads_close (sl_models_get_downloads (self->models));
+  if (!sl_models_flush (self->models, &failure))
+    g_printerr ("%s\n", failure->message);
   g_clear_object (&self->background);
   sl_search_provider_set_history (self->search_provider, NULL);
   if (self->history != NULL)
@@ -328,7 +329,7 @@ sl_application_shutdown (GApplication *application)
   g_clear_object (&self->engine);
   g_clear_object (&self->models);
   g_clear_object (&self->settings);
-  sl_box_row_forget_crops ();
+  sl_crop_provider_forget_files ();
   gtk_source_finalize ();
   G_APPLICATION_CLASS (sl_application_parent_class)->shutdown (application);
 }

@@ -17,20 +17,42 @@ sl_window_load_model (SlWindow   *self,
 {
   g_autoptr (GSettings) settings = sl_places_open_settings ();
   g_autofree char *device = NULL;
-  g_autofree char *start = NULL;
-  const char *chosen;
   SlEngineOptions options = { 0 };
-  g_autoptr (GError) error = NULL;
 
   g_return_if_fail (SL_IS_WINDOW (self));
-  if (remember && !sl_models_set_last_dir (self->models, sl_model_folder_is_demo (dir) ? NULL : dir, &error))
-    sl_window_toast (self, error->message);
-  start = sl_models_dup_start_dir (self->models);
-  chosen = sl_models_get_last_dir (self->models);
-  sl_model_bar_set_missing (self->model_bar, g_strcmp0 (start, chosen) != 0 ? chosen : NULL);
+  if (remember)
+    {
+      sl_models_set_last_dir (self->models, sl_model_folder_is_demo (dir) ? NULL : dir);
+      sl_model_bar_set_missing (self->model_bar, NULL);
+    }
   options.device = device = settings ? g_settings_get_string (settings, "device") : NULL;
   sl_models_note_used (self->models, dir);
   sl_engine_load (self->engine, dir, &options);
+}
+
+static void
+on_start_dir (GObject      *source,
+              GAsyncResult *result,
+              gpointer      data)
+{
+  g_autoptr (SlWindow) self = data;
+  g_autofree char *dir = sl_models_find_start_dir_finish (SL_MODELS (source), result, NULL);
+  const char *chosen = sl_models_get_last_dir (SL_MODELS (source));
+
+  /* Closed meanwhile, or the user chose. */
+  if (self->toasts == NULL || sl_engine_get_state (self->engine) != SL_ENGINE_UNLOADED)
+    return;
+  sl_model_bar_set_missing (self->model_bar, chosen != NULL && g_strcmp0 (dir, chosen) != 0 ? chosen : NULL);
+  if (dir != NULL)
+    sl_window_load_model (self, dir, FALSE);
+}
+
+void
+sl_window_load_start_model (SlWindow *self)
+{
+  g_return_if_fail (SL_IS_WINDOW (self));
+
+  sl_models_find_start_dir_async (self->models, on_start_dir, g_object_ref (self));
 }
 
 static void

@@ -532,6 +532,7 @@ sl_window_new (GtkApplication *application,
   sl_window_set_store (self, store);
   self->history = g_object_ref (history);
   self->models = g_object_ref (models);
+  g_signal_connect_object (models, "not-saved", G_CALLBACK (sl_window_toast), self, G_CONNECT_SWAPPED);
   sl_sidebar_set_history (self->sidebar, history);
   sl_model_bar_set_engine (self->model_bar, engine);
   sl_empty_state_set_samples (self->empty, samples);

@@ -41,6 +41,9 @@ void sl_window_search (SlWindow   *self,
 void sl_window_load_model (SlWindow   *self,
                            const char *dir,
                            gboolean    remember);
+/* Loads the one that was remembered or, while its folder is away, the bundled one, which is then said; nothing, if the user was
+ * faster. */
+void sl_window_load_start_model (SlWindow *self);
 
 void sl_window_toast (SlWindow   *self,
                       const char *sentence);
