@@ -75,6 +75,9 @@ SlDatabase *sl_database_lock (const char *dir, GError **error);
 /* A copy of dir's database, whatever state it is in; sentences name the original. */
 SlDatabase *sl_database_open_copy (const char *path, const char *dir, GError **error);
 
+/* Gives the damaged copy at path the list of tables of a new, empty history; name: what sentences call it. */
+gboolean sl_database_graft (const char *path, const char *fresh_path, const char *name, GError **error);
+
 /* One message of a damaged history: what of it and of what belongs to it can be read, NULL if the message itself cannot. */
 SlMessageRecord *sl_database_salvage_message (SlDatabase *self, gint64 message);
 

@@ -316,13 +316,41 @@ salvage_all (Salvage  *salvage,
 }
 
 static gboolean
+knows_tables (SlDatabase *self)
+{
+  return sl_sql_run (self, NULL, "SELECT count(*) FROM sqlite_master", "");
+}
+
+/* The copy of the history, with the list of tables of a new one where its own cannot be read. */
+static SlDatabase *
+open_damaged (const char  *old,
+              const char  *dir,
+              GError     **error)
+{
+  g_autoptr (SlDatabase) damaged = sl_database_open_copy (old, dir, NULL);
+  g_autofree char *work = g_path_get_dirname (old);
+  g_autofree char *model = g_build_filename (work, "model", NULL), *model_file = g_build_filename (model, "history.db", NULL);
+  g_autofree char *name = g_build_filename (dir, "history.db", NULL);
+  SlDatabase *fresh;
+
+  if (damaged != NULL && knows_tables (damaged))
+    return g_steal_pointer (&damaged);
+  g_clear_pointer (&damaged, sl_database_close);
+  fresh = sl_database_open (model, SL_DATABASE_WRITE, error);
+  if (fresh == NULL)
+    return NULL;
+  sl_database_close (fresh);
+  return sl_database_graft (old, model_file, name, error) ? sl_database_open_copy (old, dir, error) : NULL;
+}
+
+static gboolean
 salvage_into (const char  *old,
               const char  *dir,
               const char  *target,
               Salvage     *salvage,
               GError     **error)
 {
-  g_autoptr (SlDatabase) damaged = sl_database_open_copy (old, dir, error);
+  g_autoptr (SlDatabase) damaged = open_damaged (old, dir, error);
   g_autoptr (SlDatabase) fresh = damaged != NULL ? sl_database_open (target, SL_DATABASE_WRITE, error) : NULL;
   g_autoptr (GHashTable) messages = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
   g_autoptr (GHashTable) conversations = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);

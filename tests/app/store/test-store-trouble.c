@@ -323,6 +323,36 @@ test_repair_anywhere (void)
   app_test_remove_dir (dir);
 }
 
+/* The list of tables, with the head of the file or without: the tables themselves are whole. */
+static void
+test_repair_tables (void)
+{
+  static const gsize starts[] = { 0, 100 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (starts); i++)
+    {
+      char *dir = app_test_make_dir ();
+      g_autofree char *path = g_build_filename (dir, "history.db", NULL), *sentence = NULL;
+      g_autoptr (GError) error = NULL;
+      g_autoptr (SlDatabase) database = NULL;
+      g_autoptr (GPtrArray) list = NULL, faults = NULL;
+
+      fill (dir, 120);
+      set_bytes (path, starts[i], 4096);
+      sentence = sl_database_repair (dir, &error);
+      g_assert_no_error (error);
+      database = sl_database_open (dir, SL_DATABASE_WRITE, &error);
+      g_assert_no_error (error);
+      list = sl_database_list (database, &error);
+      g_assert_cmpuint (list->len, ==, 120);
+      faults = sl_database_check (database, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (faults->len, ==, 0);
+      g_clear_pointer (&database, sl_database_close);
+      app_test_remove_dir (dir);
+    }
+}
+
 static void
 test_nothing_to_repair (void)
 {
@@ -403,6 +433,7 @@ main (int    argc,
   g_test_add_func ("/store-trouble/close-blocked", test_close_blocked);
   g_test_add_func ("/store-trouble/repair", test_repair);
   g_test_add_func ("/store-trouble/repair-anywhere", test_repair_anywhere);
+  g_test_add_func ("/store-trouble/repair-tables", test_repair_tables);
   g_test_add_func ("/store-trouble/nothing-to-repair", test_nothing_to_repair);
   g_test_add_func ("/store-trouble/clock-is-set", test_clock_is_set);
   return g_test_run ();
