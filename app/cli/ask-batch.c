@@ -10,7 +10,7 @@
 
 #include <glib/gi18n.h>
 
-#define LINE_LIMIT (16 * 1024 * 1024)
+#define LINE_LIMIT ((gsize) 16 * 1024 * 1024)
 
 typedef struct
 {
@@ -120,14 +120,26 @@ answer_line (const Batch  *batch,
   return cli_answer_to_json (&answer, conversation, batch->source->load_ms);
 }
 
+/* What is longer than the limit is not kept. */
+static json_t *
+parse_line (const GString  *text,
+            gsize           length,
+            GError        **error)
+{
+  if (length == text->len)
+    return cli_parse_line (text->str, text->len, error);
+  cli_set_error (error, CLI_INPUT, _("The line has %zu bytes; the longest that is read has %zu."), length, LINE_LIMIT);
+  return NULL;
+}
+
 static CliStatus
-run_line (const Batch *batch,
-          const char  *text,
-          gsize        length,
-          gsize        index)
+run_line (const Batch   *batch,
+          const GString *text,
+          gsize          length,
+          gsize          index)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(json_t) line = cli_parse_line (text, length, &error);
+  g_autoptr(json_t) line = parse_line (text, length, &error);
   json_t *result = line != NULL ? answer_line (batch, line, &error) : NULL;
   json_t *id = json_object_get (line, "id");
   CliStatus status = CLI_OK;
@@ -149,9 +161,25 @@ run_line (const Batch *batch,
 }
 
 static gboolean
-is_blank (const char *text)
+is_blank (const GString *text)
 {
-  return text[strspn (text, " \t\r\n")] == '\0';
+  return strspn (text->str, " \t\r") == text->len;
+}
+
+/* Its length without the end of line; of more than LINE_LIMIT bytes only the first are in text. FALSE: there is none. */
+static gboolean
+read_line (FILE    *in,
+           GString *text,
+           gsize   *length)
+{
+  int c;
+
+  g_string_truncate (text, 0);
+  *length = 0;
+  while ((c = getc_unlocked (in)) != EOF && c != '\n')
+    if ((*length)++ < LINE_LIMIT)
+      g_string_append_c (text, (char) c);
+  return c != EOF || (*length > 0 && !ferror (in));
 }
 
 static CliStatus
@@ -161,27 +189,24 @@ run_lines (const Batch     *batch,
            const CliOutput *output)
 {
   CliStatus worst = CLI_OK;
-  char *text = NULL;
-  size_t capacity = 0;
-  ssize_t length = 0;
-  gsize index = 0, n_failed = 0;
+  g_autoptr(GString) text = g_string_new (NULL);
+  gsize length, index = 0, n_failed = 0;
 
-  while (!cli_cancel && (length = getline (&text, &capacity, in)) >= 0)
+  while (!cli_cancel && read_line (in, text, &length))
     {
       CliStatus status;
 
-      if (is_blank (text) && (size_t) length == strlen (text))
+      if (is_blank (text) && length == text->len)
         continue;
 
-      status = run_line (batch, text, MIN ((gsize) length, LINE_LIMIT), index++);
+      status = run_line (batch, text, length, index++);
       worst = MAX (worst, status);
       n_failed += status != CLI_OK;
       if (status >= CLI_DEVICE)
         break;
     }
 
-  free (text);
-  if (length < 0 && !feof (in))
+  if (ferror (in))
     {
       g_autofree char *reason = g_strdup (g_strerror (errno));
       g_autofree char *name = g_filename_display_name (path);

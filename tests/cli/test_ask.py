@@ -311,6 +311,9 @@ def batch():
     assert json.loads(run("ask", "--batch", "-", stdin=good))["ids"] == answers[1]["ids"]
     assert json.loads(run("ask", "--batch", "-", stdin=b"\xef\xbb\xbf" + good))["ids"] == answers[1]["ids"]
     run("ask", "--batch", path("absent.jsonl"), want=INPUT)
+    long = b'{"prompt": "' + b"x" * (17 << 20) + b'"}\n'
+    refused, answered = map(json.loads, run("ask", "--batch", "-", stdin=long + good, want=INPUT).splitlines())
+    assert f"{len(long) - 1} bytes" in refused["error"]["message"] and answered["index"] == 1, refused
 
 
 def interrupt(*args, signals=(signal.SIGINT,)):
