@@ -32,6 +32,7 @@ struct vl2_plan_message {
 struct vl2_plan_picture {
     size_t message;
     int32_t width, height, grid_w, grid_h;
+    struct vl2_tile_rule rule;
     bool crop;           /* cut into grid_w × grid_h tiles beside the global view */
     bool tiling_changed; /* before the last message it was cut otherwise: it has to be read anew */
     size_t first, tokens;
@@ -151,12 +152,22 @@ struct vl2_sampling {
     uint64_t seed;
 };
 
+/* No n-gram twice: of the tokens that would complete one that stands in the last `window` ids of the answer none is taken, but for
+ * the `exempt` ones. Where that would leave no token, or the box grammar none, it has no say. ngram 0: off, else at least 2.
+ * process/ngram_norepeat.py: NoRepeatNGramLogitsProcessor */
+struct vl2_repeat_guard {
+    int32_t ngram, window;
+    const int32_t *exempt; /* [n_exempt], borrowed */
+    size_t n_exempt;
+};
+
 #define VL2_MAX_ATTENTION_CELLS 256
 
 struct vl2_generate_options {
     struct vl2_sampling sampling;
     int32_t max_tokens;     /* of this answer; also bounded by the context */
     int32_t alternatives;   /* top log-probabilities per token, 0 … 20 */
+    struct vl2_repeat_guard guard;
     bool constrain_boxes;   /* box grammar inside <|det|> … <|/det|> */
     bool coordinates;       /* tell of the distribution of every number of a box: vl2_token.coordinate */
 
@@ -221,7 +232,7 @@ struct vl2_generation {
     size_t tokens;       /* generated, EOS excluded */
     double decode_ms;    /* first token included */
     double first_token_ms;
-    size_t mask_changed; /* steps where the box grammar changed the choice */
+    size_t mask_changed; /* steps where the box grammar or the guard changed the choice */
 };
 
 /* Generates after a successful sync. A cancel returns VL2_OK with stop = VL2_STOP_CANCELLED. The session remembers the ids of
@@ -247,6 +258,7 @@ vl2_status vl2_session_restore(vl2_session *session, const char *path, vl2_error
 bool vl2_is_snapshot(const char *path);
 
 /* Intermediate results, for `dump` and the parity tests: called with host copies, f32 [rows][cols], in the order
+ * of a document model "sam.N" and "clip.N" after each block of its towers for the view of the first page,
  * "vision" [tiles*patches][width], "projected" [tiles*tokens][hidden], "embeds" [n][hidden], "layer.N" after each block
  * [n][hidden], "experts.N" the ids that the router of an MoE block chose [n][experts per token], "logits"
  * [n][vocab] (every prompt position). Implies one prefill without reuse. */

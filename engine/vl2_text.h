@@ -42,19 +42,24 @@ typedef struct {
     const uint8_t *rgb;
 } vl2_picture;
 
-/* The tiles of one picture before normalisation: u8 [n_tiles][3][side][side], the global view first, then
- * grid_h × grid_w local tiles row-major.   processing_deepseek_vl_v2.py: tokenize_with_images */
+/* The tiles of one picture before normalisation: the global view u8 [3][side][side], then grid_h × grid_w local tiles
+ * [3][local_side][local_side] row-major.   processing_deepseek_vl_v2.py: tokenize_with_images; image_process.py: tokenize_with_images */
 struct vl2_tiles {
-    int32_t side, grid_w, grid_h, n_tiles; /* n_tiles = 1 + grid_w * grid_h */
-    uint8_t *data;                         /* vl2_free() */
+    int32_t side, local_side, grid_w, grid_h, n_tiles; /* n_tiles = 1 + grid_w * grid_h; a page in one view: 1 */
+    uint8_t *data;                                     /* vl2_free() */
 };
 
 struct vl2_tile_rule {
-    int32_t side;
+    int32_t side, local_side; /* local_side 0: as side */
     int32_t n_candidates;
     const int32_t (*candidates)[2];
+    /* Document models: a page has no candidates, but a grid of 2 … most_tiles tiles whose shape is nearest to its own, into which it
+     * is stretched; one view without tiles where it is not larger than a tile, or most_tiles is 0. The global view is padded, or
+     * stretched as well. */
+    bool page, stretched;
+    int32_t most_tiles;
 };
-/* crop false: one local tile (3 or more pictures in the conversation, or low detail). */
+/* crop false: one local tile (3 or more pictures in the conversation, or low detail); of a page none. */
 vl2_status vl2_tiles_make(const struct vl2_tile_rule *rule, const vl2_picture *picture, bool crop, struct vl2_tiles *out,
                           vl2_error *err);
 void vl2_tile_grid(const struct vl2_tile_rule *rule, int32_t width, int32_t height, bool crop, int32_t *grid_w, int32_t *grid_h);
@@ -73,7 +78,10 @@ bool vl2_engine_token_rect(const vl2_engine *engine, int32_t width, int32_t heig
 
 typedef enum { VL2_SYSTEM, VL2_USER, VL2_ASSISTANT } vl2_role;
 typedef enum { VL2_PART_TEXT, VL2_PART_PICTURE } vl2_part_kind;
-typedef enum { VL2_DETAIL_AUTO, VL2_DETAIL_LOW } vl2_detail; /* LOW: a 1×1 grid whatever the size */
+/* LOW: a 1×1 grid whatever the size. Document models, whose published modes are called so, at their usual size of 1024: AUTO is
+ * "gundam", tiles of 640 beside a view of 1024; LOW is BASE; TINY 512 and SMALL 640 are stretched, BASE 1024 and LARGE 1280 padded. The
+ * others read more than LOW as AUTO. */
+typedef enum { VL2_DETAIL_AUTO, VL2_DETAIL_LOW, VL2_DETAIL_TINY, VL2_DETAIL_SMALL, VL2_DETAIL_BASE, VL2_DETAIL_LARGE } vl2_detail;
 
 typedef struct {
     vl2_part_kind kind;
@@ -101,7 +109,8 @@ typedef struct {
 
 struct vl2_prompt_picture {
     const vl2_picture *picture;
-    size_t message;           /* that it belongs to */
+    struct vl2_tile_rule rule; /* by which it is cut */
+    size_t message;            /* that it belongs to */
     bool crop;                /* tiled (at most two pictures in the conversation and full detail) */
     int32_t grid_w, grid_h;
     size_t first, count;      /* span in ids */

@@ -57,6 +57,9 @@ append_tiles (CliTensors               *tensors,
   struct vl2_tile_rule rule = vl2_engine_tile_rule (engine);
   gint64 n_tiles = 0;
 
+  if (rule.page) /* views of two sizes */
+    return TRUE;
+
   for (size_t i = 0; i < prompt->n_pictures; i++)
     n_tiles += 1 + (gint64) prompt->pictures[i].grid_w * prompt->pictures[i].grid_h;
   if (n_tiles == 0)

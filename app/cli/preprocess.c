@@ -50,6 +50,12 @@ make_tiles (const Options  *options,
   struct vl2_tile_rule rule = vl2_engine_tile_rule (engine);
   gboolean crop = g_strv_length (options->images) <= MAX_TILED_PICTURES;
 
+  if (rule.page)
+    {
+      cli_set_error (error, CLI_INPUT, _("The tiles of a document model have two sizes; this command writes tiles of one."));
+      return NULL;
+    }
+
   for (char **path = options->images; *path != NULL; path++)
     {
       g_autoptr(SlPicture) picture = cli_load_picture (*path, FALSE, error);

@@ -94,14 +94,32 @@ static struct count count_tokens(const struct bench *b, int32_t n, int32_t conte
     return all;
 }
 
+static double block_flops(const struct vl2_vision_block *v) {
+    return weight_flops(&v->qkv_w) + weight_flops(&v->proj_w) + weight_flops(&v->fc1_w) + weight_flops(&v->fc2_w);
+}
+
+/* The view of a whole page: windows, whole attentions, convolutions, and the second tower. */
+static double count_page(const struct vl2_engine *e) {
+    const struct vl2_config *c = &e->config;
+    const struct vl2_document_weights *d = &e->weights.document;
+    double tokens = c->vision.tokens, cells = (double)c->projector.grid * c->projector.grid, window = c->document.window;
+    double flops = tokens * (weight_flops(&e->weights.patch_w) + weight_flops(&d->neck_w[0]) + weight_flops(&d->neck_w[1])) +
+                   tokens / 4 * weight_flops(&d->conv_w[0]) + cells * (weight_flops(&d->conv_w[1]) + weight_flops(&e->weights.proj_w[0]));
+    for (int32_t i = 0; i < c->vision.layers; i++)
+        flops += tokens * block_flops(&e->weights.vision[i]) +
+                 4 * tokens * (c->document.whole >> i & 1 ? tokens : window * window) * c->vision.width;
+    for (int32_t i = 0; i < c->document.clip_layers; i++)
+        flops += (1 + cells) * (block_flops(&d->clip[i]) + 4 * (1 + cells) * c->document.clip_width);
+    return flops;
+}
+
 static double count_tile(const struct vl2_engine *e) {
     const struct vl2_config *c = &e->config;
+    if (c->family != VL2_FAMILY_VL2)
+        return count_page(e);
     double tokens = c->vision.tokens, cells = (double)c->projector.grid * c->projector.grid, flops = tokens * weight_flops(&e->weights.patch_w);
-    for (int32_t i = 0; i < c->vision.layers; i++) {
-        const struct vl2_vision_block *v = &e->weights.vision[i];
-        flops += tokens * (weight_flops(&v->qkv_w) + weight_flops(&v->proj_w) + weight_flops(&v->fc1_w) + weight_flops(&v->fc2_w)) +
-                 4 * tokens * tokens * c->vision.width;
-    }
+    for (int32_t i = 0; i < c->vision.layers; i++)
+        flops += tokens * block_flops(&e->weights.vision[i]) + 4 * tokens * tokens * c->vision.width;
     for (int32_t i = 0; i < c->projector.depth; i++)
         flops += cells * weight_flops(&e->weights.proj_w[i]);
     return flops;
@@ -177,7 +195,8 @@ static vl2_status run_tiles(struct bench *b) {
     struct vl2_picture_rows rows;
     uint64_t done = 0;
     const struct vl2_watch watch = {.cancel = b->cancel};
-    vl2_status status = vl2_vision_encode(b->engine, &b->tiles, &watch, &done, (uint64_t)b->tiles.n_tiles, NULL, &rows, b->err);
+    const struct vl2_vision_work work = {.watch = &watch, .done = &done, .total = (uint64_t)b->tiles.n_tiles};
+    vl2_status status = vl2_vision_encode(b->engine, &b->tiles, &work, &rows, b->err);
     if (status == VL2_OK)
         vl2_picture_rows_deinit(b->engine, &rows);
     return status;
@@ -263,10 +282,16 @@ static bool read_ticks(double *busy, double *stolen) {
 
 static vl2_status measure_vision(struct bench *b) {
     const struct vl2_config *c = &b->engine->config;
-    int32_t tiles = b->engine->backend->traits.batch_bytes ? ALL_TILES : FEW_TILES; /* a GPU does a picture's in one pass */
+    bool page = c->family != VL2_FAMILY_VL2; /* one view of a whole page */
+    int32_t tiles = page ? 1 : b->engine->backend->traits.batch_bytes ? ALL_TILES : FEW_TILES; /* a GPU does a picture's in one pass */
     struct vl2_bench_row row = {.kind = VL2_BENCH_VISION, .tokens = tiles};
     size_t bytes = (size_t)tiles * 3 * (size_t)c->vision.side * (size_t)c->vision.side;
-    b->tiles = (struct vl2_tiles){.side = c->vision.side, .grid_w = tiles - 1, .grid_h = 1, .n_tiles = tiles, .data = vlk_alloc(bytes, 1)};
+    b->tiles = (struct vl2_tiles){.side = c->vision.side,
+                                  .local_side = c->tiles.local_side,
+                                  .grid_w = page ? 1 : tiles - 1,
+                                  .grid_h = 1,
+                                  .n_tiles = tiles,
+                                  .data = vlk_alloc(bytes, 1)};
     if (!b->tiles.data)
         return vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for %d tiles.", tiles);
     for (size_t i = 0; i < bytes; i++)

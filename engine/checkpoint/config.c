@@ -6,14 +6,16 @@
  * Nothing that is not implemented passes silently: it is refused by its key and value.
  */
 #include "engine/checkpoint/config.h"
+#include "engine/checkpoint/config_document.h"
 #include "engine/checkpoint/config_keys.h"
 
 #include "engine/error.h"
 #include "engine/files/json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/stat.h>
 
 enum { MAX_WIDTH = 1 << 20 };
 
@@ -180,7 +182,9 @@ static void read_eos(struct vl2_section *r, struct vl2_config *c) {
 
 static void read_language(struct vl2_section *r, struct vl2_config *c) {
     static const char *const acts[] = {"silu", NULL};
-    vl2_config_check_keys(r, VL2_KEYS_LANGUAGE);
+    bool ring = c->family == VL2_FAMILY_UNLIMITED_OCR;
+    vl2_config_check_keys(r, VL2_KEYS_LANGUAGE | (ring ? VL2_KEYS_RING : 0));
+    c->lm.ring = ring ? vl2_section_int(r, "sliding_window_size", vl2_section_int(r, "sliding_window", 0, 0, MAX_WIDTH), 0, MAX_WIDTH) : 0;
     c->lm.vocab = vl2_section_int(r, "vocab_size", 102400, 1, VL2_MAX_PRODUCT);
     c->lm.hidden = vl2_section_int(r, "hidden_size", 4096, 1, MAX_WIDTH);
     c->lm.dense_inter = vl2_section_int(r, "intermediate_size", 11008, 1, MAX_WIDTH);
@@ -197,6 +201,8 @@ static void read_language(struct vl2_section *r, struct vl2_config *c) {
         return;
     vl2_section_product(r, "num_attention_heads × head size", c->lm.heads,
                         c->lm.mla ? c->lm.nope + c->lm.rope + c->lm.v : c->lm.head_dim);
+    if (c->lm.ring && c->lm.mla)
+        vl2_section_refuse(r, "%s: sliding_window_size with use_mla is not implemented.", r->where);
     if (c->projector.out != c->lm.hidden)
         vl2_section_refuse(r, "%s: hidden_size %d is not the projector's n_embed %d.", r->where, c->lm.hidden, c->projector.out);
     for (int32_t i = 0; i < c->lm.n_eos; i++)
@@ -231,12 +237,7 @@ static void read_candidates(struct vl2_section *r, struct vl2_config *c) {
     c->tiles = (struct vl2_tile_rule){.side = c->vision.side, .n_candidates = (int32_t)n};
 }
 
-static void read_processor(struct vl2_section *r, struct vl2_config *c) {
-    static const char *const formats[] = {"deepseek", NULL}, *const image_tokens[] = {"<image>", NULL};
-    vl2_config_check_keys(r, VL2_KEYS_PROCESSOR);
-    read_candidates(r, c);
-    int32_t patch = vl2_section_int(r, "patch_size", VL2_REQUIRED, 1, 1024);
-    int32_t ratio = vl2_section_int(r, "downsample_ratio", VL2_REQUIRED, 1, 64);
+static void check_pixels(struct vl2_section *r) {
     static const char *const stats[] = {"image_mean", "image_std"};
     for (int k = 0; k < 2; k++) {
         json_t *list = json_object_get(r->object, stats[k]), *value;
@@ -247,8 +248,21 @@ static void read_processor(struct vl2_section *r, struct vl2_config *c) {
             if (json_number_value(value) != 0.5)
                 vl2_section_refuse(r, "%s: %s other than 0.5 is not implemented.", r->where, stats[k]);
     }
+}
+
+static void read_processor(struct vl2_section *r, struct vl2_config *c) {
+    static const char *const formats[] = {"deepseek", NULL}, *const image_tokens[] = {"<image>", NULL};
+    vl2_config_check_keys(r, VL2_KEYS_PROCESSOR);
+    check_pixels(r);
     vl2_section_choice(r, "sft_format", "deepseek", formats);
     vl2_section_choice(r, "image_token", "<image>", image_tokens);
+    if (c->family != VL2_FAMILY_VL2) {
+        vl2_config_check_page_processor(r, c);
+        return;
+    }
+    read_candidates(r, c);
+    int32_t patch = vl2_section_int(r, "patch_size", VL2_REQUIRED, 1, 1024);
+    int32_t ratio = vl2_section_int(r, "downsample_ratio", VL2_REQUIRED, 1, 64);
     if (r->failed)
         return;
     if (patch != c->vision.patch)
@@ -258,19 +272,34 @@ static void read_processor(struct vl2_section *r, struct vl2_config *c) {
                            c->projector.grid);
 }
 
-/* DeepSeek-OCR calls itself by the same model_type. Published files name no architecture. */
-static void check_architecture(struct vl2_section *root) {
-    static const char ours[] = "DeepseekVLV2";
-    const char *name = json_string_value(json_array_get(json_object_get(root->object, "architectures"), 0));
-    if (name && strncasecmp(name, ours, sizeof ours - 1) != 0)
-        vl2_section_refuse(root, "%s: the architecture %.80s is not implemented, though its model_type is that of DeepSeek-VL2.",
-                           root->where, name);
+/* The file has the language model's settings twice, or at its top level alone. */
+static void read_document_model(struct vl2_section *root, struct vl2_config *c) {
+    static const char *const models[] = {"deepseek_vl_v2", "unlimited-ocr", NULL}, *const tags[] = {"2D", NULL}, *const views[] = {"head", NULL};
+    vl2_section_choice(root, "model_type", NULL, models);
+    vl2_config_check_keys(root, VL2_KEYS_ROOT | VL2_KEYS_LANGUAGE | (c->family == VL2_FAMILY_UNLIMITED_OCR ? VL2_KEYS_RING : 0));
+    vl2_section_choice(root, "tile_tag", "2D", tags);
+    vl2_section_choice(root, "global_view_pos", "head", views); /* and yet the tiles come first */
+    vl2_config_read_encoder(root, c);
+    struct vl2_section language = {.object = vl2_config_merge_language(root->object),
+                                   .where = "config.json: language_config",
+                                   .err = root->err,
+                                   .failed = root->failed};
+    if (language.object)
+        read_language(&language, c);
+    else
+        vl2_section_refuse(&language, "There is not enough memory to read config.json.");
+    json_decref(language.object);
+    root->failed = language.failed;
 }
 
 static void read_model(struct vl2_section *root, struct vl2_config *c) {
     static const char *const models[] = {"deepseek_vl_v2", NULL}, *const tags[] = {"2D", NULL};
+    c->family = vl2_config_family(root);
+    if (c->family != VL2_FAMILY_VL2) {
+        read_document_model(root, c);
+        return;
+    }
     vl2_section_choice(root, "model_type", NULL, models);
-    check_architecture(root);
     vl2_config_check_keys(root, VL2_KEYS_ROOT);
     /* The class default is the literal "tile_tag", which the official code refuses. */
     vl2_section_choice(root, "tile_tag", "tile_tag", tags);
@@ -286,6 +315,13 @@ static void read_model(struct vl2_section *root, struct vl2_config *c) {
     root->failed = language.failed;
 }
 
+/* Document models do without the file; where it is there, it is checked. */
+static bool has_processor(const char *dir) {
+    char path[4200];
+    struct stat file;
+    return snprintf(path, sizeof path, "%s/processor_config.json", dir) < (int)sizeof path && stat(path, &file) == 0;
+}
+
 vl2_status vl2_config_load(const char *dir, struct vl2_config *out, vl2_error *err) {
     *out = (struct vl2_config){0};
     json_t *config = NULL, *processor = NULL;
@@ -295,9 +331,10 @@ vl2_status vl2_config_load(const char *dir, struct vl2_config *out, vl2_error *e
         read_model(&r, out);
         status = r.failed ? VL2_ERR_MODEL : VL2_OK;
     }
-    if (status == VL2_OK)
+    bool read = status == VL2_OK && (out->family == VL2_FAMILY_VL2 || has_processor(dir));
+    if (read)
         status = vl2_json_load(dir, "processor_config.json", &processor, err);
-    if (status == VL2_OK) {
+    if (read && status == VL2_OK) {
         struct vl2_section r = {.object = processor, .where = "processor_config.json", .err = err};
         read_processor(&r, out);
         status = r.failed ? VL2_ERR_MODEL : VL2_OK;

@@ -17,6 +17,8 @@ enum {
     LANGUAGE = VL2_KEYS_LANGUAGE,
     ROPE = VL2_KEYS_ROPE,
     PROCESSOR = VL2_KEYS_PROCESSOR,
+    TOWER = VL2_KEYS_TOWER,
+    RING = VL2_KEYS_RING,
     MODEL = VL2_KEYS_ROOT | VL2_KEYS_VISION | VL2_KEYS_PROJECTOR | VL2_KEYS_LANGUAGE
 };
 
@@ -39,6 +41,9 @@ static const struct {
      "type rope_type rope_theta factor beta_fast beta_slow mscale mscale_all_dim original_max_position_embeddings "
      "attention_factor"},
     {PROCESSOR, NULL, "candidate_resolutions patch_size downsample_ratio image_mean image_std sft_format image_token"},
+    {TOWER, NULL,
+     "width layers heads image_size patch_size global_attn_indexes downsample_channels out_chans window_size"},
+    {RING, NULL, "sliding_window sliding_window_size"},
 
     /* What changes the arithmetic and is implemented in one form. */
     {VISION, "false", "class_token qk_norm dynamic_img_size"},
@@ -80,6 +85,13 @@ static bool lists(const char *keys, const char *key) {
     size_t length = strlen(key);
     for (const char *at = keys; length > 0 && (at = strstr(at, key)); at += length)
         if ((at == keys || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
+            return true;
+    return false;
+}
+
+bool vl2_config_knows_key(int which, const char *key) {
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (known[i].sections & which && lists(known[i].keys, key))
             return true;
     return false;
 }

@@ -6,6 +6,13 @@
 
 #include <string.h>
 
+static bool begins(const char *name, const char *const *starts, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(name, starts[i], strlen(starts[i])) == 0)
+            return true;
+    return false;
+}
+
 vl2_part_of vl2_part_of_tensor(const char *name, int32_t n_dims) {
     static const struct {
         const char *text;
@@ -15,9 +22,13 @@ vl2_part_of vl2_part_of_tensor(const char *name, int32_t n_dims) {
         {".mlp.", VL2_OF_DENSE},           {".self_attn.", VL2_OF_ATTENTION},       {"embed_tokens", VL2_OF_EMBEDDINGS},
         {"lm_head", VL2_OF_HEAD},
     };
-    if (strncmp(name, "vision.", 7) == 0)
+    static const char *const towers[] = {"vision.", "model.sam_model.", "model.vision_model."};
+    static const char *const language[] = {"language.", "model.layers.", "model.embed_tokens.", "model.norm.", "lm_head."};
+    if (strstr(name, ".rel_pos_") || strstr(name, ".position_embedding.")) /* tables, though they have two dimensions */
+        return VL2_OF_NORMS;
+    if (begins(name, towers, 3))
         return VL2_OF_VISION;
-    if (strncmp(name, "language.", 9) != 0)
+    if (!begins(name, language, 5))
         return VL2_OF_PROJECTOR;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strstr(name, known[i].text) && (n_dims > 1 || known[i].part == VL2_OF_ROUTER))

@@ -132,21 +132,25 @@ static void vector(struct binder *b, struct vlk_weight *out, const char *name, i
     bind_dims(b, out, 1, size, name, 1, (const int64_t[]){size});
 }
 
-/* A row that the engine itself places among picture rows: kept on the host as f32. */
-static void host_row(struct binder *b, float **out, const char *name, int32_t size) {
+/* What the engine itself places among rows, or resizes: kept on the host as f32. */
+static void host_table(struct binder *b, float **out, const char *name, int32_t n_dims, const int64_t *dims) {
     if (b->room)
         return;
-    struct vl2_tensor *t = find_tensor(b, name, 1, (const int64_t[]){size});
+    struct vl2_tensor *t = find_tensor(b, name, n_dims, dims);
     if (!t || b->finding)
         return;
-    size_t element = t->dtype == VLK_F32 ? 4 : 2;
-    *out = vlk_alloc((size_t) size, sizeof **out);
+    size_t element = t->dtype == VLK_F32 ? 4 : 2, size = t->bytes / element;
+    *out = vlk_alloc(size, sizeof **out);
     if (!*out) {
         b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for tensor \"%s\".", t->name);
         return;
     }
-    for (size_t i = 0; i < (size_t)size; i++)
+    for (size_t i = 0; i < size; i++)
         (*out)[i] = vlk_float_at(t->dtype, t->data + i * element);
+}
+
+static void host_row(struct binder *b, float **out, const char *name, int32_t size) {
+    host_table(b, out, name, 1, (const int64_t[]){size});
 }
 
 /* Calls of matrix/vector that follow name tensors below this prefix. */
@@ -157,10 +161,36 @@ static void __attribute__((format(printf, 2, 3))) set_prefix(struct binder *b, c
     va_end(args);
 }
 
+static bool is_document(const struct binder *b) {
+    return b->config->family != VL2_FAMILY_VL2;
+}
+
+static const char *language_prefix(const struct binder *b) {
+    return is_document(b) ? "" : "language.";
+}
+
+/* A block of a tower, whose parts have these names: norm1, qkv, proj, norm2, fc1, fc2. */
+static void bind_block(struct binder *b, struct vl2_vision_block *v, const char *const names[6], int32_t width, int32_t mlp) {
+    struct vlk_weight *const out[6][2] = {{&v->norm1_w, &v->norm1_b}, {&v->qkv_w, &v->qkv_b}, {&v->proj_w, &v->proj_b},
+                                          {&v->norm2_w, &v->norm2_b}, {&v->fc1_w, &v->fc1_b}, {&v->fc2_w, &v->fc2_b}};
+    const int32_t rows[6] = {width, 3 * width, width, width, mlp, width}, cols[6] = {0, width, width, 0, width, mlp};
+    for (int i = 0; i < 6; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s.weight", names[i]);
+        if (cols[i])
+            matrix(b, out[i][0], name, rows[i], cols[i]);
+        else
+            vector(b, out[i][0], name, rows[i]);
+        snprintf(name, sizeof name, "%s.bias", names[i]);
+        vector(b, out[i][1], name, rows[i]);
+    }
+}
+
 static void bind_vision(struct binder *b) {
+    static const char *const names[] = {"norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"};
     const struct vl2_config *c = b->config;
     struct vl2_weights *w = b->weights;
-    int32_t width = c->vision.width, mlp = c->vision.mlp, patch = c->vision.patch, tokens = c->vision.tokens;
+    int32_t width = c->vision.width, patch = c->vision.patch, tokens = c->vision.tokens;
     set_prefix(b, "vision.");
     bind_dims(b, &w->patch_w, width, 3 * patch * patch, "patch_embed.proj.weight", 4, (const int64_t[]){width, 3, patch, patch});
     vector(b, &w->patch_b, "patch_embed.proj.bias", width);
@@ -168,37 +198,73 @@ static void bind_vision(struct binder *b) {
     vector(b, &w->vision_norm_w, "norm.weight", width);
     vector(b, &w->vision_norm_b, "norm.bias", width);
     for (int32_t i = 0; i < c->vision.layers; i++) {
-        struct vl2_vision_block *v = &w->vision[i];
         set_prefix(b, "vision.blocks.%d.", i);
-        vector(b, &v->norm1_w, "norm1.weight", width);
-        vector(b, &v->norm1_b, "norm1.bias", width);
-        matrix(b, &v->qkv_w, "attn.qkv.weight", 3 * width, width);
-        vector(b, &v->qkv_b, "attn.qkv.bias", 3 * width);
-        matrix(b, &v->proj_w, "attn.proj.weight", width, width);
-        vector(b, &v->proj_b, "attn.proj.bias", width);
-        vector(b, &v->norm2_w, "norm2.weight", width);
-        vector(b, &v->norm2_b, "norm2.bias", width);
-        matrix(b, &v->fc1_w, "mlp.fc1.weight", mlp, width);
-        vector(b, &v->fc1_b, "mlp.fc1.bias", mlp);
-        matrix(b, &v->fc2_w, "mlp.fc2.weight", width, mlp);
-        vector(b, &v->fc2_b, "mlp.fc2.bias", width);
+        bind_block(b, &w->vision[i], names, width, c->vision.mlp);
+    }
+}
+
+static void convolution(struct binder *b, struct vlk_weight *out, const char *name, int32_t rows, int32_t inside, int32_t side) {
+    bind_dims(b, out, rows, inside * side * side, name, 4, (const int64_t[]){rows, inside, side, side});
+}
+
+static void bind_sam(struct binder *b) {
+    static const char *const names[] = {"norm1", "attn.qkv", "attn.proj", "norm2", "mlp.lin1", "mlp.lin2"};
+    const struct vl2_config *c = b->config;
+    struct vl2_document_weights *d = &b->weights->document;
+    int32_t width = c->vision.width, neck = c->document.neck, grid = c->vision.grid;
+    set_prefix(b, "model.sam_model.");
+    convolution(b, &b->weights->patch_w, "patch_embed.proj.weight", width, 3, c->vision.patch);
+    vector(b, &b->weights->patch_b, "patch_embed.proj.bias", width);
+    host_table(b, &d->pos, "pos_embed", 4, (const int64_t[]){1, grid, grid, width});
+    convolution(b, &d->neck_w[0], "neck.0.weight", neck, width, 1);
+    convolution(b, &d->neck_w[1], "neck.2.weight", neck, neck, 3);
+    convolution(b, &d->conv_w[0], "net_2.weight", c->document.channels[0], neck, 3);
+    convolution(b, &d->conv_w[1], "net_3.weight", c->document.channels[1], c->document.channels[0], 3);
+    vector(b, &d->neck_norm_w[0], "neck.1.weight", neck);
+    vector(b, &d->neck_norm_b[0], "neck.1.bias", neck);
+    vector(b, &d->neck_norm_w[1], "neck.3.weight", neck);
+    vector(b, &d->neck_norm_b[1], "neck.3.bias", neck);
+    for (int32_t i = 0; i < c->vision.layers && b->status == VL2_OK; i++) {
+        const int64_t dims[] = {2 * (c->document.whole >> i & 1 ? grid : c->document.window) - 1, width / c->vision.heads};
+        set_prefix(b, "model.sam_model.blocks.%d.", i);
+        bind_block(b, &b->weights->vision[i], names, width, c->vision.mlp);
+        host_table(b, &d->down[i], "attn.rel_pos_h", 2, dims);
+        host_table(b, &d->across[i], "attn.rel_pos_w", 2, dims);
+    }
+}
+
+static void bind_clip(struct binder *b) {
+    static const char *const names[] = {"layer_norm1", "self_attn.qkv_proj", "self_attn.out_proj", "layer_norm2", "mlp.fc1", "mlp.fc2"};
+    const struct vl2_config *c = b->config;
+    struct vl2_document_weights *d = &b->weights->document;
+    int32_t width = c->document.clip_width;
+    set_prefix(b, "model.vision_model.");
+    host_row(b, &d->class_row, "embeddings.class_embedding", width);
+    host_table(b, &d->clip_pos, "embeddings.position_embedding.weight", 2,
+               (const int64_t[]){1 + c->document.clip_grid * c->document.clip_grid, width});
+    vector(b, &d->pre_norm_w, "pre_layrnorm.weight", width);
+    vector(b, &d->pre_norm_b, "pre_layrnorm.bias", width);
+    for (int32_t i = 0; i < c->document.clip_layers && b->status == VL2_OK; i++) {
+        set_prefix(b, "model.vision_model.transformer.layers.%d.", i);
+        bind_block(b, &d->clip[i], names, width, c->document.clip_mlp);
     }
 }
 
 /* nn.Sequential of Linears and GELUs: the Linears are layers.0, layers.2, …; a lone Linear has no number. */
 static void bind_projector(struct binder *b) {
     const struct vl2_config *c = b->config;
+    const char *outer = is_document(b) ? "model." : "";
     int32_t depth = c->projector.depth;
     for (int32_t i = 0; i < depth; i++) {
         if (c->projector.type == VL2_PROJ_LINEAR)
-            set_prefix(b, "projector.layers.");
+            set_prefix(b, "%sprojector.layers.", outer);
         else
-            set_prefix(b, "projector.layers.%d.", 2 * i);
+            set_prefix(b, "%sprojector.layers.%d.", outer, 2 * i);
         int32_t out = i == depth - 1 ? c->projector.out : c->projector.hidden;
         matrix(b, &b->weights->proj_w[i], "weight", out, i == 0 ? c->projector.in : c->projector.hidden);
         vector(b, &b->weights->proj_b[i], "bias", out);
     }
-    set_prefix(b, "%s", "");
+    set_prefix(b, "%s", outer);
     host_row(b, &b->weights->newline, "image_newline", c->projector.out);
     host_row(b, &b->weights->separator, "view_seperator", c->projector.out);
 }
@@ -262,7 +328,7 @@ static bool are_fused(struct binder *b, int32_t layer) {
     bool fused = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && !vl2_checkpoint_generated(b->checkpoint); i++) {
         char full[128];
-        snprintf(full, sizeof full, "language.model.layers.%d.mlp.experts.%s", (int)layer, names[i]);
+        snprintf(full, sizeof full, "%smodel.layers.%d.mlp.experts.%s", language_prefix(b), (int)layer, names[i]);
         struct vl2_tensor *t = vl2_checkpoint_find(b->checkpoint, full);
         if (!t)
             continue;
@@ -285,7 +351,7 @@ static void bind_moe(struct binder *b, struct vl2_layer *l, int32_t layer) {
     if (c->lm.topk == VLK_TOPK_NOAUX_TC)
         vector(b, &l->router_bias, "mlp.gate.e_score_correction_bias", experts);
     if (shared) {
-        set_prefix(b, "language.model.layers.%d.mlp.shared_experts.", layer);
+        set_prefix(b, "%smodel.layers.%d.mlp.shared_experts.", language_prefix(b), layer);
         gated(b, &l->gate, &l->up, &l->down, shared, hidden);
     }
     l->expert_gate = vlk_alloc((size_t)experts, sizeof *l->expert_gate);
@@ -297,7 +363,7 @@ static void bind_moe(struct binder *b, struct vl2_layer *l, int32_t layer) {
         return;
     b->place = layer >= c->lm.layers - b->host_layers ? VLK_PLACE_HOST : VLK_PLACE_DEVICE;
     for (int32_t e = 0; e < experts && b->status == VL2_OK; e++) {
-        set_prefix(b, "language.model.layers.%d.mlp.experts.%d.", layer, e);
+        set_prefix(b, "%smodel.layers.%d.mlp.experts.%d.", language_prefix(b), layer, e);
         gated(b, &l->expert_gate[e], &l->expert_up[e], &l->expert_down[e], inter, hidden);
     }
     b->place = VLK_PLACE_DEVICE;
@@ -307,13 +373,13 @@ static void bind_language(struct binder *b) {
     const struct vl2_config *c = b->config;
     struct vl2_weights *w = b->weights;
     int32_t hidden = c->lm.hidden, inter = c->lm.dense_inter;
-    set_prefix(b, "language.");
+    set_prefix(b, "%s", language_prefix(b));
     matrix(b, &w->embed, "model.embed_tokens.weight", c->lm.vocab, hidden);
     vector(b, &w->norm, "model.norm.weight", hidden);
     matrix(b, &w->head, "lm_head.weight", c->lm.vocab, hidden);
     for (int32_t i = 0; i < c->lm.layers && b->status == VL2_OK; i++) {
         struct vl2_layer *l = &w->layers[i];
-        set_prefix(b, "language.model.layers.%d.", i);
+        set_prefix(b, "%smodel.layers.%d.", language_prefix(b), i);
         vector(b, &l->input_norm, "input_layernorm.weight", hidden);
         vector(b, &l->post_norm, "post_attention_layernorm.weight", hidden);
         if (c->lm.mla)
@@ -324,17 +390,27 @@ static void bind_language(struct binder *b) {
             bind_moe(b, l, i);
             continue;
         }
-        set_prefix(b, "language.model.layers.%d.mlp.", i);
+        set_prefix(b, "%smodel.layers.%d.mlp.", language_prefix(b), i);
         gated(b, &l->gate, &l->up, &l->down, inter, hidden);
     }
 }
 
 /* Tensors that published or converted checkpoints carry and the model does not use. */
 static bool is_known_unused(const char *name) {
-    static const char pool[] = "vision.attn_pool.", rope[] = ".rotary_emb.inv_freq", padding[] = "padding.";
+    static const char *const starts[] = {"vision.attn_pool.", "padding.", "model.vision_model.embeddings.patch_embedding.",
+                                         "model.vision_model.embeddings.position_ids"};
+    static const char rope[] = ".rotary_emb.inv_freq";
     size_t length = strlen(name);
-    return strncmp(name, pool, sizeof pool - 1) == 0 || strncmp(name, padding, sizeof padding - 1) == 0 ||
-           (length >= sizeof rope && strcmp(name + length - (sizeof rope - 1), rope) == 0);
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
+        if (strncmp(name, starts[i], strlen(starts[i])) == 0)
+            return true;
+    return length >= sizeof rope && strcmp(name + length - (sizeof rope - 1), rope) == 0;
+}
+
+/* A layer behind the last one guesses further tokens, in document models that were trained to. */
+static bool is_guessing_layer(const struct binder *b, const char *name) {
+    int layer;
+    return is_document(b) && sscanf(name, "model.layers.%5d.", &layer) == 1 && layer >= b->config->lm.layers;
 }
 
 void vl2_weights_count(vl2_checkpoint *checkpoint, uint64_t *bytes, uint64_t *parameters) {
@@ -354,7 +430,7 @@ void vl2_weights_count(vl2_checkpoint *checkpoint, uint64_t *bytes, uint64_t *pa
 static void refuse_unknown(struct binder *b) {
     for (size_t i = 0; b->status == VL2_OK && i < vl2_checkpoint_count(b->checkpoint); i++) {
         const struct vl2_tensor *t = vl2_checkpoint_tensor(b->checkpoint, i);
-        if (!t->used && !is_known_unused(t->name))
+        if (!t->used && !is_known_unused(t->name) && !is_guessing_layer(b, t->name))
             object(b, VL2_FINDING_EXTRA, "%s: tensor \"%.200s\" is not part of the model that config.json describes.", t->file, t->name);
     }
 }
@@ -365,9 +441,17 @@ static vl2_status walk(struct binder *b) {
     w->bound = vlk_alloc(vl2_checkpoint_most(b->checkpoint), sizeof *w->bound);
     w->vision = vlk_alloc((size_t)b->config->vision.layers, sizeof *w->vision);
     w->layers = vlk_alloc((size_t)b->config->lm.layers, sizeof *w->layers);
-    if (!w->bound || !w->vision || !w->layers)
+    w->document.down = vlk_alloc((size_t)b->config->vision.layers, sizeof *w->document.down);
+    w->document.across = vlk_alloc((size_t)b->config->vision.layers, sizeof *w->document.across);
+    w->document.clip = vlk_alloc((size_t)b->config->document.clip_layers, sizeof *w->document.clip);
+    if (!w->bound || !w->vision || !w->layers || !w->document.down || !w->document.across || !w->document.clip)
         return vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for the table of tensors.");
-    bind_vision(b);
+    if (is_document(b)) {
+        bind_sam(b);
+        bind_clip(b);
+    } else {
+        bind_vision(b);
+    }
     bind_projector(b);
     bind_language(b);
     if (!b->room)
@@ -389,6 +473,18 @@ static void free_tables(const struct vl2_config *config, struct vl2_weights *w) 
         vlk_free(w->layers[i].expert_up);
         vlk_free(w->layers[i].expert_down);
     }
+    for (int32_t i = 0; i < config->vision.layers; i++) {
+        if (w->document.down)
+            vlk_free(w->document.down[i]);
+        if (w->document.across)
+            vlk_free(w->document.across[i]);
+    }
+    vlk_free(w->document.down);
+    vlk_free(w->document.across);
+    vlk_free(w->document.clip);
+    vlk_free(w->document.pos);
+    vlk_free(w->document.class_row);
+    vlk_free(w->document.clip_pos);
     vlk_free(w->newline);
     vlk_free(w->separator);
     vlk_free(w->layers);

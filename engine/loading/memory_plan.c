@@ -88,16 +88,10 @@ void vl2_memory_estimate(const struct vl2_config *c, const struct vl2_memory_use
 
 /* Two pictures of the largest grid, or as many as the context holds. */
 void vl2_memory_use_all(const struct vl2_config *c, struct vl2_memory_use *use) {
+    size_t bytes;
     use->tokens = use->context;
     use->branch_bytes = vl2_branch_budget(c, use->context);
-    use->most_tiles = 1;
-    use->picture_bytes = 0;
-    for (int32_t i = 0; i < c->tiles.n_candidates; i++) {
-        int32_t w = c->tiles.candidates[i][0] / c->tiles.side, h = c->tiles.candidates[i][1] / c->tiles.side;
-        int32_t tiles = vl2_vision_tile_count(w, h);
-        uint64_t bytes = VL2_MAX_TILED_PICTURES * (uint64_t)vl2_picture_rows_bytes(c, w, h);
-        use->most_tiles = tiles > use->most_tiles ? tiles : use->most_tiles;
-        use->picture_bytes = most(use->picture_bytes, bytes);
-    }
+    vl2_vision_largest(c, &use->most_tiles, &bytes);
+    use->picture_bytes = VL2_MAX_TILED_PICTURES * (uint64_t)bytes;
     use->picture_bytes = least(use->picture_bytes, (uint64_t)use->context * (uint64_t)c->lm.hidden * sizeof(float));
 }

@@ -29,14 +29,14 @@ static struct widths scratch_widths(const struct vl2_config *c) {
                            .attended = heads * (size_t)c->lm.head_dim};
 }
 
-enum { PARTS = 12 };
+enum { PARTS = 13 };
 
 /* 4-byte elements of each array, in the order of vl2_scratch_init(); 0 = this model has no such array. */
 static void count_parts(const struct vl2_config *c, int32_t rows, size_t counts[PARTS]) {
     struct widths w = scratch_widths(c);
     size_t hidden = (size_t)c->lm.hidden, k = (size_t)c->lm.experts_per_token, n = (size_t)rows;
     const size_t all[PARTS] = {n, n * hidden, n * hidden, n * w.q, n * w.q_a, n * w.k, n * w.v, n * w.attended, n * k, n * k,
-                               (size_t)c->lm.vocab, sizeof(struct vlk_step) / 4};
+                               (size_t)c->lm.vocab, sizeof(struct vlk_step) / 4, c->lm.ring ? sizeof(struct vlk_step) / 4 : 0};
     memcpy(counts, all, sizeof all);
 }
 
@@ -55,7 +55,8 @@ vl2_status vl2_scratch_init(const struct vl2_engine *e, int32_t rows, struct vl2
     *s = (struct vl2_scratch){.rows = rows};
     void **const parts[PARTS] = {(void **)&s->ids, (void **)&s->x, (void **)&s->h, (void **)&s->q,
                                  (void **)&s->q_a, (void **)&s->k, (void **)&s->v, (void **)&s->attended,
-                                 (void **)&s->expert_ids, (void **)&s->expert_weights, (void **)&s->logits, (void **)&s->step};
+                                 (void **)&s->expert_ids, (void **)&s->expert_weights, (void **)&s->logits, (void **)&s->step,
+                                 (void **)&s->ring_step};
     for (size_t i = 0; i < PARTS; i++) {
         if (counts[i] == 0)
             continue;
@@ -70,7 +71,8 @@ vl2_status vl2_scratch_init(const struct vl2_engine *e, int32_t rows, struct vl2
 }
 
 void vl2_scratch_deinit(const struct vl2_engine *e, struct vl2_scratch *s) {
-    void *const parts[] = {s->ids, s->x, s->h, s->q, s->q_a, s->k, s->v, s->attended, s->expert_ids, s->expert_weights, s->logits, s->step};
+    void *const parts[] = {s->ids, s->x, s->h, s->q, s->q_a, s->k, s->v, s->attended, s->expert_ids, s->expert_weights, s->logits,
+                           s->step, s->ring_step};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (parts[i])
             e->backend->ops->mem_free(e->backend, parts[i]);
@@ -127,6 +129,12 @@ static void attend_mla(const struct vl2_engine *e, const struct vl2_layer *l, co
                                                           .probs_stride = s->probs_stride});
 }
 
+/* The cache as if it began `shift` rows earlier. */
+static void *shifted(const struct vl2_engine *e, const struct vl2_kv *kv, const struct vl2_scratch *s, void *cache) {
+    size_t row = vl2_kv_width(&e->config) * (kv->dtype == VLK_BF16 ? 2 : 4);
+    return (char *)cache - s->shift * row;
+}
+
 static void attend_mha(const struct vl2_engine *e, const struct vl2_layer *l, const struct vl2_kv *kv, const struct vl2_scratch *s,
                        int32_t layer, int32_t n, int32_t max_pos) {
     const struct vl2_config *c = &e->config;
@@ -143,8 +151,8 @@ static void attend_mha(const struct vl2_engine *e, const struct vl2_layer *l, co
                                                         .q = s->q,
                                                         .k = s->k,
                                                         .v = s->v,
-                                                        .k_cache = kv->k[layer],
-                                                        .v_cache = kv->v[layer],
+                                                        .k_cache = shifted(e, kv, s, kv->k[layer]),
+                                                        .v_cache = shifted(e, kv, s, kv->v[layer]),
                                                         .cache_dtype = kv->dtype});
     be->ops->mha_attend(be, &(struct vlk_mha_attend_args){.n = n,
                                                           .heads = c->lm.heads,
@@ -152,7 +160,7 @@ static void attend_mha(const struct vl2_engine *e, const struct vl2_layer *l, co
                                                           .head_dim = c->lm.head_dim,
                                                           .scale = e->attention_scale,
                                                           .max_pos = max_pos,
-                                                          .step = s->step,
+                                                          .step = s->seen ? s->seen : s->step,
                                                           .q = s->q,
                                                           .k_cache = kv->k[layer],
                                                           .v_cache = kv->v[layer],

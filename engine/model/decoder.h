@@ -21,6 +21,11 @@ struct vl2_scratch {
     float *expert_weights;     /* [rows][k] */
     float *logits;             /* [vocab], of the last token */
     struct vlk_step *step;
+    /* Where old tokens leave the cache (lm.ring): pos of `seen` + 1 is how many rows of it a token sees, and a token at step->pos stands
+     * `shift` rows before that place. NULL: as many as step says, in its place. */
+    struct vlk_step *seen;
+    size_t shift;
+    struct vlk_step *ring_step; /* room for it; NULL where nothing leaves */
     float *probs;              /* borrowed: [n][heads][probs_stride], where a layer's attention goes that is wanted; else NULL */
     int32_t probs_stride;
 };

@@ -25,10 +25,14 @@
 #define VL2_MAX_PROJECTOR_LAYERS 8
 
 typedef enum { VL2_ROPE_NONE, VL2_ROPE_LINEAR, VL2_ROPE_DYNAMIC, VL2_ROPE_YARN } vl2_rope_type;
+/* DeepSeek-VL2 and the document models that share its language model: one picture of a page and one instruction, no roles, another
+ * encoder (document_encoder.h). */
+typedef enum { VL2_FAMILY_VL2, VL2_FAMILY_OCR, VL2_FAMILY_UNLIMITED_OCR } vl2_family;
 typedef enum { VL2_PROJ_DOWNSAMPLE_MLP_GELU, VL2_PROJ_MLP_GELU, VL2_PROJ_LINEAR, VL2_PROJ_IDENTITY } vl2_projector_type;
 
 struct vl2_config {
-    struct { /* siglip_vit.py: VisionTransformer */
+    vl2_family family;
+    struct { /* siglip_vit.py: VisionTransformer; document models: sam_vary_sdpa.py: ImageEncoderViT, on a view of the base mode */
         int32_t side, patch, width, layers, heads, mlp; /* mlp = int(width * mlp_ratio) */
         int32_t grid, tokens;                           /* grid = side / patch (floor), tokens = grid² */
     } vision;
@@ -37,7 +41,13 @@ struct vl2_config {
         int32_t in, hidden, out, depth, r; /* depth = Linears; r = downsample ratio, 1 where there is none */
         int32_t grid;                      /* tokens per tile side = ceil(vision.grid / r) */
     } projector;
-    bool global_first; /* global_view_pos == "head" */
+    struct { /* document models: the rest of ImageEncoderViT, and clip_sdpa.py: VitModel */
+        int32_t window, neck, channels[2]; /* channels[1] is clip_width */
+        uint64_t whole;                    /* bit i: block i has no windows */
+        int32_t clip_width, clip_layers, clip_heads, clip_mlp, clip_grid; /* clip_grid²: learned positions */
+        int32_t most_tiles;
+    } document;
+    bool global_first; /* global_view_pos == "head"; document models: false */
     struct { /* modeling_deepseek.py: DeepseekV2Config */
         int32_t layers, hidden, vocab, heads, kv_heads, head_dim; /* head_dim: MHA */
         bool mla, attention_bias;
@@ -48,6 +58,7 @@ struct vl2_config {
         vlk_topk topk;
         bool norm_topk;
         float routed_scaling, rms_eps;
+        int32_t ring; /* of the generated tokens, the last so many are seen; 0: all */
         int32_t context, bos, eos[VL2_MAX_EOS], n_eos; /* eos: each ends an answer; the first also stands behind earlier ones */
         struct vl2_rope_scaling {
             vl2_rope_type type;
@@ -86,11 +97,24 @@ struct vl2_layer {
     struct vlk_weight *expert_gate, *expert_up, *expert_down; /* MoE: [experts] of [moe_inter][hidden] ×2, [hidden][moe_inter] */
 };
 
+/* The encoder of the document models, besides patch_w, patch_b and the windowed blocks, which lie in vl2_weights. Positions lie on the
+ * host, since they are resized for every size of views. */
+struct vl2_document_weights {
+    float *pos;              /* f32 [vision.tokens][vision.width] */
+    float **down, **across;  /* [vision.layers] of f32 [2·side − 1][head_dim]; side: the block's window, or vision.grid */
+    struct vlk_weight neck_w[2], neck_norm_w[2], neck_norm_b[2]; /* [neck][width] and [neck][9·neck]; [neck] */
+    struct vlk_weight conv_w[2];          /* [channels[0]][9·neck], [channels[1]][9·channels[0]] */
+    float *class_row, *clip_pos;          /* f32 [clip_width], [1 + clip_grid²][clip_width] */
+    struct vlk_weight pre_norm_w, pre_norm_b;
+    struct vl2_vision_block *clip;        /* [clip_layers] */
+};
+
 struct vl2_weights {
-    struct vlk_weight patch_w, patch_b, pos;  /* [width][3·patch²], [width], [tokens][width] */
+    struct vlk_weight patch_w, patch_b, pos;  /* [width][3·patch²], [width], [tokens][width]; pos: not of document models */
     struct vl2_vision_block *vision;          /* [vision.layers] */
     struct vlk_weight vision_norm_w, vision_norm_b;
     struct vlk_weight proj_w[VL2_MAX_PROJECTOR_LAYERS], proj_b[VL2_MAX_PROJECTOR_LAYERS];
+    struct vl2_document_weights document;
     float *newline, *separator;               /* host f32 [hidden] */
     struct vlk_weight embed;                  /* [vocab][hidden] */
     struct vl2_layer *layers;                 /* [lm.layers] */

@@ -2,7 +2,8 @@
  *
  * A picture to tiles, as the official processor cuts it: the global view first, then the local view row by row. Every division,
  * comparison and rounding is done in the order and precision of the original, because other orders give other grids for some sizes.
- * processing_deepseek_vl_v2.py: select_best_resolution, tokenize_with_images; Pillow: ImageOps.pad
+ * processing_deepseek_vl_v2.py: select_best_resolution, tokenize_with_images; Pillow: ImageOps.pad; of document models
+ * image_process.py: dynamic_preprocess, find_closest_aspect_ratio, tokenize_with_images
  * Pure; called by session.c, prompt.c and through engine/vl2.h.
  */
 #include "engine/error.h"
@@ -33,8 +34,35 @@ static void best_resolution(const struct vl2_tile_rule *rule, int32_t width, int
     }
 }
 
+/* The grid whose shape is nearest to the page's. Of equally near ones the later, which has more tiles, if the page has more than half of
+ * their pixels. Grids of as many tiles are never equally near and nearer than all others, so that their order does not matter. */
+static void page_grid(const struct vl2_tile_rule *rule, int32_t width, int32_t height, int32_t *grid_w, int32_t *grid_h) {
+    double shape = (double)width / height, nearest = INFINITY;
+    int64_t area = (int64_t)width * height, tile = (int64_t)rule->local_side * rule->local_side;
+    *grid_w = *grid_h = 1;
+    for (int32_t n = 2; n <= rule->most_tiles; n++) {
+        for (int32_t w = 1; w <= n; w++) {
+            if (n % w)
+                continue;
+            double distance = fabs(shape - (double)w / (n / w));
+            if (distance < nearest || (distance == nearest && 2 * area > tile * n)) {
+                nearest = distance;
+                *grid_w = w;
+                *grid_h = n / w;
+            }
+        }
+    }
+}
+
 void vl2_tile_grid(const struct vl2_tile_rule *rule, int32_t width, int32_t height, bool crop, int32_t *grid_w, int32_t *grid_h) {
     int32_t best[2] = {rule->side, rule->side};
+    if (rule->page) {
+        bool small = width <= rule->local_side && height <= rule->local_side;
+        *grid_w = *grid_h = 1;
+        if (crop && !small)
+            page_grid(rule, width, height, grid_w, grid_h);
+        return;
+    }
     if (crop)
         best_resolution(rule, width, height, best);
     *grid_w = best[0] / rule->side;
@@ -77,9 +105,11 @@ static void paste(const uint8_t *rgb, const int32_t place[4], int32_t columns, i
     }
 }
 
-static vl2_status make_view(const vl2_picture *picture, int32_t w, int32_t h, int32_t side, uint8_t *tiles, vl2_error *err) {
-    int32_t place[4];
-    vl2_tile_place(picture->width, picture->height, w, h, place);
+/* The picture, in a frame of grey or stretched, as a view of w × h pixels in tiles of that side. */
+static vl2_status make_view(const vl2_picture *picture, int32_t w, int32_t h, bool stretched, int32_t side, uint8_t *tiles, vl2_error *err) {
+    int32_t place[4] = {0, 0, w, h};
+    if (!stretched)
+        vl2_tile_place(picture->width, picture->height, w, h, place);
     uint8_t *resized = vlk_alloc((size_t)place[2] * (size_t)place[3], 3);
     if (!resized)
         return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory to resize a picture to %d × %d pixels.", (int)place[2], (int)place[3]);
@@ -92,22 +122,23 @@ static vl2_status make_view(const vl2_picture *picture, int32_t w, int32_t h, in
 
 vl2_status vl2_tiles_make(const struct vl2_tile_rule *rule, const vl2_picture *picture, bool crop, struct vl2_tiles *out,
                           vl2_error *err) {
-    int32_t side = rule->side;
-    *out = (struct vl2_tiles){.side = side};
+    int32_t side = rule->side, local = rule->local_side ? rule->local_side : side;
+    *out = (struct vl2_tiles){.side = side, .local_side = local};
     if (picture->width < 1 || picture->height < 1 || !picture->rgb || picture->stride < 3 * (size_t)picture->width)
         return vl2_fail(err, VL2_ERR_INPUT, "A picture of %d × %d pixels cannot be used.", (int)picture->width, (int)picture->height);
     vl2_tile_grid(rule, picture->width, picture->height, crop, &out->grid_w, &out->grid_h);
-    out->n_tiles = 1 + out->grid_w * out->grid_h;
-    size_t tile = 3 * (size_t)side * (size_t)side;
-    uint8_t *data = vlk_alloc((size_t)out->n_tiles, tile);
+    int32_t n_local = rule->page && out->grid_w * out->grid_h == 1 ? 0 : out->grid_w * out->grid_h;
+    out->n_tiles = 1 + n_local;
+    size_t view = 3 * (size_t)side * (size_t)side, bytes = view + (size_t)n_local * 3 * (size_t)local * (size_t)local;
+    uint8_t *data = vlk_alloc(bytes, 1);
     if (!data)
         return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory for %d tiles.", (int)out->n_tiles);
-    memset(data, GREY, (size_t)out->n_tiles * tile);
-    vl2_status status = make_view(picture, side, side, side, data, err);
-    if (status == VL2_OK && out->n_tiles == 2)
-        memcpy(data + tile, data, tile); /* the only local tile shows the same as the global view */
-    else if (status == VL2_OK)
-        status = make_view(picture, out->grid_w * side, out->grid_h * side, side, data + tile, err);
+    memset(data, GREY, bytes);
+    vl2_status status = make_view(picture, side, side, rule->stretched, side, data, err);
+    if (status == VL2_OK && n_local == 1)
+        memcpy(data + view, data, view); /* the only local tile shows the same as the global view */
+    else if (status == VL2_OK && n_local > 1)
+        status = make_view(picture, out->grid_w * local, out->grid_h * local, rule->page, local, data + view, err);
     if (status == VL2_OK)
         out->data = data;
     else

@@ -31,21 +31,35 @@ static bool view_to_original(const int32_t place[4], int32_t width, int32_t heig
     return seen;
 }
 
-static bool token_rect(const struct vl2_config *c, int32_t width, int32_t height, int32_t grid_w, int32_t grid_h, int32_t j,
-                       double rect[4]) {
-    const struct vl2_picture_rows layout = {
-        .n_tiles = vl2_vision_tile_count(grid_w, grid_h), .grid_w = grid_w, .grid_h = grid_h};
-    int32_t g = c->projector.grid, row = vl2_picture_row_index(c, &layout, j), tile = row / (g * g), cell = row % (g * g);
-    if (tile >= layout.n_tiles) /* a newline or the separator */
+/* The pixels that cell `cell` of a tile covers, g cells in a row. The last cells of an odd grid hold a patch of zeros, and the tile's rest
+ * that no patch covers is never seen. A document model's cells share a view evenly. */
+static void cell_rect(const struct vl2_config *c, int32_t side, int32_t g, int32_t cell, double view[4]) {
+    double step = c->projector.r * c->vision.patch, end = c->vision.grid * c->vision.patch;
+    if (c->family != VL2_FAMILY_VL2) {
+        step = (double)side / g;
+        end = side;
+    }
+    view[0] = cell % g * step;
+    view[1] = cell / g * step;
+    view[2] = view[0] + step < end ? view[0] + step : end;
+    view[3] = view[1] + step < end ? view[1] + step : end;
+}
+
+static bool token_rect(const struct vl2_config *c, const struct vl2_tile_rule *rule, int32_t width, int32_t height, int32_t grid_w,
+                       int32_t grid_h, int32_t j, double rect[4]) {
+    const struct vl2_picture_rows layout = vl2_picture_layout(c, rule, grid_w, grid_h);
+    int32_t g = layout.cells, l = layout.local, row = vl2_picture_row_index(c, &layout, j), side = rule->side;
+    if (row >= layout.n_rows - 2) /* a newline or the separator */
         return false;
-    /* The last cells of an odd grid hold a patch of zeros, and the tile's rest that no patch covers is never seen. */
-    int32_t step = c->projector.r * c->vision.patch, end = c->vision.grid * c->vision.patch, side = c->tiles.side;
-    int32_t left = cell % g * step, top = cell / g * step;
-    int32_t column = tile > 0 ? (tile - 1) % grid_w : 0, line = tile > 0 ? (tile - 1) / grid_w : 0, place[4];
-    double view[4] = {left, top, left + step < end ? left + step : end, top + step < end ? top + step : end};
+    int32_t tile = row < g * g ? 0 : 1 + (row - g * g) / (l * l), local = rule->local_side ? rule->local_side : side;
+    int32_t column = tile > 0 ? (tile - 1) % grid_w : 0, line = tile > 0 ? (tile - 1) / grid_w : 0;
+    int32_t w = tile > 0 ? grid_w * local : side, h = tile > 0 ? grid_h * local : side, place[4] = {0, 0, w, h};
+    double view[4];
+    cell_rect(c, tile > 0 ? local : side, tile > 0 ? l : g, tile > 0 ? (row - g * g) % (l * l) : row, view);
     for (int i = 0; i < 4; i++)
-        view[i] += (double)side * (i % 2 == 0 ? column : line);
-    vl2_tile_place(width, height, tile > 0 ? grid_w * side : side, tile > 0 ? grid_h * side : side, place);
+        view[i] += (double)local * (i % 2 == 0 ? column : line);
+    if (!(tile > 0 ? rule->page : rule->stretched))
+        vl2_tile_place(width, height, w, h, place);
     return view_to_original(place, width, height, view, rect);
 }
 
@@ -54,7 +68,7 @@ bool vl2_engine_token_rect(const vl2_engine *engine, int32_t width, int32_t heig
     if (width < 1 || height < 1 || j < 0 || j >= vl2_engine_picture_tokens(engine, width, height, crop))
         return false;
     vl2_tile_grid(&engine->config.tiles, width, height, crop, &grid_w, &grid_h);
-    return token_rect(&engine->config, width, height, grid_w, grid_h, j, rect);
+    return token_rect(&engine->config, &engine->config.tiles, width, height, grid_w, grid_h, j, rect);
 }
 
 /* ------------------------------------------------------------------------------------------------ one picture */
@@ -64,12 +78,12 @@ static int32_t shorter_side(int32_t cells, int32_t longer, int32_t shorter) {
     return n < 1 ? 1 : n;
 }
 
-vl2_status vl2_patch_map_init(const struct vl2_config *c, int32_t width, int32_t height, int32_t grid_w, int32_t grid_h, int32_t cells,
-                              struct vl2_patch_map *map, vl2_error *err) {
-    size_t g = (size_t)c->projector.grid;
+vl2_status vl2_patch_map_init(const struct vl2_config *c, const struct vl2_tile_rule *rule, int32_t width, int32_t height, int32_t grid_w,
+                              int32_t grid_h, int32_t cells, struct vl2_patch_map *map, vl2_error *err) {
+    const struct vl2_picture_rows layout = vl2_picture_layout(c, rule, grid_w, grid_h);
     *map = (struct vl2_patch_map){.cols = width >= height ? cells : shorter_side(cells, height, width),
                                   .rows = width >= height ? shorter_side(cells, width, height) : cells};
-    map->count = g * (g + 1) + 1 + g * (size_t)grid_h * (g * (size_t)grid_w + 1);
+    map->count = (size_t)vl2_picture_token_count(c, &layout);
     map->rects = vlk_alloc(map->count, 4 * sizeof *map->rects);
     map->cells = vlk_alloc((size_t)map->cols * (size_t)map->rows, sizeof *map->cells);
     if (!map->rects || !map->cells) {
@@ -78,7 +92,7 @@ vl2_status vl2_patch_map_init(const struct vl2_config *c, int32_t width, int32_t
     }
     for (size_t j = 0; j < map->count; j++) {
         double rect[4];
-        if (!token_rect(c, width, height, grid_w, grid_h, (int32_t)j, rect))
+        if (!token_rect(c, rule, width, height, grid_w, grid_h, (int32_t)j, rect))
             continue;
         for (int i = 0; i < 4; i++)
             map->rects[4 * j + (size_t)i] = (float)(rect[i] * (i % 2 == 0 ? map->cols : map->rows) / (i % 2 == 0 ? width : height));
@@ -124,6 +138,18 @@ void vl2_patch_map_spread(struct vl2_patch_map *map, const float *weights, float
 
 /* ------------------------------------------------------------------------------------------------ the tap */
 
+/* The rule by which a picture of the timeline was cut: that of the detail that makes as many tokens of it. */
+static struct vl2_tile_rule rule_of(const struct vl2_config *c, const struct vl2_picture_span *span) {
+    struct vl2_tile_rule rule = vl2_vision_tile_rule(c, VL2_DETAIL_AUTO);
+    for (int detail = VL2_DETAIL_TINY; detail <= VL2_DETAIL_LARGE; detail++) {
+        struct vl2_picture_rows layout = vl2_picture_layout(c, &rule, span->key.grid_w, span->key.grid_h);
+        if ((size_t)vl2_picture_token_count(c, &layout) == span->count)
+            break;
+        rule = vl2_vision_tile_rule(c, (vl2_detail)detail);
+    }
+    return rule;
+}
+
 static vl2_status choose_layers(struct vl2_attention_tap *tap, const struct vl2_generate_options *o, vl2_error *err) {
     int32_t layers = tap->session->engine->config.lm.layers;
     tap->slots = vlk_alloc((size_t)layers, sizeof *tap->slots);
@@ -156,8 +182,9 @@ static vl2_status make_maps(struct vl2_attention_tap *tap, int32_t cells, vl2_er
     for (size_t i = 0; status == VL2_OK && i < s->n_spans; i++) {
         const struct vl2_picture_span *span = &s->spans[i];
         struct vl2_patch_map *map = &tap->pictures[i];
-        status = vl2_patch_map_init(&s->engine->config, span->key.width, span->key.height, span->key.grid_w, span->key.grid_h, cells,
-                                    map, err);
+        struct vl2_tile_rule rule = rule_of(&s->engine->config, span);
+        status = vl2_patch_map_init(&s->engine->config, &rule, span->key.width, span->key.height, span->key.grid_w, span->key.grid_h,
+                                    cells, map, err);
         if (status != VL2_OK)
             break;
         map->first = span->first;

@@ -31,8 +31,8 @@ struct vl2_attention_tap { /* of one generation; zero-initialised = off */
 /* Spreads weights [map->count] over the map's cells. Returns what fell outside of the picture in *outside. */
 void vl2_patch_map_spread(struct vl2_patch_map *map, const float *weights, float *inside, float *outside);
 /* cells: of the longer side. */
-vl2_status vl2_patch_map_init(const struct vl2_config *config, int32_t width, int32_t height, int32_t grid_w, int32_t grid_h,
-                              int32_t cells, struct vl2_patch_map *out, vl2_error *err);
+vl2_status vl2_patch_map_init(const struct vl2_config *config, const struct vl2_tile_rule *rule, int32_t width, int32_t height,
+                              int32_t grid_w, int32_t grid_h, int32_t cells, struct vl2_patch_map *out, vl2_error *err);
 void vl2_patch_map_deinit(struct vl2_patch_map *map);
 
 /* Checks the options and makes room; without pictures the tap stays off. */

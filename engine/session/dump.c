@@ -18,24 +18,46 @@ struct dump {
     struct vl2_session *session;
     struct vl2_layout layout;
     float *vision, *projected; /* all tiles of all pictures, as the official code counts them */
-    size_t n_tiles;
+    size_t features, cells;    /* rows of both */
     struct vl2_forward_taps taps;
+    vl2_tap_fn tap;
+    void *user;
+    vl2_status block_status; /* of what is told while pictures are encoded */
 };
+
+/* The rows of a picture's features and of what is projected. The official code of VL2 computes a 1×1 grid's tile, which repeats the
+ * view. */
+struct extent {
+    size_t features, cells;
+};
+
+static size_t feature_width(const struct vl2_config *c) {
+    return (size_t)(c->family == VL2_FAMILY_VL2 ? c->vision.width : c->projector.in);
+}
+
+static struct extent extent_of(const struct vl2_config *c, const struct vl2_prompt_picture *p) {
+    struct vl2_picture_rows layout = vl2_picture_layout(c, &p->rule, p->grid_w, p->grid_h);
+    size_t cells = (size_t)layout.n_rows - 2, tiles = 1 + (size_t)p->grid_w * (size_t)p->grid_h;
+    if (c->family != VL2_FAMILY_VL2)
+        return (struct extent){cells, cells};
+    return (struct extent){tiles * (size_t)c->vision.tokens, tiles * (size_t)c->projector.grid * (size_t)c->projector.grid};
+}
 
 static vl2_status dump_alloc(struct dump *d, vl2_error *err) {
     const struct vl2_config *c = &d->session->engine->config;
     size_t n = d->layout.prompt.n_ids, hidden = (size_t)c->lm.hidden, vocab = (size_t)c->lm.vocab;
-    size_t patches = (size_t)c->projector.grid * (size_t)c->projector.grid;
-    for (size_t i = 0; i < d->layout.prompt.n_pictures; i++)
-        d->n_tiles += 1 + (size_t)d->layout.prompt.pictures[i].grid_w * (size_t)d->layout.prompt.pictures[i].grid_h;
-    size_t tiles_floats = d->n_tiles * ((size_t)c->vision.tokens * (size_t)c->vision.width + patches * hidden);
-    size_t experts = (size_t)c->lm.layers * (size_t)c->lm.experts_per_token;
-    uint64_t needed = sizeof(float) * (tiles_floats + n * (hidden * ((size_t)c->lm.layers + 1) + experts + vocab));
+    for (size_t i = 0; i < d->layout.prompt.n_pictures; i++) {
+        struct extent e = extent_of(c, &d->layout.prompt.pictures[i]);
+        d->features += e.features;
+        d->cells += e.cells;
+    }
+    size_t experts = (size_t)c->lm.layers * (size_t)c->lm.experts_per_token, rows = d->features * feature_width(c) + d->cells * hidden;
+    uint64_t needed = sizeof(float) * (rows + n * (hidden * ((size_t)c->lm.layers + 1) + experts + vocab));
     if (needed > vl2_memory_available())
         return vl2_fail(err, VL2_ERR_MEMORY, "The intermediate results of %zu tokens take %llu MiB, more than is free.", n,
                         (unsigned long long)(needed >> 20));
-    d->vision = vlk_alloc(d->n_tiles * (size_t)c->vision.tokens * (size_t)c->vision.width, sizeof(float));
-    d->projected = vlk_alloc(d->n_tiles * patches * hidden, sizeof(float));
+    d->vision = vlk_alloc(d->features * feature_width(c), sizeof(float));
+    d->projected = vlk_alloc(d->cells * hidden, sizeof(float));
     d->taps.n = n;
     d->taps.embeds = vlk_alloc(n * hidden, sizeof(float));
     d->taps.layers = vlk_alloc(n * hidden * (size_t)c->lm.layers, sizeof(float));
@@ -60,24 +82,44 @@ static void dump_free(struct dump *d) {
     vl2_layout_deinit(&d->layout);
 }
 
-/* Encodes picture i into tiles first_tile … of the host arrays. A 1×1 grid's local tile repeats the global view. */
-static vl2_status dump_picture(struct dump *d, size_t i, size_t first_tile, const struct vl2_watch *watch, uint64_t *done,
-                               uint64_t total, vl2_error *err) {
+/* A block of a document model's towers: "sam.3", "clip.0", of the first page's view. */
+static void tell_block(const char *tower, int32_t i, const float *x, int32_t rows, int32_t cols, void *user) {
+    struct dump *d = user;
+    struct vlk_backend *be = d->session->engine->backend;
+    size_t bytes = (size_t)rows * (size_t)cols * sizeof(float);
+    char name[32];
+    float *host = vlk_alloc(bytes, 1);
+    if (!host) {
+        d->block_status = VL2_ERR_MEMORY;
+        return;
+    }
+    be->ops->mem_read(be, host, x, bytes);
+    snprintf(name, sizeof name, "%s.%d", tower, (int)i);
+    d->tap(name, host, (size_t)rows, (size_t)cols, d->user);
+    vlk_free(host);
+}
+
+/* Encodes picture i into the host arrays from those rows on. */
+static vl2_status dump_picture(struct dump *d, size_t i, const struct extent *from, struct vl2_vision_work *work, vl2_error *err) {
     struct vl2_session *s = d->session;
     const struct vl2_config *c = &s->engine->config;
     const struct vl2_prompt_picture *p = &d->layout.prompt.pictures[i];
-    size_t features = (size_t)c->vision.tokens * (size_t)c->vision.width;
+    size_t features = (size_t)c->vision.tokens * feature_width(c);
     size_t cells = (size_t)c->projector.grid * (size_t)c->projector.grid * (size_t)c->lm.hidden;
-    struct vl2_vision_taps taps = {.vision = d->vision + first_tile * features, .projected = d->projected + first_tile * cells};
+    struct vl2_vision_taps taps = {.vision = d->vision + from->features * feature_width(c),
+                                   .projected = d->projected + from->cells * (size_t)c->lm.hidden,
+                                   .block = i == 0 ? tell_block : NULL,
+                                   .user = d};
     struct vl2_tiles tiles = {0};
-    vl2_status status = vl2_tiles_make(&c->tiles, p->picture, p->crop, &tiles, err);
+    vl2_status status = vl2_tiles_make(&p->rule, p->picture, p->crop, &tiles, err);
     if (status != VL2_OK)
         return status;
-    status = vl2_vision_encode(s->engine, &tiles, watch, done, total, &taps, &d->layout.rows[i], err);
+    work->taps = &taps;
+    status = vl2_vision_encode(s->engine, &tiles, work, &d->layout.rows[i], err);
     vl2_free(tiles.data);
     if (status != VL2_OK)
         return status;
-    if (d->layout.rows[i].n_tiles == 1) {
+    if (d->layout.rows[i].n_tiles == 1 && c->family == VL2_FAMILY_VL2) {
         memcpy(taps.vision + features, taps.vision, features * sizeof(float));
         memcpy(taps.projected + cells, taps.projected, cells * sizeof(float));
     }
@@ -86,17 +128,24 @@ static vl2_status dump_picture(struct dump *d, size_t i, size_t first_tile, cons
 
 static vl2_status dump_pictures(struct dump *d, const struct vl2_watch *watch, vl2_error *err) {
     struct vl2_session *s = d->session;
-    uint64_t done = 0, total = 0;
-    size_t tile = 0;
-    for (size_t i = 0; i < d->layout.prompt.n_pictures; i++)
-        total += (uint64_t)vl2_vision_tile_count(d->layout.spans[i].key.grid_w, d->layout.spans[i].key.grid_h) *
-                 (uint64_t)s->engine->config.vision.layers;
+    const struct vl2_config *c = &s->engine->config;
+    uint64_t done = 0;
+    struct vl2_vision_work work = {.watch = watch, .done = &done};
+    struct extent at = {0};
+    for (size_t i = 0; i < d->layout.prompt.n_pictures; i++) {
+        const struct vl2_prompt_picture *p = &d->layout.prompt.pictures[i];
+        work.total += (uint64_t)vl2_vision_layers(c) * (uint64_t)vl2_picture_layout(c, &p->rule, p->grid_w, p->grid_h).n_tiles;
+    }
     vl2_picture_cache_begin(&s->pictures);
     for (size_t i = 0; i < d->layout.prompt.n_pictures; i++) {
-        vl2_status status = dump_picture(d, i, tile, watch, &done, total, err);
+        struct extent e = extent_of(c, &d->layout.prompt.pictures[i]);
+        vl2_status status = dump_picture(d, i, &at, &work, err);
+        if (status == VL2_OK && d->block_status != VL2_OK)
+            status = vl2_fail(err, d->block_status, "There is not enough memory for the intermediate results of a page.");
         if (status != VL2_OK)
             return status;
-        tile += 1 + (size_t)d->layout.spans[i].key.grid_w * (size_t)d->layout.spans[i].key.grid_h;
+        at.features += e.features;
+        at.cells += e.cells;
     }
     /* A picture that appears twice replaced its own first rows. */
     for (size_t i = 0; i < d->layout.prompt.n_pictures; i++)
@@ -106,10 +155,9 @@ static vl2_status dump_pictures(struct dump *d, const struct vl2_watch *watch, v
 
 static void call_taps(const struct dump *d, vl2_tap_fn tap, void *user) {
     const struct vl2_config *c = &d->session->engine->config;
-    size_t n = d->taps.n, hidden = (size_t)c->lm.hidden, grid = (size_t)c->projector.grid;
-    size_t k = (size_t)c->lm.experts_per_token;
-    tap("vision", d->vision, d->n_tiles * (size_t)c->vision.tokens, (size_t)c->vision.width, user);
-    tap("projected", d->projected, d->n_tiles * grid * grid, hidden, user);
+    size_t n = d->taps.n, hidden = (size_t)c->lm.hidden, k = (size_t)c->lm.experts_per_token;
+    tap("vision", d->vision, d->features, feature_width(c), user);
+    tap("projected", d->projected, d->cells, hidden, user);
     tap("embeds", d->taps.embeds, n, hidden, user);
     for (size_t layer = 0; layer < (size_t)c->lm.layers; layer++) {
         char name[32];
@@ -124,7 +172,7 @@ static void call_taps(const struct dump *d, vl2_tap_fn tap, void *user) {
 
 vl2_status vl2_session_dump(vl2_session *s, const vl2_conversation *conversation, vl2_tap_fn tap, void *user,
                             const struct vl2_watch *watch, vl2_error *err) {
-    struct dump d = {.session = s};
+    struct dump d = {.session = s, .tap = tap, .user = user};
     s->ready = false;
     vl2_status status = vl2_eviction_enter(s, err);
     if (status == VL2_OK)

@@ -11,6 +11,7 @@
 #include "engine/model/backend_wait.h"
 #include "engine/session/attention_map.h"
 #include "engine/session/eviction.h"
+#include "engine/session/repeat_guard.h"
 #include "engine/text/tokenizer.h"
 
 #include <math.h>
@@ -28,6 +29,7 @@ struct run { /* one call of vl2_session_generate */
     struct vl2_confidence confidence;
     struct vl2_attention_tap attention;
     struct vlk_sampled sampled;
+    size_t prompt;      /* tokens that were there before */
     bool closing;       /* it repeats itself: only a block of boxes is still written to its end */
     struct vl2_generation *out;
     bool text_complete; /* answer_text holds everything: there was memory for it */
@@ -49,6 +51,8 @@ static vl2_status check_options(const struct vl2_session *s, const struct vl2_ge
         if (o->replay[i] < 0 || o->replay[i] >= s->engine->config.lm.vocab)
             return vl2_fail(err, VL2_ERR_USAGE, "Token %zu of the answer has the id %d; the model knows 0 to %d.", i + 1, o->replay[i],
                             s->engine->config.lm.vocab - 1);
+    if (o->guard.ngram && (o->guard.ngram < 2 || o->guard.window < 1))
+        return vl2_fail(err, VL2_ERR_USAGE, "A guard against the same %d tokens within %d makes no sense.", o->guard.ngram, o->guard.window);
     if (o->alternatives < 0 || o->alternatives > VLK_MAX_ALTERNATIVES)
         return vl2_fail(err, VL2_ERR_USAGE, "%d alternatives were asked for; 0 to %d are possible.", o->alternatives,
                         VLK_MAX_ALTERNATIVES);
@@ -92,7 +96,8 @@ static bool make_mask(struct run *r) {
         s->allowed[id / 32] = 1u << (id % 32);
         return true;
     }
-    return o->constrain_boxes && vl2_box_grammar_mask(s->engine->grammar, &r->boxes, tokens_left(r), vocab, s->allowed);
+    bool masked = o->constrain_boxes && vl2_box_grammar_mask(s->engine->grammar, &r->boxes, tokens_left(r), vocab, s->allowed);
+    return vl2_repeat_guard_mask(&o->guard, s->answer, s->answer_prefix + r->out->tokens, vocab, masked, s->allowed);
 }
 
 static void enqueue_sample(struct run *r) {
@@ -114,11 +119,35 @@ static void enqueue_sample(struct run *r) {
                                                                   .result = s->result});
 }
 
+/* The token that comes next, `i` behind the prompt, takes the place of the one that leaves the ring.
+ * modeling_deepseekv2.py of Unlimited-OCR: SlidingWindowLlamaAttention.forward */
+static void turn_ring(struct run *r) {
+    struct vl2_session *s = r->session;
+    struct vlk_backend *be = s->engine->backend;
+    size_t ring = (size_t)s->engine->config.lm.ring, i = s->length - r->prompt;
+    if (ring == 0)
+        return;
+    s->scratch.seen = s->scratch.ring_step;
+    s->scratch.shift = i - i % ring;
+    be->ops->mem_write(be, s->scratch.seen, &(struct vlk_step){.pos = (int32_t)(r->prompt + (i < ring ? i : ring - 1))},
+                       sizeof(struct vlk_step));
+}
+
+/* Behind an answer that was longer than the ring the cache holds the prompt. */
+static void end_ring(struct run *r) {
+    struct vl2_session *s = r->session;
+    if (s->scratch.shift)
+        s->length = r->prompt;
+    s->scratch.seen = NULL;
+    s->scratch.shift = 0;
+}
+
 /* The decode step: the last sampled token, which lies in the step's own memory, through every layer. */
 static void enqueue_token(struct run *r) {
     struct vl2_session *s = r->session;
     struct vl2_engine *e = s->engine;
     struct vlk_backend *be = e->backend;
+    turn_ring(r);
     vl2_attention_tap_token(&r->attention, s, (int32_t)s->length + 1);
     vl2_decoder_logits(e, &s->scratch, 0, 1, s->scratch.logits);
     be->ops->step_advance(be, s->scratch.step, 1);
@@ -258,7 +287,8 @@ vl2_status vl2_session_generate(vl2_session *s, const struct vl2_generate_option
     struct vl2_generation unused;
     out = out ? out : &unused;
     *out = (struct vl2_generation){0};
-    struct run r = {.session = s, .options = options, .on_token = on_token, .user = user, .out = out, .text_complete = true, .err = err};
+    struct run r = {.session = s, .options = options, .on_token = on_token, .user = user, .out = out,
+                    .prompt = s->length, .text_complete = true, .err = err};
     vl2_status status = check_options(s, options, err);
     if (status == VL2_OK)
         status = vl2_eviction_enter(s, err);
@@ -275,6 +305,7 @@ vl2_status vl2_session_generate(vl2_session *s, const struct vl2_generate_option
     out->decode_ms = vl2_now_ms() - start;
     if (r.text_complete)
         vl2_answers_remember(&s->answers, s->answer_text, s->answer_bytes, s->answer, s->answer_prefix + out->tokens);
+    end_ring(&r);
     tear_down(&r);
     return status;
 }

@@ -21,12 +21,16 @@ struct vl2_picture_entry {
     uint64_t round; /* of the last use */
 };
 
-void vl2_picture_key_make(const vl2_picture *p, int32_t grid_w, int32_t grid_h, struct vl2_picture_key *out) {
+void vl2_picture_key_make(const vl2_picture *p, const struct vl2_tile_rule *rule, int32_t grid_w, int32_t grid_h,
+                          struct vl2_picture_key *out) {
+    const int32_t view[2] = {rule->side, rule->stretched};
     XXH3_state_t state;
     XXH3_INITSTATE(&state);
     XXH3_128bits_reset(&state);
     for (int32_t y = 0; y < p->height; y++)
         XXH3_128bits_update(&state, p->rgb + (size_t)y * p->stride, (size_t)p->width * 3);
+    if (rule->page)
+        XXH3_128bits_update(&state, view, sizeof view);
     XXH128_hash_t hash = XXH3_128bits_digest(&state);
     *out = (struct vl2_picture_key){
         .hash = {hash.low64, hash.high64}, .width = p->width, .height = p->height, .grid_w = grid_w, .grid_h = grid_h};
@@ -130,7 +134,7 @@ vl2_status vl2_picture_cache_put(const struct vl2_engine *engine, struct vl2_pic
         cache->entries = p;
         cache->capacity = capacity;
     }
-    size_t bytes = vl2_picture_rows_bytes(&engine->config, rows.grid_w, rows.grid_h);
+    size_t bytes = vl2_picture_rows_bytes(&engine->config, &rows);
     cache->entries[cache->n_entries++] =
         (struct vl2_picture_entry){.key = *key, .rows = rows, .bytes = bytes, .round = cache->round};
     cache->bytes += bytes;

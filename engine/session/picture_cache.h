@@ -8,9 +8,9 @@
 
 #include "engine/model/vision.h"
 
-/* What decides a picture's rows: its pixels and its tile grid. */
+/* What decides a picture's rows: its pixels and its tile grid; of a page also the size and kind of its view. */
 struct vl2_picture_key {
-    uint64_t hash[2]; /* XXH3-128 of the RGB8 rows */
+    uint64_t hash[2]; /* XXH3-128 of the RGB8 rows, and of what of the rule decides */
     int32_t width, height, grid_w, grid_h;
 };
 
@@ -20,7 +20,8 @@ struct vl2_picture_cache {
     uint64_t round; /* entries of the current round are in use and never leave */
 };
 
-void vl2_picture_key_make(const vl2_picture *picture, int32_t grid_w, int32_t grid_h, struct vl2_picture_key *out);
+void vl2_picture_key_make(const vl2_picture *picture, const struct vl2_tile_rule *rule, int32_t grid_w, int32_t grid_h,
+                          struct vl2_picture_key *out);
 bool vl2_picture_key_equal(const struct vl2_picture_key *a, const struct vl2_picture_key *b);
 bool vl2_picture_key_same_pixels(const struct vl2_picture_key *a, const struct vl2_picture_key *b);
 

@@ -43,8 +43,8 @@ static void find_tiling_changes(const struct vl2_engine *e, const struct vl2_pro
                 continue;
             struct vl2_plan_picture *p = &plan->pictures[at];
             int32_t w, h;
-            bool crop = before <= VL2_MAX_TILED_PICTURES && part->detail != VL2_DETAIL_LOW;
-            vl2_tile_grid(&e->config.tiles, p->width, p->height, crop, &w, &h);
+            bool crop = before <= VL2_MAX_TILED_PICTURES && part->detail == VL2_DETAIL_AUTO;
+            vl2_tile_grid(&prompt->pictures[at].rule, p->width, p->height, crop, &w, &h);
             p->tiling_changed = w != prompt->pictures[at].grid_w || h != prompt->pictures[at].grid_h;
             plan->tiling_changed |= p->tiling_changed;
             at++;
@@ -71,6 +71,7 @@ static vl2_status describe(const struct vl2_engine *e, const struct vl2_prompt *
         plan->pictures[i] = (struct vl2_plan_picture){.message = p->message,
                                                       .width = p->picture->width,
                                                       .height = p->picture->height,
+                                                      .rule = p->rule,
                                                       .grid_w = p->grid_w,
                                                       .grid_h = p->grid_h,
                                                       .crop = p->crop,
@@ -87,8 +88,17 @@ static bool wants_detail(const vl2_conversation *conversation, size_t picture) {
     for (size_t i = 0; i < conversation->n_messages; i++)
         for (size_t k = 0; k < conversation->messages[i].n_parts; k++)
             if (conversation->messages[i].parts[k].kind == VL2_PART_PICTURE && picture-- == 0)
-                return conversation->messages[i].parts[k].detail != VL2_DETAIL_LOW;
+                return conversation->messages[i].parts[k].detail == VL2_DETAIL_AUTO;
     return false;
+}
+
+/* Tokens of a picture in low detail, or as it wants to be. */
+static size_t picture_tokens(const struct vl2_config *c, const struct vl2_plan_picture *p, bool low, bool crop) {
+    struct vl2_tile_rule rule = low ? vl2_vision_tile_rule(c, VL2_DETAIL_LOW) : p->rule;
+    int32_t w, h;
+    vl2_tile_grid(&rule, p->width, p->height, crop, &w, &h);
+    struct vl2_picture_rows layout = vl2_picture_layout(c, &rule, w, h);
+    return (size_t)vl2_picture_token_count(c, &layout);
 }
 
 /* Tokens without messages from … to-1, with all pictures in low detail or as they want to be. Fewer pictures may be tiled again,
@@ -104,7 +114,7 @@ static size_t tokens_without(const struct vl2_engine *e, const vl2_conversation 
         if (i >= first && i < end)
             continue;
         bool crop = !low && left <= VL2_MAX_TILED_PICTURES && wants_detail(conversation, i);
-        tokens += (size_t)vl2_engine_picture_tokens(e, p->width, p->height, crop);
+        tokens += picture_tokens(&e->config, p, low, crop);
         tokens -= p->tokens;
     }
     return tokens;
@@ -154,9 +164,9 @@ static void plan_memory(const struct vl2_engine *e, size_t answer, struct vl2_pl
     size_t end = plan->tokens + answer;
     for (size_t i = 0; i < plan->n_pictures; i++) {
         const struct vl2_plan_picture *p = &plan->pictures[i];
-        int32_t tiles = vl2_vision_tile_count(p->grid_w, p->grid_h);
-        use.most_tiles = tiles > use.most_tiles ? tiles : use.most_tiles;
-        use.picture_bytes += vl2_picture_rows_bytes(&e->config, p->grid_w, p->grid_h);
+        struct vl2_picture_rows layout = vl2_picture_layout(&e->config, &p->rule, p->grid_w, p->grid_h);
+        use.most_tiles = layout.n_tiles > use.most_tiles ? layout.n_tiles : use.most_tiles;
+        use.picture_bytes += vl2_picture_rows_bytes(&e->config, &layout);
     }
     use.tokens = (int32_t)(end < plan->context ? end : plan->context);
     vl2_memory_estimate(&e->config, &use, &plan->now);

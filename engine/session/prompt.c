@@ -8,6 +8,7 @@
  */
 #include "engine/error.h"
 #include "engine/model/model.h"
+#include "engine/model/vision.h"
 #include "engine/session/answer_ids.h"
 #include "engine/text/tokenizer.h"
 #include "engine/text/utf8.h"
@@ -91,16 +92,16 @@ static vl2_status end_piece(struct builder *b) {
 
 /* ------------------------------------------------------------------------------------------------- pictures */
 
-/* processing_deepseek_vl_v2.py: tokenize_with_images; the count does not depend on global_view_pos. */
-static int64_t picture_tokens(const vl2_engine *engine, int32_t grid_w, int32_t grid_h) {
-    const int64_t side = engine->config.projector.grid;
-    return side * (side + 1) + 1 + side * grid_h * (side * grid_w + 1);
+/* processing_deepseek_vl_v2.py, image_process.py: tokenize_with_images; the count does not depend on global_view_pos. */
+static int64_t picture_tokens(const vl2_engine *engine, const struct vl2_tile_rule *rule, int32_t grid_w, int32_t grid_h) {
+    struct vl2_picture_rows layout = vl2_picture_layout(&engine->config, rule, grid_w, grid_h);
+    return vl2_picture_token_count(&engine->config, &layout);
 }
 
 int32_t vl2_engine_picture_tokens(const vl2_engine *engine, int32_t width, int32_t height, bool crop) {
     int32_t grid_w, grid_h;
     vl2_tile_grid(&engine->config.tiles, width, height, crop, &grid_w, &grid_h);
-    int64_t tokens = picture_tokens(engine, grid_w, grid_h);
+    int64_t tokens = picture_tokens(engine, &engine->config.tiles, grid_w, grid_h);
     return tokens > INT32_MAX ? INT32_MAX : (int32_t)tokens;
 }
 
@@ -113,9 +114,10 @@ static vl2_status add_picture(struct builder *b, const vl2_part *part) {
     if (status != VL2_OK)
         return status;
     *p = (struct vl2_prompt_picture){.picture = picture, .message = b->message, .first = b->ids.n};
-    p->crop = b->total_pictures <= VL2_MAX_TILED_PICTURES && part->detail != VL2_DETAIL_LOW;
-    vl2_tile_grid(&b->engine->config.tiles, picture->width, picture->height, p->crop, &p->grid_w, &p->grid_h);
-    p->count = (size_t)picture_tokens(b->engine, p->grid_w, p->grid_h);
+    p->rule = vl2_vision_tile_rule(&b->engine->config, part->detail);
+    p->crop = b->total_pictures <= VL2_MAX_TILED_PICTURES && part->detail == VL2_DETAIL_AUTO;
+    vl2_tile_grid(&p->rule, picture->width, picture->height, p->crop, &p->grid_w, &p->grid_h);
+    p->count = (size_t)picture_tokens(b->engine, &p->rule, p->grid_w, p->grid_h);
     status = vl2_ids_reserve(&b->ids, p->count, b->err);
     for (size_t i = 0; status == VL2_OK && i < p->count; i++)
         b->ids.data[b->ids.n++] = b->engine->special.image;
@@ -215,6 +217,19 @@ static vl2_status add_message(struct builder *b, const vl2_message *message, boo
     return vl2_fail(b->err, VL2_ERR_USAGE, "A message has an unknown role.");
 }
 
+/* A document model knows no roles: its text is the page and the instruction.   image_process.py: tokenize_with_images;
+ * conversation "plain" of the published code */
+static vl2_status add_instruction(struct builder *b, const vl2_message *message, size_t n_messages) {
+    struct content c = strip(message);
+    if (n_messages > 2 || (b->message == 0) != (message->role == VL2_USER))
+        return vl2_fail(b->err, VL2_ERR_USAGE,
+                        "This model reads documents: it takes one instruction with its pages, and no system message or earlier turns.");
+    if (message->role == VL2_ASSISTANT)
+        return add_plain(b, message, true);
+    vl2_status status = is_empty(c) ? VL2_OK : add_content(b, message, c);
+    return status == VL2_OK ? end_piece(b) : status;
+}
+
 /* ------------------------------------------------------------------------------------------------- the conversation */
 
 static vl2_status count_pictures(struct builder *b, const vl2_conversation *conversation) {
@@ -247,7 +262,10 @@ vl2_status vl2_prompt_build_reusing(const vl2_engine *engine, const vl2_conversa
         status = no_memory(&b);
     for (; status == VL2_OK && b.message < n; b.message++) {
         first[b.message] = b.ids.n;
-        status = add_message(&b, &conversation->messages[b.message], b.message == 0, b.message == n - 1);
+        if (engine->config.family != VL2_FAMILY_VL2)
+            status = add_instruction(&b, &conversation->messages[b.message], n);
+        else
+            status = add_message(&b, &conversation->messages[b.message], b.message == 0, b.message == n - 1);
         first[b.message + 1] = b.ids.n;
     }
     vlk_free(b.text);

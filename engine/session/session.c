@@ -140,7 +140,7 @@ vl2_status vl2_layout_make(struct vl2_session *s, const vl2_conversation *conver
     for (size_t i = 0; i < prompt->n_pictures; i++) {
         const struct vl2_prompt_picture *p = &prompt->pictures[i];
         layout->spans[i] = (struct vl2_picture_span){.first = p->first, .count = p->count};
-        vl2_picture_key_make(p->picture, p->grid_w, p->grid_h, &layout->spans[i].key);
+        vl2_picture_key_make(p->picture, &p->rule, p->grid_w, p->grid_h, &layout->spans[i].key);
     }
     return VL2_OK;
 }
@@ -212,18 +212,23 @@ static vl2_status take_over(struct vl2_session *s, const struct vl2_layout *layo
 
 /* ------------------------------------------------------------------------------------------------ pictures */
 
-static vl2_status encode_picture(struct vl2_session *s, struct vl2_layout *layout, size_t i, const struct vl2_watch *watch,
-                                 uint64_t *done, uint64_t total, vl2_error *err) {
+/* What encoding the picture counts as, in tiles' blocks. */
+static uint64_t blocks_of(const struct vl2_config *c, const struct vl2_prompt_picture *p) {
+    return (uint64_t)vl2_vision_layers(c) * (uint64_t)vl2_picture_layout(c, &p->rule, p->grid_w, p->grid_h).n_tiles;
+}
+
+static vl2_status encode_picture(struct vl2_session *s, struct vl2_layout *layout, size_t i, const struct vl2_vision_work *work,
+                                 vl2_error *err) {
     const struct vl2_prompt_picture *p = &layout->prompt.pictures[i];
     struct vl2_tiles tiles = {0};
-    vl2_status status = vl2_tiles_make(&s->engine->config.tiles, p->picture, p->crop, &tiles, err);
+    vl2_status status = vl2_tiles_make(&p->rule, p->picture, p->crop, &tiles, err);
     if (status != VL2_OK)
         return status;
     if (tiles.grid_w != p->grid_w || tiles.grid_h != p->grid_h)
         status = vl2_fail(err, VL2_ERR_INPUT, "Picture %zu was planned as %d × %d tiles and cut into %d × %d.", i + 1, p->grid_w,
                           p->grid_h, tiles.grid_w, tiles.grid_h);
     else
-        status = vl2_vision_encode(s->engine, &tiles, watch, done, total, NULL, &layout->rows[i], err);
+        status = vl2_vision_encode(s->engine, &tiles, work, &layout->rows[i], err);
     vl2_free(tiles.data);
     return status;
 }
@@ -231,7 +236,9 @@ static vl2_status encode_picture(struct vl2_session *s, struct vl2_layout *layou
 /* Finds or computes the rows of every picture that reaches beyond the kept prefix. */
 static vl2_status load_pictures(struct vl2_session *s, struct vl2_layout *layout, size_t prefix, const struct vl2_watch *watch,
                                 struct vl2_sync_report *report, vl2_error *err) {
-    uint64_t done = 0, total = 0, layers = (uint64_t)s->engine->config.vision.layers;
+    const struct vl2_config *c = &s->engine->config;
+    uint64_t done = 0;
+    struct vl2_vision_work work = {.watch = watch, .done = &done};
     vl2_picture_cache_begin(&s->pictures);
     for (size_t i = 0; i < layout->prompt.n_pictures; i++) {
         const struct vl2_picture_span *span = &layout->spans[i];
@@ -239,7 +246,7 @@ static vl2_status load_pictures(struct vl2_session *s, struct vl2_layout *layout
         if (kept || vl2_picture_cache_find(s->engine, &s->pictures, &span->key, &layout->rows[i]))
             report->pictures_reused++;
         else
-            total += layers * (uint64_t)vl2_vision_tile_count(span->key.grid_w, span->key.grid_h);
+            work.total += blocks_of(c, &layout->prompt.pictures[i]);
     }
     for (size_t i = 0; i < layout->prompt.n_pictures; i++) {
         const struct vl2_picture_span *span = &layout->spans[i];
@@ -249,7 +256,7 @@ static vl2_status load_pictures(struct vl2_session *s, struct vl2_layout *layout
             report->pictures_reused++;
             continue;
         }
-        vl2_status status = encode_picture(s, layout, i, watch, &done, total, err);
+        vl2_status status = encode_picture(s, layout, i, &work, err);
         if (status == VL2_OK)
             status = vl2_picture_cache_put(s->engine, &s->pictures, &span->key, layout->rows[i], err);
         if (status != VL2_OK)

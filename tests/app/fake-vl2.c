@@ -283,7 +283,7 @@ vl2_tokenizer_decode (const vl2_tokenizer  *tokenizer,
 struct vl2_tile_rule
 vl2_engine_tile_rule (const vl2_engine *engine)
 {
-  return (struct vl2_tile_rule) { 4, G_N_ELEMENTS (candidates), candidates };
+  return (struct vl2_tile_rule) { .side = 4, .n_candidates = G_N_ELEMENTS (candidates), .candidates = candidates };
 }
 
 int32_t

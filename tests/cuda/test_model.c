@@ -211,8 +211,10 @@ enum { ROW_FLOATS = 1000 };
 
 static void put_picture(vl2_engine *engine, vl2_session *session, struct vl2_picture_key *key, float *rows)
 {
-    const size_t bytes = vl2_picture_rows_bytes(&engine->config, 1, 1);
-    struct vl2_picture_rows picture = { .rows = vl2_device_alloc(engine, bytes), .grid_w = 1, .grid_h = 1 };
+    struct vl2_picture_rows picture = vl2_picture_layout(&engine->config, &engine->config.tiles, 1, 1);
+    const size_t bytes = vl2_picture_rows_bytes(&engine->config, &picture);
+
+    picture.rows = vl2_device_alloc(engine, bytes);
 
     *key = (struct vl2_picture_key){ .hash = { 1, 2 }, .width = 3, .height = 4, .grid_w = 1, .grid_h = 1 };
     for (int i = 0; i < ROW_FLOATS; i++)

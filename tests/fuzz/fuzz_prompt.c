@@ -14,7 +14,7 @@
 #define MAX_PARTS 32
 
 static const int32_t candidates[][2] = {{44, 44}, {88, 44}, {44, 88}};
-static vl2_engine engine = {.config = {.projector = {.grid = 2}, .tiles = {44, 3, candidates}}};
+static vl2_engine engine = {.config = {.projector = {.grid = 2}, .tiles = {.side = 44, .n_candidates = 3, .candidates = candidates}}};
 
 static void close_engine(void)
 {

@@ -26,7 +26,7 @@ static void make_rules(struct vl2_tile_rule rules[2]) {
             candidates[r][n][0] = units[i][0] * sides[r];
             candidates[r][n++][1] = units[i][1] * sides[r];
         }
-        rules[r] = (struct vl2_tile_rule){sides[r], n, (const int32_t(*)[2])candidates[r]};
+        rules[r] = (struct vl2_tile_rule){.side = sides[r], .n_candidates = n, .candidates = (const int32_t(*)[2])candidates[r]};
     }
 }
 

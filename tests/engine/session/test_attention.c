@@ -149,7 +149,7 @@ static void test_spread(const vl2_engine *e) {
     int32_t grid_w, grid_h;
     const int32_t width = 300, height = 170;
     vl2_tile_grid(&e->config.tiles, width, height, true, &grid_w, &grid_h);
-    vl2_patch_map_init(&e->config, width, height, grid_w, grid_h, 20, &map, &err);
+    vl2_patch_map_init(&e->config, &e->config.tiles, width, height, grid_w, grid_h, 20, &map, &err);
     ok(map.cols == 20 && map.rows == 11, "cells are as square as whole numbers allow");
     float *weights = calloc(map.count, sizeof *weights);
     int wrong = 0, shown = 0;
