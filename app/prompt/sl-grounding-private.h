@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the readers of an answer share: the result being filled, and the scan that walks over the text of models other than DeepSeek-VL2
- * (sl-dialect.c, sl-dialect-json.c). Data flow: text → marks, lists and objects → SlFound with the numbers as they stand → when the
+ * (sl-dialect*.c). Data flow: text → marks, lists and objects → SlFound with the numbers as they stand → when the
  * whole text is known, the space of the numbers → SlBox. One pass; the work is linear in the text. Any thread.
  */
 #pragma once
@@ -84,5 +84,13 @@ gsize    sl_scan_number    (const SlScan *scan,
                             gsize         at,
                             double       *value,
                             gboolean     *digits);
+
+/* What the numbers of all of them are most likely of, where it is not given. found: of SlFound. */
+SlBoxSpace sl_found_resolve_space (const GArray     *found,
+                                   const SlBoxSpace *given);
+/* In the picture, with the reason where something had to be done. out: whose labels it bears. */
+SlBox      sl_found_place         (const SlFound    *found,
+                                   const SlBoxSpace *space,
+                                   SlGrounding      *out);
 
 G_END_DECLS

@@ -3,7 +3,7 @@
  * Attention on the GPU. Few new tokens: the keys are split over the blocks, so that a long cache is read by the whole GPU, and
  * the parts are put together afterwards in order. Many: blocks of 64 queries walk over the keys (flash attention), for the
  * vision tower too. Both on tensor cores with f32 sums and an online softmax; the number of keys comes from struct vlk_step.
- * Called by the op table and by mla.cu.
+ * Called by the op table and by mla.cu. A kernel is one pass over registers and reads better whole; so does this file.
  */
 #include "kernels/cuda/backend.cuh"
 
@@ -170,7 +170,8 @@ static __device__ inline void join_splits(const vlk_split &a, int token, int h0,
 }
 
 /* Block (split, 16 heads of a group, token). Warps share out keys and halves of their columns for the scores, and columns of
- * the values for the result. Queries and weights are taken as high and low bf16 halves: only the cache's own rounding is left. */
+ * the values for the result. Queries and weights are taken as high and low bf16 halves: only the cache's own rounding is left. It reads better
+ * whole: its steps share what is in registers. */
 static __global__ void __launch_bounds__(SPLIT_THREADS, 2) split_kernel(vlk_split a)
 {
     VLK_SHARED(uint16_t, room);
@@ -349,7 +350,7 @@ static __device__ inline void add_places(const vlk_flash &a, int64_t head, int r
 }
 
 /* Block (64 tokens, head, tile); DK and DV are the widths rounded up. A warp owns 16 rows: scores, softmax and result stay in
- * its registers. Queries and softmax weights are rounded to bf16 as keys and values are. */
+ * its registers. Queries and softmax weights are rounded to bf16 as keys and values are. It reads better whole. */
 template <int DK, int DV> static __global__ void __launch_bounds__(FLASH_THREADS) flash_kernel(vlk_flash a)
 {
     constexpr int PK = DK + 8, PV = DV + 8;

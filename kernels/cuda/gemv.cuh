@@ -81,7 +81,8 @@ static __device__ __forceinline__ void vlk_wide_step(float acc[4], const float u
     vlk_mma(acc, low, x.x, x.y);
 }
 
-/* One block of 64 bytes of rows g (u) and g+8 (v); x: this lane's column of the planes at the block's first element. */
+/* One block of 64 bytes of rows g (u) and g+8 (v); x: this lane's column of the planes at the block's first element. The formats
+ * side by side read better whole. */
 template <int DTYPE>
 static __device__ __forceinline__ void vlk_dot_block(float acc[4], const uint4 &u4, const uint4 &v4, const uint8_t *row0, const uint8_t *row1,
                                                      int blocks, int block, const uint16_t *x, bool used, int t)

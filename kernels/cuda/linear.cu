@@ -280,6 +280,7 @@ static __device__ inline bool find_group(const struct vlk_gemm &g, int tile, int
     return found[0] >= 0;
 }
 
+/* Reads better whole: the pipeline's stages share what is in registers. */
 template <int BM, int BN, int WARPS_M, int WARPS_N, bool GATED>
 static __global__ void __launch_bounds__(WARPS_M * WARPS_N * 32) gemm_kernel(vlk_gemm a)
 {

@@ -328,6 +328,18 @@ static void test_rows(void)
 
 enum { VOCAB = 2500 };
 
+static void fill_vocabulary(float *logits, uint8_t *seen, uint32_t *mask)
+{
+    for (int i = 0; i < VOCAB; i++) {
+        logits[i] = (float)(int)(8 * 2 * normal()) / 8; /* many ties */
+        seen[i] = uniform_double() < 0.1;
+    }
+    logits[7] = NAN;
+    logits[8] = -INFINITY;
+    for (int i = 0; i < 400; i++)
+        mask[(i * 37) % VOCAB / 32] |= 1u << (i * 37 % VOCAB % 32);
+}
+
 /* The same draws as the CPU's, whose sums differ by rounding: an id may differ where u falls within 1e-6 of a boundary. */
 static void check_samples(int rounds)
 {
@@ -348,14 +360,7 @@ static void check_samples(int rounds)
     struct vlk_step *dstep = gpu->ops->mem_alloc(gpu, sizeof *dstep), step;
     int other = 0, odd = 0, reports = 0, draws = 0;
 
-    for (int i = 0; i < VOCAB; i++) {
-        logits[i] = (float)(int)(8 * 2 * normal()) / 8; /* many ties */
-        seen[i] = uniform_double() < 0.1;
-    }
-    logits[7] = NAN;
-    logits[8] = -INFINITY;
-    for (int i = 0; i < 400; i++)
-        mask[(i * 37) % VOCAB / 32] |= 1u << (i * 37 % VOCAB % 32);
+    fill_vocabulary(logits, seen, mask);
     dlogits = gpu_floats(logits, VOCAB);
     for (size_t s = 0; s < sizeof settings / sizeof *settings; s++)
         for (int round = 0; round < rounds; round++, draws++) {

@@ -265,6 +265,35 @@ static void run_sample(void *ctx)
                                                    .result = &result });
 }
 
+/* Shapes of the published models, a token at a time and many. */
+static void bench_products(void)
+{
+    for (int dtype = VLK_F32; dtype < VLK_DTYPE_COUNT; dtype++)
+        bench_linear((vlk_dtype)dtype, 1, 20480, 1280);
+    bench_linear(VLK_BF16, 1, 1280, 1280);
+    bench_linear(VLK_BF16, 4, 20480, 1280);
+    bench_linear(VLK_BF16, 8, 20480, 1280);
+    bench_moe(VLK_BF16, 1, 1280, 896);
+    bench_moe(VLK_I8G, 1, 1280, 896);
+    bench_moe(VLK_I4G, 1, 1280, 896);
+    bench_moe(VLK_BF16, 1, 2048, 1408);
+    for (int n = 16; n <= 512; n *= 2)
+        bench_linear(VLK_BF16, n, 3840, 1280);
+    bench_linear(VLK_F32, 729, 3456, 1152);
+    bench_linear(VLK_BF16, 729, 3456, 1152);
+    bench_linear(VLK_BF16, 729, 4304, 1152);
+    bench_linear(VLK_BF16, 729, 1152, 4304);
+    bench_linear(VLK_BF16, 512, 2048, 2048);
+    bench_linear(VLK_I8G, 512, 2048, 2048);
+    bench_linear(VLK_I4G, 512, 2048, 2048);
+    struct linear_case gelu = { VLK_BF16, 729, 4304, 1152 };
+    report("linear + gelu bf16 n=729 4304x1152", measure("linear + gelu bf16 n=729 4304x1152", run_gelu, &gelu), 0, 2.0 * 729 * 4304 * 1152);
+    bench_moe(VLK_BF16, 512, 1280, 896);
+    bench_moe(VLK_I8G, 512, 1280, 896);
+    bench_moe(VLK_I4G, 512, 1280, 896);
+    bench_moe(VLK_BF16, 128, 1280, 896);
+}
+
 int main(int argc, char **argv)
 {
     struct vlk_error err;
@@ -290,30 +319,7 @@ int main(int argc, char **argv)
         x[i] = (float)(i * 2654435761u % 1000) / 500 - 1;
     printf("%s, %d threads\n", vlk_cpu_isa(be), vlk_cpu_threads(be));
     measure_ceilings();
-    for (int dtype = VLK_F32; dtype < VLK_DTYPE_COUNT; dtype++)
-        bench_linear((vlk_dtype)dtype, 1, 20480, 1280);
-    bench_linear(VLK_BF16, 1, 1280, 1280);
-    bench_linear(VLK_BF16, 4, 20480, 1280);
-    bench_linear(VLK_BF16, 8, 20480, 1280);
-    bench_moe(VLK_BF16, 1, 1280, 896);
-    bench_moe(VLK_I8G, 1, 1280, 896);
-    bench_moe(VLK_I4G, 1, 1280, 896);
-    bench_moe(VLK_BF16, 1, 2048, 1408);
-    for (int n = 16; n <= 512; n *= 2)
-        bench_linear(VLK_BF16, n, 3840, 1280);
-    bench_linear(VLK_F32, 729, 3456, 1152);
-    bench_linear(VLK_BF16, 729, 3456, 1152);
-    bench_linear(VLK_BF16, 729, 4304, 1152);
-    bench_linear(VLK_BF16, 729, 1152, 4304);
-    bench_linear(VLK_BF16, 512, 2048, 2048);
-    bench_linear(VLK_I8G, 512, 2048, 2048);
-    bench_linear(VLK_I4G, 512, 2048, 2048);
-    struct linear_case gelu = { VLK_BF16, 729, 4304, 1152 };
-    report("linear + gelu bf16 n=729 4304x1152", measure("linear + gelu bf16 n=729 4304x1152", run_gelu, &gelu), 0, 2.0 * 729 * 4304 * 1152);
-    bench_moe(VLK_BF16, 512, 1280, 896);
-    bench_moe(VLK_I8G, 512, 1280, 896);
-    bench_moe(VLK_I4G, 512, 1280, 896);
-    bench_moe(VLK_BF16, 128, 1280, 896);
+    bench_products();
     bench_attention();
     for (int dtype = VLK_BF16; dtype <= VLK_I8G; dtype += 2) {
         char name[64];

@@ -153,18 +153,12 @@ struct mla_shape {
     int chunks[8];
 };
 
-static void check_mla(struct vlk_backend *be, const struct mla_shape *m)
+/* As the op's equation says it: latents normalised and rotated, expanded to keys and values, attended one head and token at a time. */
+static void reference_mla(const struct mla_shape *m, const float *norm, const float *weight, const float *q, const float *kv,
+                          double *want, double *want_probs)
 {
     const int H = m->heads, N = m->nope, R = m->rope, L = m->lora, V = m->v, T = m->total, K = N + R, C = L + R, P = T + 3;
-    struct rope_table rope = make_rope(T, R, true);
-    struct test_weight norm = make_weight(be, VLK_BF16, 1, L, 1), b = make_weight(be, m->weight, H * (N + V), L, 1 / sqrt(L));
-    float *q = random_floats((size_t)(T * H * K), 1.5), *kv = random_floats((size_t)(T * C), 2);
-    float *out = vlk_alloc((size_t)(T * H * V), 4), *probs = vlk_alloc((size_t)(T * H * P), 4);
-    double *cd = doubles((size_t)(T * C)), *kd = doubles((size_t)(T * K)), *vd = doubles((size_t)(T * V));
-    double *want = doubles((size_t)(T * H * V)), *want_probs = doubles((size_t)(T * H * P)), *qd = doubles((size_t)K);
-    void *cache = be->ops->mem_alloc(be, (size_t)(T * C) * (m->cache == VLK_BF16 ? 2 : 4));
-    struct vlk_step step = { 0 };
-    char name[200];
+    double *cd = doubles((size_t)(T * C)), *kd = doubles((size_t)(T * K)), *vd = doubles((size_t)(T * V)), *qd = doubles((size_t)K);
 
     for (int t = 0; t < T; t++) {
         double square = 0;
@@ -172,13 +166,13 @@ static void check_mla(struct vlk_backend *be, const struct mla_shape *m)
         for (int i = 0; i < L; i++)
             square += (double)kv[t * C + i] * (double)kv[t * C + i];
         for (int i = 0; i < L; i++)
-            cd[t * C + i] = (double)kv[t * C + i] / sqrt(square / L + 1e-6) * (double)norm.values[i];
+            cd[t * C + i] = (double)kv[t * C + i] / sqrt(square / L + 1e-6) * (double)norm[i];
         rotate(kv + t * C + L, R, t, true, cd + t * C + L);
         for (int i = 0; i < C; i++)
             cd[t * C + i] = round_to(m->cache, cd[t * C + i]);
     }
     for (int h = 0; h < H; h++) {
-        const float *rows = b.values + (size_t)(h * (N + V)) * (size_t)L;
+        const float *rows = weight + (size_t)(h * (N + V)) * (size_t)L;
 
         for (int t = 0; t < T; t++) {
             for (int i = 0; i < N + V; i++) {
@@ -198,6 +192,25 @@ static void check_mla(struct vlk_backend *be, const struct mla_shape *m)
                              want_probs + (t * H + h) * P);
         }
     }
+    vlk_free(cd);
+    vlk_free(kd);
+    vlk_free(vd);
+    vlk_free(qd);
+}
+
+static void check_mla(struct vlk_backend *be, const struct mla_shape *m)
+{
+    const int H = m->heads, N = m->nope, R = m->rope, L = m->lora, V = m->v, T = m->total, K = N + R, C = L + R, P = T + 3;
+    struct rope_table rope = make_rope(T, R, true);
+    struct test_weight norm = make_weight(be, VLK_BF16, 1, L, 1), b = make_weight(be, m->weight, H * (N + V), L, 1 / sqrt(L));
+    float *q = random_floats((size_t)(T * H * K), 1.5), *kv = random_floats((size_t)(T * C), 2);
+    float *out = vlk_alloc((size_t)(T * H * V), 4), *probs = vlk_alloc((size_t)(T * H * P), 4);
+    double *want = doubles((size_t)(T * H * V)), *want_probs = doubles((size_t)(T * H * P));
+    void *cache = be->ops->mem_alloc(be, (size_t)(T * C) * (m->cache == VLK_BF16 ? 2 : 4));
+    struct vlk_step step = { 0 };
+    char name[200];
+
+    reference_mla(m, norm.values, b.values, q, kv, want, want_probs);
     ((struct vlk_cpu *)be)->mla_form = m->form;
     for (int c = 0; m->chunks[c]; c++) {
         int n = m->chunks[c], at = step.pos;
@@ -225,12 +238,8 @@ static void check_mla(struct vlk_backend *be, const struct mla_shape *m)
     vlk_free(kv);
     vlk_free(out);
     vlk_free(probs);
-    vlk_free(cd);
-    vlk_free(kd);
-    vlk_free(vd);
     vlk_free(want);
     vlk_free(want_probs);
-    vlk_free(qd);
 }
 
 /* ------------------------------------------------------------------------------------------------ vision tower */

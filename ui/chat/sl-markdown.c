@@ -142,6 +142,16 @@ open_item (Parser *p,
     p->marker = g_strdup (p->lists->len % 2 ? "•" : "◦");
 }
 
+/* ordered: NULL for a list without numbers. */
+static void
+open_list (Parser                   *p,
+           const MD_BLOCK_OL_DETAIL *ordered)
+{
+  ListLevel list = { ordered != NULL, ordered != NULL ? ordered->start : 1 };
+
+  g_array_append_val (p->lists, list);
+}
+
 static int
 enter_block (MD_BLOCKTYPE type,
              void        *detail,
@@ -157,14 +167,9 @@ enter_block (MD_BLOCKTYPE type,
       break;
     case MD_BLOCK_UL:
     case MD_BLOCK_OL:
-      {
-        ListLevel list = { type == MD_BLOCK_OL, 1 };
-        close_block (p);
-        if (list.ordered)
-          list.number = ((MD_BLOCK_OL_DETAIL *) detail)->start;
-        g_array_append_val (p->lists, list);
-        break;
-      }
+      close_block (p);
+      open_list (p, type == MD_BLOCK_OL ? detail : NULL);
+      break;
     case MD_BLOCK_LI:
       close_block (p);
       open_item (p, detail);

@@ -197,6 +197,62 @@ def _free(box, placed, slack):
     return True
 
 
+def _place_texts(rng, texts, width, height, tiled, to_local, names, placed, objects):
+    """Words where there is room for them; their boxes go to `placed`."""
+    for _ in range(texts):
+        word = random_word(rng)
+        lo = max(8.5 / to_local, 0.05 * height if not tiled else 0)
+        hi = max(lo * 1.05, min(0.34 * height, 1.45 * width / (len(word) + 0.3), 40 / to_local))
+        for _ in range(12):
+            cap = math.exp(rng.uniform(math.log(lo), math.log(hi)))
+            size_px = max(6, round(cap / 0.72))
+            name = FONTS[rng.integers(len(FONTS))]
+            l, t, r, b = font(name, size_px).getbbox(word)
+            tw, th = r - l, b - t
+            if tw > width - 4 or th > height - 4:
+                hi = max(lo * 1.02, hi * 0.8)
+                continue
+            x, y = rng.uniform(2, width - 2 - tw), rng.uniform(2, height - 2 - th)
+            box = (x, y, x + tw, y + th)
+            if _free((x - 2, y - 2, x + tw + 2, y + th + 2), placed, 0):
+                color = str(names[rng.integers(len(names))])
+                objects.append({"kind": "text", "text": word, "font": name, "size": size_px, "x": int(x), "y": int(y), "color": color,
+                                "rgb": _jitter(rng, color)})
+                placed.append(box)
+                break
+
+
+def _place_shapes(rng, count, kinds, names, width, height, smallest, slack, placed, objects):
+    """Shapes in the room that is left; some may overlap by `slack`."""
+    area = width * height
+    total = sum((b[2] - b[0]) * (b[3] - b[1]) for b in placed)
+    largest = max(smallest * 1.05, min(0.72 * min(width, height), math.sqrt(0.62 * area / max(count, 1.6))))
+    for _ in range(count):
+        for attempt in range(14):
+            shape = str(kinds[rng.integers(len(kinds))])
+            d = math.exp(rng.uniform(math.log(smallest), math.log(max(largest * 0.93 ** attempt, smallest * 1.04))))
+            if total + d * d > 0.7 * area:
+                continue
+            upright = rng.random() < 0.4
+            spin = 0.0 if upright else float(rng.uniform(-0.6, 0.6) if shape == "heart" else rng.uniform(0, 2 * math.pi))
+            p = polygon(shape, 0, 0, d / 2, spin)
+            lo, hi = p.min(0), p.max(0)
+            scale = d / max(hi - lo)
+            p, lo, hi = p * scale, lo * scale, hi * scale
+            if hi[0] - lo[0] > width - 2 or hi[1] - lo[1] > height - 2:
+                continue
+            cx, cy = rng.uniform(1 - lo[0], width - 1 - hi[0]), rng.uniform(1 - lo[1], height - 1 - hi[1])
+            box = (cx + lo[0], cy + lo[1], cx + hi[0], cy + hi[1])
+            hard = [b for b, o in zip(placed, objects) if o["kind"] == "text"]
+            if _free(box, placed, slack) and _free(box, hard, 0):
+                color = str(names[rng.integers(len(names))])
+                objects.append({"kind": "shape", "shape": shape, "color": color, "rgb": _jitter(rng, color), "points": (p + (cx, cy)).tolist(),
+                                "center": [float(cx), float(cy)], "box": [float(v) for v in box]})
+                placed.append(box)
+                total += d * d
+                break
+
+
 def sample_scene(rng, size=None, count=None, texts=None, marker=False):
     """A scene description; `rng` is a numpy Generator.  Every number in it is in pixels of the original picture."""
     width, height = size or sample_size(rng)
@@ -223,55 +279,10 @@ def sample_scene(rng, size=None, count=None, texts=None, marker=False):
     slack = float(rng.choice([0.0, 0.0, 0.0, 0.1]))
     area = width * height
     placed, objects = [], []
-    for _ in range(texts):
-        word = random_word(rng)
-        lo = max(8.5 / to_local, 0.05 * height if not tiled else 0)
-        hi = max(lo * 1.05, min(0.34 * height, 1.45 * width / (len(word) + 0.3), 40 / to_local))
-        for _ in range(12):
-            cap = math.exp(rng.uniform(math.log(lo), math.log(hi)))
-            size_px = max(6, round(cap / 0.72))
-            name = FONTS[rng.integers(len(FONTS))]
-            l, t, r, b = font(name, size_px).getbbox(word)
-            tw, th = r - l, b - t
-            if tw > width - 4 or th > height - 4:
-                hi = max(lo * 1.02, hi * 0.8)
-                continue
-            x, y = rng.uniform(2, width - 2 - tw), rng.uniform(2, height - 2 - th)
-            box = (x, y, x + tw, y + th)
-            if _free((x - 2, y - 2, x + tw + 2, y + th + 2), placed, 0):
-                color = str(names[rng.integers(len(names))])
-                objects.append({"kind": "text", "text": word, "font": name, "size": size_px, "x": int(x), "y": int(y), "color": color,
-                                "rgb": _jitter(rng, color)})
-                placed.append(box)
-                break
-    total = sum((b[2] - b[0]) * (b[3] - b[1]) for b in placed)
     smallest = max(13.0 / to_local, 8.5 / to_global, math.sqrt((0.012 if tiled else 0.03) * area))
     smallest = min(smallest, 0.8 * min(width, height))
-    largest = max(smallest * 1.05, min(0.72 * min(width, height), math.sqrt(0.62 * area / max(count, 1.6))))
-    for _ in range(count):
-        for attempt in range(14):
-            shape = str(kinds[rng.integers(len(kinds))])
-            d = math.exp(rng.uniform(math.log(smallest), math.log(max(largest * 0.93 ** attempt, smallest * 1.04))))
-            if total + d * d > 0.7 * area:
-                continue
-            upright = rng.random() < 0.4
-            spin = 0.0 if upright else float(rng.uniform(-0.6, 0.6) if shape == "heart" else rng.uniform(0, 2 * math.pi))
-            p = polygon(shape, 0, 0, d / 2, spin)
-            lo, hi = p.min(0), p.max(0)
-            scale = d / max(hi - lo)
-            p, lo, hi = p * scale, lo * scale, hi * scale
-            if hi[0] - lo[0] > width - 2 or hi[1] - lo[1] > height - 2:
-                continue
-            cx, cy = rng.uniform(1 - lo[0], width - 1 - hi[0]), rng.uniform(1 - lo[1], height - 1 - hi[1])
-            box = (cx + lo[0], cy + lo[1], cx + hi[0], cy + hi[1])
-            hard = [b for b, o in zip(placed, objects) if o["kind"] == "text"]
-            if _free(box, placed, slack) and _free(box, hard, 0):
-                color = str(names[rng.integers(len(names))])
-                objects.append({"kind": "shape", "shape": shape, "color": color, "rgb": _jitter(rng, color), "points": (p + (cx, cy)).tolist(),
-                                "center": [float(cx), float(cy)], "box": [float(v) for v in box]})
-                placed.append(box)
-                total += d * d
-                break
+    _place_texts(rng, texts, width, height, tiled, to_local, names, placed, objects)
+    _place_shapes(rng, count, kinds, names, width, height, smallest, slack, placed, objects)
     scene = {"width": width, "height": height, "background": bg, "objects": objects, "noise_seed": int(rng.integers(1 << 31))}
     shapes = [i for i, o in enumerate(objects) if o["kind"] == "shape"]
     if marker and shapes:

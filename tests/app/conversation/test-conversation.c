@@ -215,6 +215,26 @@ check_replay (SlConversation *conversation,
   g_assert_cmpuint (sl_message_get_generation (answer)->attentions->len, ==, 0);
 }
 
+/* The model's two and the user's two: one instead of the first, one of their own. */
+static void
+check_boxes (SlMessage *answer)
+{
+  int coords[4];
+
+  g_assert_cmpuint (count (sl_message_get_boxes (answer)), ==, 4);
+  g_assert_cmpint (sl_box_item_get_kind (box_at (answer, 1)), ==, SL_BOX_KIND_EDITED);
+  g_assert_cmpint (sl_box_item_get_origin (box_at (answer, 1)), ==, sl_box_item_get_id (box_at (answer, 0)));
+  g_assert_true (sl_box_item_get_coords (box_at (answer, 1), coords));
+  g_assert_cmpint (coords[0], ==, 2);
+  g_assert_true (sl_box_item_get_coords (box_at (answer, 2), coords));
+  g_assert_cmpint (coords[3], ==, 800);
+  g_assert_cmpstr (sl_box_item_get_label (box_at (answer, 2)), ==, "red circle");
+  g_assert_cmpfloat (sl_box_item_get_confidence (box_at (answer, 2)), >, 0);
+  g_assert_cmpstr (sl_box_item_get_label (box_at (answer, 3)), ==, "mine");
+  g_assert_true (sl_box_item_get_coords (box_at (answer, 3), coords));
+  g_assert_cmpint (coords[2], ==, 999);
+}
+
 static void
 test_ask_and_reopen (void)
 {
@@ -223,7 +243,6 @@ test_ask_and_reopen (void)
   g_autoptr (SlConversation) conversation = NULL, again = NULL;
   g_autofree char *prompt = NULL;
   SlMessage *answer;
-  int coords[4];
   gint64 id;
 
   app_init (&app);
@@ -254,18 +273,7 @@ test_ask_and_reopen (void)
   answer = message_at (again, 1);
   g_assert_cmpstr (sl_message_get_text (answer), ==, BOXED);
   g_assert_cmpstr (sl_message_get_box_picture (answer), ==, sl_picture_get_sha256 (picture));
-  g_assert_cmpuint (count (sl_message_get_boxes (answer)), ==, 4);
-  g_assert_cmpint (sl_box_item_get_kind (box_at (answer, 1)), ==, SL_BOX_KIND_EDITED);
-  g_assert_cmpint (sl_box_item_get_origin (box_at (answer, 1)), ==, sl_box_item_get_id (box_at (answer, 0)));
-  g_assert_true (sl_box_item_get_coords (box_at (answer, 1), coords));
-  g_assert_cmpint (coords[0], ==, 2);
-  g_assert_true (sl_box_item_get_coords (box_at (answer, 2), coords));
-  g_assert_cmpint (coords[3], ==, 800);
-  g_assert_cmpstr (sl_box_item_get_label (box_at (answer, 2)), ==, "red circle");
-  g_assert_cmpfloat (sl_box_item_get_confidence (box_at (answer, 2)), >, 0);
-  g_assert_cmpstr (sl_box_item_get_label (box_at (answer, 3)), ==, "mine");
-  g_assert_true (sl_box_item_get_coords (box_at (answer, 3), coords));
-  g_assert_cmpint (coords[2], ==, 999);
+  check_boxes (answer);
   g_assert_cmpuint (sl_message_get_generation (answer)->prompt_tokens, ==, 50);
   check_certainty (answer);
   check_replay (again, answer);

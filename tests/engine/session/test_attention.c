@@ -224,8 +224,48 @@ static bool same_answer(const struct looks *a, const struct looks *b) {
     return a->n == b->n && a->n > 0 && memcmp(a->ids, b->ids, sizeof a->ids) == 0 && memcmp(a->logprobs, b->logprobs, sizeof a->logprobs) == 0;
 }
 
+/* tapped: all layers of a small model with three. */
+static void check_layers(vl2_session *session, struct talk *talk, struct vl2_generate_options options, const struct looks *tapped) {
+    static struct looks layer[3];
+    int32_t layers[3] = {0, 1, 2};
+    double worst = 0;
+    for (int i = 0; i < 3; i++) {
+        options.attention_layers = &layers[i];
+        options.n_attention_layers = 1;
+        layer[i] = look(session, talk, options);
+    }
+    for (int t = 0; t < tapped->n; t++)
+        for (int i = 0; i < CELLS * 4; i++) {
+            double mean = ((double) layer[0].cells[t][0][i] + (double) layer[1].cells[t][0][i] + (double) layer[2].cells[t][0][i]) / 3;
+            double apart = fabs(mean - (double) tapped->cells[t][0][i]);
+            worst = apart > worst ? apart : worst;
+        }
+    ok(worst < 1e-6 && memcmp(layer[0].cells, layer[1].cells, sizeof layer[0].cells) != 0, "all layers are the mean of each");
+}
+
+static void check_refused(vl2_session *session, struct talk *talk, struct vl2_generate_options options, int vocab) {
+    vl2_error err = {.text = ""};
+    const int32_t layers_wrong[][2] = {{3, 0}, {-1, 0}, {1, 1}};
+    int refused = 0;
+    options.max_tokens = 4;
+    for (int i = 0; i < 3; i++) {
+        options.attention_layers = layers_wrong[i];
+        options.n_attention_layers = 2;
+        vl2_session_sync(session, &talk->conversation, NULL, NULL, &err);
+        refused += vl2_session_generate(session, &options, NULL, NULL, NULL, NULL, &err) == VL2_ERR_USAGE;
+    }
+    options.n_attention_layers = 0;
+    options.attention_cells = VL2_MAX_ATTENTION_CELLS + 1;
+    refused += vl2_session_generate(session, &options, NULL, NULL, NULL, NULL, &err) == VL2_ERR_USAGE;
+    options.attention_cells = 0;
+    options.replay = &(int32_t){vocab};
+    options.n_replay = 1;
+    refused += vl2_session_generate(session, &options, NULL, NULL, NULL, NULL, &err) == VL2_ERR_USAGE;
+    is_int(refused, 5, "layers, cells and ids that do not exist are refused");
+}
+
 static void test_taps(vl2_engine *engine) {
-    static struct looks plain, tapped, again, layer[3], replayed;
+    static struct looks plain, tapped, again, replayed;
     vl2_picture one = talk_picture(50, 20, 3), two = talk_picture(20, 70, 4);
     const vl2_picture *pictures[] = {&one, &two};
     struct talk talk = {.n_parts = 0};
@@ -250,21 +290,7 @@ static void test_taps(vl2_engine *engine) {
         least = both < least ? both : least;
     }
     ok(least > 0 && most < 1, "the pictures have a part of each token's attention, never all of it");
-    int32_t layers[3] = {0, 1, 2};
-    double worst = 0;
-    for (int i = 0; i < 3; i++) {
-        options.attention_layers = &layers[i];
-        options.n_attention_layers = 1;
-        layer[i] = look(session, &talk, options);
-    }
-    for (int t = 0; t < tapped.n; t++)
-        for (int i = 0; i < CELLS * 4; i++) {
-            double mean = ((double) layer[0].cells[t][0][i] + (double) layer[1].cells[t][0][i] + (double) layer[2].cells[t][0][i]) / 3;
-            double apart = fabs(mean - (double) tapped.cells[t][0][i]);
-            worst = apart > worst ? apart : worst;
-        }
-    ok(worst < 1e-6 && memcmp(layer[0].cells, layer[1].cells, sizeof layer[0].cells) != 0, "all layers are the mean of each");
-    options.n_attention_layers = 0;
+    check_layers(session, &talk, options, &tapped);
     options.replay = tapped.ids;
     options.n_replay = (size_t) tapped.n;
     options.sampling.temperature = 2;
@@ -272,25 +298,10 @@ static void test_taps(vl2_engine *engine) {
     replayed = look(session, &talk, options);
     ok(same_answer(&tapped, &replayed) && memcmp(tapped.cells, replayed.cells, sizeof tapped.cells) == 0,
        "going through a known answer tells the same of it");
-    const int32_t layers_wrong[][2] = {{3, 0}, {-1, 0}, {1, 1}};
-    int refused = 0;
     options.n_replay = 0;
-    options.max_tokens = 4;
-    for (int i = 0; i < 3; i++) {
-        options.attention_layers = layers_wrong[i];
-        options.n_attention_layers = 2;
-        vl2_session_sync(session, &talk.conversation, NULL, NULL, &err);
-        refused += vl2_session_generate(session, &options, NULL, NULL, NULL, NULL, &err) == VL2_ERR_USAGE;
-    }
-    options.n_attention_layers = 0;
-    options.attention_cells = VL2_MAX_ATTENTION_CELLS + 1;
-    refused += vl2_session_generate(session, &options, NULL, NULL, NULL, NULL, &err) == VL2_ERR_USAGE;
+    check_refused(session, &talk, options, engine->config.lm.vocab);
     options.attention_cells = 0;
-    options.replay = &(int32_t){engine->config.lm.vocab};
-    options.n_replay = 1;
-    refused += vl2_session_generate(session, &options, NULL, NULL, NULL, NULL, &err) == VL2_ERR_USAGE;
-    is_int(refused, 5, "layers, cells and ids that do not exist are refused");
-    options.n_replay = 0;
+    options.max_tokens = 4;
     ok(vl2_session_generate(session, &options, NULL, NULL, NULL, NULL, &err) == VL2_OK, "and the conversation can still be answered");
     struct talk words = {.n_parts = 0};
     talk_user(&words, NULL, "Hello.");
