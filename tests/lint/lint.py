@@ -5,6 +5,7 @@
 `lint.py CHECK [ROOT]` runs one check, prints `path:line: sentence` for each finding and exits 1 if there is any.
 `./dev lint` runs them all; selftest.py plants a violation of each and sees it found.
 """
+import ast
 import os
 import pathlib
 import re
@@ -27,6 +28,9 @@ HEADED = SOURCES + (".py", ".sh", ".css", ".ui", "meson.build", "meson_options.t
 TEXT = HEADED + (".md", ".xml", ".in", ".txt", ".supp", ".editorconfig", ".clang-format", ".svg", "POTFILES", "LINGUAS")
 MAX_COLUMNS = 148
 MAX_COLUMNS_PY = 176  # tables of test strings, training tasks one per line
+MAX_LINES = 600
+MAX_FUNCTION = 60
+WHOLE = re.compile(r"reads?[\s*]+better[\s*]+whole", re.I)
 MAX_FILE = 15 << 20
 MAX_TREE = 60 << 20
 # Fixtures record the hash of these: their form changes only together with the fixtures.
@@ -155,8 +159,37 @@ def check_words(root, names):
                 yield name, number, f"{what} does not belong in the tree"
 
 
+def c_functions(lines_of):
+    """(line of its name or so, line of its brace, lines between its braces) of each function, whose last brace is at the line's begin."""
+    begin = 0
+    for number, line in enumerate(lines_of, 1):
+        if line == "{" or (line and line[0] not in " }/#" and line.endswith("{")):
+            begin = number
+        elif line == "}" and begin:
+            top = begin
+            while top > 1 and lines_of[top - 2] and lines_of[top - 2][0] != "#" and not lines_of[top - 2].endswith(("*/", "}", ";")):
+                top -= 1
+            yield top, number - begin - 1
+            begin = 0
+
+
+def py_functions(text):
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            yield node.lineno, node.end_lineno - node.body[0].lineno + 1
+
+
 def check_sizes(root, names):
-    """The tree stays quick to clone."""
+    """The tree stays quick to clone and to read: files up to 600 lines, functions up to 60; one that reads better whole says so, in
+    its file's head, or in the comment above it."""
+    for name in (n for n in names if n.endswith(SOURCES + (".py",)) and n not in FROZEN):
+        text = (root / name).read_text(errors="replace")
+        lines_of = text.splitlines()
+        if len(lines_of) > MAX_LINES and not WHOLE.search(text[:2000]):
+            yield name, 1, f"{len(lines_of)} lines; the limit is {MAX_LINES}, but for a file that says in its head that it reads better whole"
+        for top, length in py_functions(text) if name.endswith(".py") else c_functions(lines_of):
+            if length > MAX_FUNCTION and not WHOLE.search(" ".join(lines_of[max(0, top - 6):top])):
+                yield name, top, f"a function of {length} lines; the limit is {MAX_FUNCTION}, but for one of which it is said that it reads better whole"
     total = 0
     for name in names:
         size = (root / name).stat().st_size

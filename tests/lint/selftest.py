@@ -74,6 +74,11 @@ PLANTED = [
     ("packages", "tests/meson.build", "checked = i18n.merge_file(\n", 2),
     ("packages", "ui/ui.gresource.xml", '<file preprocess="xml-stripblanks">a.ui</file>\n', 1),
     ("sizes", "data/big.bin", "x" * (lint.MAX_FILE + 1), 1),
+    ("sizes", "kernels/cpu/pool.c", "\n" * lint.MAX_LINES, 1),
+    ("sizes", "tests/run.py", "x = 1\n" * (lint.MAX_LINES + 1), 1),
+    ("sizes", "kernels/cpu/pool.c", "/* Adds. */\nint\nadd(int a,\n    int b)\n{\n" + "    a++;\n" * (lint.MAX_FUNCTION + 1) + "}\n", 8),
+    ("sizes", "kernels/cpu/pool.c", "int add(int a) {\n" + "    a++;\n" * (lint.MAX_FUNCTION + 1) + "}\n", 7),
+    ("sizes", "tests/run.py", "def add(a):\n" + "    a += 1\n" * (lint.MAX_FUNCTION + 1), 1),
 ]
 HARMLESS = [
     ("endings", "kernels/cpu/pool.c", '_Static_assert(1, "x");\n/* abort() */\nchar *s = "exit(1)";\nint on_exit(int);\n'),
@@ -82,6 +87,12 @@ HARMLESS = [
     ("includes", "engine/model/model.h", "#include <jansson.h>\n#include <pthread.h>\n"),
     ("rooms", "engine/session/generate.c", '#include "engine/model/model.h"\n#include "engine/session/session_parts.h"\n#include "engine/error.h"\n'),
     ("rooms", "ui/window/sl-window.c", '#include "ui/sl-newer.h"\n#include "ui/chat/sl-chat-view.h"\n'),
+]
+HARMLESS += [
+    ("sizes", "kernels/cpu/table.c", "/* A table that reads better whole. */\n" + "\n" * lint.MAX_LINES),
+    ("sizes", "kernels/cpu/pool.c", "/* A pass that reads better\n * whole. */\nint add(int a) {\n" + "    a++;\n" * (lint.MAX_FUNCTION + 1) + "}\n"),
+    ("sizes", "kernels/cpu/pool.c", "int add(int a) {\n" + "    a++;\n" * lint.MAX_FUNCTION + "}\n"),
+    ("sizes", "kernels/cpu/pool.c", "static const int table[] = {\n" + "    1,\n" * 100 + "};\n"),
 ]
 BUGS = {"gcc": "free(p);\n    free(p);\n", "cppcheck": "char a[2];\n    a[2] = 0;\n    use(a);\n"}
 

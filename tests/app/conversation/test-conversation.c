@@ -6,149 +6,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "app-test.h"
-#include "app/history/sl-history.h"
-#include "fake-vl2.h"
+#include "tests/app/app-test.h"
+#include "tests/app/conversation/conversation-test.h"
+#include "tests/app/fake-vl2.h"
 
 #define BOXED "<|ref|>red circle<|/ref|><|det|>[[1, 2, 30, 40], [500, 600, 700, 800]]<|/det|>"
-
-typedef struct
-{
-  char *dir;
-  SlStore *store;
-  SlEngine *engine;
-  SlHistory *history;
-} App;
-
-static gboolean
-is_ready (gpointer app)
-{
-  return sl_history_get_loaded (((App *) app)->history) && sl_engine_get_state (((App *) app)->engine) == SL_ENGINE_READY;
-}
-
-static void
-app_start (App *app)
-{
-  app->store = sl_store_new (app->dir);
-  app->engine = sl_engine_new ();
-  sl_engine_load (app->engine, "/models/fake", NULL);
-  app->history = sl_history_new (app->store, app->engine);
-  app_test_wait (is_ready, app);
-}
-
-static void
-app_stop (App *app)
-{
-  g_autoptr (GError) error = NULL;
-
-  sl_history_shutdown (app->history);
-  g_assert_true (sl_store_close (app->store, &error));
-  g_assert_no_error (error);
-  g_clear_object (&app->history);
-  g_clear_object (&app->engine);
-  g_clear_object (&app->store);
-}
-
-static void
-app_init (App *app)
-{
-  fake_reset ();
-  app->dir = app_test_make_dir ();
-  app_start (app);
-}
-
-static void
-app_deinit (App *app)
-{
-  app_stop (app);
-  app_test_remove_dir (app->dir);
-}
-
-static SlConversation *
-reopen (App    *app,
-        gint64  id)
-{
-  GAsyncResult *slot = NULL;
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
-  SlConversation *conversation;
-
-  sl_history_open_async (app->history, id, NULL, app_test_store_result, &slot);
-  result = app_test_wait_result (&slot);
-  conversation = sl_history_open_finish (app->history, result, &error);
-  g_assert_no_error (error);
-  return conversation;
-}
-
-static GPtrArray *
-make_parts (const char *text,
-            SlPicture  *picture)
-{
-  GPtrArray *parts = g_ptr_array_new_with_free_func (g_object_unref);
-
-  if (picture != NULL)
-    g_ptr_array_add (parts, sl_message_part_new_picture (picture, SL_DETAIL_AUTO));
-  g_ptr_array_add (parts, sl_message_part_new_text (text));
-  return parts;
-}
-
-static SlMessage *
-send (SlConversation *conversation,
-      const char     *text,
-      SlPicture      *picture,
-      SlMode          mode)
-{
-  g_autoptr (GPtrArray) parts = make_parts (text, picture);
-  g_autoptr (GError) error = NULL;
-  SlMessage *answer = sl_conversation_send (conversation, parts, mode, FALSE, NULL, &error);
-
-  g_assert_no_error (error);
-  return answer;
-}
-
-static gboolean
-is_idle (gpointer conversation)
-{
-  return !sl_conversation_is_busy (conversation);
-}
-
-static SlMessage *
-message_at (SlConversation *conversation,
-            guint           position)
-{
-  g_autoptr (SlMessage) message = g_list_model_get_item (G_LIST_MODEL (conversation), position);
-
-  g_assert_nonnull (message);
-  return message;
-}
-
-static guint
-count (gpointer model)
-{
-  return g_list_model_get_n_items (G_LIST_MODEL (model));
-}
-
-static SlBoxItem *
-box_at (SlMessage *message,
-        guint      position)
-{
-  g_autoptr (SlBoxItem) box = g_list_model_get_item (sl_message_get_boxes (message), position);
-
-  g_assert_nonnull (box);
-  return box;
-}
-
-static gboolean
-has_row (gpointer history)
-{
-  return count (history) == 1;
-}
-
-static gboolean
-has_no_row (gpointer history)
-{
-  return count (history) == 0;
-}
 
 static gboolean
 job_is_finished (gpointer job)
@@ -249,7 +111,7 @@ test_ask_and_reopen (void)
   fake_set_answer (BOXED, 3);
   conversation = sl_history_create (app.history);
   id = sl_conversation_get_id (conversation);
-  answer = send (conversation, "red circle", picture, SL_MODE_FIND);
+  answer = ask (conversation, "red circle", picture, SL_MODE_FIND);
   g_assert_true (sl_conversation_is_busy (conversation));
   g_assert_cmpuint (count (conversation), ==, 2);
   app_test_wait (is_idle, conversation);
@@ -280,7 +142,7 @@ test_ask_and_reopen (void)
 
   /* A second question still carries the picture, which is only a file now. */
   g_clear_pointer (&prompt, g_free);
-  send (again, "and?", NULL, SL_MODE_CHAT);
+  ask (again, "and?", NULL, SL_MODE_CHAT);
   app_test_wait (is_idle, again);
   prompt = fake_dup_prompt ();
   g_assert_nonnull (strstr (prompt, "[8x4]"));
@@ -303,7 +165,7 @@ test_branches (void)
   fake_set_answer ("one", 1);
   conversation = sl_history_create (app.history);
   id = sl_conversation_get_id (conversation);
-  first = send (conversation, "q", NULL, SL_MODE_CHAT);
+  first = ask (conversation, "q", NULL, SL_MODE_CHAT);
   g_assert_null (sl_conversation_regenerate (conversation, first, NULL, NULL)); /* busy */
   app_test_wait (is_idle, conversation);
   fake_set_answer ("two", 1);
@@ -352,7 +214,7 @@ test_located (void)
   app_init (&app);
   fake_set_answer (BOXED, 3);
   conversation = sl_history_create (app.history);
-  first = send (conversation, "circle", picture, SL_MODE_FIND);
+  first = ask (conversation, "circle", picture, SL_MODE_FIND);
   sha256 = sl_message_get_box_picture (first);
   none = sl_conversation_list_located (conversation, sha256);
   g_assert_cmpuint (none->len, ==, 0); /* it is being written */
@@ -362,10 +224,10 @@ test_located (void)
 
   second = sl_conversation_regenerate (conversation, first, NULL, NULL);
   app_test_wait (is_idle, conversation);
-  third = send (conversation, "again", NULL, SL_MODE_FIND);
+  third = ask (conversation, "again", NULL, SL_MODE_FIND);
   app_test_wait (is_idle, conversation);
   fake_set_answer ("no box", 1);
-  send (conversation, "why", NULL, SL_MODE_CHAT);
+  ask (conversation, "why", NULL, SL_MODE_CHAT);
   app_test_wait (is_idle, conversation);
   three = sl_conversation_list_located (conversation, sha256);
   g_assert_cmpuint (three->len, ==, 3);
@@ -389,7 +251,7 @@ test_stop_and_continue (void)
   fake_set_answer ("abcdef", 1);
   fake_allow_tokens (3);
   conversation = sl_history_create (app.history);
-  answer = send (conversation, "q", NULL, SL_MODE_CHAT);
+  answer = ask (conversation, "q", NULL, SL_MODE_CHAT);
   fake_wait_generated (3);
   sl_conversation_stop (conversation);
   app_test_wait (is_idle, conversation);
@@ -424,7 +286,7 @@ test_close_while_answering (void)
   fake_allow_tokens (4);
   conversation = sl_history_create (app.history);
   id = sl_conversation_get_id (conversation);
-  send (conversation, "q", NULL, SL_MODE_CHAT);
+  ask (conversation, "q", NULL, SL_MODE_CHAT);
   g_clear_object (&conversation); /* nobody looks; the answer goes on */
   fake_wait_generated (4);
   app_stop (&app);
@@ -450,7 +312,7 @@ test_delete (void)
   fake_set_answer ("word", 1);
   conversation = sl_history_create (app.history);
   id = sl_conversation_get_id (conversation);
-  first = send (conversation, "q", NULL, SL_MODE_CHAT);
+  first = ask (conversation, "q", NULL, SL_MODE_CHAT);
   app_test_wait (is_idle, conversation);
   sl_conversation_delete (conversation, first);
   g_assert_cmpuint (count (conversation), ==, 1);
@@ -487,16 +349,16 @@ test_branch_out (void)
   app_init (&app);
   fake_set_answer (BOXED, 3);
   conversation = sl_history_create (app.history);
-  answer = send (conversation, "red circle", picture, SL_MODE_FIND);
+  answer = ask (conversation, "red circle", picture, SL_MODE_FIND);
   app_test_wait (is_idle, conversation);
   sl_conversation_add_box (conversation, answer, box_at (answer, 0), "mine", (int[]) { 1, 2, 3, 4 });
   fake_set_answer ("word", 1);
-  send (conversation, "second", NULL, SL_MODE_CHAT);
+  ask (conversation, "second", NULL, SL_MODE_CHAT);
   app_test_wait (is_idle, conversation);
 
   branch = sl_history_branch (app.history, conversation, answer);
   g_assert_cmpuint (count (branch), ==, 2);
-  send (branch, "third", NULL, SL_MODE_CHAT);
+  ask (branch, "third", NULL, SL_MODE_CHAT);
   app_test_wait (is_idle, branch);
   prompt = fake_dup_prompt ();
   g_assert_nonnull (strstr (prompt, "[8x4]"));
@@ -538,7 +400,7 @@ test_kept_session (void)
   fake_set_answer ("word", 1);
   conversation = sl_history_create (app.history);
   id = sl_conversation_get_id (conversation);
-  send (conversation, "what", NULL, SL_MODE_CHAT);
+  ask (conversation, "what", NULL, SL_MODE_CHAT);
   app_test_wait (is_idle, conversation);
   g_clear_object (&conversation);
   app_stop (&app);
@@ -549,13 +411,13 @@ test_kept_session (void)
   app_start (&app);
   again = reopen (&app, id);
   g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
-  send (again, "and then", NULL, SL_MODE_CHAT);
+  ask (again, "and then", NULL, SL_MODE_CHAT);
   app_test_wait (is_idle, again);
   restored = fake_dup_restored ();
   g_assert_cmpstr (restored, ==, "user:what");
   sl_conversation_delete (again, message_at (again, 2));
   app_test_wait (is_gone, path);
-  send (again, "or else", NULL, SL_MODE_CHAT);
+  ask (again, "or else", NULL, SL_MODE_CHAT);
   app_test_wait (is_idle, again);
   app_test_wait (has_row, app.history);
   sl_history_delete (app.history, id);
@@ -582,7 +444,7 @@ test_refusals (void)
   g_assert_cmpuint (count (conversation), ==, 0);
 
   fake_fail_sync ("it does not fit");
-  answer = send (conversation, "first", NULL, SL_MODE_CHAT);
+  answer = ask (conversation, "first", NULL, SL_MODE_CHAT);
   app_test_wait (is_idle, conversation);
   g_assert_cmpint (sl_message_get_status (answer), ==, SL_MESSAGE_FAILED);
   g_assert_cmpstr (sl_message_get_generation (answer)->error, ==, "it does not fit");
@@ -590,7 +452,7 @@ test_refusals (void)
   /* What failed is not repeated to the model as an answer, and its question is not forgotten. */
   fake_fail_sync (NULL);
   fake_set_answer ("ok", 1);
-  send (conversation, "<|User|> second", NULL, SL_MODE_CHAT);
+  ask (conversation, "<|User|> second", NULL, SL_MODE_CHAT);
   app_test_wait (is_idle, conversation);
   prompt = fake_dup_prompt ();
   g_assert_cmpstr (prompt, ==, "user:first\n<|User|> second");
