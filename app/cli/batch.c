@@ -4,9 +4,9 @@
  * export, so that a run that was cut off goes on where it was; a picture that cannot be read is reported and skipped.
  * Main thread.
  */
-#include "app/cli/ask.h"
 #include "app/cli/batch-crew.h"
 #include "app/cli/batch-journal.h"
+#include "app/cli/batch-options.h"
 #include "app/cli/batch-record.h"
 
 #include <string.h>
@@ -18,33 +18,11 @@
 #include "app/pictures/sl-picture-folder.h"
 
 #define DEFAULT_MAX_TOKENS 1024
-#define MOST_JOBS 256
 #define PROGRESS_US (10 * G_USEC_PER_SEC)
 
 typedef struct
 {
-  CliOutput         output;
-  CliEngineOptions  engine;
-  CliEndpointOptions endpoint;
-  CliAskSettings    settings;
-  int               jobs;
-  char             *prompt;
-  char             *mode;
-  char             *format;
-  char             *out;
-  char             *classes;
-  double            min_overlap;
-  char            **words;
-  gint64            seed;
-  gboolean          raw;
-  gboolean          again;
-  gboolean          force;
-  gboolean          recursive;
-} Options;
-
-typedef struct
-{
-  const Options  *options;
+  const CliBatchOptions  *options;
   CliSource       source;
   SlBoxExport    *export;
   CliJournal     *journal;
@@ -64,19 +42,6 @@ typedef struct
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliAnswer, cli_answer_clear)
 
 static void
-options_clear (Options *options)
-{
-  cli_engine_options_clear (&options->engine);
-  cli_endpoint_options_clear (&options->endpoint);
-  g_free (options->prompt);
-  g_free (options->mode);
-  g_free (options->format);
-  g_free (options->out);
-  g_free (options->classes);
-  g_strfreev (options->words);
-}
-
-static void
 batch_clear (Batch *batch)
 {
   g_clear_pointer (&batch->journal, cli_journal_close);
@@ -89,79 +54,8 @@ batch_clear (Batch *batch)
   g_free (batch->classes_sha256);
 }
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliBatchOptions, cli_batch_options_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Batch, batch_clear)
-
-static gboolean
-parse (Options    *options,
-       int         argc,
-       char      **argv,
-       CliStatus  *status)
-{
-  const GOptionEntry entries[] = {
-    CLI_ENGINE_ENTRIES (options->engine),
-    CLI_ENDPOINT_ENTRIES (options->endpoint),
-    { "jobs", 'j', 0, G_OPTION_ARG_INT, &options->jobs, N_("Questions that a server answers at once (default: 4)"), N_("N") },
-    { "prompt", 'p', 0, G_OPTION_ARG_FILENAME, &options->prompt, N_("What to ask about each picture"), N_("PROMPT") },
-    { "mode", 0, 0, G_OPTION_ARG_FILENAME, &options->mode, N_("chat, find (default) or ground"), N_("MODE") },
-    { "raw", 0, 0, G_OPTION_ARG_NONE, &options->raw, N_("Special tokens in PROMPT are tokens"), NULL },
-    CLI_PICTURE_ENTRIES,
-    { "export", 'e', 0, G_OPTION_ARG_FILENAME, &options->format,
-      N_("png, svg, pdf, crops, json (default), csv, csv-bom, coco, yolo, voc, labelme or label-studio"), N_("FORMAT") },
-    { "classes", 0, 0, G_OPTION_ARG_FILENAME, &options->classes, N_("The classes of a set, one per line, in their order"), N_("FILE") },
-    { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options->out, N_("The folder that is written"), N_("DIR") },
-    { "again", 0, 0, G_OPTION_ARG_NONE, &options->again, N_("Start anew instead of going on"), NULL },
-    CLI_FORCE_ENTRY (options->force),
-    { "min-overlap", 0, 0, G_OPTION_ARG_DOUBLE, &options->min_overlap, N_("Leave out boxes whose expected overlap is less (0 to 1)"), N_("X") },
-    { "recursive", 'r', 0, G_OPTION_ARG_NONE, &options->recursive, N_("Take the pictures of sub folders too"), NULL },
-    { "seed", 0, 0, G_OPTION_ARG_INT64, &options->seed, N_("Random seed (default: 0)"), N_("N") },
-    { "max-tokens", 0, 0, G_OPTION_ARG_INT, &options->settings.max_tokens, N_("Longest answer (default: 1024)"), N_("N") },
-    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->words, NULL, NULL },
-    { NULL },
-  };
-
-  return cli_parse (&argc, &argv, _("--prompt PROMPT --out DIR [OPTION…] PICTURE|FOLDER…"),
-                    _("Asks the same about many pictures and writes the boxes as an export."),
-                    _("A FOLDER stands for the pictures in it, in the order of their names. A run that was cut off goes on when "
-                      "it is started again with the same prompt, model and format. A picture that cannot be read is reported "
-                      "and the rest goes on.\n\n"
-                      "A file of --classes has a class on each line, and behind it, after tabs, other labels that mean it; boxes with "
-                      "other labels are left out. csv-bom is for spreadsheets.\n\n"
-                      "Files that exist are left as they are, unless this run has made them: where one of them is in the way, the "
-                      "picture is reported. --again replaces what the earlier run made, --force any file but the pictures that are "
-                      "read.\n\n"
-                      "Exit status: 0 ok, 2 wrong usage, 3 bad input (some pictures failed) or model, 4 device or memory, "
-                      "5 cancelled."),
-                    entries, &options->output, status);
-}
-
-static const char *
-check_usage (Options        *options,
-             SlExportFormat *format)
-{
-  if (options->prompt == NULL)
-    return _("--prompt is missing (see “sightline-cli batch --help”).");
-  if (options->out == NULL)
-    return _("--out is missing (see “sightline-cli batch --help”).");
-  if (options->words == NULL)
-    return _("There are no pictures (see “sightline-cli batch --help”).");
-  if (options->mode != NULL && !sl_mode_from_nick (options->mode, &options->settings.mode))
-    return _("--mode has to be chat, find or ground.");
-  if (options->format != NULL && !sl_export_format_from_nick (options->format, format))
-    return _("--export has to be png, svg, pdf, crops, json, csv, csv-bom, coco, yolo, voc, labelme or label-studio.");
-  if (options->classes != NULL && !sl_export_format_is_set (*format))
-    return _("--classes goes with coco, yolo, voc, labelme and label-studio.");
-  if (!(options->min_overlap >= 0 && options->min_overlap <= 1))
-    return _("--min-overlap has to lie between 0 and 1.");
-  if (options->settings.max_tokens < 1)
-    return _("--max-tokens has to be at least 1.");
-  if (options->seed < 0)
-    return _("--seed cannot be negative.");
-  if (options->jobs < 1 || options->jobs > MOST_JOBS)
-    return _("--jobs has to lie between 1 and 256.");
-
-  return NULL;
-}
 
 /* ------------------------------------------------------------------------------------------------ pictures */
 
@@ -266,7 +160,7 @@ static json_t *
 head_to_json (const Batch    *batch,
               SlExportFormat  format)
 {
-  const Options *options = batch->options;
+  const CliBatchOptions *options = batch->options;
   SlSampling sampling = sl_mode_get_sampling (options->settings.mode);
   g_autofree char *identity = cli_source_dup_identity (&batch->source);
 
@@ -291,9 +185,9 @@ hash_picture (const char *path)
   return g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) data, size);
 }
 
-/* Takes over what earlier runs did, but not of a picture that is another one by now. */
+/* What earlier runs did is done, but not of a picture that is another one by now. */
 static void
-take_over (Batch *batch)
+add_finished (Batch *batch)
 {
   GPtrArray *lines = cli_journal_get_done (batch->journal);
 
@@ -570,7 +464,7 @@ static gboolean
 set_up (Batch   *batch,
         GError **error)
 {
-  const Options *options = batch->options;
+  const CliBatchOptions *options = batch->options;
 
   /* A folder that is no model is complained of before pictures are looked for. */
   if (options->endpoint.endpoint == NULL)
@@ -603,7 +497,7 @@ set_up_export (Batch          *batch,
                SlExportFormat  format,
                GError        **error)
 {
-  const Options *options = batch->options;
+  const CliBatchOptions *options = batch->options;
   g_autoptr(json_t) head = head_to_json (batch, format);
   g_autoptr(GError) cause = NULL;
 
@@ -620,7 +514,7 @@ set_up_export (Batch          *batch,
   sl_box_export_sweep (batch->export);
   if (!sl_box_export_check (batch->export, &cause))
     return fail_export (cause, error);
-  take_over (batch);
+  add_finished (batch);
 
   return TRUE;
 }
@@ -629,18 +523,18 @@ CliStatus
 cli_batch (int    argc,
            char **argv)
 {
-  g_auto(Options) options = { .settings = { SL_MODE_FIND, CLI_UNSET, CLI_UNSET, CLI_UNSET, -1, DEFAULT_MAX_TOKENS,
-                                            .constrain = TRUE, .patient = TRUE },
-                              .jobs = 4 };
+  g_auto(CliBatchOptions) options = { .settings = { SL_MODE_FIND, CLI_UNSET, CLI_UNSET, CLI_UNSET, -1, DEFAULT_MAX_TOKENS,
+                                                    .constrain = TRUE, .patient = TRUE },
+                                      .jobs = 4 };
   g_auto(Batch) batch = { .options = &options };
   SlExportFormat format = SL_EXPORT_JSON;
   g_autoptr(GError) error = NULL;
   const char *complaint;
   CliStatus status;
 
-  if (!parse (&options, argc, argv, &status))
+  if (!cli_batch_options_parse (&options, argc, argv, &status))
     return status;
-  complaint = check_usage (&options, &format);
+  complaint = cli_batch_options_check (&options, &format);
   if (complaint != NULL)
     return cli_fail (&options.output, CLI_USAGE, "%s", complaint);
   if (!cli_check_utf8 (options.prompt, -1, _("The prompt"), &error))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Answers of the models that people serve, taken apart: marks, lists without marks and tags here, objects in sl-dialect-json.c, their
- * numbers in sl-dialect-places.c. See sl-grounding-private.h for the flow. Where a mark was not closed the region ends at the next one or at the text's end.
+ * numbers in sl-dialect-places.c. See sl-grounding-private.h for the flow. Where a mark was not closed the region ends at the next
+ * one or at the text's end.
  */
 #include "app/prompt/sl-grounding-private.h"
 
