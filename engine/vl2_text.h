@@ -65,7 +65,7 @@ vl2_status vl2_tiles_make(const struct vl2_tile_rule *rule, const vl2_picture *p
 void vl2_tile_grid(const struct vl2_tile_rule *rule, int32_t width, int32_t height, bool crop, int32_t *grid_w, int32_t *grid_h);
 /* Where the whole picture lies inside a view of view_w × view_h pixels, the rest being padding: x, y, width, height.
  * The global view is side × side, the local one grid_w·side × grid_h·side.   ImageOps.pad */
-void vl2_tile_place(int32_t width, int32_t height, int32_t view_w, int32_t view_h, int32_t place[4]);
+void vl2_tile_content(int32_t width, int32_t height, int32_t view_w, int32_t view_h, int32_t content[4]);
 struct vl2_tile_rule vl2_engine_tile_rule(const vl2_engine *engine);
 /* Tokens of a picture: h·(h+1) + 1 + h·gh·(h·gw + 1), h = tokens per tile side. */
 int32_t vl2_engine_picture_tokens(const vl2_engine *engine, int32_t width, int32_t height, bool crop);

@@ -190,10 +190,10 @@ refuse (CliJournal *self,
 }
 
 static gboolean
-take_over (CliJournal  *self,
-           json_t      *head,
-           gboolean     again,
-           GError     **error)
+resume (CliJournal  *self,
+        json_t      *head,
+        gboolean     again,
+        GError     **error)
 {
   g_autofree char *text = NULL;
   gsize length, good;
@@ -261,7 +261,7 @@ cli_journal_open (const char  *dir,
       refuse (self, _("Another run is at work in “%s”."), dir, error);
       return NULL;
     }
-  if (known && !take_over (self, head, again, error))
+  if (known && !resume (self, head, again, error))
     return NULL;
   sl_outputs_set_note (outputs, note_file, self);
 

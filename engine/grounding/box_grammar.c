@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum place {
+enum node {
     OUTSIDE = 0,
     START,      /* after <|det|>: '[' */
     LIST,       /* '[' of the first box */
@@ -45,7 +45,7 @@ struct vl2_box_grammar {
 static bool begin_number(struct vl2_box_state *s, char c) {
     if (c < '0' || c > '9')
         return false;
-    s->place = NUMBER;
+    s->node = NUMBER;
     s->digits = 1;
     s->zero = c == '0';
     s->value = (int16_t)(c - '0');
@@ -64,12 +64,12 @@ static bool continue_number(struct vl2_box_state *s, char c) {
         if (s->number < 2)
             s->corner[s->number] = s->value;
         s->number++;
-        s->place = COMMA;
+        s->node = COMMA;
         return true;
     }
     if (c == ']' && s->number == 3) {
         s->boxes++;
-        s->place = BOX_END;
+        s->node = BOX_END;
         return true;
     }
     return false;
@@ -78,16 +78,16 @@ static bool continue_number(struct vl2_box_state *s, char c) {
 static bool begin_box(struct vl2_box_state *s, char c) {
     if (c != '[')
         return false;
-    s->place = BOX;
+    s->node = BOX;
     s->number = 0;
     return true;
 }
 
 /* One byte; false when the grammar has no such continuation. */
 static bool step(struct vl2_box_state *s, char c) {
-    switch ((enum place)s->place) {
+    switch ((enum node)s->node) {
     case START:
-        s->place = LIST;
+        s->node = LIST;
         return c == '[';
     case LIST:
     case NEXT_GAP:
@@ -100,19 +100,19 @@ static bool step(struct vl2_box_state *s, char c) {
     case COMMA:
         if (c != ' ')
             return begin_number(s, c);
-        s->place = COMMA_GAP;
+        s->node = COMMA_GAP;
         return true;
     case BOX_END:
         if (c == ']') {
-            s->place = END;
+            s->node = END;
             return true;
         }
-        s->place = NEXT;
+        s->node = NEXT;
         return c == ',' && s->boxes < VL2_MAX_BOXES_PER_BLOCK;
     case NEXT:
         if (c != ' ')
             return begin_box(s, c);
-        s->place = NEXT_GAP;
+        s->node = NEXT_GAP;
         return true;
     case OUTSIDE:
     case END:
@@ -125,7 +125,7 @@ static bool step(struct vl2_box_state *s, char c) {
 /* What number `index` of the box has to be at least, as far as the corner before it is known; 0 where nothing could be that. */
 static int32_t lowest(const struct vl2_box_state *s, int index) {
     int corner = index - 2;
-    if (corner < 0 || corner > s->number || (corner == s->number && s->place != NUMBER))
+    if (corner < 0 || corner > s->number || (corner == s->number && s->node != NUMBER))
         return 0;
     int32_t before = corner == s->number ? s->value : s->corner[corner];
     return before < HIGHEST ? before + 1 : 0;
@@ -146,7 +146,7 @@ static int32_t width_of(int32_t number) {
 /* Bytes that number `index` needs yet. */
 static int32_t missing(const struct vl2_box_state *s, int index) {
     int32_t low = lowest(s, index), n = 0;
-    if (index > s->number || s->place != NUMBER)
+    if (index > s->number || s->node != NUMBER)
         return width_of(low);
     if (can_be_in_order(s))
         for (int32_t most = s->value; index >= 2 && most < low; n++)
@@ -157,7 +157,7 @@ static int32_t missing(const struct vl2_box_state *s, int index) {
 /* Bytes of the shortest way to END, an upper bound on the tokens that it takes. */
 static int32_t distance(const struct vl2_box_state *s) {
     int32_t bytes = 2; /* "]]" */
-    switch ((enum place)s->place) {
+    switch ((enum node)s->node) {
     case START:
         return 11;
     case LIST:
@@ -183,7 +183,7 @@ static int32_t distance(const struct vl2_box_state *s) {
 }
 
 bool vl2_box_grammar_inside(const struct vl2_box_state *state) {
-    return state->place != OUTSIDE && state->place != MALFORMED;
+    return state->node != OUTSIDE && state->node != MALFORMED;
 }
 
 int32_t vl2_box_grammar_way_out(const struct vl2_box_state *state) {
@@ -201,11 +201,11 @@ static bool walk(const struct vl2_box_grammar *g, const struct piece *p, struct 
 static bool walk_in_order(const struct vl2_box_grammar *g, const struct piece *p, struct vl2_box_state *s) {
     for (uint16_t i = 0; i < p->length; i++) {
         const struct vl2_box_state before = *s;
-        bool bound = before.place != NUMBER || can_be_in_order(&before);
+        bool bound = before.node != NUMBER || can_be_in_order(&before);
         if (!step(s, g->bytes[p->start + i]))
             return false;
-        bool ended = before.place == NUMBER && s->place != NUMBER;
-        if (bound && ((ended && before.value < lowest(&before, before.number)) || (s->place == NUMBER && !can_be_in_order(s))))
+        bool ended = before.node == NUMBER && s->node != NUMBER;
+        if (bound && ((ended && before.value < lowest(&before, before.number)) || (s->node == NUMBER && !can_be_in_order(s))))
             return false;
     }
     return true;
@@ -323,14 +323,14 @@ static const struct piece *find_piece(const struct vl2_box_grammar *g, int32_t i
 
 void vl2_box_grammar_feed(const struct vl2_box_grammar *grammar, struct vl2_box_state *state, int32_t id) {
     if (id == grammar->det_end) {
-        *state = (struct vl2_box_state){.place = OUTSIDE};
-    } else if (state->place == OUTSIDE) {
+        *state = (struct vl2_box_state){.node = OUTSIDE};
+    } else if (state->node == OUTSIDE) {
         if (id == grammar->det)
-            *state = (struct vl2_box_state){.place = START};
-    } else if (state->place != MALFORMED) {
+            *state = (struct vl2_box_state){.node = START};
+    } else if (state->node != MALFORMED) {
         const struct piece *piece = find_piece(grammar, id);
         if (!piece || !walk(grammar, piece, state))
-            *state = (struct vl2_box_state){.place = MALFORMED};
+            *state = (struct vl2_box_state){.node = MALFORMED};
     }
 }
 
@@ -342,10 +342,10 @@ static void allow(uint32_t *allowed, int32_t vocab, int32_t id) {
 bool vl2_box_grammar_mask(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state, int32_t remaining,
                           int32_t vocab, uint32_t *allowed) {
     const size_t words = ((size_t)vocab + 31) / 32;
-    if (state->place == MALFORMED)
+    if (state->node == MALFORMED)
         return false;
-    if (state->place == OUTSIDE) {
-        const struct vl2_box_state start = {.place = START};
+    if (state->node == OUTSIDE) {
+        const struct vl2_box_state start = {.node = START};
         if (remaining >= distance(&start) + 2 || grammar->det < 0 || grammar->det >= vocab)
             return false;
         memset(allowed, 0xff, words * sizeof *allowed);
@@ -353,7 +353,7 @@ bool vl2_box_grammar_mask(const struct vl2_box_grammar *grammar, const struct vl
         return true;
     }
     memset(allowed, 0, words * sizeof *allowed);
-    if (state->place == END) {
+    if (state->node == END) {
         allow(allowed, vocab, grammar->det_end);
         return true;
     }
@@ -382,7 +382,7 @@ static bool first_number(const struct vl2_box_grammar *g, const struct piece *p,
     bool begun = false, ended = false;
     for (uint16_t i = 0; i < p->length; i++) {
         char c = g->bytes[p->start + i];
-        bool was_number = s.place == NUMBER, digit = c >= '0' && c <= '9';
+        bool was_number = s.node == NUMBER, digit = c >= '0' && c <= '9';
         if (!step(&s, c))
             return false;
         if (digit && !was_number && !begun) {
@@ -413,7 +413,7 @@ size_t vl2_box_grammar_numbers(const struct vl2_box_grammar *grammar, const stru
 size_t vl2_box_grammar_continuations(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state,
                                      struct vl2_box_number *out) {
     size_t n = 0;
-    for (size_t i = 0; state->place == NUMBER && i < grammar->n_pieces; i++) {
+    for (size_t i = 0; state->node == NUMBER && i < grammar->n_pieces; i++) {
         const struct piece *p = &grammar->pieces[i];
         struct vl2_box_state next = *state;
         char first = grammar->bytes[p->start];

@@ -20,7 +20,7 @@
 struct vl2_box_grammar;
 
 struct vl2_box_state {
-    int8_t place;   /* enum in box_grammar.c; 0 = outside a block */
+    int8_t node;    /* of the grammar: enum in box_grammar.c; 0 = outside a block */
     int8_t number;  /* index of the current number in its box, 0 … 3 */
     int8_t digits;  /* of the current number so far */
     bool zero;      /* the current number is "0" */

@@ -208,7 +208,7 @@ static void run_clip_block(const struct pass *p, int32_t i, int32_t n) {
 }
 
 /* Waits for a block, tells how far it is and what it made, and looks whether to go on. */
-static vl2_status look_up(const struct pass *p, const char *tower, int32_t i, int32_t n, const float *x, int32_t rows, int32_t cols,
+static vl2_status report_block(const struct pass *p, const char *tower, int32_t i, int32_t n, const float *x, int32_t rows, int32_t cols,
                           vl2_error *err) {
     const struct vl2_vision_work *w = p->work;
     vl2_status status = vl2_backend_wait(p->e, err);
@@ -308,7 +308,7 @@ static vl2_status run_towers(const struct pass *p, const uint8_t *views, int32_t
                                                             .out = p->x});
     for (int32_t i = 0; i < c->vision.layers && status == VL2_OK; i++) {
         run_sam_block(p, i, n);
-        status = look_up(p, "sam", i, n, p->x, n * p->grid * p->grid, c->vision.width, err);
+        status = report_block(p, "sam", i, n, p->x, n * p->grid * p->grid, c->vision.width, err);
     }
     if (status != VL2_OK)
         return status;
@@ -316,7 +316,7 @@ static vl2_status run_towers(const struct pass *p, const uint8_t *views, int32_t
     run_neck(p, n, p->both + (size_t)rows * (size_t)c->document.clip_width);
     for (int32_t i = 0; i < c->document.clip_layers && status == VL2_OK; i++) {
         run_clip_block(p, i, n);
-        status = look_up(p, "clip", i, n, p->both, rows, c->document.clip_width, err);
+        status = report_block(p, "clip", i, n, p->both, rows, c->document.clip_width, err);
     }
     return status;
 }

@@ -83,19 +83,19 @@ static void contain(int32_t width, int32_t height, int32_t w, int32_t h, int32_t
         size[i] = size[i] < 1 ? 1 : size[i];
 }
 
-void vl2_tile_place(int32_t width, int32_t height, int32_t view_w, int32_t view_h, int32_t place[4]) {
-    contain(width, height, view_w, view_h, place + 2);
-    place[0] = (int32_t)rint((view_w - place[2]) * 0.5);
-    place[1] = (int32_t)rint((view_h - place[3]) * 0.5);
+void vl2_tile_content(int32_t width, int32_t height, int32_t view_w, int32_t view_h, int32_t content[4]) {
+    contain(width, height, view_w, view_h, content + 2);
+    content[0] = (int32_t)rint((view_w - content[2]) * 0.5);
+    content[1] = (int32_t)rint((view_h - content[3]) * 0.5);
 }
 
-/* Puts u8 [place[3]][place[2]][3] at its place in the view, which is cut into tiles, `columns` of them in a row. */
-static void paste(const uint8_t *rgb, const int32_t place[4], int32_t columns, int32_t side, uint8_t *tiles) {
+/* Puts u8 [content[3]][content[2]][3] at its corner in the view, which is cut into tiles, `columns` of them in a row. */
+static void paste(const uint8_t *rgb, const int32_t content[4], int32_t columns, int32_t side, uint8_t *tiles) {
     const size_t plane = (size_t)side * (size_t)side;
-    for (int32_t y = 0; y < place[3]; y++) {
-        int32_t view_y = place[1] + y;
-        for (int32_t x = 0; x < place[2]; x++, rgb += 3) {
-            int32_t view_x = place[0] + x;
+    for (int32_t y = 0; y < content[3]; y++) {
+        int32_t view_y = content[1] + y;
+        for (int32_t x = 0; x < content[2]; x++, rgb += 3) {
+            int32_t view_x = content[0] + x;
             size_t tile = (size_t)(view_y / side) * (size_t)columns + (size_t)(view_x / side);
             uint8_t *out = tiles + 3 * plane * tile + (size_t)(view_y % side) * (size_t)side + (size_t)(view_x % side);
             out[0] = rgb[0];
@@ -107,15 +107,15 @@ static void paste(const uint8_t *rgb, const int32_t place[4], int32_t columns, i
 
 /* The picture, in a frame of grey or stretched, as a view of w × h pixels in tiles of that side. */
 static vl2_status make_view(const vl2_picture *picture, int32_t w, int32_t h, bool stretched, int32_t side, uint8_t *tiles, vl2_error *err) {
-    int32_t place[4] = {0, 0, w, h};
+    int32_t content[4] = {0, 0, w, h};
     if (!stretched)
-        vl2_tile_place(picture->width, picture->height, w, h, place);
-    uint8_t *resized = vlk_alloc((size_t)place[2] * (size_t)place[3], 3);
+        vl2_tile_content(picture->width, picture->height, w, h, content);
+    uint8_t *resized = vlk_alloc((size_t)content[2] * (size_t)content[3], 3);
     if (!resized)
-        return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory to resize a picture to %d × %d pixels.", (int)place[2], (int)place[3]);
-    vl2_status status = vl2_resize_bicubic(picture, place[2], place[3], resized, err);
+        return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory to resize a picture to %d × %d pixels.", (int)content[2], (int)content[3]);
+    vl2_status status = vl2_resize_bicubic(picture, content[2], content[3], resized, err);
     if (status == VL2_OK)
-        paste(resized, place, w / side, side, tiles);
+        paste(resized, content, w / side, side, tiles);
     vlk_free(resized);
     return status;
 }

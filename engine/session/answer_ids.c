@@ -37,14 +37,14 @@ void vl2_answers_remember(struct vl2_answers *answers, const char *text, size_t 
 }
 
 void vl2_answers_take(struct vl2_answers *answers, struct vl2_answer *answer) {
-    size_t place = answers->next;
+    size_t slot = answers->next;
     for (size_t i = 0; i < VL2_MAX_ANSWERS; i++)
         if (answers->ring[i].ids && same_key(&answers->ring[i], answer))
-            place = i;
-    if (place == answers->next)
-        answers->next = (place + 1) % VL2_MAX_ANSWERS;
-    vlk_free(answers->ring[place].ids);
-    answers->ring[place] = *answer;
+            slot = i;
+    if (slot == answers->next)
+        answers->next = (slot + 1) % VL2_MAX_ANSWERS;
+    vlk_free(answers->ring[slot].ids);
+    answers->ring[slot] = *answer;
     *answer = (struct vl2_answer){0};
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Lays the attention of a token over the pixels of the pictures. A picture's tokens are laid out by vl2_picture_row_index, a
- * view's padding by vl2_tile_place: both are what the forward pass itself uses, so that the map cannot drift away from it.
+ * view's padding by vl2_tile_content: both are what the forward pass itself uses, so that the map cannot drift away from it.
  */
 #include "engine/session/attention_map.h"
 
@@ -22,10 +22,10 @@ static bool clip(double from, double to, double size, double *a, double *b) {
 }
 
 /* A rectangle of a view, in its pixels, to pixels of the original. */
-static bool view_to_original(const int32_t place[4], int32_t width, int32_t height, const double view[4], double rect[4]) {
-    double x = (double)width / place[2], y = (double)height / place[3], out[4];
-    bool seen = clip((view[0] - place[0]) * x, (view[2] - place[0]) * x, width, &out[0], &out[2]) &&
-                clip((view[1] - place[1]) * y, (view[3] - place[1]) * y, height, &out[1], &out[3]);
+static bool view_to_original(const int32_t content[4], int32_t width, int32_t height, const double view[4], double rect[4]) {
+    double x = (double)width / content[2], y = (double)height / content[3], out[4];
+    bool seen = clip((view[0] - content[0]) * x, (view[2] - content[0]) * x, width, &out[0], &out[2]) &&
+                clip((view[1] - content[1]) * y, (view[3] - content[1]) * y, height, &out[1], &out[3]);
     if (seen)
         memcpy(rect, out, sizeof out);
     return seen;
@@ -53,14 +53,14 @@ static bool token_rect(const struct vl2_config *c, const struct vl2_tile_rule *r
         return false;
     int32_t tile = row < g * g ? 0 : 1 + (row - g * g) / (l * l), local = rule->local_side ? rule->local_side : side;
     int32_t column = tile > 0 ? (tile - 1) % grid_w : 0, line = tile > 0 ? (tile - 1) / grid_w : 0;
-    int32_t w = tile > 0 ? grid_w * local : side, h = tile > 0 ? grid_h * local : side, place[4] = {0, 0, w, h};
+    int32_t w = tile > 0 ? grid_w * local : side, h = tile > 0 ? grid_h * local : side, content[4] = {0, 0, w, h};
     double view[4];
     cell_rect(c, tile > 0 ? local : side, tile > 0 ? l : g, tile > 0 ? (row - g * g) % (l * l) : row, view);
     for (int i = 0; i < 4; i++)
         view[i] += (double)local * (i % 2 == 0 ? column : line);
     if (!(tile > 0 ? rule->page : rule->stretched))
-        vl2_tile_place(width, height, w, h, place);
-    return view_to_original(place, width, height, view, rect);
+        vl2_tile_content(width, height, w, h, content);
+    return view_to_original(content, width, height, view, rect);
 }
 
 bool vl2_engine_token_rect(const vl2_engine *engine, int32_t width, int32_t height, bool crop, int32_t j, double rect[4]) {

@@ -196,7 +196,7 @@ vl2_status vl2_session_adopt(struct vl2_session *s, const struct vl2_layout *lay
 
 /* Keeps of the cache what the layout shares with it, parks the rest, and fetches what was parked earlier. The last token is
  * never reused, because its logits are wanted. */
-static vl2_status take_over(struct vl2_session *s, const struct vl2_layout *layout, struct vl2_sync_report *report, vl2_error *err) {
+static vl2_status reuse_cache(struct vl2_session *s, const struct vl2_layout *layout, struct vl2_sync_report *report, vl2_error *err) {
     struct vl2_timeline live = live_timeline(s), want = wanted_timeline(layout);
     size_t limit = want.length - 1, prefix = vl2_timeline_match(&live, &want, limit, &report->reread);
     report_tiling(s, layout, report);
@@ -353,7 +353,7 @@ struct reading { /* one call of vl2_session_prefill */
 };
 
 /* Waits for what was enqueued, says how far layer `done` of n tokens is, and looks whether to go on. */
-static vl2_status look_up(const struct vl2_session *s, const struct reading *r, size_t n, int32_t done, vl2_error *err) {
+static vl2_status report_layer(const struct vl2_session *s, const struct reading *r, size_t n, int32_t done, vl2_error *err) {
     size_t tokens = s->length - r->from + n * (size_t)done / (size_t)s->engine->config.lm.layers;
     vl2_status status = vl2_backend_wait(s->engine, err);
     if (status != VL2_OK)
@@ -380,7 +380,7 @@ static vl2_status run_chunk(struct vl2_session *s, const struct reading *r, size
             tap_rows(s, taps->layers + (size_t)layer * taps->n * (size_t)e->config.lm.hidden, first, n);
         if (taps && taps->experts)
             tap_experts(s, taps, layer, first, n);
-        vl2_status status = (layer + 1) % step == 0 && layer + 1 < layers ? look_up(s, r, n, layer + 1, err) : VL2_OK;
+        vl2_status status = (layer + 1) % step == 0 && layer + 1 < layers ? report_layer(s, r, n, layer + 1, err) : VL2_OK;
         if (status != VL2_OK)
             return status;
     }
@@ -460,7 +460,7 @@ vl2_status vl2_session_sync(vl2_session *s, const vl2_conversation *conversation
         return status;
     report->prompt_tokens = layout.prompt.n_ids;
     report->pictures = layout.prompt.n_pictures;
-    status = take_over(s, &layout, report, err);
+    status = reuse_cache(s, &layout, report, err);
     double start = vl2_now_ms();
     if (status == VL2_OK)
         status = load_pictures(s, &layout, s->length, watch, report, err);

@@ -136,7 +136,7 @@ static void attend_panel(const struct vlk_attention *a, const struct key_rows *k
     if (a->down)
         a->isa->relate(keys->scores, n, (int)key, a->side, lanes, a->down + (size_t)panel * (size_t)(a->side * nr),
                        a->across + (size_t)panel * (size_t)(a->side * nr));
-    if (a->isa->soften(keys->scores, n, lanes, 1, limited ? limits : NULL, a->peak + r0, a->sum + r0, factor))
+    if (a->isa->softmax_step(keys->scores, n, lanes, 1, limited ? limits : NULL, a->peak + r0, a->sum + r0, factor))
         a->isa->scale_lanes(o, a->v.width, lanes, factor);
     a->isa->gemm(a->v.width, lanes, n, &(struct vlk_tile){ .a = keys->v, .lda = keys->ldv, .a_step = (size_t)a->isa->mr,
                                                            .b = keys->scores, .c = o, .ldc = (size_t)nr, .add = true });
@@ -166,7 +166,7 @@ void vlk_attention_result(const struct vlk_attention *a, int panel, int n, bool 
 
     for (int i = 0; i < n; i++)
         factor[i] = divided ? 1 / a->sum[at + (size_t)i] : 1;
-    a->isa->turn(a->o + at * (size_t)a->v.width, a->v.width, n, factor, dst);
+    a->isa->transpose(a->o + at * (size_t)a->v.width, a->v.width, n, factor, dst);
 }
 
 void vlk_attention_probs(const struct vlk_attention *a, int panel, int n, int64_t count, float *const *dst)
@@ -191,8 +191,8 @@ void vlk_attention_probs(const struct vlk_attention *a, int panel, int n, int64_
         if (!known)
             continue;
         score_panel(a, &keys, panel, n, known);
-        a->isa->soften(keys.scores, known, n, 1, limits, peak, unused, factor);
-        a->isa->turn(keys.scores, known, n, inverse, at);
+        a->isa->softmax_step(keys.scores, known, n, 1, limits, peak, unused, factor);
+        a->isa->transpose(keys.scores, known, n, inverse, at);
     }
 }
 

@@ -143,12 +143,12 @@ struct vlk_isa {
     /* On a panel of scores [keys][nr], lanes being query rows: scores become exp((score - peak) * scale), peak and sum move on, and factor is
      * what earlier sums have to be multiplied with; true if any factor is not 1. Where limit is not NULL, row i sees the first
      * limit[i] keys. Peaks start at VLK_NO_PEAK. */
-    bool (*soften)(float *s, int keys, int rows, float scale, const float *limit, float *peak, float *sum, float *factor);
+    bool (*softmax_step)(float *s, int keys, int rows, float scale, const float *limit, float *peak, float *sum, float *factor);
     /* s[j] += down[(key + j) / side] + across[(key + j) % side], lane by lane; all panels of rows of nr lanes */
     void (*relate)(float *s, int keys, int key, int side, int rows, const float *down, const float *across);
     void (*scale_lanes)(float *o, int n, int rows, const float *factor); /* o[n][nr]: lane i times factor[i] */
     /* dst[i][c] = panel[c][i] * factor[i], c < n, i < rows */
-    void (*turn)(const float *panel, int n, int rows, const float *factor, float *const *dst);
+    void (*transpose)(const float *panel, int n, int rows, const float *factor, float *const *dst);
 
     float (*max)(const float *x, int64_t n);                    /* -inf for n == 0 */
     double (*exp_sum)(float *x, int64_t n, float shift);        /* x = exp(x - shift); the sum */

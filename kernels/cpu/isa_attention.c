@@ -38,7 +38,7 @@ INLINE bool soften_half(const bool LIMITED, float *s, int keys, float scale, con
     return vf_hmax(top - old) > 0;
 }
 
-bool ISA(soften)(float *s, int keys, int rows, float scale, const float *limit, float *peak, float *sum, float *factor)
+bool ISA(softmax_step)(float *s, int keys, int rows, float scale, const float *limit, float *peak, float *sum, float *factor)
 {
     bool moved = false;
 
@@ -78,7 +78,7 @@ void ISA(scale_lanes)(float *o, int n, int rows, const float *factor)
     }
 }
 
-void ISA(turn)(const float *panel, int n, int rows, const float *factor, float *const *dst)
+void ISA(transpose)(const float *panel, int n, int rows, const float *factor, float *const *dst)
 {
     for (int half = 0; half < rows; half += W) {
         for (int at = 0; at < n; at += W) {

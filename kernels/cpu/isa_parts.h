@@ -50,10 +50,10 @@ void ISA_BF16(pair_up)(const float *scores, int keys, char *panel);
 #endif
 
 /* isa_attention.c */
-bool ISA(soften)(float *s, int keys, int rows, float scale, const float *limit, float *peak, float *sum, float *factor);
+bool ISA(softmax_step)(float *s, int keys, int rows, float scale, const float *limit, float *peak, float *sum, float *factor);
 void ISA(relate)(float *s, int keys, int key, int side, int rows, const float *down, const float *across);
 void ISA(scale_lanes)(float *o, int n, int rows, const float *factor);
-void ISA(turn)(const float *panel, int n, int rows, const float *factor, float *const *dst);
+void ISA(transpose)(const float *panel, int n, int rows, const float *factor, float *const *dst);
 
 /* isa_rows.c */
 float ISA(max)(const float *x, int64_t n);

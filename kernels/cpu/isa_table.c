@@ -40,10 +40,10 @@ const struct vlk_isa ISA_TABLE = {
 #endif
     .dot_heads = ISA(dot_heads),
     .mix_heads = ISA(mix_heads),
-    .soften = ISA(soften),
+    .softmax_step = ISA(softmax_step),
     .relate = ISA(relate),
     .scale_lanes = ISA(scale_lanes),
-    .turn = ISA(turn),
+    .transpose = ISA(transpose),
     .max = ISA(max),
     .exp_sum = ISA(exp_sum),
     .exp_sum_of = ISA(exp_sum_of),

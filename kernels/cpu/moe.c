@@ -139,17 +139,17 @@ void vlk_cpu_router(struct vlk_backend *be, const struct vlk_router_args *a)
 
 /* ------------------------------------------------------------------------------------------------ experts */
 
-/* One pass over at most TOKENS_PER_PASS tokens. Pairs (token, j) are numbered by their place after sorting. */
+/* One pass over at most TOKENS_PER_PASS tokens. Pairs (token, j) are numbered by their slot after sorting. */
 struct moe_pass {
     const struct vlk_moe_args *a;
     int32_t from, n;
-    int32_t *first;  /* [experts + 1]: the first place of each expert */
-    int32_t *token;  /* [n*k]: the token at a place */
-    int32_t *place;  /* [n*k]: the place of pair token*k + j */
+    int32_t *first;  /* [experts + 1]: the first slot of each expert */
+    int32_t *token;  /* [n*k]: the token at a slot */
+    int32_t *slot;   /* [n*k]: the slot of pair token*k + j */
     struct vlk_product *products; /* [experts + 1] */
     struct vlk_pack_group *groups;
     int group_count;
-    float *out, *shared; /* expert outputs by place, the shared expert's by token */
+    float *out, *shared; /* expert outputs by slot, the shared expert's by token */
 };
 
 static bool take_sort_memory(struct vlk_cpu *cpu, struct moe_pass *p, int32_t n)
@@ -164,7 +164,7 @@ static bool take_sort_memory(struct vlk_cpu *cpu, struct moe_pass *p, int32_t n)
     p->groups = (struct vlk_pack_group *)(p->products + experts + 1);
     p->first = (int32_t *)(p->groups + experts + 1);
     p->token = p->first + experts + 1;
-    p->place = p->token + pairs;
+    p->slot = p->token + pairs;
     return true;
 }
 
@@ -187,7 +187,7 @@ static bool sort_by_expert(struct vlk_cpu *cpu, struct moe_pass *p)
         int32_t at = p->first[ids[i]]++;
 
         p->token[at] = i / p->a->k;
-        p->place[i] = at;
+        p->slot[i] = at;
     }
     memmove(p->first + 1, p->first, (size_t)experts * sizeof *p->first);
     p->first[0] = 0;
@@ -214,7 +214,7 @@ static size_t add_rows(const struct vlk_cpu *cpu, struct moe_pass *p, struct vlk
 }
 
 /* Runs gate and up, or down, of all experts that have tokens and of the shared one. x is by token for gate/up
- * (index by place), by place for down. */
+ * (index by slot), by slot for down. */
 static bool run_layer(struct vlk_cpu *cpu, struct moe_pass *p, bool down, const float *x, const float *x_shared, float *y,
                       float *y_shared, float *g, float *g_shared)
 {
@@ -277,7 +277,7 @@ static void combine_token(void *ctx, int64_t token, int worker)
 
     memset(sum, 0, width * sizeof *sum);
     for (int32_t j = 0; j < k; j++)
-        job->isa->axpy(sum, p->out + (size_t)p->place[token * k + j] * width, job->width, weights[j]);
+        job->isa->axpy(sum, p->out + (size_t)p->slot[token * k + j] * width, job->width, weights[j]);
     if (p->shared)
         job->isa->add(sum, p->shared + (size_t)token * width, job->width);
     job->isa->add(p->a->y + (size_t)(p->from + token) * width, sum, job->width);

@@ -88,7 +88,7 @@ static void attend_keys(struct head *h, int32_t key, int lanes)
     isa->narrow_bf16->gemm(n, isa->nr, job->a->head_dim,
                            &(struct vlk_narrow_tile){ .a = h->keys + (size_t)(key / ROWS) * job->key_step, .a_step = job->key_step,
                                                       .b = h->query, .c = h->scores, .ldc = nr });
-    if (isa->soften(h->scores, n, lanes, job->scale, NULL, h->peak, h->sum, factor))
+    if (isa->softmax_step(h->scores, n, lanes, job->scale, NULL, h->peak, h->sum, factor))
         isa->scale_lanes(h->out, job->a->head_dim, lanes, factor);
     isa->pair_up(h->scores, n, h->probs);
     isa->narrow_bf16->gemm(job->a->head_dim, isa->nr, n,
@@ -116,7 +116,7 @@ static void attend_panel(struct head *h, const uint16_t *q, size_t ld, int32_t r
         inverse[i] = 1 / h->sum[i];
         to[i] = out + (size_t)(r + i) * (size_t)a->heads * (size_t)a->head_dim;
     }
-    isa->turn(h->out, a->head_dim, lanes, inverse, to);
+    isa->transpose(h->out, a->head_dim, lanes, inverse, to);
 }
 
 /* One head of one tile. */

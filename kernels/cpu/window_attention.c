@@ -62,7 +62,7 @@ static void gather(const struct window_job *job, const struct window *w, int hea
         }
 }
 
-/* The bias of query q at place `at` of its axis towards every place: q · table[at - place + window - 1], to lane i of a panel. */
+/* The bias of query q at `at` of its axis towards the key at every place of it: q · table[at - key + window - 1], to lane i of a panel. */
 static void relate(const struct window_job *job, const struct vlk_weight *table, int at, const float *q, int lane, float *panel)
 {
     const int side = job->a->window, nr = job->cpu->isa->nr;
@@ -71,8 +71,8 @@ static void relate(const struct window_job *job, const struct vlk_weight *table,
 
     job->cpu->isa->dot_rows(table->dtype, (const char *)table->data + (size_t)at * stride, stride, side, table->cols, q,
                             (size_t)table->cols, 1, sums, (size_t)side);
-    for (int place = 0; place < side; place++)
-        panel[place * nr + lane] = sums[side - 1 - place];
+    for (int key = 0; key < side; key++)
+        panel[key * nr + lane] = sums[side - 1 - key];
 }
 
 /* Panel r0 / nr of queries: rows to score with, and their biases. */
@@ -91,9 +91,9 @@ static void prepare_panel(const struct window_job *job, struct vlk_attention *t,
         relate(job, &a->down, cy, from[i], i, d);
         relate(job, &a->across, cx, from[i], i, x);
     }
-    for (size_t place = 0; place < (size_t)a->window; place++)
+    for (size_t key = 0; key < (size_t)a->window; key++)
         for (size_t i = (size_t)n; i < (size_t)t->isa->nr; i++)
-            d[place * (size_t)t->isa->nr + i] = x[place * (size_t)t->isa->nr + i] = 0;
+            d[key * (size_t)t->isa->nr + i] = x[key * (size_t)t->isa->nr + i] = 0;
     vlk_attention_query(t, r0 / t->isa->nr, from, n, 1 / sqrtf((float)a->head_dim));
 }
 

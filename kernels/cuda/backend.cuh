@@ -104,7 +104,7 @@ struct vlk_cuda {
     struct {
         unsigned char *pinned[2], *raw[2]; /* upload: host staging, device staging */
         cudaEvent_t free[2];
-        int turn;
+        int half;
     } upload;
     struct vlk_fault *fault;
     int32_t *counters;                  /* device: blocks done, zero between launches */

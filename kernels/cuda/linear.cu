@@ -25,25 +25,25 @@ struct gemv_args {
         const float *cos, *sin;
         void *k_cache, *v_cache;
         int32_t head_dim, half_cache;
-    } turn;
+    } rope;
 };
 
 /* What part p keeps of v, which is column `row` of a token; other: the other half of its pair. */
 static __device__ inline float turn_and_keep(const gemv_args &a, int p, int row, int token, float v, float other)
 {
-    const int half = a.turn.head_dim / 2, d = row % a.turn.head_dim;
-    const int64_t pos = a.turn.step->pos + token, at = pos * a.part[p].w.rows + row;
+    const int half = a.rope.head_dim / 2, d = row % a.rope.head_dim;
+    const int64_t pos = a.rope.step->pos + token, at = pos * a.part[p].w.rows + row;
 
     if (p == 2) {
-        vlk_store(a.turn.v_cache, a.turn.half_cache, at, v);
+        vlk_store(a.rope.v_cache, a.rope.half_cache, at, v);
         return v;
     }
-    const float c = a.turn.cos[pos * half + d % half], s = a.turn.sin[pos * half + d % half];
+    const float c = a.rope.cos[pos * half + d % half], s = a.rope.sin[pos * half + d % half];
     const float turned = d < half ? v * c - other * s : v * c + other * s;
 
     if (p == 0)
         return turned;
-    vlk_store(a.turn.k_cache, a.turn.half_cache, at, turned);
+    vlk_store(a.rope.k_cache, a.rope.half_cache, at, turned);
     return v;
 }
 
@@ -58,9 +58,9 @@ static __global__ void __launch_bounds__(VLK_GEMV_THREADS, 2) gemv_kernel(gemv_a
     while (p > 0 && (int)blockIdx.x < a.part[p].first_tile)
         p--;
     first = ((int)blockIdx.x - a.part[p].first_tile) * VLK_GEMV_ROWS;
-    if (a.turn.step && p < 2) { /* both rows of eight pairs */
-        first = first / a.turn.head_dim * a.turn.head_dim + first % a.turn.head_dim / 2;
-        apart = a.turn.head_dim / 2;
+    if (a.rope.step && p < 2) { /* both rows of eight pairs */
+        first = first / a.rope.head_dim * a.rope.head_dim + first % a.rope.head_dim / 2;
+        apart = a.rope.head_dim / 2;
     }
     if (a.norm.w.data)
         vlk_fill_normed(planes, stride, padded, a.x, a.cols, a.norm, room);
@@ -73,7 +73,7 @@ static __global__ void __launch_bounds__(VLK_GEMV_THREADS, 2) gemv_kernel(gemv_a
     const bool mine = tid < 64 && row < a.part[p].w.rows && tid % 4 < a.tokens;
     if (mine && a.part[p].bias.data)
         v += vlk_vector_at(a.part[p].bias, row);
-    if (a.turn.step) { /* uniform */
+    if (a.rope.step) { /* uniform */
         __syncthreads();
         if (tid < 64)
             room[tid] = v;
@@ -95,7 +95,7 @@ static bool join_previous(struct vlk_cuda *cuda, const struct vlk_linear_args *l
     struct gemv_args *a = (struct gemv_args *)vlk_cuda_last(cuda, (const void *)gemv_kernel);
 
     if (!a || l->accumulate || a->parts == PARTS || (a->norm.w.data ? a->norm.y : a->x) != l->x || a->tokens != tokens || a->accumulate ||
-        a->act != (int32_t)l->act || a->cols != l->w.cols || a->turn.step)
+        a->act != (int32_t)l->act || a->cols != l->w.cols || a->rope.step)
         return false;
     struct vlk_command *c = &cuda->list.commands[cuda->list.count - 1];
     if (vlk_overlap(l->y, bytes, l->x, in) || vlk_overlap(l->y, bytes, a->x, in))
@@ -114,7 +114,7 @@ static bool join_previous(struct vlk_cuda *cuda, const struct vlk_linear_args *l
     return true;
 }
 
-static void few(struct vlk_cuda *cuda, const struct vlk_linear_args *l)
+static void linear_gemv(struct vlk_cuda *cuda, const struct vlk_linear_args *l)
 {
     const int padded = vlk_plane_columns(l->w.cols);
     VLK_ARGS(gemv_args, a);
@@ -141,16 +141,16 @@ bool vlk_cuda_turn_previous(struct vlk_cuda *cuda, const struct vlk_mha_write_ar
     const int32_t row = w->kv_heads * w->head_dim;
 
     if (!a || a->parts != 3 || a->part[0].y != w->q || a->part[1].y != w->k || a->part[2].y != w->v || a->tokens != w->n || a->accumulate ||
-        a->act || a->turn.step || w->rope.dim != w->head_dim || w->head_dim % VLK_GEMV_ROWS || a->part[0].w.rows != w->heads * w->head_dim ||
+        a->act || a->rope.step || w->rope.dim != w->head_dim || w->head_dim % VLK_GEMV_ROWS || a->part[0].w.rows != w->heads * w->head_dim ||
         a->part[1].w.rows != row || a->part[2].w.rows != row)
         return false;
-    a->turn.step = w->step;
-    a->turn.cos = w->rope.cos;
-    a->turn.sin = w->rope.sin;
-    a->turn.k_cache = w->k_cache;
-    a->turn.v_cache = w->v_cache;
-    a->turn.head_dim = w->head_dim;
-    a->turn.half_cache = w->cache_dtype == VLK_BF16;
+    a->rope.step = w->step;
+    a->rope.cos = w->rope.cos;
+    a->rope.sin = w->rope.sin;
+    a->rope.k_cache = w->k_cache;
+    a->rope.v_cache = w->v_cache;
+    a->rope.head_dim = w->head_dim;
+    a->rope.half_cache = w->cache_dtype == VLK_BF16;
     return true;
 }
 
@@ -488,7 +488,7 @@ void vlk_cuda_gemm(struct vlk_cuda *cuda, const struct vlk_gemm *given)
 
 /* ------------------------------------------------------------------------------------------------ op */
 
-static void many(struct vlk_cuda *cuda, const struct vlk_linear_args *l)
+static void linear_gemm(struct vlk_cuda *cuda, const struct vlk_linear_args *l)
 {
     const int32_t ld = vlk_packed_ld(l->w.cols);
     uint16_t *packed = (uint16_t *)vlk_cuda_scratch(cuda, VLK_CUDA_PACKED, (size_t)l->n * (size_t)ld * sizeof *packed);
@@ -514,7 +514,7 @@ void vlk_cuda_linear(struct vlk_backend *be, const struct vlk_linear_args *l)
     if (l->n <= 0)
         return;
     if (l->n <= VLK_GEMV_TOKENS && vlk_plane_bytes(vlk_plane_columns(l->w.cols), l->n) + 4096 <= vlk_cuda_of(be)->shared_limit)
-        few(vlk_cuda_of(be), l);
+        linear_gemv(vlk_cuda_of(be), l);
     else
-        many(vlk_cuda_of(be), l);
+        linear_gemm(vlk_cuda_of(be), l);
 }

@@ -183,14 +183,14 @@ void vlk_cuda_mem_write(struct vlk_backend *be, void *dst, const void *src, size
     cuda->submitted = true;
     for (size_t at = 0; at < bytes && !vlk_cuda_poisoned(cuda); at += VLK_CUDA_UPLOAD) {
         const size_t n = bytes - at < VLK_CUDA_UPLOAD ? bytes - at : (size_t)VLK_CUDA_UPLOAD;
-        const int turn = cuda->upload.turn ^= 1;
+        const int half = cuda->upload.half ^= 1;
 
-        if (vlk_cuda_failed(cuda, cudaEventSynchronize(cuda->upload.free[turn]), "uploading"))
+        if (vlk_cuda_failed(cuda, cudaEventSynchronize(cuda->upload.free[half]), "uploading"))
             return;
-        memcpy(cuda->upload.pinned[turn], (const char *)src + at, n);
-        vlk_cuda_failed(cuda, cudaMemcpyAsync((char *)dst + at, cuda->upload.pinned[turn], n, cudaMemcpyHostToDevice, cuda->stream),
+        memcpy(cuda->upload.pinned[half], (const char *)src + at, n);
+        vlk_cuda_failed(cuda, cudaMemcpyAsync((char *)dst + at, cuda->upload.pinned[half], n, cudaMemcpyHostToDevice, cuda->stream),
                         "uploading");
-        vlk_cuda_failed(cuda, cudaEventRecord(cuda->upload.free[turn], cuda->stream), "uploading");
+        vlk_cuda_failed(cuda, cudaEventRecord(cuda->upload.free[half], cuda->stream), "uploading");
     }
 }
 

@@ -152,7 +152,7 @@ static __global__ void __launch_bounds__(ABSORB_THREADS) absorb_kernel(absorb_ar
         write_row(a.write, token, &sums[0][0]);
 }
 
-struct release_args {
+struct value_args {
     int32_t heads, nope, lora, v, splits, zero;
     struct vlk_matrix kv_b;
     const float *partial;
@@ -160,7 +160,7 @@ struct release_args {
 };
 
 /* Puts the splits of one head together, then out = W_UV latent for 16 rows. */
-static __global__ void __launch_bounds__(VLK_GEMV_THREADS) release_kernel(release_args a)
+static __global__ void __launch_bounds__(VLK_GEMV_THREADS) value_kernel(value_args a)
 {
     VLK_SHARED(uint16_t, planes);
     __shared__ float room[VLK_GEMV_WARPS * 64];
@@ -230,7 +230,7 @@ static void cache_rows(const struct vlk_mla_attend_args *m, int32_t width, struc
 static void attend_absorbed(struct vlk_cuda *cuda, const struct vlk_mla_attend_args *m, const float *q)
 {
     VLK_ARGS(vlk_split, s);
-    VLK_ARGS(release_args, r);
+    VLK_ARGS(value_args, r);
 
     s.n = m->n;
     s.heads = m->heads;
@@ -251,7 +251,7 @@ static void attend_absorbed(struct vlk_cuda *cuda, const struct vlk_mla_attend_a
     r.kv_b = vlk_matrix_of(&m->kv_b);
     r.partial = s.partial;
     r.out = m->out;
-    VLK_PUSH(cuda, release_kernel, dim3((unsigned)((m->v + VLK_GEMV_ROWS - 1) / VLK_GEMV_ROWS), (unsigned)m->heads, (unsigned)m->n),
+    VLK_PUSH(cuda, value_kernel, dim3((unsigned)((m->v + VLK_GEMV_ROWS - 1) / VLK_GEMV_ROWS), (unsigned)m->heads, (unsigned)m->n),
              VLK_GEMV_THREADS, vlk_plane_bytes(vlk_plane_columns(m->lora), 1), r);
 }
 

@@ -311,7 +311,7 @@ static __global__ void __launch_bounds__(VLK_GEMV_THREADS) down_kernel(down_args
         a.y[first + tid / 4] += sum;
 }
 
-static void few_dense(struct vlk_cuda *cuda, const struct vlk_mlp_args *m)
+static void mlp_gemv(struct vlk_cuda *cuda, const struct vlk_mlp_args *m)
 {
     VLK_ARGS(gated_args, a);
 
@@ -344,7 +344,7 @@ static size_t down_bytes(const struct vlk_moe_args *m)
     return vlk_plane_bytes(padded, 1);
 }
 
-static void one_token(struct vlk_cuda *cuda, const struct vlk_moe_args *m)
+static void moe_gemv(struct vlk_cuda *cuda, const struct vlk_moe_args *m)
 {
     const int32_t inter = m->up[0].rows, shared = m->shared_up.rows, tiles = (inter + VLK_GEMV_ROWS - 1) / VLK_GEMV_ROWS;
     struct vlk_experts experts;
@@ -393,7 +393,7 @@ enum { SORT_THREADS = 256 };
 struct sort_args {
     const int32_t *ids;
     int32_t pairs, k, experts, zero;
-    int32_t *first, *token, *place;
+    int32_t *first, *token, *slot;
     struct vlk_fault *fault;
 };
 
@@ -438,7 +438,7 @@ static __global__ void __launch_bounds__(SORT_THREADS) sort_kernel(sort_args a)
     for (int i = from; i < to; i++)
         if (a.ids[i] == e) {
             a.token[at] = i / a.k;
-            a.place[i] = at++;
+            a.slot[i] = at++;
         }
     if (tid == 0)
         a.first[e] = lower;
@@ -448,7 +448,7 @@ static __global__ void __launch_bounds__(SORT_THREADS) sort_kernel(sort_args a)
 
 struct sum_args {
     const float *out, *weights;
-    const int32_t *place, *first;
+    const int32_t *slot, *first;
     float *y;
     int32_t k, width, experts, zero;
 };
@@ -464,13 +464,13 @@ static __global__ void __launch_bounds__(SORT_THREADS) sum_kernel(sum_args a)
         float sum = 0;
 
         for (int j = 0; j < a.k; j++)
-            sum += a.weights[token * a.k + j] * a.out[(int64_t)a.place[token * a.k + j] * a.width + i];
+            sum += a.weights[token * a.k + j] * a.out[(int64_t)a.slot[token * a.k + j] * a.width + i];
         a.y[token * a.width + i] += sum;
     }
 }
 
 /* h = silu(x gate^T) * (x up^T) as packed rows, then y (+)= h down^T: the dense MLP and the shared expert. */
-static void many_dense(struct vlk_cuda *cuda, int32_t n, const uint16_t *packed, const struct vlk_weight *gate, const struct vlk_weight *up,
+static void mlp_gemm(struct vlk_cuda *cuda, int32_t n, const uint16_t *packed, const struct vlk_weight *gate, const struct vlk_weight *up,
                        const struct vlk_weight *down, bool accumulate, uint16_t *h, float *y)
 {
     VLK_ARGS(vlk_gemm, g);
@@ -510,17 +510,17 @@ void vlk_cuda_mlp(struct vlk_backend *be, const struct vlk_mlp_args *m)
     if (m->n <= 0)
         return;
     if (m->n <= VLK_GEMV_TOKENS && vlk_plane_bytes(vlk_plane_columns(m->up.cols), m->n) + 4096 <= cuda->shared_limit) {
-        few_dense(cuda, m);
+        mlp_gemv(cuda, m);
         return;
     }
     packed = pack_tokens(cuda, m->n, m->up.cols, m->x);
     h = (uint16_t *)vlk_cuda_scratch(cuda, VLK_CUDA_HIDDEN, (size_t)m->n * (size_t)vlk_packed_ld(m->up.rows) * sizeof *h);
     if (packed && h)
-        many_dense(cuda, m->n, packed, &m->gate, &m->up, &m->down, m->accumulate, h, m->y);
+        mlp_gemm(cuda, m->n, packed, &m->gate, &m->up, &m->down, m->accumulate, h, m->y);
 }
 
 struct sorted {
-    int32_t *first, *token, *place;
+    int32_t *first, *token, *slot;
 };
 
 static bool sort_tokens(struct vlk_cuda *cuda, const struct vlk_moe_args *m, struct sorted *s)
@@ -537,12 +537,12 @@ static bool sort_tokens(struct vlk_cuda *cuda, const struct vlk_moe_args *m, str
     a.experts = m->experts;
     a.first = s->first = room;
     a.token = s->token = room + m->experts + 1;
-    a.place = s->place = a.token + pairs;
+    a.slot = s->slot = a.token + pairs;
     a.fault = cuda->fault;
     return VLK_PUSH(cuda, sort_kernel, dim3((unsigned)m->experts), SORT_THREADS, 0, a) != NULL;
 }
 
-static void many_tokens(struct vlk_cuda *cuda, const struct vlk_moe_args *m)
+static void moe_gemm(struct vlk_cuda *cuda, const struct vlk_moe_args *m)
 {
     const int32_t pairs = m->n * m->k, inter = m->up[0].rows, width = m->down[0].rows, shared = m->shared_up.rows, ldh = vlk_packed_ld(inter);
     const size_t pair_halfs = (size_t)pairs * (size_t)ldh, shared_halfs = (size_t)m->n * (size_t)vlk_packed_ld(shared);
@@ -576,7 +576,7 @@ static void many_tokens(struct vlk_cuda *cuda, const struct vlk_moe_args *m)
     vlk_cuda_gemm(cuda, &d);
     c.out = out;
     c.weights = m->expert_weights;
-    c.place = s.place;
+    c.slot = s.slot;
     c.first = s.first;
     c.y = m->y;
     c.k = m->k;
@@ -584,7 +584,7 @@ static void many_tokens(struct vlk_cuda *cuda, const struct vlk_moe_args *m)
     c.experts = m->experts;
     VLK_PUSH(cuda, sum_kernel, dim3((unsigned)m->n), SORT_THREADS, 0, c);
     if (shared)
-        many_dense(cuda, m->n, packed, &m->shared_gate, &m->shared_up, &m->shared_down, true, h + pair_halfs, m->y);
+        mlp_gemm(cuda, m->n, packed, &m->shared_gate, &m->shared_up, &m->shared_down, true, h + pair_halfs, m->y);
 }
 
 void vlk_cuda_moe(struct vlk_backend *be, const struct vlk_moe_args *m)
@@ -594,7 +594,7 @@ void vlk_cuda_moe(struct vlk_backend *be, const struct vlk_moe_args *m)
     if (m->n <= 0)
         return;
     if (m->n == 1 && down_bytes(m) + 4096 <= cuda->shared_limit)
-        one_token(cuda, m);
+        moe_gemv(cuda, m);
     else
-        many_tokens(cuda, m);
+        moe_gemm(cuda, m);
 }

@@ -71,18 +71,18 @@ static bool upload_rows(struct vlk_cuda *cuda, vlk_dtype dtype, int32_t rows, in
 
     for (int32_t at = 0; at < rows && most; at += most) {
         const int32_t n = rows - at < most ? rows - at : most;
-        const int turn = cuda->upload.turn ^= 1;
-        void *to = plain ? dst + (size_t)at * stride : (char *)cuda->upload.raw[turn];
+        const int half = cuda->upload.half ^= 1;
+        void *to = plain ? dst + (size_t)at * stride : (char *)cuda->upload.raw[half];
 
-        if (vlk_cuda_failed(cuda, cudaEventSynchronize(cuda->upload.free[turn]), "uploading weights"))
+        if (vlk_cuda_failed(cuda, cudaEventSynchronize(cuda->upload.free[half]), "uploading weights"))
             return false;
-        copy_parts(cuda->upload.pinned[turn], host + (size_t)at * row, (size_t)n * row);
-        if (vlk_cuda_failed(cuda, cudaMemcpyAsync(to, cuda->upload.pinned[turn], (size_t)n * row, cudaMemcpyDefault, cuda->stream),
+        copy_parts(cuda->upload.pinned[half], host + (size_t)at * row, (size_t)n * row);
+        if (vlk_cuda_failed(cuda, cudaMemcpyAsync(to, cuda->upload.pinned[half], (size_t)n * row, cudaMemcpyDefault, cuda->stream),
                             "uploading weights"))
             return false;
         if (!plain)
             vlk_cuda_import_rows(cuda, dtype, cols, n, to, dst + (size_t)at * stride);
-        if (vlk_cuda_failed(cuda, cudaEventRecord(cuda->upload.free[turn], cuda->stream), "uploading weights"))
+        if (vlk_cuda_failed(cuda, cudaEventRecord(cuda->upload.free[half], cuda->stream), "uploading weights"))
             return false;
     }
     return most > 0;

@@ -40,7 +40,7 @@ static const struct {
     { "position_kernel", 0 },
     { "probs_kernel", 128 },
     { "product", 0 }, /* of test_emulate.cpp */
-    { "release_kernel", 2048 },
+    { "value_kernel", 2048 },
     { "reverse", 0 },
     { "router_kernel", 8320 },
     { "sample_kernel", 3568 },

@@ -105,7 +105,7 @@ static int wrong_rects(const vl2_engine *e, const vl2_picture *picture, bool cro
             /* Pixel centres lie half a pixel of the view inside of the rectangle's edges; a level of the gradient is 1/255, and
              * at the picture's own edges the resampling flattens it. */
             int view = (cells[j].tile > 0 ? (i == 0 ? tiles->grid_w : tiles->grid_h) : 1) * tiles->side, place[4];
-            vl2_tile_place(picture->width, picture->height, cells[j].tile > 0 ? tiles->grid_w * tiles->side : tiles->side,
+            vl2_tile_content(picture->width, picture->height, cells[j].tile > 0 ? tiles->grid_w * tiles->side : tiles->side,
                            cells[j].tile > 0 ? tiles->grid_h * tiles->side : tiles->side, place);
             double half = 0.5 / place[2 + i], slack = 1.5 / 255 + half;
             good = view > 0 && fabs(extent.low[i] - (rect[i] / size[i] + half)) <= slack &&
