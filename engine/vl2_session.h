@@ -242,6 +242,20 @@ struct vl2_generation {
 vl2_status vl2_session_generate(vl2_session *session, const struct vl2_generate_options *options, const vl2_cancel *cancel,
                                 vl2_token_fn on_token, void *user, struct vl2_generation *out, vl2_error *err);
 
+/* Several answers of one engine that are written together, each after a successful sync of a session of its own: begin, advance until it
+ * is over, end. A token costs less the more go on together, where what is computed for one row reads what serves others too (on the CPU
+ * up to 16; a GPU takes one after the other); which token it is does not depend on them, bit for bit. vl2_session_generate() is the same for one.
+ * What the options point to is borrowed until the end, and the session is not used otherwise meanwhile. */
+typedef struct vl2_writing vl2_writing;
+vl2_status vl2_writing_begin(vl2_session *session, const struct vl2_generate_options *options, const vl2_cancel *cancel,
+                             vl2_token_fn on_token, void *user, vl2_writing **out, vl2_error *err);
+/* One token for each of n that is not over. on_token may not end any of them. On failure all n are over. May be called from a
+ * progress function of vl2_session_sync() of another session: that is how answers go on while a prompt is read. */
+vl2_status vl2_writings_advance(vl2_writing *const *writings, size_t n, vl2_error *err);
+bool vl2_writing_is_over(const vl2_writing *writing);
+/* Also of one that is not over, whose stop is VL2_STOP_CALLER then. out may be NULL. */
+void vl2_writing_end(vl2_writing *writing, struct vl2_generation *out);
+
 /* Tokens now in the session's cache, and its capacity. */
 size_t vl2_session_length(const vl2_session *session);
 size_t vl2_session_capacity(const vl2_session *session);

@@ -15,7 +15,9 @@
  *    binds weights.
  *  - Nothing that changes from one decode step to the next is a host scalar: positions, token ids, expert ids and the
  *    sampler's state live in `struct vlk_step` in backend memory, so that a decode step is one fixed launch sequence.
- *  - Results do not depend on the number of threads: a row's sum is always formed by one worker in one order.
+ *  - Results do not depend on the number of threads: a row's sum is always formed by one worker in one order. Of rows that are
+ *    `apart` they do not depend on each other either: each is, bit for bit, what the op gives for it alone. At most VLK_MAX_APART of
+ *    them, and only where traits.together says that the backend can.
  */
 #ifndef VLK_H
 #define VLK_H
@@ -28,10 +30,11 @@
 extern "C" {
 #endif
 
-#define VLK_ABI_VERSION 5 /* counts every change of a struct or of the table below */
+#define VLK_ABI_VERSION 6 /* counts every change of a struct or of the table below */
 #define VLK_MAX_TOPK 16      /* experts per token */
 #define VLK_MAX_EXPERTS 512  /* routed experts per layer */
 #define VLK_MAX_ALTERNATIVES 20
+#define VLK_MAX_APART 16    /* rows of one op that may be apart */
 
 typedef enum {
     VLK_OK = 0,
@@ -120,6 +123,7 @@ struct vlk_linear_args {
     bool accumulate;
     const float *x;
     float *y;
+    bool apart;
 };
 
 /* Rotary embedding table: cos and sin [positions][dim/2] f32, already scaled (yarn's mscale included). */
@@ -204,6 +208,7 @@ struct vlk_router_args {
     const float *x;
     int32_t *expert_ids;
     float *expert_weights;
+    bool apart;
 };
 
 /* Gated MLP: y (+)= down(silu(gate x) * (up x)). gate, up [inter][width]; down [width][inter]. x, y [n][width].
@@ -214,6 +219,7 @@ struct vlk_mlp_args {
     bool accumulate;
     const float *x;
     float *y;
+    bool apart;
 };
 
 /* y += sum_j weight_j * expert_{id_j}(x) + shared(x). The j-sum is formed in f32 in the order of expert_ids.
@@ -227,6 +233,7 @@ struct vlk_moe_args {
     const float *expert_weights;
     const float *x;
     float *y;
+    bool apart;
 };
 
 /* Patch embedding: out[t][p] = W · norm(patch) + b + pos[p]; norm(u8) = u8/127.5 - 1. tiles [n][3][side][side] u8,
@@ -387,6 +394,7 @@ struct vlk_traits {
     size_t batch_bytes; /* scratch that one batch of tiles may take */
     size_t granule;     /* what mem_alloc takes multiples of, for more than half of it */
     bool half_cache;    /* keys and values in bf16 whatever their size */
+    int32_t together;   /* sequences that gain from a common step, their rows apart; at most VLK_MAX_APART, 0 and 1: none */
 };
 
 struct vlk_backend {

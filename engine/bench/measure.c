@@ -169,14 +169,15 @@ static vl2_status run_tokens(struct bench *b, bool note) {
         be->ops->mem_write(be, b->scratch.ids, b->ids + at, (size_t)n * sizeof *b->ids);
         be->ops->embed(be, &(struct vlk_embed_args){
             .n = n, .width = hidden, .ids = b->scratch.ids, .table = e->weights.embed, .out = b->scratch.x});
+        const struct vl2_sequence sequence = {.kv = &b->kv, .step = b->scratch.step, .max_pos = b->context + at + n};
         for (int32_t layer = 0; layer < e->config.lm.layers; layer++) {
-            vl2_decoder_layer(e, &b->kv, &b->scratch, layer, n, b->context + at + n);
+            vl2_decoder_layer(e, &sequence, 1, &b->scratch, layer, n);
             if (note)
                 note_experts(b, layer);
         }
         be->ops->step_advance(be, b->scratch.step, n);
         if (at + n == b->tokens)
-            vl2_decoder_logits(e, &b->scratch, n - 1, 1, b->scratch.logits);
+            vl2_decoder_logits(e, &b->scratch, n - 1, 1, false, b->scratch.logits);
         else
             status = vl2_backend_wait(e, b->err);
     }

@@ -48,7 +48,9 @@ static void close_backend(struct vl2_engine *e) {
         e->backend->ops->mem_free(e->backend, e->rope_cos);
     if (e->rope_sin)
         e->backend->ops->mem_free(e->backend, e->rope_sin);
-    e->rope_cos = e->rope_sin = NULL;
+    if (e->common_logits)
+        e->backend->ops->mem_free(e->backend, e->common_logits);
+    e->rope_cos = e->rope_sin = e->common_logits = NULL;
     e->backend->ops->close(e->backend);
     e->backend = NULL;
     e->host_layers = 0;

@@ -79,101 +79,130 @@ void vl2_scratch_deinit(const struct vl2_engine *e, struct vl2_scratch *s) {
     *s = (struct vl2_scratch){0};
 }
 
-static void linear(struct vlk_backend *be, int32_t n, struct vlk_weight w, struct vlk_weight b, const float *x, float *y) {
-    be->ops->linear(be, &(struct vlk_linear_args){.n = n, .w = w, .b = b, .x = x, .y = y});
+/* One block of one pass. */
+struct block {
+    const struct vl2_engine *engine;
+    const struct vl2_layer *weights;
+    const struct vl2_scratch *scratch;
+    const struct vl2_sequence *sequences;
+    int32_t count, layer, n;
+    bool apart; /* the rows are of as many sequences */
+};
+
+static void linear(const struct block *b, struct vlk_weight w, struct vlk_weight bias, const float *x, float *y) {
+    struct vlk_backend *be = b->engine->backend;
+    be->ops->linear(be, &(struct vlk_linear_args){.n = b->n, .w = w, .b = bias, .x = x, .y = y, .apart = b->apart});
 }
 
 static void rmsnorm(struct vlk_backend *be, int32_t n, struct vlk_weight w, float eps, const float *x, float *y) {
     be->ops->rmsnorm(be, &(struct vlk_rmsnorm_args){.n = n, .width = w.cols, .eps = eps, .w = w, .x = x, .y = y});
 }
 
-static void attend_mla(const struct vl2_engine *e, const struct vl2_layer *l, const struct vl2_kv *kv, const struct vl2_scratch *s,
-                       int32_t layer, int32_t n, int32_t max_pos) {
-    const struct vl2_config *c = &e->config;
-    struct vlk_backend *be = e->backend;
-    if (c->lm.q_lora) {
-        linear(be, n, l->q_a, l->q_a_b, s->h, s->q_a);
-        rmsnorm(be, n, l->q_a_norm, lora_norm_eps, s->q_a, s->q_a);
-        linear(be, n, l->q_up, (struct vlk_weight){0}, s->q_a, s->q);
-    } else {
-        linear(be, n, l->q, (struct vlk_weight){0}, s->h, s->q);
-    }
-    linear(be, n, l->kv_a, l->kv_a_b, s->h, s->k);
+/* The attention of the n rows of sequence i. */
+static void attend_mla(const struct block *b, int32_t i, int32_t n) {
+    const struct vl2_config *c = &b->engine->config;
+    struct vlk_backend *be = b->engine->backend;
+    const struct vl2_scratch *s = b->scratch;
+    const struct vl2_sequence *sequence = &b->sequences[i];
+    struct widths w = scratch_widths(c);
+    size_t row = (size_t)i * (size_t)n;
     be->ops->mla_write(be, &(struct vlk_mla_write_args){.n = n,
                                                         .heads = c->lm.heads,
                                                         .nope = c->lm.nope,
                                                         .lora = c->lm.kv_lora,
                                                         .eps = lora_norm_eps,
-                                                        .rope = e->rope,
-                                                        .kv_norm = l->kv_a_norm,
-                                                        .step = s->step,
-                                                        .q = s->q,
-                                                        .kv_a = s->k,
-                                                        .cache = kv->k[layer],
-                                                        .cache_dtype = kv->dtype});
+                                                        .rope = b->engine->rope,
+                                                        .kv_norm = b->weights->kv_a_norm,
+                                                        .step = sequence->step,
+                                                        .q = s->q + row * w.q,
+                                                        .kv_a = s->k + row * w.k,
+                                                        .cache = sequence->kv->k[b->layer],
+                                                        .cache_dtype = sequence->kv->dtype});
     be->ops->mla_attend(be, &(struct vlk_mla_attend_args){.n = n,
                                                           .heads = c->lm.heads,
                                                           .nope = c->lm.nope,
                                                           .lora = c->lm.kv_lora,
                                                           .v = c->lm.v,
                                                           .rope = c->lm.rope,
-                                                          .scale = e->attention_scale,
-                                                          .max_pos = max_pos,
-                                                          .step = s->step,
-                                                          .kv_b = l->kv_b,
-                                                          .q = s->q,
-                                                          .cache = kv->k[layer],
-                                                          .cache_dtype = kv->dtype,
-                                                          .out = s->attended,
+                                                          .scale = b->engine->attention_scale,
+                                                          .max_pos = sequence->max_pos,
+                                                          .step = sequence->step,
+                                                          .kv_b = b->weights->kv_b,
+                                                          .q = s->q + row * w.q,
+                                                          .cache = sequence->kv->k[b->layer],
+                                                          .cache_dtype = sequence->kv->dtype,
+                                                          .out = s->attended + row * w.attended,
                                                           .probs = s->probs,
                                                           .probs_stride = s->probs_stride});
 }
 
 /* The cache as if it began `shift` rows earlier. */
-static void *shifted(const struct vl2_engine *e, const struct vl2_kv *kv, const struct vl2_scratch *s, void *cache) {
-    size_t row = vl2_kv_width(&e->config) * (kv->dtype == VLK_BF16 ? 2 : 4);
-    return (char *)cache - s->shift * row;
+static void *shifted(const struct block *b, const struct vl2_sequence *sequence, void *cache) {
+    size_t row = vl2_kv_width(&b->engine->config) * (sequence->kv->dtype == VLK_BF16 ? 2 : 4);
+    return (char *)cache - sequence->shift * row;
 }
 
-static void attend_mha(const struct vl2_engine *e, const struct vl2_layer *l, const struct vl2_kv *kv, const struct vl2_scratch *s,
-                       int32_t layer, int32_t n, int32_t max_pos) {
-    const struct vl2_config *c = &e->config;
-    struct vlk_backend *be = e->backend;
-    linear(be, n, l->q, l->q_b, s->h, s->q);
-    linear(be, n, l->k, l->k_b, s->h, s->k);
-    linear(be, n, l->v, l->v_b, s->h, s->v);
+static void attend_mha(const struct block *b, int32_t i, int32_t n) {
+    const struct vl2_config *c = &b->engine->config;
+    struct vlk_backend *be = b->engine->backend;
+    const struct vl2_scratch *s = b->scratch;
+    const struct vl2_sequence *sequence = &b->sequences[i];
+    struct widths w = scratch_widths(c);
+    size_t row = (size_t)i * (size_t)n;
     be->ops->mha_write(be, &(struct vlk_mha_write_args){.n = n,
                                                         .heads = c->lm.heads,
                                                         .kv_heads = c->lm.kv_heads,
                                                         .head_dim = c->lm.head_dim,
-                                                        .rope = e->rope,
-                                                        .step = s->step,
-                                                        .q = s->q,
-                                                        .k = s->k,
-                                                        .v = s->v,
-                                                        .k_cache = shifted(e, kv, s, kv->k[layer]),
-                                                        .v_cache = shifted(e, kv, s, kv->v[layer]),
-                                                        .cache_dtype = kv->dtype});
+                                                        .rope = b->engine->rope,
+                                                        .step = sequence->step,
+                                                        .q = s->q + row * w.q,
+                                                        .k = s->k + row * w.k,
+                                                        .v = s->v + row * w.v,
+                                                        .k_cache = shifted(b, sequence, sequence->kv->k[b->layer]),
+                                                        .v_cache = shifted(b, sequence, sequence->kv->v[b->layer]),
+                                                        .cache_dtype = sequence->kv->dtype});
     be->ops->mha_attend(be, &(struct vlk_mha_attend_args){.n = n,
                                                           .heads = c->lm.heads,
                                                           .kv_heads = c->lm.kv_heads,
                                                           .head_dim = c->lm.head_dim,
-                                                          .scale = e->attention_scale,
-                                                          .max_pos = max_pos,
-                                                          .step = s->seen ? s->seen : s->step,
-                                                          .q = s->q,
-                                                          .k_cache = kv->k[layer],
-                                                          .v_cache = kv->v[layer],
-                                                          .cache_dtype = kv->dtype,
-                                                          .out = s->attended,
+                                                          .scale = b->engine->attention_scale,
+                                                          .max_pos = sequence->max_pos,
+                                                          .step = sequence->seen ? sequence->seen : sequence->step,
+                                                          .q = s->q + row * w.q,
+                                                          .k_cache = sequence->kv->k[b->layer],
+                                                          .v_cache = sequence->kv->v[b->layer],
+                                                          .cache_dtype = sequence->kv->dtype,
+                                                          .out = s->attended + row * w.attended,
                                                           .probs = s->probs,
                                                           .probs_stride = s->probs_stride});
 }
 
-static void run_experts(const struct vl2_engine *e, const struct vl2_layer *l, const struct vl2_scratch *s, int32_t n) {
-    const struct vl2_config *c = &e->config;
-    struct vlk_backend *be = e->backend;
-    be->ops->router(be, &(struct vlk_router_args){.n = n,
+/* Queries, and what becomes keys and values. */
+static void project(const struct block *b) {
+    const struct vl2_scratch *s = b->scratch;
+    const struct vl2_layer *l = b->weights;
+    if (!b->engine->config.lm.mla) {
+        linear(b, l->q, l->q_b, s->h, s->q);
+        linear(b, l->k, l->k_b, s->h, s->k);
+        linear(b, l->v, l->v_b, s->h, s->v);
+        return;
+    }
+    if (b->engine->config.lm.q_lora) {
+        linear(b, l->q_a, l->q_a_b, s->h, s->q_a);
+        rmsnorm(b->engine->backend, b->n, l->q_a_norm, lora_norm_eps, s->q_a, s->q_a);
+        linear(b, l->q_up, (struct vlk_weight){0}, s->q_a, s->q);
+    } else {
+        linear(b, l->q, (struct vlk_weight){0}, s->h, s->q);
+    }
+    linear(b, l->kv_a, l->kv_a_b, s->h, s->k);
+}
+
+static void run_experts(const struct block *b) {
+    const struct vl2_config *c = &b->engine->config;
+    const struct vl2_layer *l = b->weights;
+    const struct vl2_scratch *s = b->scratch;
+    struct vlk_backend *be = b->engine->backend;
+    be->ops->router(be, &(struct vlk_router_args){.n = b->n,
                                                   .k = c->lm.experts_per_token,
                                                   .n_group = c->lm.n_group,
                                                   .topk_group = c->lm.topk_group,
@@ -185,8 +214,9 @@ static void run_experts(const struct vl2_engine *e, const struct vl2_layer *l, c
                                                   .bias = l->router_bias,
                                                   .x = s->h,
                                                   .expert_ids = s->expert_ids,
-                                                  .expert_weights = s->expert_weights});
-    be->ops->moe(be, &(struct vlk_moe_args){.n = n,
+                                                  .expert_weights = s->expert_weights,
+                                                  .apart = b->apart});
+    be->ops->moe(be, &(struct vlk_moe_args){.n = b->n,
                                             .k = c->lm.experts_per_token,
                                             .experts = c->lm.experts,
                                             .gate = l->expert_gate,
@@ -198,29 +228,41 @@ static void run_experts(const struct vl2_engine *e, const struct vl2_layer *l, c
                                             .expert_ids = s->expert_ids,
                                             .expert_weights = s->expert_weights,
                                             .x = s->h,
-                                            .y = s->x});
+                                            .y = s->x,
+                                            .apart = b->apart});
 }
 
-void vl2_decoder_layer(const struct vl2_engine *e, const struct vl2_kv *kv, const struct vl2_scratch *s, int32_t layer, int32_t n,
-                       int32_t max_pos) {
+void vl2_decoder_layer(const struct vl2_engine *e, const struct vl2_sequence *sequences, int32_t count, const struct vl2_scratch *s,
+                       int32_t layer, int32_t n) {
     const struct vl2_layer *l = &e->weights.layers[layer];
+    const struct block b = {e, l, s, sequences, count, layer, n, count > 1};
     struct vlk_backend *be = e->backend;
     rmsnorm(be, n, l->input_norm, e->config.lm.rms_eps, s->x, s->h);
-    if (e->config.lm.mla)
-        attend_mla(e, l, kv, s, layer, n, max_pos);
-    else
-        attend_mha(e, l, kv, s, layer, n, max_pos);
-    be->ops->linear(be, &(struct vlk_linear_args){.n = n, .w = l->o, .b = l->o_b, .accumulate = true, .x = s->attended, .y = s->x});
+    project(&b);
+    for (int32_t i = 0; i < count; i++) {
+        if (e->config.lm.mla)
+            attend_mla(&b, i, n / count);
+        else
+            attend_mha(&b, i, n / count);
+    }
+    be->ops->linear(be, &(struct vlk_linear_args){
+        .n = n, .w = l->o, .b = l->o_b, .accumulate = true, .x = s->attended, .y = s->x, .apart = b.apart});
     rmsnorm(be, n, l->post_norm, e->config.lm.rms_eps, s->x, s->h);
     if (vl2_config_is_moe(&e->config, layer))
-        run_experts(e, l, s, n);
+        run_experts(&b);
     else
-        be->ops->mlp(be, &(struct vlk_mlp_args){
-            .n = n, .gate = l->gate, .up = l->up, .down = l->down, .accumulate = true, .x = s->h, .y = s->x});
+        be->ops->mlp(be, &(struct vlk_mlp_args){.n = n,
+                                                .gate = l->gate,
+                                                .up = l->up,
+                                                .down = l->down,
+                                                .accumulate = true,
+                                                .x = s->h,
+                                                .y = s->x,
+                                                .apart = b.apart});
 }
 
-void vl2_decoder_logits(const struct vl2_engine *e, const struct vl2_scratch *s, int32_t first, int32_t n, float *logits) {
+void vl2_decoder_logits(const struct vl2_engine *e, const struct vl2_scratch *s, int32_t first, int32_t n, bool apart, float *logits) {
     size_t offset = (size_t)first * (size_t)e->config.lm.hidden;
     rmsnorm(e->backend, n, e->weights.norm, e->config.lm.rms_eps, s->x + offset, s->h);
-    linear(e->backend, n, e->weights.head, (struct vlk_weight){0}, s->h, logits);
+    e->backend->ops->linear(e->backend, &(struct vlk_linear_args){.n = n, .w = e->weights.head, .x = s->h, .y = logits, .apart = apart});
 }

@@ -35,12 +35,22 @@ size_t vl2_scratch_bytes(const struct vl2_config *config, int32_t rows, size_t g
 vl2_status vl2_scratch_init(const struct vl2_engine *engine, int32_t rows, struct vl2_scratch *out, vl2_error *err);
 void vl2_scratch_deinit(const struct vl2_engine *engine, struct vl2_scratch *scratch);
 
-/* Block `layer` on scratch->x [n][hidden]; keys and values of the n tokens are written at step->pos. max_pos is a host bound
- * on step->pos + n. */
-void vl2_decoder_layer(const struct vl2_engine *engine, const struct vl2_kv *kv, const struct vl2_scratch *scratch, int32_t layer,
-                       int32_t n, int32_t max_pos);
+/* Whose tokens go through a block: where what it has read is kept, and where the next token goes. */
+struct vl2_sequence {
+    const struct vl2_kv *kv;
+    const struct vlk_step *step; /* (be) */
+    const struct vlk_step *seen; /* (be) and shift: as of the scratch that they are of; NULL and 0 where nothing leaves the cache */
+    size_t shift;
+    int32_t max_pos;             /* a host bound on step->pos and its rows of this pass */
+};
 
-/* Final norm and lm_head of rows first … first+n of scratch->x into logits [n][vocab] (be). */
-void vl2_decoder_logits(const struct vl2_engine *engine, const struct vl2_scratch *scratch, int32_t first, int32_t n, float *logits);
+/* Block `layer` on scratch->x [n][hidden]: n tokens of one sequence, whose keys and values are written from step->pos on, or (count > 1,
+ * n = count ≤ traits.together) the next token of each, computed apart: bit for bit what it gives alone. */
+void vl2_decoder_layer(const struct vl2_engine *engine, const struct vl2_sequence *sequences, int32_t count,
+                       const struct vl2_scratch *scratch, int32_t layer, int32_t n);
+
+/* Final norm and lm_head of rows first … first+n of scratch->x into logits [n][vocab] (be); apart: rows of as many sequences. */
+void vl2_decoder_logits(const struct vl2_engine *engine, const struct vl2_scratch *scratch, int32_t first, int32_t n, bool apart,
+                        float *logits);
 
 #endif

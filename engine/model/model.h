@@ -154,6 +154,7 @@ struct vl2_engine {
     struct vlk_rope rope;              /* tables (be) for positions 0 … context-1 */
     float *rope_cos, *rope_sin;        /* (be) [context][dim/2], what `rope` points to */
     float attention_scale;             /* of the decoder's softmax, yarn's mscale included */
+    float *common_logits;              /* (be) [traits.together][vocab], of sessions that go on together; NULL until they do */
     struct vl2_box_grammar *grammar;   /* made when it is first wanted; NULL until then */
     char *dir, router[48];             /* texts of info */
     struct vl2_info info;

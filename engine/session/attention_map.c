@@ -235,61 +235,13 @@ void vl2_attention_tap_deinit(struct vl2_attention_tap *tap) {
     *tap = (struct vl2_attention_tap){0};
 }
 
-/* Points the scratch at this layer's room, or at nothing. */
-static void tap_layer(const struct vl2_attention_tap *tap, int32_t layer) {
+void vl2_attention_tap_layer(const struct vl2_attention_tap *tap, int32_t layer) {
     if (!tap->probs)
         return;
     struct vl2_scratch *scratch = &tap->session->scratch;
     size_t room = (size_t)tap->session->engine->config.lm.heads * (size_t)tap->stride;
     scratch->probs = tap->slots[layer] >= 0 ? tap->probs + (size_t)tap->slots[layer] * room : NULL;
     scratch->probs_stride = tap->stride;
-}
-
-/* The cache rows of one position between the cache and `saved`. */
-static void copy_rows(const struct vl2_attention_tap *tap, size_t position, uint8_t *saved, bool restore) {
-    struct vl2_session *s = tap->session;
-    struct vlk_backend *be = s->engine->backend;
-    int32_t layers = s->engine->config.lm.layers;
-    size_t halves = s->kv.v[0] ? 2 : 1, row = vl2_kv_bytes(&s->engine->config, 1, s->kv.dtype) / (size_t)layers / halves;
-    for (int32_t layer = 0; layer < layers; layer++)
-        for (size_t half = 0; half < halves; half++, saved += row) {
-            uint8_t *cached = (uint8_t *)(half ? s->kv.v[layer] : s->kv.k[layer]) + position * row;
-            be->ops->mem_copy(be, restore ? cached : saved, restore ? saved : cached, row);
-        }
-}
-
-void vl2_attention_tap_token(struct vl2_attention_tap *tap, struct vl2_session *s, int32_t length) {
-    struct vl2_engine *e = s->engine;
-    struct vlk_backend *be = e->backend;
-    be->ops->embed(be, &(struct vlk_embed_args){.n = 1,
-                                                .width = e->config.lm.hidden,
-                                                .ids = &s->scratch.step->token,
-                                                .table = e->weights.embed,
-                                                .out = s->scratch.x});
-    for (int32_t layer = 0; layer < e->config.lm.layers; layer++) {
-        tap_layer(tap, layer);
-        vl2_decoder_layer(e, &s->kv, &s->scratch, layer, 1, length);
-    }
-}
-
-vl2_status vl2_attention_tap_first(struct vl2_attention_tap *tap, vl2_error *err) {
-    if (!tap->probs)
-        return VL2_OK;
-    struct vl2_session *s = tap->session;
-    struct vl2_engine *e = s->engine;
-    struct vlk_backend *be = e->backend;
-    size_t last = s->length - 1;
-    uint8_t *saved = vl2_device_alloc(e, vl2_kv_bytes(&e->config, 1, s->kv.dtype));
-    if (!saved)
-        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for the attention to pictures.");
-    copy_rows(tap, last, saved, false);
-    be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t)last, .token = s->ids[last]}, sizeof(struct vlk_step));
-    vl2_attention_tap_token(tap, s, (int32_t)s->length);
-    be->ops->step_advance(be, s->scratch.step, 1);
-    copy_rows(tap, last, saved, true);
-    vl2_status status = vl2_backend_wait(e, err);
-    be->ops->mem_free(be, saved);
-    return status;
 }
 
 void vl2_attention_tap_read(struct vl2_attention_tap *tap) {

@@ -40,12 +40,8 @@ vl2_status vl2_attention_tap_init(struct vl2_session *session, const struct vl2_
                                   struct vl2_attention_tap *out, vl2_error *err);
 void vl2_attention_tap_deinit(struct vl2_attention_tap *tap);
 
-/* The token in the step's own memory through every layer of a session that is `length` long with it, each layer's attention to the
- * tap's room where it is on. The logits and the next position are the caller's. Only enqueues. */
-void vl2_attention_tap_token(struct vl2_attention_tap *tap, struct vl2_session *session, int32_t length);
-/* Runs the position before the answer once more for its attention: prefill does not keep it. The cache stays as it is bit by bit,
- * and so do the logits. Only enqueues. */
-vl2_status vl2_attention_tap_first(struct vl2_attention_tap *tap, vl2_error *err);
+/* Before a layer of a pass of that session alone: its attention goes to the tap's room, where it is wanted. */
+void vl2_attention_tap_layer(const struct vl2_attention_tap *tap, int32_t layer);
 /* After the step has run: fills tap->maps. */
 void vl2_attention_tap_read(struct vl2_attention_tap *tap);
 

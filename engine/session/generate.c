@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The generation loop: sample, decode bytes to text, hand the token over, run it through the model. One submission per token;
- * nothing is allocated in the loop but the answer's growing text. See engine/vl2.h and engine/session/session_parts.h.
+ * Answers: sample, decode bytes to text, hand the token over, run it through the model, for one answer or for several that go on
+ * together. One submission per token and group; nothing is allocated on the way but the answers' growing text. See
+ * engine/vl2_session.h and engine/session/session_parts.h.
  */
 #include "engine/session/session_parts.h"
 
@@ -12,6 +13,7 @@
 #include "engine/session/attention_map.h"
 #include "engine/session/eviction.h"
 #include "engine/session/repeat_guard.h"
+#include "engine/session/step.h"
 #include "engine/text/tokenizer.h"
 
 #include <math.h>
@@ -19,9 +21,10 @@
 
 enum { MAX_CYCLE = 64, MIN_REPEATED = 128, MIN_ROUNDS = 4 };
 
-struct run { /* one call of vl2_session_generate */
+struct vl2_writing { /* one answer */
     struct vl2_session *session;
-    const struct vl2_generate_options *options;
+    struct vl2_generate_options options;
+    const vl2_cancel *cancel;
     vl2_token_fn on_token;
     void *user;
     struct vl2_detokenizer detokenizer;
@@ -31,9 +34,10 @@ struct run { /* one call of vl2_session_generate */
     struct vlk_sampled sampled;
     size_t prompt;      /* tokens that were there before */
     bool closing;       /* it repeats itself: only a block of boxes is still written to its end */
-    struct vl2_generation *out;
+    bool over;
+    struct vl2_generation out;
     bool text_complete; /* answer_text holds everything: there was memory for it */
-    vl2_error *err;
+    double start;
 };
 
 static vl2_status check_options(const struct vl2_session *s, const struct vl2_generate_options *o, vl2_error *err) {
@@ -77,33 +81,33 @@ static bool follows_boxes(const struct vl2_generate_options *o) {
     return o->constrain_boxes || o->coordinates;
 }
 
-static int32_t tokens_left(const struct run *r) {
+static int32_t tokens_left(const struct vl2_writing *r) {
     size_t room = r->session->capacity - r->session->length + 1; /* the last one need not enter the cache */
-    size_t left = (size_t)r->options->max_tokens - r->out->tokens;
+    size_t left = (size_t)r->options.max_tokens - r->out.tokens;
     size_t out = r->closing ? (size_t)vl2_box_grammar_way_out(&r->boxes) : left;
     left = out < left ? out : left;
     return (int32_t)(left < room ? left : room);
 }
 
 /* The ids that may come next, in s->allowed; false: all. */
-static bool make_mask(struct run *r) {
+static bool make_mask(struct vl2_writing *r) {
     struct vl2_session *s = r->session;
-    const struct vl2_generate_options *o = r->options;
+    const struct vl2_generate_options *o = &r->options;
     int32_t vocab = s->engine->config.lm.vocab;
     if (o->n_replay > 0) {
-        int32_t id = o->replay[r->out->tokens];
+        int32_t id = o->replay[r->out.tokens];
         memset(s->allowed, 0, ((size_t)vocab + 31) / 32 * sizeof *s->allowed);
         s->allowed[id / 32] = 1u << (id % 32);
         return true;
     }
     bool masked = o->constrain_boxes && vl2_box_grammar_mask(s->engine->grammar, &r->boxes, tokens_left(r), vocab, s->allowed);
-    return vl2_repeat_guard_mask(&o->guard, s->answer, s->answer_prefix + r->out->tokens, vocab, masked, s->allowed);
+    return vl2_repeat_guard_mask(&o->guard, s->answer, s->answer_prefix + r->out.tokens, vocab, masked, s->allowed);
 }
 
-static void enqueue_sample(struct run *r) {
+static void enqueue_sample(struct vl2_writing *r) {
     struct vl2_session *s = r->session;
     struct vl2_engine *e = s->engine;
-    const struct vl2_sampling *p = &r->options->sampling;
+    const struct vl2_sampling *p = &r->options.sampling;
     bool masked = make_mask(r);
     e->backend->ops->sample(e->backend, &(struct vlk_sample_args){.vocab = e->config.lm.vocab,
                                                                   .temperature = p->temperature,
@@ -111,7 +115,7 @@ static void enqueue_sample(struct run *r) {
                                                                   .repetition_penalty = p->repetition_penalty,
                                                                   .top_k = p->top_k,
                                                                   .seed = p->seed,
-                                                                  .n_alternatives = r->options->alternatives,
+                                                                  .n_alternatives = r->options.alternatives,
                                                                   .logits = s->scratch.logits,
                                                                   .allowed = masked ? s->allowed : NULL,
                                                                   .seen = s->seen,
@@ -121,7 +125,7 @@ static void enqueue_sample(struct run *r) {
 
 /* The token that comes next, `i` behind the prompt, takes the place of the one that leaves the ring.
  * modeling_deepseekv2.py of Unlimited-OCR: SlidingWindowLlamaAttention.forward */
-static void turn_ring(struct run *r) {
+static void turn_ring(struct vl2_writing *r) {
     struct vl2_session *s = r->session;
     struct vlk_backend *be = s->engine->backend;
     size_t ring = (size_t)s->engine->config.lm.ring, i = s->length - r->prompt;
@@ -134,7 +138,7 @@ static void turn_ring(struct run *r) {
 }
 
 /* Behind an answer that was longer than the ring the cache holds the prompt. */
-static void end_ring(struct run *r) {
+static void end_ring(struct vl2_writing *r) {
     struct vl2_session *s = r->session;
     if (s->scratch.shift)
         s->length = r->prompt;
@@ -142,18 +146,7 @@ static void end_ring(struct run *r) {
     s->scratch.shift = 0;
 }
 
-/* The decode step: the last sampled token, which lies in the step's own memory, through every layer. */
-static void enqueue_token(struct run *r) {
-    struct vl2_session *s = r->session;
-    struct vl2_engine *e = s->engine;
-    struct vlk_backend *be = e->backend;
-    turn_ring(r);
-    vl2_attention_tap_token(&r->attention, s, (int32_t)s->length + 1);
-    vl2_decoder_logits(e, &s->scratch, 0, 1, s->scratch.logits);
-    be->ops->step_advance(be, s->scratch.step, 1);
-}
-
-static void keep_text(struct run *r, const char *text, size_t length) {
+static void keep_text(struct vl2_writing *r, const char *text, size_t length) {
     struct vl2_session *s = r->session;
     if (!r->text_complete || length == 0)
         return;
@@ -172,7 +165,7 @@ static void keep_text(struct run *r, const char *text, size_t length) {
 }
 
 /* Takes the sampled token into the answer and hands it over. False: the caller wants no more. */
-static bool deliver(struct run *r) {
+static bool deliver(struct vl2_writing *r) {
     struct vl2_session *s = r->session;
     struct vl2_token token = {.id = r->sampled.id,
                               .logprob = r->sampled.logprob,
@@ -182,10 +175,10 @@ static bool deliver(struct run *r) {
                               .n_attention = r->attention.n_pictures,
                               .attention = r->attention.maps};
     vl2_attention_tap_read(&r->attention);
-    if (r->options->coordinates && vl2_confidence_read(&r->confidence, &r->boxes, token.id, s->scratch.logits, token.logprob))
+    if (r->options.coordinates && vl2_confidence_read(&r->confidence, &r->boxes, token.id, s->scratch.logits, token.logprob))
         token.coordinate = &r->confidence.coordinate;
-    s->answer[s->answer_prefix + r->out->tokens++] = token.id;
-    if (follows_boxes(r->options))
+    s->answer[s->answer_prefix + r->out.tokens++] = token.id;
+    if (follows_boxes(&r->options))
         vl2_box_grammar_feed(s->engine->grammar, &r->boxes, token.id);
     vl2_detokenizer_feed(&r->detokenizer, token.id, &token.text, &token.length);
     keep_text(r, token.text, token.length);
@@ -193,22 +186,22 @@ static bool deliver(struct run *r) {
 }
 
 /* What ends the answer after a token, if anything does. */
-static bool is_over(struct run *r, const vl2_cancel *cancel, vl2_stop *stop) {
+static bool is_over(struct vl2_writing *r, vl2_stop *stop) {
     struct vl2_session *s = r->session;
-    const struct vl2_generate_options *o = r->options;
+    const struct vl2_generate_options *o = &r->options;
     bool replaying = o->n_replay > 0;
     *stop = replaying ? VL2_STOP_EOS : VL2_STOP_MAX_TOKENS;
-    if (r->out->tokens == (replaying ? o->n_replay : (size_t)o->max_tokens))
+    if (r->out.tokens == (replaying ? o->n_replay : (size_t)o->max_tokens))
         return true;
     *stop = VL2_STOP_CONTEXT;
     if (s->length == s->capacity)
         return true;
     *stop = VL2_STOP_REPETITION;
-    r->closing = r->closing || (!replaying && vl2_is_cycling(s->answer + s->answer_prefix, r->out->tokens));
+    r->closing = r->closing || (!replaying && vl2_is_cycling(s->answer + s->answer_prefix, r->out.tokens));
     if (r->closing && !(o->constrain_boxes && vl2_box_grammar_inside(&r->boxes)))
         return true;
     *stop = VL2_STOP_CANCELLED;
-    return cancel && atomic_load(cancel);
+    return r->cancel && atomic_load(r->cancel);
 }
 
 /* The tokenizer's end of a sentence and, where the model's configuration lists several, each of them. */
@@ -219,50 +212,118 @@ static bool ends_answer(const struct vl2_engine *e, int32_t id) {
     return ends;
 }
 
-/* Runs until something ends the answer; *stop says what. */
-static vl2_status loop(struct run *r, const vl2_cancel *cancel, vl2_stop *stop) {
+/* The token that was drawn into the answer; over: nothing more is to be run. */
+static void take_token(struct vl2_writing *r) {
     struct vl2_session *s = r->session;
     struct vl2_engine *e = s->engine;
-    double start = vl2_now_ms();
-    for (;;) {
-        enqueue_sample(r);
-        vl2_status status = vl2_backend_wait(e, r->err);
-        if (status != VL2_OK)
-            return status;
-        e->backend->ops->mem_read(e->backend, &r->sampled, s->result, sizeof r->sampled);
-        if (r->out->tokens > 0)
-            s->length++; /* the token before this one is in the cache now */
-        else
-            r->out->first_token_ms = vl2_now_ms() - start;
-        r->out->mask_changed += r->options->n_replay == 0 && r->sampled.id != r->sampled.unmasked_id;
-        *stop = VL2_STOP_EOS;
-        if (ends_answer(e, r->sampled.id))
-            return VL2_OK;
-        *stop = VL2_STOP_CALLER;
-        if (!deliver(r))
-            return VL2_OK;
-        if (is_over(r, cancel, stop))
-            return VL2_OK;
-        s->ids[s->length] = r->sampled.id;
-        enqueue_token(r);
+    vl2_stop *stop = &r->out.stop;
+    e->backend->ops->mem_read(e->backend, &r->sampled, s->result, sizeof r->sampled);
+    if (r->out.tokens > 0)
+        s->length++; /* the token before this one is in the cache now */
+    else
+        r->out.first_token_ms = vl2_now_ms() - r->start;
+    r->out.mask_changed += r->options.n_replay == 0 && r->sampled.id != r->sampled.unmasked_id;
+    r->over = true;
+    *stop = VL2_STOP_EOS;
+    if (ends_answer(e, r->sampled.id))
+        return;
+    *stop = VL2_STOP_CALLER;
+    if (!deliver(r) || is_over(r, stop))
+        return;
+    s->ids[s->length] = r->sampled.id;
+    r->over = false;
+}
+
+/* ------------------------------------------------------------------------------------------------ several at once */
+
+/* Writings that draw and run their next token together. */
+struct group {
+    struct vl2_writing *writings[VLK_MAX_APART];
+    int32_t n;
+};
+
+/* As many of the n writings, from *at on, as go into one pass. Attention is told of one session at a time. */
+static void gather(struct vl2_writing *const *writings, size_t n, size_t *at, struct group *out) {
+    out->n = 0;
+    for (; *at < n; (*at)++) {
+        struct vl2_writing *r = writings[*at];
+        if (r->over)
+            continue;
+        int32_t width = vl2_step_width(r->session->engine), rows = out->n ? out->writings[0]->session->scratch.rows : 1;
+        if (out->n > 0 && (out->n == width || out->n == rows || r->attention.probs || out->writings[0]->attention.probs))
+            return;
+        out->writings[out->n++] = r;
     }
 }
 
-/* Everything that the loop must find in place. */
-static vl2_status prepare(struct run *r) {
+static vl2_status draw(struct group *g, vl2_error *err) {
+    struct vl2_engine *e = g->writings[0]->session->engine;
+    for (int32_t i = 0; i < g->n; i++) {
+        vl2_status status = vl2_eviction_enter(g->writings[i]->session, err);
+        if (status != VL2_OK)
+            return status;
+    }
+    for (int32_t i = 0; i < g->n; i++)
+        enqueue_sample(g->writings[i]);
+    return vl2_backend_wait(e, err);
+}
+
+static vl2_status advance(struct group *g, vl2_error *err) {
+    struct vl2_session *sessions[VLK_MAX_APART];
+    int32_t n = 0;
+    vl2_status status = draw(g, err);
+    if (status != VL2_OK)
+        return status;
+    for (int32_t i = 0; i < g->n; i++) {
+        take_token(g->writings[i]);
+        if (g->writings[i]->over)
+            continue;
+        turn_ring(g->writings[i]);
+        sessions[n++] = g->writings[i]->session;
+    }
+    if (n == 0)
+        return VL2_OK;
+    status = vl2_step_prepare(sessions[0]->engine, n, err);
+    if (status == VL2_OK)
+        vl2_step_enqueue(sessions, n, g->n == 1 ? &g->writings[0]->attention : NULL, true);
+    return status;
+}
+
+vl2_status vl2_writings_advance(vl2_writing *const *writings, size_t n, vl2_error *err) {
+    vl2_status status = VL2_OK;
+    struct group group;
+    for (size_t at = 0; status == VL2_OK;) {
+        gather(writings, n, &at, &group);
+        if (group.n == 0)
+            return VL2_OK;
+        status = advance(&group, err);
+    }
+    for (size_t i = 0; i < n; i++) /* what was enqueued for them is lost */
+        writings[i]->over = true;
+    return status;
+}
+
+bool vl2_writing_is_over(const vl2_writing *r) {
+    return r->over;
+}
+
+/* ------------------------------------------------------------------------------------------------ beginning and end */
+
+/* Everything that the tokens must find in place. */
+static vl2_status prepare(struct vl2_writing *r, vl2_error *err) {
     struct vl2_session *s = r->session;
     struct vl2_engine *e = s->engine;
     struct vlk_backend *be = e->backend;
-    bool follow = follows_boxes(r->options);
+    bool follow = follows_boxes(&r->options);
     vl2_status status = VL2_OK;
     if (follow && !e->grammar)
-        status = vl2_box_grammar_open(e->tokenizer, e->special.det, e->special.det_end, &e->grammar, r->err);
-    if (status == VL2_OK && r->options->coordinates)
-        status = vl2_confidence_init(e, &r->confidence, r->err);
+        status = vl2_box_grammar_open(e->tokenizer, e->special.det, e->special.det_end, &e->grammar, err);
+    if (status == VL2_OK && r->options.coordinates)
+        status = vl2_confidence_init(e, &r->confidence, err);
     if (status == VL2_OK)
-        status = vl2_attention_tap_init(s, r->options, &r->attention, r->err);
+        status = vl2_attention_tap_init(s, &r->options, &r->attention, err);
     if (status == VL2_OK)
-        status = vl2_attention_tap_first(&r->attention, r->err);
+        status = vl2_step_again(&r->attention, err);
     if (status != VL2_OK)
         return status;
     for (size_t i = 0; follow && i < s->answer_prefix; i++)
@@ -273,39 +334,68 @@ static vl2_status prepare(struct run *r) {
         s->seen_host[s->ids[i]] = 1;
     be->ops->mem_write(be, s->seen, s->seen_host, vocab);
     be->ops->mem_write(be, s->scratch.step, &(struct vlk_step){.pos = (int32_t)s->length}, sizeof(struct vlk_step));
-    return vl2_detokenizer_init(&r->detokenizer, e->tokenizer, r->err);
+    return vl2_detokenizer_init(&r->detokenizer, e->tokenizer, err);
 }
 
-static void tear_down(struct run *r) {
+static void tear_down(struct vl2_writing *r) {
     vl2_detokenizer_deinit(&r->detokenizer);
     vl2_confidence_deinit(&r->confidence);
     vl2_attention_tap_deinit(&r->attention);
+    vlk_free(r);
 }
 
-vl2_status vl2_session_generate(vl2_session *s, const struct vl2_generate_options *options, const vl2_cancel *cancel,
-                                vl2_token_fn on_token, void *user, struct vl2_generation *out, vl2_error *err) {
-    struct vl2_generation unused;
-    out = out ? out : &unused;
-    *out = (struct vl2_generation){0};
-    struct run r = {.session = s, .options = options, .on_token = on_token, .user = user, .out = out,
-                    .prompt = s->length, .text_complete = true, .err = err};
+vl2_status vl2_writing_begin(vl2_session *s, const struct vl2_generate_options *options, const vl2_cancel *cancel, vl2_token_fn on_token,
+                             void *user, vl2_writing **out, vl2_error *err) {
+    *out = NULL;
     vl2_status status = check_options(s, options, err);
     if (status == VL2_OK)
         status = vl2_eviction_enter(s, err);
     if (status != VL2_OK)
         return status;
-    status = prepare(&r);
+    struct vl2_writing *r = vlk_alloc(1, sizeof *r);
+    if (!r)
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory for an answer.");
+    r->session = s;
+    r->prompt = s->length;
+    r->options = *options;
+    r->cancel = cancel;
+    r->on_token = on_token;
+    r->user = user;
+    r->text_complete = true;
+    status = prepare(r, err);
     if (status != VL2_OK) {
-        tear_down(&r);
+        tear_down(r);
         return status;
     }
     s->ready = false;
-    double start = vl2_now_ms();
-    status = loop(&r, cancel, &out->stop);
-    out->decode_ms = vl2_now_ms() - start;
-    if (r.text_complete)
-        vl2_answers_remember(&s->answers, s->answer_text, s->answer_bytes, s->answer, s->answer_prefix + out->tokens);
-    end_ring(&r);
-    tear_down(&r);
+    r->start = vl2_now_ms();
+    *out = r;
+    return VL2_OK;
+}
+
+void vl2_writing_end(vl2_writing *r, struct vl2_generation *out) {
+    struct vl2_session *s = r->session;
+    r->out.decode_ms = vl2_now_ms() - r->start;
+    if (!r->over)
+        r->out.stop = VL2_STOP_CALLER;
+    if (r->text_complete)
+        vl2_answers_remember(&s->answers, s->answer_text, s->answer_bytes, s->answer, s->answer_prefix + r->out.tokens);
+    if (out)
+        *out = r->out;
+    end_ring(r);
+    tear_down(r);
+}
+
+vl2_status vl2_session_generate(vl2_session *s, const struct vl2_generate_options *options, const vl2_cancel *cancel,
+                                vl2_token_fn on_token, void *user, struct vl2_generation *out, vl2_error *err) {
+    vl2_writing *writing;
+    if (out)
+        *out = (struct vl2_generation){0};
+    vl2_status status = vl2_writing_begin(s, options, cancel, on_token, user, &writing, err);
+    if (status != VL2_OK)
+        return status;
+    while (status == VL2_OK && !writing->over)
+        status = vl2_writings_advance(&writing, 1, err);
+    vl2_writing_end(writing, out);
     return status;
 }

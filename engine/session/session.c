@@ -332,7 +332,7 @@ static void tap_experts(const struct vl2_session *s, const struct vl2_forward_ta
 static void tap_logits(const struct vl2_session *s, const struct vl2_forward_taps *taps, size_t first, size_t n) {
     size_t vocab = (size_t)s->engine->config.lm.vocab;
     struct vlk_backend *be = s->engine->backend;
-    vl2_decoder_logits(s->engine, &s->scratch, 0, (int32_t)n, taps->chunk_logits);
+    vl2_decoder_logits(s->engine, &s->scratch, 0, (int32_t)n, false, taps->chunk_logits);
     be->ops->mem_read(be, taps->logits + first * vocab, taps->chunk_logits, n * vocab * sizeof(float));
 }
 
@@ -369,13 +369,14 @@ static vl2_status run_chunk(struct vl2_session *s, const struct reading *r, size
     const struct vl2_forward_taps *taps = r->taps;
     size_t first = s->length;
     int32_t layers = e->config.lm.layers, step = layers_per_look(&e->config, n);
+    const struct vl2_sequence sequence = {.kv = &s->kv, .step = s->scratch.step, .max_pos = (int32_t)(first + n)};
     fill_ids(s, r->layout, first, n, r->ids);
     be->ops->mem_write(be, s->scratch.ids, r->ids, n * sizeof *r->ids);
     embed_chunk(s, r->layout, first, n);
     if (taps && taps->embeds)
         tap_rows(s, taps->embeds, first, n);
     for (int32_t layer = 0; layer < layers; layer++) {
-        vl2_decoder_layer(e, &s->kv, &s->scratch, layer, (int32_t)n, (int32_t)(first + n));
+        vl2_decoder_layer(e, &sequence, 1, &s->scratch, layer, (int32_t)n);
         if (taps && taps->layers)
             tap_rows(s, taps->layers + (size_t)layer * taps->n * (size_t)e->config.lm.hidden, first, n);
         if (taps && taps->experts)
@@ -387,7 +388,7 @@ static vl2_status run_chunk(struct vl2_session *s, const struct reading *r, size
     if (taps && taps->logits)
         tap_logits(s, taps, first, n);
     if (last)
-        vl2_decoder_logits(e, &s->scratch, (int32_t)n - 1, 1, s->scratch.logits);
+        vl2_decoder_logits(e, &s->scratch, (int32_t)n - 1, 1, false, s->scratch.logits);
     be->ops->step_advance(be, s->scratch.step, (int32_t)n);
     return vl2_backend_wait(e, err);
 }

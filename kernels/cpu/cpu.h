@@ -70,10 +70,12 @@ void vlk_unpack_vector(struct vlk_cpu *cpu, const struct vlk_weight *w, float *d
 
 #define VLK_FEW_ROWS 4 /* up to this many rows a product is done vector by vector, without packing weights */
 
-/* y (+)= act(x w^T + bias), or with a gate y (+)= silu(x gate^T) * (x w^T). Up to VLK_FEW_ROWS rows lie at `rows`, ld floats
- * apart, as f32 or, for quantised weights, as codes; more rows are `packed`; both as vlk_pack_groups writes them. */
+/* y (+)= act(x w^T + bias), or with a gate y (+)= silu(x gate^T) * (x w^T). Few rows lie at `rows`, ld floats from each other, as f32
+ * or, for quantised weights, as codes; many are `packed`; both as vlk_pack_groups writes them. What a few rows give does not depend
+ * on how many they are, so rows that are apart are always few. */
 struct vlk_product {
     int32_t m;
+    bool few; /* vlk_are_few() */
     struct vlk_weight w, gate; /* gate.rows == 0: none */
     const float *rows;
     size_t ld;
@@ -81,11 +83,16 @@ struct vlk_product {
     const float *bias; /* f32 [w.rows] or NULL */
     vlk_act act;
     bool accumulate;
-    float *y, *g; /* g: scratch of y's shape where m > VLK_FEW_ROWS and there is a gate, or act and accumulate */
+    float *y, *g; /* g: scratch of y's shape where there are many rows and a gate, or act and accumulate */
     size_t ldy;
     int64_t first_item; /* set by vlk_products_run */
     int32_t block, split; /* columns and rows per item */
 };
+
+static inline bool vlk_are_few(int32_t m, bool apart)
+{
+    return m <= (apart ? VLK_MAX_APART : VLK_FEW_ROWS);
+}
 
 /* Whether the weight's products round the activations to int8: all quantised ones, whatever the level and the number of rows. */
 bool vlk_takes_codes(const struct vlk_weight *w);
@@ -101,7 +108,7 @@ struct vlk_pack_group {
     const float *x;
     size_t ldx;
     int cols;
-    bool few;   /* row by row: what products of up to VLK_FEW_ROWS read */
+    bool few;   /* row by row: what products of few rows read */
     bool coded; /* for weights that take codes */
     vlk_dtype dtype; /* of those weights */
     float *dst;

@@ -81,27 +81,16 @@ INLINE void fetch_ahead(const void *from, size_t bytes)
     __builtin_prefetch((const void *)((uintptr_t)from + bytes), 0, 3);
 }
 
-/* R rows × N vectors. Alone, a vector gets two accumulators per row to cover the latency of the FMA. */
+/* R rows × N vectors, one accumulator each: what a vector gives does not depend on its company. Eight of them or more cover the latency
+ * of the FMA. */
 INLINE void dot_block(vlk_dtype dtype, const char *w, size_t stride, const int R, int cols, const float *x, size_t ldx,
                       const int N, float *y, size_t ldy)
 {
-    vf acc[4][4] = { 0 }, odd[4] = { 0 };
+    vf acc[8][4] = { 0 };
     int i = 0;
 
-    if (N == 1) {
-        for (; i + 2 * W <= cols; i += 2 * W) {
-            vf x0 = vf_load(x + i), x1 = vf_load(x + i + W);
-
-#pragma GCC unroll 4
-            for (int r = 0; r < R; r++) {
-                fetch_ahead(w, (size_t)(r + R) * stride + (size_t)i * element_bytes(dtype));
-                acc[r][0] = vf_fma(vf_load_as(dtype, w + r * stride, i), x0, acc[r][0]);
-                odd[r] = vf_fma(vf_load_as(dtype, w + r * stride, i + W), x1, odd[r]);
-            }
-        }
-    }
     for (; i + W <= cols; i += W) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int r = 0; r < R; r++) {
             vf v = vf_load_as(dtype, w + r * stride, i);
 
@@ -112,23 +101,30 @@ INLINE void dot_block(vlk_dtype dtype, const char *w, size_t stride, const int R
         }
     }
     if (i < cols) {
+#pragma GCC unroll 8
         for (int r = 0; r < R; r++) {
             vf v = vf_load_as_part(dtype, w + r * stride, i, cols - i);
 
+#pragma GCC unroll 4
             for (int t = 0; t < N; t++)
                 acc[r][t] = vf_fma(v, vf_load_part(x + t * ldx + i, cols - i), acc[r][t]);
         }
     }
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
         for (int t = 0; t < N; t++)
-            y[t * ldy + r] = vf_sum(acc[r][t] + odd[r]);
+            y[t * ldy + r] = vf_sum(acc[r][t]);
 }
 
 INLINE void dot_any(vlk_dtype dtype, const char *w, size_t stride, int rows, int cols, const float *x, size_t ldx, const int N,
                     float *y, size_t ldy)
 {
+    const int together = N == 1 ? 8 : N == 4 ? 2 : 4; /* more accumulators would not all be registers */
     int r = 0;
 
+    for (; r + together <= rows; r += together)
+        dot_block(dtype, w + r * stride, stride, together, cols, x, ldx, N, y + r, ldy);
     for (; r + 4 <= rows; r += 4)
         dot_block(dtype, w + r * stride, stride, 4, cols, x, ldx, N, y + r, ldy);
     for (; r < rows; r++)
@@ -176,10 +172,10 @@ void ISA(dot_heads)(const struct vlk_heads *h, const float *q, float *s, size_t 
 {
     const size_t rows = (size_t)h->rows, width = (size_t)h->width;
 
-    for (int i = 0; i < h->keys; i += 4)
+    for (int i = 0; i < h->keys; i += 8)
         for (size_t head = 0; head < (size_t)h->heads; head++)
             dot_of[h->dtype]((const char *)h->data + (size_t)i * h->stride + head * h->step, h->stride,
-                             h->keys - i < 4 ? h->keys - i : 4, h->width, q + head * rows * width, width, h->rows,
+                             h->keys - i < 8 ? h->keys - i : 8, h->width, q + head * rows * width, width, h->rows,
                              s + head * rows * lds + i, lds);
 }
 

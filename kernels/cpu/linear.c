@@ -203,7 +203,7 @@ static void dot_few(const struct vlk_isa *isa, const struct vlk_product *p, cons
 /* Few rows: weights are read once, in order. */
 static void dot_item(const struct vlk_isa *isa, const struct vlk_product *p, int32_t c0, int n, float *scratch)
 {
-    float *v = scratch, *gate = scratch + (size_t)VLK_FEW_ROWS * (size_t)n;
+    float *v = scratch, *gate = scratch + (size_t)VLK_MAX_APART * (size_t)n;
 
     dot_few(isa, p, &p->w, c0, n, v);
     if (p->gate.rows) {
@@ -309,7 +309,7 @@ static void product_item(void *ctx, int64_t item, int worker)
     int32_t n = p->w.rows - c0 < p->block ? p->w.rows - c0 : p->block;
     float *scratch = job->scratch + (size_t)worker * job->scratch_floats;
 
-    if (p->m <= VLK_FEW_ROWS)
+    if (p->few)
         dot_item(job->cpu->isa, p, c0, n, scratch);
     else
         gemm_item(job->cpu->isa, p, c0, n, r0, p->m - r0 < p->split ? p->m - r0 : p->split, scratch);
@@ -322,7 +322,7 @@ static void plan_product(const struct vlk_cpu *cpu, struct vlk_product *p, int c
     int64_t best = INT64_MAX;
 
     p->split = p->m;
-    if (p->m <= VLK_FEW_ROWS) {
+    if (p->few) {
         int64_t rows = DOT_ITEM_BYTES / (int64_t)vlk_row_bytes(p->w.dtype, p->w.cols);
 
         p->block = rows < 8 ? 8 : rows > 256 ? 256 : (int32_t)rows / 8 * 8;
@@ -346,7 +346,7 @@ static void plan_product(const struct vlk_cpu *cpu, struct vlk_product *p, int c
 
 void vlk_products_run(struct vlk_cpu *cpu, struct vlk_product *products, int count)
 {
-    const size_t few = 2 * (size_t)VLK_FEW_ROWS * 256;
+    const size_t few = 2 * (size_t)VLK_MAX_APART * 256;
     struct product_job job = { cpu, products, count, NULL, few > PANEL_FLOATS ? few : PANEL_FLOATS };
     int64_t items = 0;
 
@@ -375,7 +375,7 @@ void vlk_products_run(struct vlk_cpu *cpu, struct vlk_product *products, int cou
 static bool set_rows(struct vlk_cpu *cpu, struct vlk_product *p, const float *x)
 {
     struct vlk_pack_group group = { .m = p->m, .x = x, .ldx = (size_t)p->w.cols, .cols = p->w.cols,
-                                    .few = p->m <= VLK_FEW_ROWS, .coded = vlk_takes_codes(&p->w), .dtype = p->w.dtype };
+                                    .few = p->few, .coded = vlk_takes_codes(&p->w), .dtype = p->w.dtype };
 
     p->rows = x;
     p->ld = vlk_few_floats(&p->w);
@@ -411,6 +411,7 @@ void vlk_cpu_linear(struct vlk_backend *be, const struct vlk_linear_args *a)
                                  .y = a->y + (size_t)from * (size_t)a->w.rows,
                                  .ldy = (size_t)a->w.rows };
 
+        p.few = vlk_are_few(p.m, a->apart);
         if (a->accumulate && a->act != VLK_ACT_NONE) {
             p.g = vlk_scratch(cpu, VLK_SLOT_GATE, (size_t)p.m * p.ldy * sizeof(float));
             if (!p.g)
@@ -429,8 +430,9 @@ void vlk_cpu_mlp(struct vlk_backend *be, const struct vlk_mlp_args *a)
 
     for (int32_t from = 0; from < a->n; from += ROWS_PER_PASS) {
         int32_t m = a->n - from < ROWS_PER_PASS ? a->n - from : ROWS_PER_PASS;
-        struct vlk_product in = { .m = m, .w = a->up, .gate = a->gate, .ldy = inter };
-        struct vlk_product out = { .m = m, .w = a->down, .accumulate = a->accumulate,
+        const bool few = vlk_are_few(m, a->apart);
+        struct vlk_product in = { .m = m, .few = few, .w = a->up, .gate = a->gate, .ldy = inter };
+        struct vlk_product out = { .m = m, .few = few, .w = a->down, .accumulate = a->accumulate,
                                    .y = a->y + (size_t)from * (size_t)a->down.rows, .ldy = (size_t)a->down.rows };
 
         if (vlk_cpu_poisoned(cpu))

@@ -127,7 +127,7 @@ void vlk_cpu_router(struct vlk_backend *be, const struct vlk_router_args *a)
     logits = vlk_scratch(cpu, VLK_SLOT_PAIRS, (size_t)(a->n + 1) * (size_t)a->w.rows * sizeof *logits);
     if (!logits)
         return;
-    vlk_cpu_linear(be, &(struct vlk_linear_args){ .n = a->n, .w = a->w, .x = a->x, .y = logits });
+    vlk_cpu_linear(be, &(struct vlk_linear_args){ .n = a->n, .w = a->w, .x = a->x, .y = logits, .apart = a->apart });
     job.logits = logits;
     if (a->method == VLK_TOPK_NOAUX_TC && a->bias.rows) {
         vlk_unpack_vector(cpu, &a->bias, logits + (size_t)a->n * (size_t)a->w.rows);
@@ -198,7 +198,7 @@ static bool sort_by_expert(struct vlk_cpu *cpu, struct moe_pass *p)
 static size_t add_rows(const struct vlk_cpu *cpu, struct moe_pass *p, struct vlk_product *product, float *dst,
                        const int32_t *index, const float *x, size_t ldx)
 {
-    const bool few = product->m <= VLK_FEW_ROWS, coded = vlk_takes_codes(&product->w);
+    const bool few = product->few, coded = vlk_takes_codes(&product->w);
 
     if (few && !coded && (!index || product->m == 1)) {
         product->rows = x + (index ? (size_t)index[0] * ldx : 0);
@@ -233,7 +233,8 @@ static bool run_layer(struct vlk_cpu *cpu, struct moe_pass *p, bool down, const 
     if (shared->rows) {
         struct vlk_product *q = &p->products[count];
 
-        *q = (struct vlk_product){ .m = p->n, .w = *shared, .y = y_shared, .g = g_shared, .ldy = (size_t)shared->rows };
+        *q = (struct vlk_product){ .m = p->n, .few = vlk_are_few(p->n, a->apart), .w = *shared, .y = y_shared, .g = g_shared,
+                                   .ldy = (size_t)shared->rows };
         if (!down)
             q->gate = a->shared_gate;
         dst += add_rows(cpu, p, q, dst, NULL, x_shared, (size_t)shared->cols);
@@ -246,8 +247,8 @@ static bool run_layer(struct vlk_cpu *cpu, struct moe_pass *p, bool down, const 
 
         if (!m)
             continue;
-        *q = (struct vlk_product){ .m = m, .w = any[e], .y = y + (size_t)at * rows, .g = g ? g + (size_t)at * rows : NULL,
-                                   .ldy = rows };
+        *q = (struct vlk_product){ .m = m, .few = vlk_are_few(m, a->apart), .w = any[e], .y = y + (size_t)at * rows,
+                                   .g = g ? g + (size_t)at * rows : NULL, .ldy = rows };
         if (!down)
             q->gate = a->gate[e];
         dst += add_rows(cpu, p, q, dst, down ? NULL : p->token + at, down ? x + (size_t)at * (size_t)any[e].cols : x,

@@ -95,28 +95,31 @@ static double measure(const char *name, void (*run)(void *), void *ctx)
 struct linear_case {
     vlk_dtype dtype;
     int n, rows, cols;
+    bool apart;
 };
 
 static void run_linear(void *ctx)
 {
     const struct linear_case *c = ctx;
 
-    be->ops->linear(be, &(struct vlk_linear_args){ .n = c->n, .w = cold(c->dtype, c->rows, c->cols), .x = x, .y = y });
+    be->ops->linear(be, &(struct vlk_linear_args){ .n = c->n, .w = cold(c->dtype, c->rows, c->cols), .x = x, .y = y,
+                                                   .apart = c->apart });
 }
 
-static void bench_linear(vlk_dtype dtype, int n, int rows, int cols)
+static void bench_linear(vlk_dtype dtype, int n, int rows, int cols, bool apart)
 {
-    struct linear_case c = { dtype, n, rows, cols };
+    struct linear_case c = { dtype, n, rows, cols, apart };
     double bytes = (double)vlk_row_bytes(dtype, cols) * rows;
     char name[64];
 
-    snprintf(name, sizeof name, "linear %s n=%d %dx%d", vlk_dtype_name(dtype), n, rows, cols);
+    snprintf(name, sizeof name, "linear %s n=%d%s %dx%d", vlk_dtype_name(dtype), n, apart ? " apart" : "", rows, cols);
     report(name, measure(name, run_linear, &c), n <= 8 ? bytes : 0, n > 1 ? 2.0 * n * rows * cols : 0);
 }
 
 struct moe_case {
     vlk_dtype dtype;
     int n, width, inter;
+    bool apart;
 };
 
 enum { EXPERTS = 64, K = 6 };
@@ -145,16 +148,16 @@ static void run_moe(void *ctx)
                                              .shared_gate = cold(c->dtype, 2 * c->inter, c->width),
                                              .shared_up = cold(c->dtype, 2 * c->inter, c->width),
                                              .shared_down = cold(c->dtype, c->width, 2 * c->inter), .expert_ids = ids,
-                                             .expert_weights = weights, .x = x, .y = y });
+                                             .expert_weights = weights, .x = x, .y = y, .apart = c->apart });
 }
 
-static void bench_moe(vlk_dtype dtype, int n, int width, int inter)
+static void bench_moe(vlk_dtype dtype, int n, int width, int inter, bool apart)
 {
-    struct moe_case c = { dtype, n, width, inter };
+    struct moe_case c = { dtype, n, width, inter, apart };
     double one = 3.0 * ((double)vlk_row_bytes(dtype, width) * inter);
     char name[64];
 
-    snprintf(name, sizeof name, "moe %s n=%d %d/%d", vlk_dtype_name(dtype), n, width, inter);
+    snprintf(name, sizeof name, "moe %s n=%d%s %d/%d", vlk_dtype_name(dtype), n, apart ? " apart" : "", width, inter);
     report(name, measure(name, run_moe, &c), n == 1 ? one * (K + 2) : 0, n > 1 ? 6.0 * n * (K + 2) * width * inter : 0);
 }
 
@@ -269,29 +272,33 @@ static void run_sample(void *ctx)
 static void bench_products(void)
 {
     for (int dtype = VLK_F32; dtype < VLK_DTYPE_COUNT; dtype++)
-        bench_linear((vlk_dtype)dtype, 1, 20480, 1280);
-    bench_linear(VLK_BF16, 1, 1280, 1280);
-    bench_linear(VLK_BF16, 4, 20480, 1280);
-    bench_linear(VLK_BF16, 8, 20480, 1280);
-    bench_moe(VLK_BF16, 1, 1280, 896);
-    bench_moe(VLK_I8G, 1, 1280, 896);
-    bench_moe(VLK_I4G, 1, 1280, 896);
-    bench_moe(VLK_BF16, 1, 2048, 1408);
+        bench_linear((vlk_dtype)dtype, 1, 20480, 1280, false);
+    bench_linear(VLK_BF16, 1, 1280, 1280, false);
+    bench_linear(VLK_BF16, 4, 20480, 1280, false);
+    bench_linear(VLK_BF16, 8, 20480, 1280, false);
+    for (int dtype = VLK_F32; dtype < VLK_DTYPE_COUNT; dtype++)
+        bench_linear((vlk_dtype)dtype, 8, 20480, 1280, true);
+    bench_moe(VLK_BF16, 1, 1280, 896, false);
+    bench_moe(VLK_I8G, 1, 1280, 896, false);
+    bench_moe(VLK_I4G, 1, 1280, 896, false);
+    bench_moe(VLK_BF16, 1, 2048, 1408, false);
+    bench_moe(VLK_BF16, 8, 1280, 896, true);
+    bench_moe(VLK_I8G, 8, 1280, 896, true);
     for (int n = 16; n <= 512; n *= 2)
-        bench_linear(VLK_BF16, n, 3840, 1280);
-    bench_linear(VLK_F32, 729, 3456, 1152);
-    bench_linear(VLK_BF16, 729, 3456, 1152);
-    bench_linear(VLK_BF16, 729, 4304, 1152);
-    bench_linear(VLK_BF16, 729, 1152, 4304);
-    bench_linear(VLK_BF16, 512, 2048, 2048);
-    bench_linear(VLK_I8G, 512, 2048, 2048);
-    bench_linear(VLK_I4G, 512, 2048, 2048);
+        bench_linear(VLK_BF16, n, 3840, 1280, false);
+    bench_linear(VLK_F32, 729, 3456, 1152, false);
+    bench_linear(VLK_BF16, 729, 3456, 1152, false);
+    bench_linear(VLK_BF16, 729, 4304, 1152, false);
+    bench_linear(VLK_BF16, 729, 1152, 4304, false);
+    bench_linear(VLK_BF16, 512, 2048, 2048, false);
+    bench_linear(VLK_I8G, 512, 2048, 2048, false);
+    bench_linear(VLK_I4G, 512, 2048, 2048, false);
     struct linear_case gelu = { VLK_BF16, 729, 4304, 1152 };
     report("linear + gelu bf16 n=729 4304x1152", measure("linear + gelu bf16 n=729 4304x1152", run_gelu, &gelu), 0, 2.0 * 729 * 4304 * 1152);
-    bench_moe(VLK_BF16, 512, 1280, 896);
-    bench_moe(VLK_I8G, 512, 1280, 896);
-    bench_moe(VLK_I4G, 512, 1280, 896);
-    bench_moe(VLK_BF16, 128, 1280, 896);
+    bench_moe(VLK_BF16, 512, 1280, 896, false);
+    bench_moe(VLK_I8G, 512, 1280, 896, false);
+    bench_moe(VLK_I4G, 512, 1280, 896, false);
+    bench_moe(VLK_BF16, 128, 1280, 896, false);
 }
 
 int main(int argc, char **argv)
