@@ -285,7 +285,7 @@ start_answer (SlConversation *self,
               SlPrompt       *prompt)
 {
   self->answering = answer;
-  self->job = sl_engine_submit (self->engine, prompt);
+  self->job = sl_answerer_submit (self->answerer, prompt);
   g_object_ref (self); /* an answer is made to its end even when nobody looks */
   self->unsaved = FALSE;
   self->save_source = g_timeout_add (SAVE_INTERVAL_MS, on_save, self);
@@ -523,6 +523,23 @@ sl_conversation_continue (SlConversation    *self,
   sl_conversation_save_message (self, answer, FALSE);
   start_answer (self, answer, prompt);
   return TRUE;
+}
+
+void
+sl_conversation_set_box_space (SlConversation   *self,
+                               SlMessage        *answer,
+                               const SlBoxSpace *space)
+{
+  g_autofree char *text = sl_box_space_to_text (space);
+
+  g_return_if_fail (SL_IS_CONVERSATION (self));
+  g_return_if_fail (SL_IS_MESSAGE (answer));
+
+  if (answer == self->answering)
+    return;
+  sl_message_set_boxes_as (answer, text);
+  number_boxes (self, answer);
+  sl_conversation_save_message (self, answer, FALSE);
 }
 
 void

@@ -16,9 +16,10 @@ struct _SlConversation
   GObject parent_instance;
 
   SlStore *store;
-  SlEngine *engine;
+  SlEngine *engine;      /* of this computer */
+  SlAnswerer *answerer;  /* who is asked: that, or another */
   gint64 id, created;
-  char *title, *system_text;
+  char *title, *system_text, *engine_id;
   gboolean stored; /* has a row */
 
   GHashTable *messages; /* id → SlMessage, owns them all */

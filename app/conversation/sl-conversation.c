@@ -99,8 +99,10 @@ sl_conversation_finalize (GObject *object)
   sl_generation_free (self->earlier);
   g_free (self->title);
   g_free (self->system_text);
+  g_free (self->engine_id);
   g_object_unref (self->store);
   g_object_unref (self->engine);
+  g_object_unref (self->answerer);
   G_OBJECT_CLASS (sl_conversation_parent_class)->finalize (object);
 }
 
@@ -125,6 +127,7 @@ sl_conversation_init (SlConversation *self)
 {
   self->title = g_strdup ("");
   self->system_text = g_strdup ("");
+  self->engine_id = g_strdup ("");
   self->messages = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_object_unref);
   self->roots = g_ptr_array_new ();
   self->path = g_ptr_array_new_with_free_func (g_object_unref);
@@ -138,6 +141,7 @@ sl_conversation_new (SlStore  *store,
 
   self->store = g_object_ref (store);
   self->engine = g_object_ref (engine);
+  self->answerer = g_object_ref (SL_ANSWERER (engine));
   self->id = sl_store_new_id (store);
   self->created = g_get_real_time ();
   return self;
@@ -270,6 +274,8 @@ sl_conversation_new_from_record (SlStore                    *store,
   self->title = g_strdup (record->title);
   g_free (self->system_text);
   self->system_text = g_strdup (record->system_text);
+  g_free (self->engine_id);
+  self->engine_id = g_strdup (record->engine != NULL ? record->engine : "");
   for (guint i = 0; i < record->messages->len; i++)
     {
       const SlMessageRecord *row = g_ptr_array_index (record->messages, i);
@@ -317,7 +323,7 @@ static void
 save_row (SlConversation *self)
 {
   SlConversationRecord record = { .id = self->id, .created = self->created, .updated = self->created, .title = self->title,
-                                  .system_text = self->system_text };
+                                  .system_text = self->system_text, .engine = self->engine_id };
   g_autoptr (GPtrArray) none = g_ptr_array_new ();
 
   record.messages = none;
@@ -414,6 +420,42 @@ sl_conversation_set_system_text (SlConversation *self,
   if (self->stored)
     save_row (self);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SYSTEM_TEXT]);
+}
+
+SlAnswerer *
+sl_conversation_get_answerer (SlConversation *self)
+{
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+
+  return self->answerer;
+}
+
+const char *
+sl_conversation_get_engine_id (SlConversation *self)
+{
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), "");
+
+  return self->engine_id;
+}
+
+void
+sl_conversation_set_answerer (SlConversation *self,
+                              SlAnswerer     *answerer)
+{
+  SlAnswerer *chosen;
+  const char *id;
+
+  g_return_if_fail (SL_IS_CONVERSATION (self));
+
+  chosen = answerer != NULL ? answerer : SL_ANSWERER (self->engine);
+  id = sl_answerer_get_id (chosen);
+  g_set_object (&self->answerer, chosen);
+  if (g_strcmp0 (id, self->engine_id) == 0)
+    return;
+  g_free (self->engine_id);
+  self->engine_id = g_strdup (id);
+  if (self->stored)
+    save_row (self);
 }
 
 gboolean

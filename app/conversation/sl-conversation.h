@@ -13,6 +13,7 @@
 #include <gio/gio.h>
 
 #include "app/conversation/sl-message.h"
+#include "app/inference/sl-answerer.h"
 #include "app/inference/sl-engine.h"
 #include "app/store/sl-records.h"
 
@@ -31,6 +32,11 @@ void sl_conversation_set_title (SlConversation *self, const char *title);
 /* A system message before all others; "" for none. */
 const char *sl_conversation_get_system_text (SlConversation *self);
 void sl_conversation_set_system_text (SlConversation *self, const char *text);
+/* Who is asked from the next question on; remembered by its id. NULL: this computer's engine, which is asked until another is set, also
+ * in a conversation that was opened: whoever shows it finds the engine with the id that it had. */
+SlAnswerer *sl_conversation_get_answerer (SlConversation *self);
+const char *sl_conversation_get_engine_id (SlConversation *self);
+void sl_conversation_set_answerer (SlConversation *self, SlAnswerer *answerer);
 gboolean sl_conversation_is_busy (SlConversation *self);
 /* The answer being made, NULL unless busy. It may lie on a branch that is not shown. */
 SlMessage *sl_conversation_get_answering (SlConversation *self);
@@ -82,6 +88,8 @@ SlPrompt *sl_conversation_build_prompt_of (SlConversation *self, SlMessage *mess
 
 /* Boxes of this answer lie on that picture; remembered. Edited boxes follow. */
 void sl_conversation_set_box_picture (SlConversation *self, SlMessage *answer, const char *sha256);
+/* Takes the numbers of the answer's boxes for something else (scale and order count); remembered. Boxes that were edited stay. */
+void sl_conversation_set_box_space (SlConversation *self, SlMessage *answer, const SlBoxSpace *space);
 /* A user's box: origin is the model's box that it corrects, or NULL for one that the model did not name. Stored. */
 SlBoxItem *sl_conversation_add_box (SlConversation *self, SlMessage *answer, SlBoxItem *origin, const char *label,
                                     const int coords[4]);

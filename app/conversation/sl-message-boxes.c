@@ -94,10 +94,55 @@ end_of_model_boxes (SlMessage *self)
   return end;
 }
 
+/* The size of the picture that the boxes lie on: of what was said before, the last of that hash. */
+static void
+find_size (SlMessage  *self,
+           SlBoxSpace *space)
+{
+  for (SlMessage *message = self->parent; message != NULL; message = message->parent)
+    for (guint i = message->parts->len; i > 0; i--)
+      {
+        SlMessagePart *part = g_ptr_array_index (message->parts, i - 1);
+
+        if (self->box_picture == NULL || g_strcmp0 (sl_message_part_get_sha256 (part), self->box_picture) != 0)
+          continue;
+        space->width = sl_message_part_get_width (part);
+        space->height = sl_message_part_get_height (part);
+        return;
+      }
+}
+
+SlGrounding *
+sl_message_parse (SlMessage *self)
+{
+  const SlGeneration *generation;
+  SlBoxSpace space = { 0 };
+
+  g_return_val_if_fail (SL_IS_MESSAGE (self), NULL);
+
+  generation = sl_message_get_generation (self);
+  if (generation == NULL || !sl_box_space_from_text (generation->boxes_as, &space))
+    return sl_grounding_parse (self->text->str, (gssize) self->text->len);
+  find_size (self, &space);
+  return sl_grounding_parse_in (self->text->str, (gssize) self->text->len, &space);
+}
+
+void
+sl_message_set_boxes_as (SlMessage  *self,
+                         const char *boxes_as)
+{
+  if (self->generation == NULL)
+    return;
+  g_free (self->generation->boxes_as);
+  self->generation->boxes_as = g_strdup (boxes_as);
+  sl_message_update_boxes (self);
+  g_object_notify (G_OBJECT (self), "text"); /* the same words say something else */
+}
+
 void
 sl_message_update_boxes (SlMessage *self)
 {
-  g_autoptr (SlGrounding) grounding = sl_grounding_parse (self->text->str, self->text->len);
+  g_autoptr (SlGrounding) grounding = sl_message_parse (self);
   gsize n_boxes;
   const SlBox *boxes = sl_grounding_get_boxes (grounding, &n_boxes);
   guint at = 0;

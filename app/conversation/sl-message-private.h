@@ -53,6 +53,8 @@ void sl_message_set_box_picture (SlMessage *self, const char *sha256);
 void sl_message_set_place (SlMessage *self, guint sibling, guint n_siblings);
 /* Brings the model's boxes in line with the text. Ids stay; new boxes have id 0. */
 void sl_message_update_boxes (SlMessage *self);
+/* The same with other words for what their numbers mean (SlGeneration.boxes_as). */
+void sl_message_set_boxes_as (SlMessage *self, const char *boxes_as);
 /* The user's boxes. */
 void sl_message_add_box (SlMessage *self, SlBoxItem *box);
 void sl_message_remove_box (SlMessage *self, SlBoxItem *box);

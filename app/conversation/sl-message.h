@@ -12,6 +12,7 @@
 #include "app/conversation/sl-message-part.h"
 #include "app/generation/sl-generation.h"
 #include "app/inference/sl-job.h"
+#include "app/prompt/sl-grounding.h"
 #include "app/prompt/sl-prompt.h"
 #include "app/sl-types.h"
 
@@ -46,6 +47,8 @@ gboolean sl_message_can_continue (SlMessage *self);
 /* How an answer was made; NULL for questions. While STREAMING as of the last drain. */
 const SlGeneration *sl_message_get_generation (SlMessage *self);
 
+/* An answer's text taken apart, its boxes' numbers as its generation says. (transfer full) */
+SlGrounding *sl_message_parse (SlMessage *self);
 /* An answer's boxes as SlBoxItem, in the order of the text, then those added by the user; follows the stream. An edited box
  * stands behind the model's box that it came from. Never NULL. */
 GListModel *sl_message_get_boxes (SlMessage *self);

@@ -79,6 +79,9 @@ sl_generation_new (void)
   self->model_dir = g_strdup ("");
   self->quantisation = g_strdup ("");
   self->device = g_strdup ("");
+  self->place = g_strdup ("");
+  self->boxes_as = g_strdup ("");
+  self->reasoning = g_strdup ("");
   self->tiling = g_strdup ("");
   self->tokens = g_array_new (FALSE, FALSE, sizeof (SlTokenMark));
   self->alternatives = alternatives_new ();
@@ -96,6 +99,9 @@ sl_generation_copy (const SlGeneration *self)
   copy->model_dir = g_strdup (self->model_dir);
   copy->quantisation = g_strdup (self->quantisation);
   copy->device = g_strdup (self->device);
+  copy->place = g_strdup (self->place);
+  copy->boxes_as = g_strdup (self->boxes_as);
+  copy->reasoning = g_strdup (self->reasoning);
   copy->tiling = g_strdup (self->tiling);
   copy->error = g_strdup (self->error);
   copy->tokens = g_array_copy (self->tokens);
@@ -115,6 +121,9 @@ sl_generation_free (SlGeneration *self)
   g_free (self->model_dir);
   g_free (self->quantisation);
   g_free (self->device);
+  g_free (self->place);
+  g_free (self->boxes_as);
+  g_free (self->reasoning);
   g_free (self->tiling);
   g_free (self->error);
   g_array_unref (self->tokens);

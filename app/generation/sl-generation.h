@@ -75,6 +75,9 @@ typedef struct
   char *model_dir;    /* its path */
   char *quantisation; /* dtype of most weights: "bf16", "f32", "int8", "mix" … */
   char *device;       /* "cpu", "cuda:0 NVIDIA …" */
+  char *place;        /* host of the server that answered; "": this computer */
+  char *boxes_as;     /* what its boxes' numbers are taken for (sl_box_space_to_text()); "": DeepSeek-VL2's own */
+  char *reasoning;    /* what it thought before it answered, where a server tells; "" */
   char *tiling;       /* "3×2 1×1": the local tile grid of each picture, in order; "" without pictures */
 
   /* settings */

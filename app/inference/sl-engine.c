@@ -8,9 +8,8 @@
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
 
-#include "app/inference/sl-job-private.h"
-
-#define DRAIN_INTERVAL_MS 50
+#include "app/inference/sl-job-list.h"
+#include "app/inference/sl-job-make.h"
 
 struct _SlEngine
 {
@@ -20,9 +19,8 @@ struct _SlEngine
   SlInferenceReading reading;
   char *model_dir;
   GMainContext *context;
-  GPtrArray *jobs; /* unfinished */
+  SlJobList *jobs;
   char *session_dir;
-  GSource *timer;
 
   char *device; /* how the model was loaded, to load it again */
   int threads, context_size;
@@ -40,7 +38,9 @@ enum { PROP_0, PROP_STATE, PROP_ERROR_TEXT, PROP_PROGRESS, PROP_LOADED_BYTES, PR
 
 static GParamSpec *properties[N_PROPS];
 
-G_DEFINE_FINAL_TYPE (SlEngine, sl_engine, G_TYPE_OBJECT)
+static void init_answerer (SlAnswererInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (SlEngine, sl_engine, G_TYPE_OBJECT, G_IMPLEMENT_INTERFACE (SL_TYPE_ANSWERER, init_answerer))
 
 static void
 sl_engine_get_property (GObject    *object,
@@ -189,48 +189,6 @@ on_inference_changed (gpointer user_data)
   g_mutex_unlock (&self->lock);
 }
 
-/* ------------------------------------------------------------------------------------------------ draining */
-
-static void
-drain_all (SlEngine *self)
-{
-  g_autoptr (GPtrArray) jobs = g_ptr_array_new_with_free_func (g_object_unref);
-
-  /* Handlers may submit more. */
-  for (guint i = 0; i < self->jobs->len; i++)
-    g_ptr_array_add (jobs, g_object_ref (g_ptr_array_index (self->jobs, i)));
-  for (guint i = 0; i < jobs->len; i++)
-    {
-      SlJob *job = g_ptr_array_index (jobs, i);
-
-      if (!sl_job_drain (job))
-        g_ptr_array_remove (self->jobs, job);
-    }
-}
-
-static gboolean
-on_timer (gpointer data)
-{
-  SlEngine *self = data;
-  g_autoptr (SlEngine) alive = g_object_ref (self);
-
-  drain_all (self);
-  if (self->jobs->len > 0)
-    return G_SOURCE_CONTINUE;
-  g_clear_pointer (&self->timer, g_source_unref);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-start_timer (SlEngine *self)
-{
-  if (self->timer != NULL)
-    return;
-  self->timer = g_timeout_source_new (DRAIN_INTERVAL_MS);
-  g_source_set_callback (self->timer, on_timer, self, NULL);
-  g_source_attach (self->timer, self->context);
-}
-
 /* ------------------------------------------------------------------------------------------------ object */
 
 static void
@@ -239,7 +197,6 @@ sl_engine_dispose (GObject *object)
   SlEngine *self = SL_ENGINE (object);
 
   sl_engine_shutdown (self);
-  destroy_source (&self->timer); /* of a job that was submitted after the shutdown */
   G_OBJECT_CLASS (sl_engine_parent_class)->dispose (object);
 }
 
@@ -249,7 +206,7 @@ sl_engine_finalize (GObject *object)
   SlEngine *self = SL_ENGINE (object);
 
   sl_inference_reading_clear (&self->reading);
-  g_ptr_array_unref (self->jobs);
+  sl_job_list_free (self->jobs); /* with what was submitted after the shutdown */
   g_main_context_unref (self->context);
   g_mutex_clear (&self->lock);
   g_free (self->model_dir);
@@ -284,7 +241,7 @@ sl_engine_init (SlEngine *self)
 {
   g_mutex_init (&self->lock);
   self->context = g_main_context_ref_thread_default ();
-  self->jobs = g_ptr_array_new_with_free_func (g_object_unref);
+  self->jobs = sl_job_list_new ();
   self->inference = sl_inference_new (on_inference_changed, self);
 }
 
@@ -470,6 +427,16 @@ sl_engine_get_queue_length (SlEngine *self)
   return self->reading.queue_length;
 }
 
+static void
+stop_ticket (SlTicket *ticket,
+             gpointer  owner)
+{
+  SlEngine *self = owner;
+
+  if (self->inference != NULL)
+    sl_inference_stop (self->inference, ticket);
+}
+
 SlJob *
 sl_engine_submit (SlEngine *self,
                   SlPrompt *prompt)
@@ -483,24 +450,15 @@ sl_engine_submit (SlEngine *self,
   if (self->asleep && self->inference != NULL)
     wake (self);
   ticket = sl_ticket_new (prompt);
-  job = sl_job_new (self, ticket);
+  job = sl_job_new (ticket, stop_ticket, self);
   if (self->inference != NULL)
     sl_inference_submit (self->inference, ticket);
   else
     sl_ticket_finish (ticket, SL_JOB_FAILED, _("The model has been shut down"));
   sl_ticket_unref (ticket);
-  g_ptr_array_add (self->jobs, g_object_ref (job));
-  start_timer (self);
+  sl_job_list_add (self->jobs, job);
   mirror (self);
   return job;
-}
-
-void
-sl_engine_stop_ticket (SlEngine *self,
-                       SlTicket *ticket)
-{
-  if (self->inference != NULL)
-    sl_inference_stop (self->inference, ticket);
 }
 
 guint
@@ -568,6 +526,43 @@ sl_engine_forget_session (SlEngine   *self,
   g_task_run_in_thread (task, remove_in_thread);
 }
 
+/* ------------------------------------------------------------------------------------------------ as one of several engines */
+
+static SlJob *
+answerer_submit (SlAnswerer *answerer,
+                 SlPrompt   *prompt)
+{
+  return sl_engine_submit (SL_ENGINE (answerer), prompt);
+}
+
+static const char *
+answerer_get_id (SlAnswerer *answerer)
+{
+  return "";
+}
+
+static char *
+answerer_dup_place (SlAnswerer *answerer)
+{
+  return NULL;
+}
+
+static char *
+answerer_dup_why_not (SlAnswerer *answerer,
+                      SlAbility   ability)
+{
+  return NULL;
+}
+
+static void
+init_answerer (SlAnswererInterface *iface)
+{
+  iface->submit = answerer_submit;
+  iface->get_id = answerer_get_id;
+  iface->dup_place = answerer_dup_place;
+  iface->dup_why_not = answerer_dup_why_not;
+}
+
 void
 sl_engine_shutdown (SlEngine *self)
 {
@@ -582,10 +577,8 @@ sl_engine_shutdown (SlEngine *self)
   sl_inference_stop_all (inference);
   sl_inference_unref (inference);
   destroy_source (&self->news);
-  destroy_source (&self->timer);
   destroy_source (&self->idle);
-  drain_all (self);
-  g_ptr_array_set_size (self->jobs, 0);
+  sl_job_list_clear (self->jobs);
   before = self->reading;
   self->reading = (SlInferenceReading) { .state = SL_ENGINE_UNLOADED };
   notify_differences (self, &before);

@@ -2,12 +2,14 @@
  *
  * SlEngine: the model in this process and the one queue of answers that it makes. Owns the inference thread, which owns the
  * engine's handles (they are opened, used and closed there). A GObject of the UI thread: all functions are called there and
- * all signals come there. Never blocks, except sl_engine_shutdown(). It must not know conversations, the store or GTK.
+ * all signals come there. Never blocks, except sl_engine_shutdown(). One of the answerers (sl-answerer.h). It must not know
+ * conversations, the store or GTK.
  */
 #pragma once
 
 #include <gio/gio.h>
 
+#include "app/inference/sl-answerer.h"
 #include "app/inference/sl-job.h"
 #include "app/inference/sl-model-info.h"
 #include "app/prompt/sl-plan.h"

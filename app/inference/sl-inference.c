@@ -9,64 +9,7 @@
 #include <glib/gi18n-lib.h>
 #include <sys/resource.h>
 
-#define RING_BYTES (64 * 1024)
 #define QUIET_US (5 * G_USEC_PER_SEC) /* without work, before what was read is saved */
-
-/* ------------------------------------------------------------------------------------------------ values */
-
-SlTicket *
-sl_ticket_new (SlPrompt *prompt)
-{
-  SlTicket *self = g_new0 (SlTicket, 1);
-
-  g_atomic_ref_count_init (&self->refs);
-  self->prompt = sl_prompt_ref (prompt);
-  self->ring = sl_token_ring_new (RING_BYTES);
-  self->generation = sl_generation_new ();
-  self->reading = g_cancellable_new ();
-  atomic_init (&self->cancel, false);
-  g_mutex_init (&self->lock);
-  return self;
-}
-
-SlTicket *
-sl_ticket_ref (SlTicket *self)
-{
-  g_atomic_ref_count_inc (&self->refs);
-  return self;
-}
-
-void
-sl_ticket_unref (SlTicket *self)
-{
-  if (!g_atomic_ref_count_dec (&self->refs))
-    return;
-  sl_prompt_unref (self->prompt);
-  sl_token_ring_free (self->ring);
-  g_object_unref (self->reading);
-  sl_generation_free (self->generation);
-  g_mutex_clear (&self->lock);
-  g_free (self);
-}
-
-void
-sl_ticket_finish (SlTicket   *self,
-                  SlJobState  state,
-                  const char *reason)
-{
-  g_mutex_lock (&self->lock);
-  self->status.state = state;
-  self->status.position = 0;
-  if (state == SL_JOB_FAILED)
-    {
-      g_free (self->generation->error);
-      self->generation->error = reason != NULL ? g_utf8_make_valid (reason, -1) : NULL;
-      self->generation->stop = SL_STOP_ERROR;
-    }
-  else if (state == SL_JOB_STOPPED)
-    self->generation->stop = SL_STOP_USER;
-  g_mutex_unlock (&self->lock);
-}
 
 /* ------------------------------------------------------------------------------------------------ queue, under lock */
 
@@ -99,21 +42,12 @@ sl_inference_empty_queue (SlInference *self,
     }
 }
 
-/* Wherever it is: in the engine, waiting for room in the ring, or still reading pictures. */
-static void
-cancel_ticket (SlTicket *ticket)
-{
-  atomic_store (&ticket->cancel, true);
-  sl_token_ring_release (ticket->ring);
-  g_cancellable_cancel (ticket->reading);
-}
-
 static void
 cancel_running (SlInference *self)
 {
   atomic_store (&self->load_cancel, true);
   if (self->running != NULL)
-    cancel_ticket (self->running);
+    sl_ticket_cancel (self->running);
 }
 
 void
@@ -380,7 +314,7 @@ sl_inference_stop (SlInference *self,
                    SlTicket    *ticket)
 {
   g_mutex_lock (&self->lock);
-  cancel_ticket (ticket);
+  sl_ticket_cancel (ticket);
   if (g_queue_remove (&self->queue, ticket))
     {
       sl_ticket_finish (ticket, SL_JOB_STOPPED, NULL);

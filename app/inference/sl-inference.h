@@ -1,44 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
  * SlInference: the inference thread. It alone opens, uses and closes the engine's handles; other threads ask it through the
- * functions here, which only take a lock. SlTicket is the part of a job that both threads see. Private to the engine's part of
- * app/: sl-engine.c owns the thread, sl-job.c reads tickets. It must not know GObjects or main loops.
+ * functions here, which only take a lock; jobs come as tickets (sl-ticket.h). Private to the engine's part of app/: sl-engine.c owns
+ * the thread. It must not know GObjects or main loops.
  */
 #pragma once
 
 #include <gio/gio.h>
 
-#include "app/inference/sl-job-status.h"
 #include "app/inference/sl-model-info.h"
 #include "app/inference/sl-session-keeper.h"
-#include "app/inference/sl-token-ring.h"
-#include "app/prompt/sl-prompt.h"
+#include "app/inference/sl-ticket.h"
 #include "engine/vl2.h"
 
 G_BEGIN_DECLS
 
 typedef struct _SlInference SlInference;
-
-/* One job between the threads. lock guards the fields below it; the others are set before it is queued. */
-typedef struct
-{
-  gatomicrefcount refs;
-  SlPrompt *prompt;
-  SlTokenRing *ring;
-  vl2_cancel cancel;
-  GCancellable *reading; /* the same for pictures that are read from files */
-
-  GMutex lock;
-  SlJobStatus status;
-  gint64 decoding_since;    /* monotonic µs, 0 before */
-  SlGeneration *generation; /* complete when the state is final */
-} SlTicket;
-
-SlTicket *sl_ticket_new (SlPrompt *prompt);
-SlTicket *sl_ticket_ref (SlTicket *self);
-void sl_ticket_unref (SlTicket *self);
-/* Ends it before or after it ran. reason: NULL unless FAILED. */
-void sl_ticket_finish (SlTicket *self, SlJobState state, const char *reason);
 
 /* A reading of the thread. Strings are the caller's. */
 typedef struct

@@ -29,8 +29,10 @@ typedef struct
   guint reused_tokens;  /* of them, not read again */
   guint decoded_tokens; /* the engine's own counter, it stands still after a stop */
   double tokens_per_second;
+  guint reasoning_bytes; /* of thinking that is no part of the answer */
   guint context_used, context_capacity;
   guint dropped_messages; /* left out so that the rest fits: SlSettings.overflow */
+  gboolean elsewhere;     /* a server makes it: how far it has read is not known */
   gboolean low_detail;    /* every picture was read as one tile for the same reason */
 } SlJobStatus;
 

@@ -4,14 +4,15 @@
  */
 #include "app/inference/sl-job.h"
 
-#include "app/inference/sl-job-private.h"
+#include "app/inference/sl-job-make.h"
 
 struct _SlJob
 {
   GObject parent_instance;
 
   SlTicket *ticket;
-  SlEngine *engine; /* weak */
+  GObject *owner; /* weak */
+  SlTicketStop stop;
   GString *text;
   SlGeneration *generation;
   SlJobStatus status;
@@ -59,7 +60,7 @@ sl_job_finalize (GObject *object)
 {
   SlJob *self = SL_JOB (object);
 
-  g_clear_weak_pointer (&self->engine);
+  g_clear_weak_pointer (&self->owner);
   g_clear_pointer (&self->ticket, sl_ticket_unref);
   g_string_free (self->text, TRUE);
   sl_generation_free (self->generation);
@@ -94,12 +95,14 @@ sl_job_init (SlJob *self)
 }
 
 SlJob *
-sl_job_new (SlEngine *engine,
-            SlTicket *ticket)
+sl_job_new (SlTicket     *ticket,
+            SlTicketStop  stop,
+            gpointer      owner)
 {
   SlJob *self = g_object_new (SL_TYPE_JOB, NULL);
 
-  g_set_weak_pointer (&self->engine, engine);
+  g_set_weak_pointer (&self->owner, owner);
+  self->stop = stop;
   self->ticket = sl_ticket_ref (ticket);
   return self;
 }
@@ -136,7 +139,8 @@ read_ticket (SlJob *self)
     }
   differs = status.state != self->status.state || status.position != self->status.position
             || status.fraction != self->status.fraction || status.prompt_tokens != self->status.prompt_tokens
-            || status.decoded_tokens != self->status.decoded_tokens || status.context_used != self->status.context_used;
+            || status.decoded_tokens != self->status.decoded_tokens
+            || status.reasoning_bytes != self->status.reasoning_bytes || status.context_used != self->status.context_used;
   if (status.state != self->status.state || is_final (status.state))
     take_generation (self, ticket->generation);
   g_mutex_unlock (&ticket->lock);
@@ -195,8 +199,8 @@ sl_job_stop (SlJob *self)
 {
   g_return_if_fail (SL_IS_JOB (self));
 
-  if (self->engine != NULL)
-    sl_engine_stop_ticket (self->engine, self->ticket);
+  if (self->owner != NULL)
+    self->stop (self->ticket, self->owner);
 }
 
 SlJobState

@@ -21,14 +21,13 @@ static const SlRemoteTraits traits[SL_N_REMOTE_PRESETS] = {
   [SL_REMOTE_VLLM] = { .nick = "vllm", .name = "vLLM",
                        .start = "vllm serve deepseek-ai/deepseek-vl2-tiny --hf-overrides "
                                 "'{\"architectures\":[\"DeepseekVLV2ForCausalLM\"]}' --max-model-len 4096 --limit-mm-per-prompt "
-                                "'{\"image\":8}' --chat-template deepseek-vl2-vllm.jinja",
-                       .template_name = "deepseek-vl2-vllm.jinja", .versions = "0.33.0", .skips_special = TRUE, .samples_more = TRUE,
+                                "'{\"image\":8}' --chat-template deepseek-vl2.jinja",
+                       .template_name = "deepseek-vl2.jinja", .versions = "0.33.0", .skips_special = TRUE, .samples_more = TRUE,
                        .seeds = TRUE, .continues = TRUE, .ask = SL_REMOTE_ASK_MARKS, .max_pictures = 8, .max_picture_bytes = 32 * MIB },
   [SL_REMOTE_SGLANG] = { .nick = "sglang", .name = "SGLang",
-                         .start = "python -m sglang.launch_server --model-path deepseek-ai/deepseek-vl2-tiny "
-                                  "--chat-template deepseek-vl2-sglang.json",
-                         .template_name = "deepseek-vl2-sglang.json", .versions = "0.5.23", .skips_special = TRUE, .samples_more = TRUE,
-                         .seeds = TRUE, .continues = TRUE, .pictures_first = TRUE, .ask = SL_REMOTE_ASK_MARKS,
+                         .start = "python -m sglang.launch_server --model-path deepseek-ai/deepseek-vl2-tiny", .versions = "0.5.23",
+                         .skips_special = TRUE, .samples_more = TRUE, .seeds = TRUE, .continues = TRUE,
+                         .pictures_first = TRUE, .ask = SL_REMOTE_ASK_MARKS,
                          .max_picture_bytes = 32 * MIB },
   [SL_REMOTE_LMDEPLOY] = { .nick = "lmdeploy", .name = "LMDeploy",
                            .start = "lmdeploy serve api_server deepseek-ai/deepseek-vl2-tiny --backend pytorch",

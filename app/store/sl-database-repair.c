@@ -175,8 +175,8 @@ save_conversation (Salvage *salvage,
   SlConversationRecord record = { .id = id, .created = id, .updated = id };
   g_autoptr (GError) failure = NULL;
   g_autoptr (sqlite3_stmt) row = sl_sql_prepare (salvage->old, &failure,
-                                                 "SELECT created, updated, title, system_text FROM conversation WHERE id = ?", "i", id);
-  g_autofree char *title = NULL, *system_text = NULL;
+                                                 "SELECT created, updated, title, system_text, engine FROM conversation WHERE id = ?", "i", id);
+  g_autofree char *title = NULL, *system_text = NULL, *engine = NULL;
 
   if (row != NULL && sl_sql_next (salvage->old, row, &failure))
     {
@@ -184,6 +184,7 @@ save_conversation (Salvage *salvage,
       record.updated = sqlite3_column_int64 (row, 1);
       record.title = title = sl_sql_dup_text (row, 2);
       record.system_text = system_text = sl_sql_dup_text (row, 3);
+      record.engine = engine = sl_sql_dup_text (row, 4);
     }
   salvage->n_conversations += sl_database_put_conversation (salvage->fresh, &record, NULL);
 }

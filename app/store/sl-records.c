@@ -143,6 +143,7 @@ sl_conversation_record_copy (const SlConversationRecord *self)
 
   copy->title = g_strdup (self->title);
   copy->system_text = g_strdup (self->system_text);
+  copy->engine = g_strdup (self->engine);
   copy->messages = g_ptr_array_copy (self->messages, copy_message, NULL);
   return copy;
 }
@@ -154,6 +155,7 @@ sl_conversation_record_free (SlConversationRecord *self)
     return;
   g_free (self->title);
   g_free (self->system_text);
+  g_free (self->engine);
   g_ptr_array_unref (self->messages);
   g_free (self);
 }

@@ -139,7 +139,15 @@ static const char version_3[] =
   "  CHECK ((text IS NULL) <> (picture IS NULL))) WITHOUT ROWID;"
   "CREATE INDEX draft_part_picture ON draft_part(picture) WHERE picture IS NOT NULL;";
 
-const char *const sl_schema_migrations[] = { version_1, version_2, version_3 };
+/* Engines on servers: which one a conversation is asked of ('': this computer), where an answer was made, what its boxes' numbers were
+ * taken for, and what the model thought before. */
+static const char version_4[] =
+  "ALTER TABLE conversation ADD COLUMN engine TEXT NOT NULL DEFAULT '';"
+  "ALTER TABLE generation ADD COLUMN place TEXT NOT NULL DEFAULT '';"
+  "ALTER TABLE generation ADD COLUMN boxes_as TEXT NOT NULL DEFAULT '';"
+  "ALTER TABLE generation ADD COLUMN reasoning TEXT NOT NULL DEFAULT '';";
+
+const char *const sl_schema_migrations[] = { version_1, version_2, version_3, version_4 };
 const int sl_schema_n_migrations = G_N_ELEMENTS (sl_schema_migrations);
 G_STATIC_ASSERT (G_N_ELEMENTS (sl_schema_migrations) == SL_DATABASE_VERSION);
 

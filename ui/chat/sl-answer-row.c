@@ -143,7 +143,7 @@ static void
 update_text (SlAnswerRow *self)
 {
   const char *raw = sl_message_get_text (self->message);
-  g_autoptr (SlGrounding) grounding = sl_grounding_parse (raw, -1);
+  g_autoptr (SlGrounding) grounding = sl_message_parse (self->message);
   g_autofree char *markdown = dup_markdown (self, grounding);
   gsize n_boxes;
 

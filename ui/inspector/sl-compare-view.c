@@ -181,7 +181,7 @@ fill_model (SlCompareView *self,
             GListModel    *items)
 {
   g_autoptr (SlGrounding) grounding =
-    sl_grounding_parse (sl_message_get_text (get_answer (self, view == SL_COMPARE_SECOND ? SL_COMPARE_SECOND : SL_COMPARE_FIRST)), -1);
+    sl_message_parse (get_answer (self, view == SL_COMPARE_SECOND ? SL_COMPARE_SECOND : SL_COMPARE_FIRST));
 
   sl_box_model_set_answer (self->models[view], grounding, items, self->part);
   sl_picture_view_set_part (SL_PICTURE_VIEW (self->pictures[view]), self->part);
