@@ -40,7 +40,6 @@ static const struct {
     { "position_kernel", 0 },
     { "probs_kernel", 128 },
     { "product", 0 }, /* of test_emulate.cpp */
-    { "value_kernel", 2048 },
     { "reverse", 0 },
     { "router_kernel", 8320 },
     { "sample_kernel", 3568 },
@@ -49,6 +48,7 @@ static const struct {
     { "sum_kernel", 0 },
     { "total", 4 },
     { "unfold_kernel", 0 },
+    { "value_kernel", 2048 },
     { "unwindow_kernel", 0 },
     { "widen_kernel", 0 },
     { "window_kernel", 0 },

@@ -260,6 +260,10 @@ def check_order(viewer):
     wait_for("the broken box above", lambda: stands_above(star, strip))
     app.choose("Viewer Menu", "Least Sure Boxes First")
     wait_for("the answer's order", lambda: stands_above(strip, star))
+    viewer.session.key("1")  # the focus has stayed on the menu's button
+    app.find("push button", "100 %")
+    viewer.session.key("f")
+    wait_for("the fitted size", lambda: not app.has("push button", "100 %"))
 
 
 def check_compare(app):

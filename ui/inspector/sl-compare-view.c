@@ -411,6 +411,8 @@ sl_compare_view_init (SlCompareView *self)
   g_signal_connect_swapped (keys, "key-pressed", G_CALLBACK (on_key), self);
   g_signal_connect_swapped (keys, "key-released", G_CALLBACK (on_key_released), self);
   gtk_widget_add_controller (GTK_WIDGET (self), keys);
+  sl_picture_view_take_keys_of (SL_PICTURE_VIEW (self->pictures[SL_COMPARE_FIRST]), GTK_WIDGET (self));
+  sl_picture_view_take_keys_of (SL_PICTURE_VIEW (self->pictures[SL_COMPARE_BOTH]), GTK_WIDGET (self));
   update_style (self);
 }
 

@@ -175,4 +175,5 @@ sl_picture_viewer_add_keys (SlPictureViewer *self)
   g_signal_connect_swapped (keys, "key-pressed", G_CALLBACK (on_key), self);
   g_signal_connect_swapped (keys, "key-released", G_CALLBACK (on_key_released), self);
   gtk_widget_add_controller (GTK_WIDGET (self), keys);
+  sl_picture_view_take_keys_of (SL_PICTURE_VIEW (self->view), GTK_WIDGET (self));
 }

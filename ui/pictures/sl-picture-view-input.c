@@ -448,3 +448,31 @@ sl_picture_view_add_input (SlPictureView *self)
   if (self->zoomable)
     add_zoom_controllers (self);
 }
+
+/* A key that nobody has taken. Where text is written, or a menu is open, keys belong to that. */
+static gboolean
+on_key_around (SlPictureView         *self,
+               guint                  keyval,
+               guint                  keycode,
+               GdkModifierType        state,
+               GtkEventControllerKey *keys)
+{
+  GtkWidget *focus = gtk_root_get_focus (gtk_widget_get_root (GTK_WIDGET (self)));
+
+  if (!gtk_widget_get_mapped (GTK_WIDGET (self)) ||
+      (focus != NULL && (SL_IS_PICTURE_VIEW (focus) || GTK_IS_EDITABLE (focus) || GTK_IS_TEXT_VIEW (focus) ||
+                         gtk_widget_get_ancestor (focus, GTK_TYPE_POPOVER) != NULL)))
+    return GDK_EVENT_PROPAGATE;
+  return gtk_event_controller_key_forward (keys, GTK_WIDGET (self));
+}
+
+void
+sl_picture_view_take_keys_of (SlPictureView *self,
+                              GtkWidget     *around)
+{
+  GtkEventController *keys = gtk_event_controller_key_new ();
+
+  g_return_if_fail (SL_IS_PICTURE_VIEW (self));
+  g_signal_connect_object (keys, "key-pressed", G_CALLBACK (on_key_around), self, G_CONNECT_SWAPPED);
+  gtk_widget_add_controller (around, keys);
+}

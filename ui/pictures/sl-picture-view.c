@@ -123,6 +123,9 @@ sl_picture_view_size_allocate (GtkWidget *widget,
 {
   SlPictureView *self = SL_PICTURE_VIEW (widget);
 
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child != NULL; child = gtk_widget_get_next_sibling (child))
+    if (GTK_IS_POPOVER (child)) /* a menu of the viewer's */
+      gtk_popover_present (GTK_POPOVER (child));
   if (self->part == NULL)
     return;
   if (self->fitted)

@@ -62,6 +62,9 @@ void sl_picture_view_set_editable      (SlPictureView    *self,
 /* The next drag with the first button draws a rectangle. */
 void sl_picture_view_set_drawing       (SlPictureView    *self,
                                         gboolean          drawing);
+/* Keys that nothing in @around has taken are the picture's: wherever the focus went, after a menu for example. */
+void sl_picture_view_take_keys_of      (SlPictureView    *self,
+                                        GtkWidget        *around);
 /* Laid over the picture, stretched to it; NULL for nothing. */
 void sl_picture_view_set_heat          (SlPictureView    *self,
                                         GdkTexture       *heat);
