@@ -89,15 +89,50 @@ new_dialog (GtkWindow  *parent,
 
 /* --- reading --------------------------------------------------------------- */
 
+/* What to do when a licence is accepted. */
+typedef struct
+{
+  char *what; /* folder or repository */
+  char *hash; /* of the text that is accepted */
+  SlLicenceAccepted accepted;
+  gpointer data;
+  GDestroyNotify destroy;
+} Question;
+
+static void
+question_free (Question *self)
+{
+  if (self->destroy != NULL)
+    self->destroy (self->data);
+  g_free (self->what);
+  g_free (self->hash);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Question, question_free)
+
+static Question *
+question_new (const char        *what,
+              SlLicenceAccepted  accepted,
+              gpointer           data,
+              GDestroyNotify     destroy)
+{
+  Question *self = g_new (Question, 1);
+
+  *self = (Question) { .what = g_strdup (what), .accepted = accepted, .data = data, .destroy = destroy };
+  return self;
+}
+
 typedef struct
 {
   char *dir;
-  SlLicenceAccepted accepted; /* NULL: only to be shown */
+  Question *question; /* NULL: only to be shown */
 } Reading;
 
 static void
 reading_free (Reading *self)
 {
+  g_clear_pointer (&self->question, question_free);
   g_free (self->dir);
   g_free (self);
 }
@@ -113,17 +148,17 @@ read_text (GTask        *task,
   g_task_return_pointer (task, dup_text (reading->dir), g_free);
 }
 
-/* The window may be gone when the text is there: the reading keeps it. */
+/* Takes the question. The window may be gone when the text is there: the reading keeps it. */
 static void
 start_reading (GtkWindow           *parent,
                const char          *dir,
-               SlLicenceAccepted    accepted,
+               Question            *question,
                GAsyncReadyCallback  callback)
 {
   g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, g_object_ref (parent));
   Reading *reading = g_new (Reading, 1);
 
-  *reading = (Reading) { .dir = g_strdup (dir), .accepted = accepted };
+  *reading = (Reading) { .dir = g_strdup (dir), .question = question };
   g_task_set_source_tag (task, start_reading);
   g_task_set_task_data (task, reading, (GDestroyNotify) reading_free);
   g_task_run_in_thread (task, read_text);
@@ -163,40 +198,11 @@ sl_licence_show (GtkWindow  *parent,
 
 /* --- accepting ------------------------------------------------------------- */
 
-typedef struct
-{
-  char *what, *hash; /* what: folder or repository */
-  SlLicenceAccepted accepted; /* one of the two */
-  SlLicenceBegin begin;
-  gpointer data;
-  GDestroyNotify destroy;
-} Question;
-
-static void
-free_question (Question *question)
-{
-  if (question->destroy != NULL)
-    question->destroy (question->data);
-  g_free (question->what);
-  g_free (question->hash);
-  g_free (question);
-}
-
 static void
 close_question (gpointer  data,
                 GClosure *closure)
 {
-  free_question (data);
-}
-
-static void
-say_yes (Question  *question,
-         GtkWindow *parent)
-{
-  if (question->accepted != NULL)
-    question->accepted (parent, question->what);
-  else
-    question->begin (question->what, question->data);
+  question_free (data);
 }
 
 static gboolean
@@ -233,7 +239,7 @@ on_response (AdwMessageDialog *dialog,
   if (!g_str_equal (response, "accept"))
     return;
   remember (question->hash);
-  say_yes (question, gtk_window_get_transient_for (GTK_WINDOW (dialog)));
+  question->accepted (question->what, question->data);
 }
 
 /* Takes the question. */
@@ -243,13 +249,13 @@ ask (GtkWindow  *parent,
      const char *text,
      Question   *question)
 {
+  g_autoptr (Question) owned = question;
   GtkWidget *dialog;
 
   question->hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, text, -1);
   if (is_accepted (question->hash))
     {
-      say_yes (question, parent);
-      free_question (question);
+      question->accepted (question->what, question->data);
       return;
     }
   dialog = new_dialog (parent, name, text);
@@ -258,7 +264,7 @@ ask (GtkWindow  *parent,
   adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "accept",
                                               ADW_RESPONSE_SUGGESTED);
   adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "decline");
-  g_signal_connect_data (dialog, "response", G_CALLBACK (on_response), question, close_question, 0);
+  g_signal_connect_data (dialog, "response", G_CALLBACK (on_response), g_steal_pointer (&owned), close_question, 0);
   gtk_window_present (GTK_WINDOW (dialog));
 }
 
@@ -268,44 +274,42 @@ on_text_to_accept (GObject      *source,
                    gpointer      data)
 {
   g_autoptr (GtkWindow) parent = data;
-  const Reading *reading = g_task_get_task_data (G_TASK (result));
+  Reading *reading = g_task_get_task_data (G_TASK (result));
   g_autofree char *text = g_task_propagate_pointer (G_TASK (result), NULL);
   g_autofree char *model = sl_model_folder_dup_name (reading->dir);
   g_autofree char *name = g_filename_display_name (model);
-  Question *question;
 
-  if (is_closed (parent))
-    return;
-  question = g_new (Question, 1);
-  *question = (Question) { .what = g_strdup (reading->dir), .accepted = reading->accepted };
-  ask (parent, name, text, question);
+  if (!is_closed (parent))
+    ask (parent, name, text, g_steal_pointer (&reading->question));
 }
 
 void
 sl_licence_ask (GtkWindow         *parent,
                 const char        *dir,
-                SlLicenceAccepted  accepted)
+                SlLicenceAccepted  accepted,
+                gpointer           data,
+                GDestroyNotify     destroy)
 {
+  g_autoptr (Question) question = question_new (dir, accepted, data, destroy);
+
   if (sl_model_folder_is_demo (dir))
-    accepted (parent, dir);
+    accepted (dir, data);
   else
-    start_reading (parent, dir, accepted, on_text_to_accept);
+    start_reading (parent, dir, g_steal_pointer (&question), on_text_to_accept);
 }
 
 void
-sl_licence_ask_repository (GtkWindow      *parent,
-                           const char     *repo,
-                           const char     *address,
-                           gboolean        deepseek,
-                           SlLicenceBegin  begin,
-                           gpointer        data,
-                           GDestroyNotify  destroy)
+sl_licence_ask_repository (GtkWindow         *parent,
+                           const char        *repo,
+                           const char        *address,
+                           gboolean           deepseek,
+                           SlLicenceAccepted  accepted,
+                           gpointer           data,
+                           GDestroyNotify     destroy)
 {
   g_autofree char *text =
     deepseek ? g_strdup (_(summary))
              : g_strdup_printf (_("The publisher's terms stand at %s. Please read them there before you go on."), address);
-  Question *question = g_new (Question, 1);
 
-  *question = (Question) { .what = g_strdup (repo), .begin = begin, .data = data, .destroy = destroy };
-  ask (parent, repo, text, question);
+  ask (parent, repo, text, question_new (repo, accepted, data, destroy));
 }

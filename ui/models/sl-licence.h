@@ -9,28 +9,28 @@
 
 G_BEGIN_DECLS
 
-typedef void (*SlLicenceAccepted) (GtkWindow  *parent,
-                                   const char *dir);
+/* what: the folder or the repository. */
+typedef void (*SlLicenceAccepted) (const char *what,
+                                   gpointer    data);
 
-/* Calls accepted (parent, dir) once the licence of the model in @dir is accepted: at once where it was accepted before or is
- * Sightline's own, else when the user accepts it in a dialog; never, when they decline or close @parent first. Its text is read
- * on a thread of its own. */
+/* Calls accepted (dir, data) once the licence of the model in @dir is accepted: at once where it was accepted before or is
+ * Sightline's own, else when the user accepts it in a dialog; never, when they decline or close @parent first. destroy (data) comes
+ * at the end in any case. Its text is read on a thread of its own. */
 void sl_licence_ask (GtkWindow         *parent,
                      const char        *dir,
-                     SlLicenceAccepted  accepted);
+                     SlLicenceAccepted  accepted,
+                     gpointer           data,
+                     GDestroyNotify     destroy);
 
-typedef void (*SlLicenceBegin) (const char *repo,
-                                gpointer    data);
-
-/* The same before anything of a repository is here: begin (repo, data) once its licence is accepted. deepseek: it is one of DeepSeek's
- * own, whose terms are known; else the address is shown where they stand. destroy (data) comes at the end in any case. */
-void sl_licence_ask_repository (GtkWindow      *parent,
-                                const char     *repo,
-                                const char     *address,
-                                gboolean        deepseek,
-                                SlLicenceBegin  begin,
-                                gpointer        data,
-                                GDestroyNotify  destroy);
+/* The same before anything of a repository is here: accepted (repo, data). deepseek: it is one of DeepSeek's own, whose terms are
+ * known; else the address is shown where they stand. */
+void sl_licence_ask_repository (GtkWindow         *parent,
+                                const char        *repo,
+                                const char        *address,
+                                gboolean           deepseek,
+                                SlLicenceAccepted  accepted,
+                                gpointer           data,
+                                GDestroyNotify     destroy);
 
 /* Only shows it. */
 void sl_licence_show (GtkWindow  *parent,

@@ -58,10 +58,11 @@ toast (SlModelPage *self,
 /* --- models that are here -------------------------------------------------- */
 
 static void
-load (GtkWindow  *window,
-      const char *dir)
+load (const char *dir,
+      gpointer    page)
 {
-  GtkWindow *main_window = gtk_window_get_transient_for (window);
+  GtkWindow *window = get_window (page);
+  GtkWindow *main_window = window != NULL ? gtk_window_get_transient_for (window) : NULL;
 
   if (main_window != NULL)
     gtk_widget_activate_action (GTK_WIDGET (main_window), "win.load-model", "^ay", dir);
@@ -71,7 +72,7 @@ static void
 on_load (SlModelPage *self,
          SlModelRow  *row)
 {
-  sl_licence_ask (get_window (self), sl_model_row_get_dir (row), load);
+  sl_licence_ask (get_window (self), sl_model_row_get_dir (row), load, g_object_ref (self), g_object_unref);
 }
 
 static void
@@ -120,12 +121,10 @@ fill_list (SlModelPage *self)
 /* --- adding a folder ------------------------------------------------------- */
 
 static void
-add_accepted (GtkWindow  *window,
-              const char *dir)
+add_accepted (const char *dir,
+              gpointer    models)
 {
-  SlModelPage *self = g_object_get_data (G_OBJECT (window), "model-page");
-
-  sl_models_add_dir (self->models, dir);
+  sl_models_add_dir (models, dir);
 }
 
 static void
@@ -160,8 +159,7 @@ on_inspected (GObject      *source,
       toast (self, error->message);
       return;
     }
-  g_object_set_data (G_OBJECT (window), "model-page", self);
-  sl_licence_ask (window, dir, add_accepted);
+  sl_licence_ask (window, dir, add_accepted, g_object_ref (self->models), g_object_unref);
 }
 
 static void
@@ -262,7 +260,7 @@ on_device (SlModelPage *self)
   g_settings_set_string (self->settings, "device", devices[adw_combo_row_get_selected (self->device)]);
   /* What is loaded moves at once. */
   if (dir != NULL && sl_engine_get_state (self->engine) != SL_ENGINE_UNLOADED)
-    load (get_window (self), dir);
+    load (dir, self);
 }
 
 static void

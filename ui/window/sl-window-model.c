@@ -56,10 +56,10 @@ sl_window_load_start_model (SlWindow *self)
 }
 
 static void
-on_licence_accepted (GtkWindow  *window,
-                     const char *dir)
+on_licence_accepted (const char *dir,
+                     gpointer    window)
 {
-  sl_window_load_model (SL_WINDOW (window), dir, TRUE);
+  sl_window_load_model (window, dir, TRUE);
 }
 
 void
@@ -98,7 +98,8 @@ on_inspected (GObject      *source,
   if (self->toasts == NULL)
     return;
   if (found)
-    sl_licence_ask (GTK_WINDOW (self), g_task_get_task_data (G_TASK (result)), on_licence_accepted);
+    sl_licence_ask (GTK_WINDOW (self), g_task_get_task_data (G_TASK (result)), on_licence_accepted, g_object_ref (self),
+                    g_object_unref);
   else
     sl_window_warn (self, error->message);
 }
