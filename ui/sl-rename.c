@@ -5,6 +5,7 @@
 #include "ui/sl-rename.h"
 
 #include <adwaita.h>
+#include <glib/gi18n.h>
 
 #define SL_TYPE_RENAME (sl_rename_get_type ())
 
@@ -75,6 +76,8 @@ sl_rename_ask (GtkWindow      *parent,
   self->data = data;
   self->destroy = destroy;
   gtk_editable_set_text (self->entry, name);
+  if (*name == '\0')
+    adw_message_dialog_set_response_label (ADW_MESSAGE_DIALOG (self), "rename", _("_Save"));
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->entry), GTK_ACCESSIBLE_PROPERTY_LABEL, what, -1);
   gtk_window_present (GTK_WINDOW (self));
 }

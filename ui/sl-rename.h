@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Asks for another name of something: a conversation, a box. UI thread.
+ * Asks for another name of something: a conversation, a box; or, where it begins empty, for the first one. UI thread.
  */
 #pragma once
 

@@ -13,27 +13,30 @@
 /* ------------------------------------------------------------------------------------------------ prompt */
 
 static void
-add_picture (SlPrompt      *prompt,
-             SlMessagePart *part)
+add_picture (SlPrompt        *prompt,
+             SlMessagePart   *part,
+             const SlChoices *choices)
 {
   SlPicture *picture = sl_message_part_get_picture (part);
+  SlDetail detail = sl_choices_has (choices, SL_CHOICE_DETAIL) ? choices->detail : sl_message_part_get_detail (part);
 
   if (picture != NULL)
-    sl_prompt_add_picture (prompt, picture, sl_message_part_get_detail (part));
+    sl_prompt_add_picture (prompt, picture, detail);
   else if (sl_message_part_get_bytes (part) != NULL)
     sl_prompt_add_picture_bytes (prompt, sl_message_part_get_bytes (part), sl_message_part_get_width (part),
-                                 sl_message_part_get_height (part), sl_message_part_get_detail (part));
+                                 sl_message_part_get_height (part), detail);
   else if (sl_message_part_get_path (part) != NULL)
     sl_prompt_add_picture_file (prompt, sl_message_part_get_path (part), sl_message_part_get_width (part),
-                                sl_message_part_get_height (part), sl_message_part_get_detail (part));
+                                sl_message_part_get_height (part), detail);
 }
 
 /* A question as its mode words it. */
 static void
-add_question (SlPrompt  *prompt,
-              GPtrArray *parts,
-              SlMode     mode,
-              gboolean   raw)
+add_question (SlPrompt        *prompt,
+              GPtrArray       *parts,
+              SlMode           mode,
+              gboolean         raw,
+              const SlChoices *choices)
 {
   g_autofree const char **texts = g_new0 (const char *, parts->len + 1);
   g_autoptr (GPtrArray) pictures = g_ptr_array_new ();
@@ -56,7 +59,7 @@ add_question (SlPrompt  *prompt,
       if (piece->text != NULL)
         sl_prompt_add_text (prompt, piece->text, -1, piece->markup);
       else if (next < pictures->len)
-        add_picture (prompt, g_ptr_array_index (pictures, next++));
+        add_picture (prompt, g_ptr_array_index (pictures, next++), choices);
     }
 }
 
@@ -115,7 +118,7 @@ build_prompt (SlConversation   *self,
       if (sl_message_get_role (message) == SL_ROLE_USER)
         {
           last = start_message (prompt, SL_ROLE_USER, last);
-          add_question (prompt, words, sl_message_get_mode (message), sl_message_get_raw (message));
+          add_question (prompt, words, sl_message_get_mode (message), sl_message_get_raw (message), &self->choices);
         }
       else if (text[0] != '\0')
         {
@@ -126,7 +129,7 @@ build_prompt (SlConversation   *self,
   if (parts != NULL)
     {
       start_message (prompt, SL_ROLE_USER, last);
-      add_question (prompt, parts, mode, raw);
+      add_question (prompt, parts, mode, raw, &self->choices);
     }
   return prompt;
 }
@@ -143,7 +146,7 @@ sl_conversation_build_prompt (SlConversation   *self,
 
   g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
 
-  chosen = settings != NULL ? *settings : sl_settings_for_mode (mode);
+  chosen = settings != NULL ? *settings : sl_conversation_get_settings (self, mode);
   return build_prompt (self, replaced != NULL ? sl_message_get_parent (replaced) : sl_conversation_get_leaf (self), parts, mode, raw,
                        &chosen);
 }
@@ -196,6 +199,8 @@ merge_generations (SlConversation     *self,
       merged->output_tokens += self->earlier->output_tokens;
       merged->decode_ms += self->earlier->decode_ms;
     }
+  g_free (merged->system_text);
+  merged->system_text = g_strdup (self->asked_text);
   if (self->continued_from > 0)
     sl_generation_prepend (merged, self->earlier, self->continued_from);
   return merged;
@@ -288,6 +293,8 @@ start_answer (SlConversation *self,
   self->job = sl_answerer_submit (self->answerer, prompt);
   g_object_ref (self); /* an answer is made to its end even when nobody looks */
   self->unsaved = FALSE;
+  g_free (self->asked_text);
+  self->asked_text = g_strdup (self->system_text);
   self->save_source = g_timeout_add (SAVE_INTERVAL_MS, on_save, self);
   g_signal_connect (self->job, "text", G_CALLBACK (on_text), self);
   g_signal_connect (self->job, "finished", G_CALLBACK (on_finished), self);
@@ -318,7 +325,7 @@ answer_question (SlConversation   *self,
                  const SlSettings *settings)
 {
   SlMode mode = sl_message_get_mode (question);
-  SlSettings chosen = settings != NULL ? *settings : sl_settings_for_mode (mode);
+  SlSettings chosen = settings != NULL ? *settings : sl_conversation_get_settings (self, mode);
   g_autoptr (SlPrompt) prompt = build_prompt (self, question, NULL, mode, FALSE, &chosen);
   g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_object_unref);
   SlMessage *answer;
@@ -514,7 +521,7 @@ sl_conversation_continue (SlConversation    *self,
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, _("Only the last answer can be continued"));
       return FALSE;
     }
-  chosen = settings != NULL ? *settings : sl_settings_for_mode (sl_message_get_mode (answer));
+  chosen = settings != NULL ? *settings : sl_conversation_get_settings (self, sl_message_get_mode (answer));
   prompt = build_prompt (self, answer, NULL, SL_MODE_CHAT, FALSE, &chosen);
   earlier = sl_message_get_generation (answer);
   self->earlier = earlier != NULL ? sl_generation_copy (earlier) : NULL;

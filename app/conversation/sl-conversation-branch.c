@@ -43,6 +43,8 @@ make_record (SlConversation *self,
   record->created = record->updated = g_get_real_time ();
   record->title = g_strdup (self->title);
   record->system_text = g_strdup (self->system_text);
+  record->engine = g_strdup (self->engine_id);
+  record->choices = sl_choices_to_json (&self->choices);
   for (guint i = 0; i < record->messages->len; i++)
     {
       SlMessageRecord *message = g_ptr_array_index (record->messages, i);

@@ -20,6 +20,7 @@ struct _SlConversation
   SlAnswerer *answerer;  /* who is asked: that, or another */
   gint64 id, created;
   char *title, *system_text, *engine_id;
+  SlChoices choices;
   gboolean stored; /* has a row */
 
   GHashTable *messages; /* id → SlMessage, owns them all */
@@ -32,6 +33,7 @@ struct _SlConversation
   SlJob *job;
   SlGeneration *earlier; /* of an answer that is continued */
   gsize continued_from;  /* bytes that it had */
+  char *asked_text;      /* the system text when it began */
   guint save_source;
   gboolean unsaved;
 

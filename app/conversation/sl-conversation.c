@@ -12,6 +12,7 @@
 enum { PROP_0, PROP_TITLE, PROP_BUSY, PROP_SYSTEM_TEXT, PROP_N_PICTURES, N_PROPS };
 
 static GParamSpec *properties[N_PROPS];
+static guint choices_signal;
 
 /* ------------------------------------------------------------------------------------------------ list model */
 
@@ -100,6 +101,7 @@ sl_conversation_finalize (GObject *object)
   g_free (self->title);
   g_free (self->system_text);
   g_free (self->engine_id);
+  g_free (self->asked_text);
   g_object_unref (self->store);
   g_object_unref (self->engine);
   g_object_unref (self->answerer);
@@ -120,6 +122,7 @@ sl_conversation_class_init (SlConversationClass *klass)
   properties[PROP_SYSTEM_TEXT] = g_param_spec_string ("system-text", NULL, NULL, "", flags);
   properties[PROP_N_PICTURES] = g_param_spec_uint ("n-pictures", NULL, NULL, 0, G_MAXUINT, 0, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
+  choices_signal = g_signal_new ("choices-changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void
@@ -276,6 +279,7 @@ sl_conversation_new_from_record (SlStore                    *store,
   self->system_text = g_strdup (record->system_text);
   g_free (self->engine_id);
   self->engine_id = g_strdup (record->engine != NULL ? record->engine : "");
+  self->choices = sl_choices_from_json (record->choices);
   for (guint i = 0; i < record->messages->len; i++)
     {
       const SlMessageRecord *row = g_ptr_array_index (record->messages, i);
@@ -322,8 +326,9 @@ sl_conversation_save_message (SlConversation *self,
 static void
 save_row (SlConversation *self)
 {
+  g_autofree char *choices = sl_choices_to_json (&self->choices);
   SlConversationRecord record = { .id = self->id, .created = self->created, .updated = self->created, .title = self->title,
-                                  .system_text = self->system_text, .engine = self->engine_id };
+                                  .system_text = self->system_text, .engine = self->engine_id, .choices = choices };
   g_autoptr (GPtrArray) none = g_ptr_array_new ();
 
   record.messages = none;
@@ -456,6 +461,40 @@ sl_conversation_set_answerer (SlConversation *self,
   self->engine_id = g_strdup (id);
   if (self->stored)
     save_row (self);
+}
+
+const SlChoices *
+sl_conversation_get_choices (SlConversation *self)
+{
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+
+  return &self->choices;
+}
+
+void
+sl_conversation_set_choices (SlConversation  *self,
+                             const SlChoices *choices)
+{
+  g_return_if_fail (SL_IS_CONVERSATION (self));
+
+  if (sl_choices_equal (&self->choices, choices))
+    return;
+  self->choices = *choices;
+  if (self->stored)
+    save_row (self);
+  g_signal_emit (self, choices_signal, 0);
+}
+
+SlSettings
+sl_conversation_get_settings (SlConversation *self,
+                              SlMode          mode)
+{
+  SlSettings settings = sl_settings_for_mode (mode);
+
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), settings);
+
+  sl_choices_apply (&self->choices, &settings);
+  return settings;
 }
 
 gboolean

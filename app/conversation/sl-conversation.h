@@ -15,6 +15,7 @@
 #include "app/conversation/sl-message.h"
 #include "app/inference/sl-answerer.h"
 #include "app/inference/sl-engine.h"
+#include "app/prompt/sl-choices.h"
 #include "app/store/sl-records.h"
 
 G_BEGIN_DECLS
@@ -23,7 +24,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SlConversation, sl_conversation, SL, CONVERSATION, GObject)
 
 /* Properties (notify): "title" (string, "" until named), "busy" (gboolean: an answer is queued or streaming), "system-text"
- * (string), "n-pictures" (guint: on the active path). */
+ * (string), "n-pictures" (guint: on the active path). Signal choices-changed (). */
 
 gint64 sl_conversation_get_id (SlConversation *self);
 const char *sl_conversation_get_title (SlConversation *self);
@@ -40,6 +41,11 @@ void sl_conversation_set_answerer (SlConversation *self, SlAnswerer *answerer);
 gboolean sl_conversation_is_busy (SlConversation *self);
 /* The answer being made, NULL unless busy. It may lie on a branch that is not shown. */
 SlMessage *sl_conversation_get_answering (SlConversation *self);
+/* What is chosen in the place of what a mode starts from; "choices-changed" is emitted. */
+const SlChoices *sl_conversation_get_choices (SlConversation *self);
+void sl_conversation_set_choices (SlConversation *self, const SlChoices *choices);
+/* The settings of the next answer: the mode's, with what is chosen. */
+SlSettings sl_conversation_get_settings (SlConversation *self, SlMode mode);
 /* Pictures on the active path. */
 guint sl_conversation_get_n_pictures (SlConversation *self);
 /* Their parts, in order: (transfer container) array of SlMessagePart. until: only up to this message; NULL for all. */
@@ -48,11 +54,11 @@ GPtrArray *sl_conversation_list_pictures (SlConversation *self, SlMessage *until
 SlMessagePart *sl_conversation_find_picture (SlConversation *self, SlMessage *answer);
 
 /* Asks: appends the user's message (parts: SlMessagePart in order, text and pictures; referenced) and an answer that streams.
- * settings NULL: sl_settings_for_mode(). Returns the answer (borrowed), or NULL with error: nothing to send, or busy. */
+ * settings NULL: sl_conversation_get_settings(). Returns the answer (borrowed), or NULL with error: nothing to send, or busy. */
 SlMessage *sl_conversation_send (SlConversation *self, GPtrArray *parts, SlMode mode, gboolean raw,
                                  const SlSettings *settings, GError **error);
-/* Another answer beside this one (which is kept as an alternative), or an answer to a question that has none. settings NULL: the
- * mode's, with a new seed. */
+/* Another answer beside this one (which is kept as an alternative), or an answer to a question that has none. settings NULL: as
+ * for the next one. */
 SlMessage *sl_conversation_regenerate (SlConversation *self, SlMessage *answer, const SlSettings *settings, GError **error);
 /* Asks again with a changed question, on a new branch; the old one is kept as an alternative. */
 SlMessage *sl_conversation_edit (SlConversation *self, SlMessage *question, GPtrArray *parts, SlMode mode, gboolean raw,

@@ -104,6 +104,7 @@ sl_generation_copy (const SlGeneration *self)
   copy->reasoning = g_strdup (self->reasoning);
   copy->tiling = g_strdup (self->tiling);
   copy->error = g_strdup (self->error);
+  copy->system_text = g_strdup (self->system_text);
   copy->tokens = g_array_copy (self->tokens);
   copy->alternatives = alternatives_new ();
   append_alternatives (copy->alternatives, self->alternatives, 0);
@@ -126,6 +127,7 @@ sl_generation_free (SlGeneration *self)
   g_free (self->reasoning);
   g_free (self->tiling);
   g_free (self->error);
+  g_free (self->system_text);
   g_array_unref (self->tokens);
   g_array_unref (self->alternatives);
   g_array_unref (self->coordinates);

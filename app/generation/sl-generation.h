@@ -86,6 +86,7 @@ typedef struct
   guint64 seed;
   gint32 max_tokens;
   gboolean constrained; /* box grammar */
+  char *system_text;    /* of the conversation then; NULL: not known */
 
   /* counts and timings (milliseconds) */
   guint prompt_tokens, reused_tokens, output_tokens;

@@ -216,6 +216,7 @@ read_generation (sqlite3_stmt    *statement,
   set_column_text (&g->place, statement, 29);
   set_column_text (&g->boxes_as, statement, 30);
   set_column_text (&g->reasoning, statement, 31);
+  g->system_text = sl_sql_dup_text_or_null (statement, 32);
   sl_generation_free (message->generation);
   message->generation = g;
 }
@@ -259,7 +260,7 @@ static const struct
   { "SELECT message, model, model_dir, quantisation, device, tiling, temperature, top_p, top_k, repetition_penalty, seed,"
     " max_tokens, constrained, prompt_tokens, reused_tokens, output_tokens, context_used, context_capacity, mask_changed,"
     " tiling_changed, vision_ms, prefill_ms, first_token_ms, decode_ms, stop, error, tokens, alternatives, coordinates,"
-    " place, boxes_as, reasoning FROM generation", "message", read_generation },
+    " place, boxes_as, reasoning, system_text FROM generation", "message", read_generation },
   { "SELECT message, id, kind, origin, picture, label, label_index, x1, y1, x2, y2, status, reason, confidence, text_start,"
     " text_end FROM box", "message, ordinal, id", read_box },
 };
@@ -343,7 +344,8 @@ sl_database_load (SlDatabase  *self,
   g_autoptr (GError) failure = NULL;
   g_autoptr (sqlite3_stmt) statement =
     sl_sql_prepare (self, &failure,
-                    "SELECT id, created, updated, active_leaf, title, system_text, engine FROM conversation WHERE id = ?"
+                    "SELECT id, created, updated, active_leaf, title, system_text, engine, choices FROM conversation"
+                    " WHERE id = ?"
                     " AND id NOT IN (SELECT conversation FROM tombstone WHERE conversation IS NOT NULL)",
                     "i", conversation);
 
@@ -357,6 +359,7 @@ sl_database_load (SlDatabase  *self,
       record->title = sl_sql_dup_text (statement, 4);
       record->system_text = sl_sql_dup_text (statement, 5);
       record->engine = sl_sql_dup_text (statement, 6);
+      record->choices = sl_sql_dup_text (statement, 7);
     }
   if (failure != NULL)
     g_propagate_error (error, g_steal_pointer (&failure));

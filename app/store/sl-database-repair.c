@@ -175,8 +175,9 @@ save_conversation (Salvage *salvage,
   SlConversationRecord record = { .id = id, .created = id, .updated = id };
   g_autoptr (GError) failure = NULL;
   g_autoptr (sqlite3_stmt) row = sl_sql_prepare (salvage->old, &failure,
-                                                 "SELECT created, updated, title, system_text, engine FROM conversation WHERE id = ?", "i", id);
-  g_autofree char *title = NULL, *system_text = NULL, *engine = NULL;
+                                                 "SELECT created, updated, title, system_text, engine, choices FROM conversation"
+                                                 " WHERE id = ?", "i", id);
+  g_autofree char *title = NULL, *system_text = NULL, *engine = NULL, *choices = NULL;
 
   if (row != NULL && sl_sql_next (salvage->old, row, &failure))
     {
@@ -185,6 +186,7 @@ save_conversation (Salvage *salvage,
       record.title = title = sl_sql_dup_text (row, 2);
       record.system_text = system_text = sl_sql_dup_text (row, 3);
       record.engine = engine = sl_sql_dup_text (row, 4);
+      record.choices = choices = sl_sql_dup_text (row, 5);
     }
   salvage->n_conversations += sl_database_put_conversation (salvage->fresh, &record, NULL);
 }

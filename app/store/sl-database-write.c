@@ -51,11 +51,12 @@ sl_database_put_conversation (SlDatabase                  *self,
   if (!sl_sql_begin (self, error))
     return FALSE;
   ok = sl_sql_run (self, error,
-                   "INSERT INTO conversation(id, created, updated, title, system_text, engine) VALUES (?, ?, ?, ?, ?, ?)"
+                   "INSERT INTO conversation(id, created, updated, title, system_text, engine, choices) VALUES (?, ?, ?, ?, ?, ?, ?)"
                    " ON CONFLICT(id) DO UPDATE SET title = excluded.title, system_text = excluded.system_text,"
-                   " engine = excluded.engine, updated = max(updated, excluded.updated)",
-                   "iiisss", record->id, record->created, record->updated, title,
-                   record->system_text != NULL ? record->system_text : "", record->engine != NULL ? record->engine : "")
+                   " engine = excluded.engine, choices = excluded.choices, updated = max(updated, excluded.updated)",
+                   "iiissss", record->id, record->created, record->updated, title,
+                   record->system_text != NULL ? record->system_text : "", record->engine != NULL ? record->engine : "",
+                   record->choices != NULL ? record->choices : "")
        && index_title (self, record->id, title, error);
   return sl_sql_end (self, ok, error);
 }
@@ -176,9 +177,9 @@ put_generation (SlDatabase          *self,
                      " temperature, top_p, top_k, repetition_penalty, seed, max_tokens, constrained,"
                      " prompt_tokens, reused_tokens, output_tokens, context_used, context_capacity, mask_changed,"
                      " tiling_changed, vision_ms, prefill_ms, first_token_ms, decode_ms, stop, error, tokens,"
-                     " alternatives, coordinates, place, boxes_as, reasoning)"
-                     " VALUES (?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?)",
-                     "isssss" "ddidiii" "iiiiii" "iddddisbbb" "sss",
+                     " alternatives, coordinates, place, boxes_as, reasoning, system_text)"
+                     " VALUES (?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?)",
+                     "isssss" "ddidiii" "iiiiii" "iddddisbbb" "ssss",
                      message, g->model, g->model_dir, g->quantisation, g->device, g->tiling,
                      g->temperature, g->top_p, (gint64) g->top_k, g->repetition_penalty, (gint64) g->seed,
                      (gint64) g->max_tokens, (gint64) g->constrained,
@@ -187,7 +188,7 @@ put_generation (SlDatabase          *self,
                      (gint64) g->tiling_changed, g->vision_ms, g->prefill_ms, g->first_token_ms, g->decode_ms,
                      (gint64) g->stop, g->error, tokens->data, (gsize) tokens->len,
                      alternatives->data, (gsize) alternatives->len, coordinates->data, (gsize) coordinates->len,
-                     g->place, g->boxes_as, g->reasoning);
+                     g->place, g->boxes_as, g->reasoning, g->system_text);
 }
 
 static gboolean

@@ -144,6 +144,7 @@ sl_conversation_record_copy (const SlConversationRecord *self)
   copy->title = g_strdup (self->title);
   copy->system_text = g_strdup (self->system_text);
   copy->engine = g_strdup (self->engine);
+  copy->choices = g_strdup (self->choices);
   copy->messages = g_ptr_array_copy (self->messages, copy_message, NULL);
   return copy;
 }
@@ -156,6 +157,7 @@ sl_conversation_record_free (SlConversationRecord *self)
   g_free (self->title);
   g_free (self->system_text);
   g_free (self->engine);
+  g_free (self->choices);
   g_ptr_array_unref (self->messages);
   g_free (self);
 }

@@ -57,6 +57,7 @@ typedef struct
   gint64 id, created, updated, leaf; /* leaf: last message of the shown path, 0 for none */
   char *title, *system_text;
   char *engine;        /* id of the engine that is asked; "" for this computer */
+  char *choices; /* sl_choices_to_json(); NULL: none */
   GPtrArray *messages; /* of SlMessageRecord, in order of creation, so parents come first; may be empty */
 } SlConversationRecord;
 

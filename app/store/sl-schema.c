@@ -147,7 +147,13 @@ static const char version_4[] =
   "ALTER TABLE generation ADD COLUMN boxes_as TEXT NOT NULL DEFAULT '';"
   "ALTER TABLE generation ADD COLUMN reasoning TEXT NOT NULL DEFAULT '';";
 
-const char *const sl_schema_migrations[] = { version_1, version_2, version_3, version_4 };
+/* What is chosen for the answers of a conversation (sl_choices_to_json()), and the system message that an answer was
+ * made with. */
+static const char version_5[] =
+  "ALTER TABLE conversation ADD COLUMN choices TEXT NOT NULL DEFAULT '';"
+  "ALTER TABLE generation ADD COLUMN system_text TEXT;";
+
+const char *const sl_schema_migrations[] = { version_1, version_2, version_3, version_4, version_5 };
 const int sl_schema_n_migrations = G_N_ELEMENTS (sl_schema_migrations);
 G_STATIC_ASSERT (G_N_ELEMENTS (sl_schema_migrations) == SL_DATABASE_VERSION);
 

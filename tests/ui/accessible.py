@@ -69,6 +69,10 @@ class Node:
             return ""
         return self.call("Text", "GetText", "(ii)", *self.call("Text", "GetSelection", "(i)", 0))[0]
 
+    def set_value(self, value):
+        self.bus.call(self.owner, self.path, "org.freedesktop.DBus.Properties", "Set", "(ssv)", "org.a11y.atspi.Value", "CurrentValue",
+                      GLib.Variant("d", value))
+
     def set_text(self, text):
         self.call("EditableText", "SetTextContents", "(s)", text)
 

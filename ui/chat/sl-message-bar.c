@@ -68,6 +68,7 @@ static const struct
   { N_("Copy _Raw Model Text"), "win.turn-copy", "raw", 0, ANSWER },
   { N_("_Quote in the Next Question"), "win.turn-quote", NULL, 0, EVERY },
   { N_("Show What the Model _Reads"), "win.turn-show-raw", NULL, 0, QUESTION },
+  { N_("What _Made This Answer"), "win.turn-show-origin", NULL, 1, ANSWER | FINISHED },
   { N_("Answer Again E_xactly So"), "win.turn-again", "exactly", 1, ANSWER | FINISHED },
   { N_("Answer Again With Another _Seed"), "win.turn-again", "seed", 1, ANSWER },
   { N_("Answer Again by _Chat"), "win.turn-again", "chat", 1, ANSWER },

@@ -18,6 +18,7 @@ struct _SlComposer
   GtkTextView *text_view;
   GtkToggleButton *modes_buttons[SL_N_MODES];
   GtkLabel *raw_badge;
+  GtkLabel *settings_badge;
   GtkMenuButton *options;
   GtkBox *meter_box;
   GtkWidget *meter;  /* SlContextMeter */

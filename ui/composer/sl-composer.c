@@ -321,6 +321,7 @@ sl_composer_class_init (SlComposerClass *klass)
     widget_class, "mode_ground", FALSE,
     G_STRUCT_OFFSET (SlComposer, modes_buttons) + SL_MODE_GROUND * sizeof (gpointer));
   gtk_widget_class_bind_template_child (widget_class, SlComposer, raw_badge);
+  gtk_widget_class_bind_template_child (widget_class, SlComposer, settings_badge);
   gtk_widget_class_bind_template_child (widget_class, SlComposer, options);
   gtk_widget_class_bind_template_child (widget_class, SlComposer, meter_box);
   gtk_widget_class_bind_template_child (widget_class, SlComposer, spinner);
@@ -399,6 +400,16 @@ sl_composer_set_raw (SlComposer *self,
   gtk_text_view_set_monospace (self->text_view, raw);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_RAW]);
   g_signal_emit (self, signals[CHANGED], 0);
+}
+
+void
+sl_composer_set_settings_text (SlComposer *self,
+                               const char *text)
+{
+  g_return_if_fail (SL_IS_COMPOSER (self));
+  gtk_label_set_label (self->settings_badge, text);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->settings_badge), text);
+  gtk_widget_set_visible (GTK_WIDGET (self->settings_badge), *text != '\0');
 }
 
 void

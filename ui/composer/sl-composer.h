@@ -55,6 +55,9 @@ void  sl_composer_forget_content (SlComposer *self,
 void sl_composer_add_picture (SlComposer *self,
                               SlPicture  *picture);
 
+/* What of the settings of the next answer is the user's; "": nothing. */
+void sl_composer_set_settings_text (SlComposer *self,
+                                    const char *text);
 /* What sending would cost; NULL: not known. */
 void sl_composer_set_plan    (SlComposer   *self,
                               const SlPlan *plan);

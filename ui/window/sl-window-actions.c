@@ -436,5 +436,6 @@ sl_window_install_actions (GtkWidgetClass *klass)
                                              actions[i].name, NULL);
     }
   sl_window_install_turns (klass);
+  sl_window_install_settings (klass);
   gtk_widget_class_add_binding_action (klass, GDK_KEY_w, GDK_CONTROL_MASK, "window.close", NULL);
 }

@@ -186,7 +186,7 @@ question_send (Question   *self,
                SlOverflow  overflow)
 {
   SlWindow *window = self->window;
-  SlSettings settings = sl_settings_for_mode (self->mode);
+  SlSettings settings = sl_conversation_get_settings (self->conversation, self->mode);
   g_autoptr (GError) error = NULL;
   SlMessage *answer;
 

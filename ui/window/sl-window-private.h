@@ -55,6 +55,7 @@ struct _SlWindow
   SlSidebar *sidebar;
   AdwWindowTitle *title;
   GtkMenuButton *menu_button;
+  GtkMenuButton *settings_button;
   GtkStack *content;
   SlEmptyState *empty;
   SlChatView *chat;
@@ -106,6 +107,13 @@ void     sl_window_model_cancel (GtkWidget *widget, const char *name, GVariant *
 /* Reads the sample's pictures, then asks where it was chosen: sl-window-sample.c. */
 void     sl_window_ask_sample   (SlWindow       *self,
                                  const SlSample *sample);
+
+/* How answers are made: sl-window-settings.c. */
+void sl_window_install_settings (GtkWidgetClass *klass);
+void sl_window_init_settings    (SlWindow       *self);
+/* Those of the conversation that is shown now. */
+void sl_window_watch_settings   (SlWindow       *self);
+void sl_window_update_settings  (SlWindow       *self);
 
 /* Turns: sl-window-turns.c. */
 void sl_window_install_turns    (GtkWidgetClass *klass);

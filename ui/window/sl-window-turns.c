@@ -155,7 +155,7 @@ go_on (GtkWidget  *widget,
     return;
   /* As it began, without the limit that ended it. */
   if (!sl_message_get_settings (answer, &settings))
-    settings = sl_settings_for_mode (sl_message_get_mode (answer));
+    settings = sl_conversation_get_settings (self->conversation, sl_message_get_mode (answer));
   settings.max_tokens = 0;
   settle (self, sl_conversation_continue (self->conversation, answer, &settings, &error), error);
 }
@@ -172,6 +172,11 @@ get_same_settings (SlWindow   *self,
 
   if (!sl_message_get_settings (answer, settings))
     return FALSE;
+  if (generation->system_text != NULL && !g_str_equal (generation->system_text, sl_conversation_get_system_text (self->conversation)))
+    {
+      sl_window_toast (self, _("The system message was another one then"));
+      return FALSE;
+    }
   if (info == NULL || g_strcmp0 (info->dir, generation->model_dir) == 0)
     return TRUE;
   sentence = g_strdup_printf (_("This answer was written by “%s”, which is not loaded now"), generation->model);
@@ -213,7 +218,8 @@ again (GtkWidget  *widget,
       settle (self, ask_in_mode (self, question, mode, &error), error);
       return;
     }
-  settings = sl_settings_for_mode (sl_message_get_mode (answer));
+  settings = sl_conversation_get_settings (self->conversation, sl_message_get_mode (answer));
+  settings.seed = sl_settings_for_mode (SL_MODE_CHAT).seed;
   /* Where the mode takes the most likely words, a seed would change nothing. */
   settings.sampling.temperature = MAX (settings.sampling.temperature, VARIED_TEMPERATURE);
   settings.sampling.top_p = MIN (settings.sampling.top_p, VARIED_TOP_P);

@@ -152,6 +152,7 @@ sl_window_set_conversation (SlWindow       *self,
                                G_CONNECT_SWAPPED);
       g_signal_connect_object (conversation, "items-changed", G_CALLBACK (update_content), self,
                                G_CONNECT_SWAPPED);
+      sl_window_watch_settings (self);
       sl_chat_view_set_conversation (self->chat, conversation);
       sl_window_show_draft (self, self->carrying);
       self->carrying = FALSE;
@@ -472,6 +473,7 @@ bind_template (GtkWidgetClass *klass)
   gtk_widget_class_bind_template_child (klass, SlWindow, sidebar);
   gtk_widget_class_bind_template_child (klass, SlWindow, title);
   gtk_widget_class_bind_template_child (klass, SlWindow, menu_button);
+  gtk_widget_class_bind_template_child (klass, SlWindow, settings_button);
   gtk_widget_class_bind_template_child (klass, SlWindow, content);
   gtk_widget_class_bind_template_child (klass, SlWindow, empty);
   gtk_widget_class_bind_template_child (klass, SlWindow, chat);
@@ -506,6 +508,7 @@ sl_window_init (SlWindow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
   sl_window_init_pictures (self);
+  sl_window_init_settings (self);
   g_signal_connect_swapped (self->sidebar, "open", G_CALLBACK (on_sidebar_open), self);
   g_signal_connect_swapped (self->chat, "open-answer", G_CALLBACK (on_open_answer), self);
   g_signal_connect_swapped (self->chat, "open-part", G_CALLBACK (on_open_part), self);
