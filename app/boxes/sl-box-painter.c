@@ -71,14 +71,21 @@ clear_drawn (SlPaintItem *item)
 }
 
 static void
+clear_texts (SlPaintItem *item)
+{
+  g_clear_object (&item->label_layout);
+  g_clear_object (&item->badge_layout);
+  item->label_width = item->badge_width = 0;
+  clear_drawn (item);
+}
+
+static void
 item_clear (gpointer data)
 {
   SlPaintItem *item = data;
 
   g_free ((char *) item->box.label);
-  g_clear_object (&item->label_layout);
-  g_clear_object (&item->badge_layout);
-  clear_drawn (item);
+  clear_texts (item);
 }
 
 SlBoxPainter *
@@ -151,52 +158,90 @@ natural_width (PangoLayout *layout)
   return extents.width / (double) PANGO_SCALE;
 }
 
+/* The texts that the item has not. */
 static void
 create_texts (SlBoxPainter *self,
               SlPaintItem  *item)
 {
-  g_clear_object (&item->label_layout);
-  g_clear_object (&item->badge_layout);
-  clear_drawn (item);
-  item->label_width = item->badge_width = 0;
-
-  if (item->box.number > 0)
+  if (item->badge_layout == NULL && item->box.number > 0)
     {
       g_autofree char *number = g_strdup_printf ("%d", item->box.number);
 
       item->badge_layout = create_text (self, number, PANGO_WEIGHT_BOLD);
       item->badge_width = natural_width (item->badge_layout);
     }
-
-  if (item->box.label != NULL && *item->box.label != '\0')
+  if (item->label_layout == NULL && item->box.label != NULL && *item->box.label != '\0')
     {
       item->label_layout = create_text (self, item->box.label, PANGO_WEIGHT_NORMAL);
       item->label_width = natural_width (item->label_layout);
     }
 }
 
-/* Texts are the expensive part: those of a box that is still called the same are kept. */
-static void
-take_texts (SlBoxPainter *self,
-            GArray       *old,
-            guint         index,
-            SlPaintItem  *item)
+/* Texts are the expensive part. Those of the items before are kept, whichever box they belonged to: one that goes or comes moves
+ * all others in the list, and renumbers them. */
+typedef struct
 {
-  SlPaintItem *known = index < old->len ? &g_array_index (old, SlPaintItem, index) : NULL;
+  GArray     *items;
+  GHashTable *labels;  /* label → the first item that has it yet, counted from 1 */
+  GHashTable *numbers; /* number → its item, counted from 1 */
+  guint      *next;    /* of each item, the next one with its label, counted from 1; 0: none */
+} Known;
 
-  if (known == NULL || known->box.number != item->box.number || g_strcmp0 (known->box.label, item->box.label) != 0)
+static void
+known_init (Known  *self,
+            GArray *items)
+{
+  self->items = items;
+  self->labels = g_hash_table_new (g_str_hash, g_str_equal);
+  self->numbers = g_hash_table_new (NULL, NULL);
+  self->next = g_new0 (guint, items->len);
+  for (guint i = items->len; i > 0; i--)
     {
-      create_texts (self, item);
-      return;
+      const SlPaintItem *item = &g_array_index (items, SlPaintItem, i - 1);
+
+      if (item->badge_layout != NULL)
+        g_hash_table_insert (self->numbers, GINT_TO_POINTER (item->box.number), GUINT_TO_POINTER (i));
+      if (item->label_layout == NULL)
+        continue;
+      self->next[i - 1] = GPOINTER_TO_UINT (g_hash_table_lookup (self->labels, item->box.label));
+      g_hash_table_insert (self->labels, (gpointer) item->box.label, GUINT_TO_POINTER (i));
     }
-  item->label_layout = g_steal_pointer (&known->label_layout);
-  item->badge_layout = g_steal_pointer (&known->badge_layout);
-  item->label_width = known->label_width;
-  item->badge_width = known->badge_width;
-  if (known->box.color == item->box.color)
+}
+
+static void
+known_deinit (Known *self)
+{
+  g_hash_table_unref (self->labels);
+  g_hash_table_unref (self->numbers);
+  g_free (self->next);
+}
+
+static void
+known_take (Known       *self,
+            SlPaintItem *item)
+{
+  guint with_number = GPOINTER_TO_UINT (g_hash_table_lookup (self->numbers, GINT_TO_POINTER (item->box.number)));
+  guint with_label = item->box.label != NULL ? GPOINTER_TO_UINT (g_hash_table_lookup (self->labels, item->box.label)) : 0;
+
+  if (with_number > 0)
     {
-      item->badge = g_steal_pointer (&known->badge);
-      item->label = g_steal_pointer (&known->label);
+      SlPaintItem *known = &g_array_index (self->items, SlPaintItem, with_number - 1);
+
+      g_hash_table_remove (self->numbers, GINT_TO_POINTER (item->box.number));
+      item->badge_layout = g_steal_pointer (&known->badge_layout);
+      item->badge_width = known->badge_width;
+      if (known->box.color == item->box.color)
+        item->badge = g_steal_pointer (&known->badge);
+    }
+  if (with_label > 0)
+    {
+      SlPaintItem *known = &g_array_index (self->items, SlPaintItem, with_label - 1);
+
+      g_hash_table_insert (self->labels, (gpointer) known->box.label, GUINT_TO_POINTER (self->next[with_label - 1]));
+      item->label_layout = g_steal_pointer (&known->label_layout);
+      item->label_width = known->label_width;
+      if (known->box.color == item->box.color)
+        item->label = g_steal_pointer (&known->label);
     }
 }
 
@@ -206,7 +251,9 @@ sl_box_painter_set_boxes (SlBoxPainter     *self,
                           gsize             n_boxes)
 {
   g_autoptr(GArray) old = g_steal_pointer (&self->items);
+  Known known;
 
+  known_init (&known, old);
   self->items = g_array_sized_new (FALSE, TRUE, sizeof (SlPaintItem), n_boxes);
   g_array_set_clear_func (self->items, item_clear);
   for (gsize i = 0; i < n_boxes; i++)
@@ -214,9 +261,11 @@ sl_box_painter_set_boxes (SlBoxPainter     *self,
       SlPaintItem item = { .box = boxes[i] };
 
       item.box.label = boxes[i].label != NULL ? g_utf8_make_valid (boxes[i].label, -1) : NULL;
-      take_texts (self, old, i, &item);
+      known_take (&known, &item);
+      create_texts (self, &item);
       g_array_append_val (self->items, item);
     }
+  known_deinit (&known);
 
   g_hash_table_remove_all (self->labels);
   self->hovered = -1;
@@ -250,7 +299,10 @@ sl_box_painter_set_style (SlBoxPainter     *self,
   if (new_font)
     g_hash_table_remove_all (self->labels);
   for (guint i = 0; new_font && i < self->items->len; i++)
-    create_texts (self, sl_box_painter_item (self, i));
+    {
+      clear_texts (sl_box_painter_item (self, i));
+      create_texts (self, sl_box_painter_item (self, i));
+    }
 }
 
 void

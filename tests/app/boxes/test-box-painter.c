@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * SlBoxPainter: pixels of edges and halos at several scales, places of labels, hit testing, colours, files.
+ * SlBoxPainter: pixels of edges and halos at several scales, places of labels, hit testing, colours, files, and how many texts are
+ * made (pango_layout_new() comes here first, linked with --wrap).
  */
 #include "app/boxes/sl-box-picture.h"
 
@@ -10,6 +11,7 @@
 
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <glib/gstdio.h>
+#include <pango/pango.h>
 
 typedef struct
 {
@@ -418,11 +420,84 @@ count_files (const char *dir)
   return n;
 }
 
+/* ------------------------------------------------------------------------------------------------ work */
+
+static guint n_texts;
+
+PangoLayout *__real_pango_layout_new (PangoContext *context);
+PangoLayout *__wrap_pango_layout_new (PangoContext *context);
+
+PangoLayout *
+__wrap_pango_layout_new (PangoContext *context)
+{
+  n_texts++;
+  return __real_pango_layout_new (context);
+}
+
+#define N_CROWD 300
+
+/* Texts that are made for these boxes where those of `crowd` are shown; what is seen then is what a new painter shows. */
+static guint
+count_texts (const SlPaintBox *crowd,
+             const SlPaintBox *boxes,
+             gsize             n_boxes)
+{
+  SlBoxView view = { .scale = 1, .width = 640, .height = 480, .grid = 1 };
+  g_autoptr(SlBoxPainter) painter = create_painter (crowd, N_CROWD, &view, NULL);
+  g_autoptr(SlBoxPainter) fresh = create_painter (boxes, n_boxes, &view, NULL);
+  cairo_surface_t *seen = create_ground (640, 480, 1);
+  cairo_surface_t *wanted = create_ground (640, 480, 1);
+  guint made;
+
+  paint (painter, seen); /* its labels are drawn and kept */
+  cairo_surface_destroy (seen);
+  seen = create_ground (640, 480, 1);
+  n_texts = 0;
+  sl_box_painter_set_boxes (painter, boxes, n_boxes);
+  made = n_texts;
+  paint (painter, seen);
+  paint (fresh, wanted);
+  g_assert_cmpmem (cairo_image_surface_get_data (seen), 480 * cairo_image_surface_get_stride (seen),
+                   cairo_image_surface_get_data (wanted), 480 * cairo_image_surface_get_stride (wanted));
+  cairo_surface_destroy (seen);
+  cairo_surface_destroy (wanted);
+
+  return made;
+}
+
+/* One of 300 boxes goes, or comes, at the front: the others move and are renumbered, and what they are called is not laid out again. */
+static void
+test_texts_are_kept (void)
+{
+  static const char *const names[] = { "red circle", "blue square", "star", "a long name of a thing", "" };
+  SlPaintBox boxes[N_CROWD + 1];
+
+  for (int i = 0; i <= N_CROWD; i++)
+    boxes[i] = (SlPaintBox) { .x1 = 30 * (i % 20), .y1 = 30 * (i / 20), .x2 = 30 * (i % 20) + 25, .y2 = 30 * (i / 20) + 25,
+                              .label = names[i % G_N_ELEMENTS (names)], .number = i, .color = i % 7 };
+  g_assert_cmpuint (count_texts (boxes + 1, boxes + 1, N_CROWD), ==, 0);
+  g_assert_cmpuint (count_texts (boxes + 1, boxes + 2, N_CROWD - 1), ==, 0);
+  g_assert_cmpuint (count_texts (boxes + 1, boxes, N_CROWD + 1), ==, 1); /* number 0 has no badge */
+  for (int i = 0; i <= N_CROWD; i++)
+    boxes[i].number = 1 + i;
+  {
+    SlPaintBox renumbered[N_CROWD];
+
+    memcpy (renumbered, boxes + 1, sizeof renumbered);
+    for (int i = 0; i < N_CROWD; i++)
+      renumbered[i].number = 1 + i;
+    g_assert_cmpuint (count_texts (boxes, renumbered, N_CROWD - 1), ==, 0);
+    renumbered[7].label = "changed";
+    g_assert_cmpuint (count_texts (boxes, renumbered, N_CROWD - 1), ==, 1);
+  }
+}
+
 static void
 test_png (void)
 {
   g_autofree char *dir = g_dir_make_tmp ("sl-painter-XXXXXX", NULL);
   g_autofree char *path = g_build_filename (dir, "out.png", NULL);
+  g_autofree char *missing = NULL;
   g_autoptr(SlOutputs) outputs = sl_outputs_new (TRUE);
   g_autoptr(SlPicture) picture = create_picture (320, 200);
   g_autoptr(GError) error = NULL;
@@ -444,12 +519,14 @@ test_png (void)
     g_assert_cmpmem (pixels + y * stride, 960, sl_picture_get_rgb (picture) + y * sl_picture_get_stride (picture), 960);
   g_assert_cmpint (ABS (pixels[30 * stride + 3 * 80] - palette_rgb (0).r), <=, 60);
 
+  missing = g_build_filename (dir, "missing", "out.png", NULL);
+
   /* A second time over the first; nothing is left beside it. */
   g_assert_true (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, outputs, path, &error));
   g_assert_cmpuint (count_files (dir), ==, 1);
 
-  g_assert_false (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, outputs, "/nonexistent/out.png", &error));
-  g_assert_nonnull (strstr (error->message, "/nonexistent/out.png"));
+  g_assert_false (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, outputs, missing, &error));
+  g_assert_nonnull (strstr (error->message, missing));
   g_clear_error (&error);
   g_assert_false (sl_box_picture_write (picture, NULL, 0, NULL, SL_BOX_PICTURE_PNG, outputs, "/dev/full", &error));
   g_assert_nonnull (strstr (error->message, "/dev/full"));
@@ -474,6 +551,7 @@ main (int    argc,
   g_test_add_func ("/box-painter/hidden-and-opacity", test_hidden_and_opacity);
   g_test_add_func ("/box-painter/emphasis", test_emphasis);
   g_test_add_func ("/box-painter/colors", test_colors);
+  g_test_add_func ("/box-painter/texts-are-kept", test_texts_are_kept);
   g_test_add_func ("/box-painter/png", test_png);
 
   return g_test_run ();
