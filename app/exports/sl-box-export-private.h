@@ -23,6 +23,7 @@ struct _SlBoxExport
   GPtrArray      *classes;  /* char *, by their numbers */
   GHashTable     *class_ids; /* label → its class's number + 1 */
   gboolean        classes_given;
+  gboolean        json_failed; /* something is missing in what will be written: text that is not UTF-8, or no memory */
   guint           n_without_area, n_unlisted, n_tiny; /* boxes, boxes, pictures */
 };
 
@@ -57,7 +58,8 @@ void sl_box_export_count_left_out (SlBoxExport *self, const SlExportPicture *rec
 /* Which file came from where, for formats that have no room for it. */
 #define SL_EXPORT_SOURCES "sources.csv"
 gboolean sl_box_export_write_sources (SlBoxExport *self, GError **error);
-/* Without control characters and the last two code points of a plane, which neither XML 1.0 nor PDF know. (transfer full) */
+/* Without control characters, which neither XML 1.0 nor PDF know, the last two code points of a plane and separators of lines, at which
+ * some readers cut: one line of valid UTF-8. (transfer full) */
 char *sl_export_clean_text (const char *text);
 char *sl_export_escape_xml (const char *text);
 /* A field of a CSV line, and a number of nine digits. */
@@ -72,6 +74,8 @@ char *sl_box_export_make_path (SlBoxExport *self, const char *folder, const char
 /* Puts the picture into its folder and its relative name into record->file: untouched where every reader sees it upright. */
 gboolean sl_box_export_ship (SlBoxExport *self, SlExportPicture *record, SlPicture *picture, GError **error);
 gboolean sl_box_export_write_text (SlBoxExport *self, const char *folder, const char *name, const char *text, GError **error);
+/* Takes the reference. What could not be made, NULL, makes the next file of JSON fail: nothing is left out in silence. */
+void sl_box_export_append (SlBoxExport *self, json_t *array, json_t *value);
 /* Takes the reference. digits: of a number with a fraction; 17 lose nothing. */
 gboolean sl_box_export_write_json (SlBoxExport *self, const char *folder, const char *name, json_t *value, int digits,
                                    GError **error);

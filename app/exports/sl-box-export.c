@@ -218,6 +218,15 @@ sl_box_export_write_text (SlBoxExport  *self,
   return path != NULL && sl_outputs_write (self->outputs, path, text, strlen (text), error);
 }
 
+void
+sl_box_export_append (SlBoxExport *self,
+                      json_t      *array,
+                      json_t      *value)
+{
+  if (json_array_append_new (array, value) != 0)
+    self->json_failed = TRUE;
+}
+
 gboolean
 sl_box_export_write_json (SlBoxExport  *self,
                           const char   *folder,
@@ -226,11 +235,16 @@ sl_box_export_write_json (SlBoxExport  *self,
                           int           digits,
                           GError      **error)
 {
-  char *text = json_dumps (value, JSON_INDENT (2) | JSON_REAL_PRECISION (digits));
-  g_autofree char *line = g_strconcat (text != NULL ? text : "", "\n", NULL);
+  char *text = value != NULL && !self->json_failed ? json_dumps (value, JSON_INDENT (2) | JSON_REAL_PRECISION (digits)) : NULL;
+  g_autofree char *line = text != NULL ? g_strconcat (text, "\n", NULL) : NULL;
 
   free (text);
   json_decref (value);
+  if (line == NULL)
+    {
+      sl_output_set_error (error, name, EILSEQ);
+      return FALSE;
+    }
 
   return sl_box_export_write_text (self, folder, name, line, error);
 }

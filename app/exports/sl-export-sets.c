@@ -47,8 +47,8 @@ categories_to_json (SlBoxExport *self)
   json_t *categories = json_array ();
 
   for (guint i = 0; i < self->classes->len; i++)
-    json_array_append_new (categories, json_pack ("{s:i,s:s,s:s}", "id", (int) i + 1, "name", self->classes->pdata[i],
-                                                  "supercategory", ""));
+    sl_box_export_append (self, categories, json_pack ("{s:i,s:s,s:s}", "id", (int) i + 1, "name", self->classes->pdata[i],
+                                                       "supercategory", ""));
 
   return categories;
 }
@@ -75,15 +75,15 @@ sl_export_coco_finish (SlBoxExport  *self,
     {
       const SlExportPicture *record = self->pictures->pdata[i];
 
-      json_array_append_new (images, image_to_json (record, i + 1));
+      sl_box_export_append (self, images, image_to_json (record, i + 1));
       for (guint k = 0; k < record->boxes->len; k++)
         {
           guint class_id;
           int px[4];
 
           if (sl_box_export_get_object (self, record, record->boxes->pdata[k], px, &class_id))
-            json_array_append_new (annotations, annotation_to_json (record->boxes->pdata[k], px, class_id,
-                                                                    json_array_size (annotations) + 1, i + 1));
+            sl_box_export_append (self, annotations, annotation_to_json (record->boxes->pdata[k], px, class_id,
+                                                                         json_array_size (annotations) + 1, i + 1));
         }
     }
 

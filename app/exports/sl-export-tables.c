@@ -31,10 +31,10 @@ sl_export_labelme_add (SlBoxExport      *self,
       int px[4];
 
       if (sl_box_export_get_object (self, record, record->boxes->pdata[i], px, &class_id))
-        json_array_append_new (shapes, json_pack ("{s:s,s:[[f,f],[f,f]],s:n,s:s,s:s,s:{}}",
-                                                  "label", sl_box_export_get_class (self, class_id),
-                                                  "points", (double) px[0], (double) px[1], (double) px[2], (double) px[3],
-                                                  "group_id", "description", "", "shape_type", "rectangle", "flags"));
+        sl_box_export_append (self, shapes, json_pack ("{s:s,s:[[f,f],[f,f]],s:n,s:s,s:s,s:{}}",
+                                                       "label", sl_box_export_get_class (self, class_id),
+                                                       "points", (double) px[0], (double) px[1], (double) px[2], (double) px[3],
+                                                       "group_id", "description", "", "shape_type", "rectangle", "flags"));
     }
 
   return sl_box_export_write_json (self, NULL, name,
@@ -112,7 +112,7 @@ task_to_json (SlBoxExport           *self,
 
       edited |= box->edited;
       if (sl_box_export_get_object (self, record, box, px, &class_id))
-        json_array_append_new (result, region_to_json (record, box, sl_box_export_get_class (self, class_id), px, i));
+        sl_box_export_append (self, result, region_to_json (record, box, sl_box_export_get_class (self, class_id), px, i));
     }
 
   task = json_pack ("{s:i,s:{s:s,s:s*,s:s*},s:[{s:O}]}", "id", (int) id, "data", "image", address, "source",
@@ -134,7 +134,7 @@ sl_export_label_studio_finish (SlBoxExport  *self,
                                             "  <RectangleLabels name=\"label\" toName=\"image\">\n");
 
   for (guint i = 0; i < self->pictures->len; i++)
-    json_array_append_new (tasks, task_to_json (self, self->pictures->pdata[i], i + 1));
+    sl_box_export_append (self, tasks, task_to_json (self, self->pictures->pdata[i], i + 1));
   for (guint i = 0; i < self->classes->len; i++)
     {
       g_autofree char *name = sl_export_escape_xml (self->classes->pdata[i]);
@@ -192,12 +192,12 @@ sl_export_json_finish (SlBoxExport  *self,
       json_t *boxes = json_array ();
 
       for (guint k = 0; k < record->boxes->len; k++)
-        json_array_append_new (boxes, box_to_json (record, record->boxes->pdata[k]));
-      json_array_append_new (pictures, json_pack ("{s:o,s:o,s:o,s:i,s:i,s:o,s:o,s:o,s:o}", "name", text_to_json (record->name),
-                                                  "source", text_to_json (record->path), "sha256", text_to_json (record->sha256),
-                                                  "width", record->width, "height", record->height, "model", text_to_json (record->model),
-                                                  "prompt", text_to_json (record->prompt), "answer",
-                                                  text_to_json (record->answer), "boxes", boxes));
+        sl_box_export_append (self, boxes, box_to_json (record, record->boxes->pdata[k]));
+      sl_box_export_append (self, pictures, json_pack ("{s:o,s:o,s:o,s:i,s:i,s:o,s:o,s:o,s:o}", "name", text_to_json (record->name),
+                                                       "source", text_to_json (record->path), "sha256", text_to_json (record->sha256),
+                                                       "width", record->width, "height", record->height, "model",
+                                                       text_to_json (record->model), "prompt", text_to_json (record->prompt), "answer",
+                                                       text_to_json (record->answer), "boxes", boxes));
     }
 
   return sl_box_export_write_json (self, NULL, "boxes.json",

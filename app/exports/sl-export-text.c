@@ -10,12 +10,13 @@
 char *
 sl_export_clean_text (const char *text)
 {
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
   GString *plain = g_string_new (NULL);
 
-  for (const char *p = text; *p != '\0'; p = g_utf8_next_char (p))
+  for (const char *p = valid; *p != '\0'; p = g_utf8_next_char (p))
     {
       gunichar c = g_utf8_get_char (p);
-      gboolean allowed = (c >= 0x20 && (c < 0x7f || c > 0x9f) && (c & 0xfffe) != 0xfffe) || c == '\t';
+      gboolean allowed = (c >= 0x20 && (c < 0x7f || c > 0x9f) && (c & 0xfffe) != 0xfffe && c != 0x2028 && c != 0x2029) || c == '\t';
 
       g_string_append_unichar (plain, allowed ? c : ' ');
     }

@@ -380,6 +380,45 @@ test_classes_by_a_list (void)
   scene_deinit (&scene);
 }
 
+/* A list of classes is cut into lines by its readers, some at every separator that Unicode knows; and JSON is valid UTF-8 or is not
+ * written. */
+static void
+test_text_of_others (void)
+{
+  g_autofree char *dir = app_test_make_dir ();
+
+  for (guint broken = 0; broken < 2; broken++)
+    {
+      g_autoptr (SlPicture) picture = app_test_make_picture (40, 20, 0x112233);
+      g_autofree char *yolo_path = g_strdup_printf ("%s/yolo-%u", dir, broken);
+      g_autofree char *coco_path = g_strdup_printf ("%s/coco-%u", dir, broken);
+      g_autofree char *list = g_build_filename (yolo_path, "classes.txt", NULL);
+      g_autofree char *classes = NULL;
+      g_autoptr (SlOutputs) outputs = sl_outputs_new (FALSE);
+      g_autoptr (SlBoxExport) yolo = sl_box_export_new (SL_EXPORT_YOLO, yolo_path, FALSE, outputs, NULL);
+      g_autoptr (SlBoxExport) coco = sl_box_export_new (SL_EXPORT_COCO, coco_path, FALSE, outputs, NULL);
+      g_autoptr (GError) error = NULL;
+
+      for (guint i = 0; i < 2; i++)
+        {
+          SlExportPicture *record = sl_export_picture_new (picture);
+          SlExportBox *box = sl_export_box_new ();
+
+          box->label = g_strdup ("a\xe2\x80\xa8" "b\xe2\x80\xa9" "c\xc2\x85" "d\ve\xe2");
+          box->coords[2] = box->coords[3] = 500;
+          record->path = g_strdup (broken ? "/pictures/\xff.png" : "/pictures/1.png");
+          g_ptr_array_add (record->boxes, box);
+          g_assert_true (sl_box_export_add (i == 0 ? yolo : coco, record, picture, NULL));
+        }
+      g_assert_true (sl_box_export_finish (yolo, NULL));
+      g_assert_true (g_file_get_contents (list, &classes, NULL, NULL));
+      g_assert_cmpstr (classes, ==, "a b c d e\xef\xbf\xbd\n");
+      g_assert_cmpint (sl_box_export_finish (coco, &error), ==, !broken);
+      g_assert_true (!broken || strstr (error->message, "annotations.json") != NULL);
+    }
+  app_test_remove_dir (g_steal_pointer (&dir));
+}
+
 static void
 add_random_boxes (SlExportPicture *record,
                   GRand           *random)
@@ -459,6 +498,7 @@ main (int    argc,
   g_test_add_func ("/export-job/cancelled-file", test_cancelled_file);
   g_test_add_func ("/export-job/cancelled-too-late", test_cancelled_too_late);
   g_test_add_func ("/export-job/classes-by-a-list", test_classes_by_a_list);
+  g_test_add_func ("/export-job/text-of-others", test_text_of_others);
   g_test_add_func ("/export-job/percentages-come-back", test_percentages_come_back);
   return g_test_run ();
 }
