@@ -180,6 +180,19 @@ struct vl2_grounding {
 
 /* Parses model text (complete or still streaming). Never evaluates it. A label pairs with the <|det|> block that follows it. */
 vl2_status vl2_grounding_parse(const char *text, size_t length, struct vl2_grounding *out, vl2_error *err);
+
+/* Where reading goes on when a text has grown: everything before `at` is settled. */
+struct vl2_grounding_place {
+    size_t at;
+    size_t label;    /* waiting for its block, or the block's that `at` lies in; SIZE_MAX: none */
+    size_t n_labels; /* before `at` */
+    bool in_boxes;
+};
+#define VL2_GROUNDING_START ((struct vl2_grounding_place){0, SIZE_MAX, 0, false})
+/* The same for a text of which *place was reached before: out has what follows from there, with offsets and labels of the whole text.
+ * The first *n_settled boxes of it stay as they are, however the text goes on; *place moves behind them. On failure nothing moves. */
+vl2_status vl2_grounding_parse_on(const char *text, size_t length, struct vl2_grounding_place *place, size_t *n_settled,
+                                  struct vl2_grounding *out, vl2_error *err);
 void vl2_grounding_deinit(struct vl2_grounding *grounding);
 
 /* 0…999 → pixels as the official code: (int)(c / 999 · size).   deepseek_vl2/serve/app_modules/utils.py */

@@ -112,16 +112,24 @@ find_size (SlMessage  *self,
       }
 }
 
+/* Does the text name boxes in other words than DeepSeek-VL2's? */
+static gboolean
+has_space (SlMessage  *self,
+           SlBoxSpace *space)
+{
+  const SlGeneration *generation = sl_message_get_generation (self);
+
+  return generation != NULL && sl_box_space_from_text (generation->boxes_as, space);
+}
+
 SlGrounding *
 sl_message_parse (SlMessage *self)
 {
-  const SlGeneration *generation;
   SlBoxSpace space = { 0 };
 
   g_return_val_if_fail (SL_IS_MESSAGE (self), NULL);
 
-  generation = sl_message_get_generation (self);
-  if (generation == NULL || !sl_box_space_from_text (generation->boxes_as, &space))
+  if (!has_space (self, &space))
     return sl_grounding_parse (self->text->str, (gssize) self->text->len);
   find_size (self, &space);
   return sl_grounding_parse_in (self->text->str, (gssize) self->text->len, &space);
@@ -139,14 +147,17 @@ sl_message_set_boxes_as (SlMessage  *self,
   g_object_notify (G_OBJECT (self), "text"); /* the same words say something else */
 }
 
-void
-sl_message_update_boxes (SlMessage *self)
+/* The model's boxes from the first-th on. */
+static void
+set_boxes (SlMessage   *self,
+           const SlBox *boxes,
+           gsize        n_boxes,
+           gsize        first)
 {
-  g_autoptr (SlGrounding) grounding = sl_message_parse (self);
-  gsize n_boxes;
-  const SlBox *boxes = sl_grounding_get_boxes (grounding, &n_boxes);
   guint at = 0;
 
+  for (gsize i = 0; i < first; i++, at++)
+    at = next_model_box (self, at);
   for (gsize i = 0; i < n_boxes; i++, at++)
     {
       at = next_model_box (self, at);
@@ -167,6 +178,31 @@ sl_message_update_boxes (SlMessage *self)
   /* What looked like a box may turn out to be none. */
   while ((at = next_model_box (self, at)) < count_boxes (self))
     g_list_store_remove (self->boxes, at);
+}
+
+/* While text is appended only what is new in it is read; at the end all of it, since the record of how it was made knows more then. */
+void
+sl_message_update_boxes (SlMessage *self)
+{
+  SlBoxSpace space = { 0 };
+  gsize n_boxes, first;
+  const SlBox *boxes;
+
+  if (self->status == SL_MESSAGE_STREAMING && !has_space (self, &space))
+    {
+      if (self->reader == NULL)
+        self->reader = sl_box_reader_new ();
+      boxes = sl_box_reader_read (self->reader, self->text->str, self->text->len, &first, &n_boxes);
+      set_boxes (self, boxes, n_boxes, first);
+    }
+  else
+    {
+      g_autoptr (SlGrounding) grounding = sl_message_parse (self);
+
+      g_clear_pointer (&self->reader, sl_box_reader_free);
+      boxes = sl_grounding_get_boxes (grounding, &n_boxes);
+      set_boxes (self, boxes, n_boxes, 0);
+    }
 }
 
 void

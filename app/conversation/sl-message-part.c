@@ -14,7 +14,7 @@ struct _SlMessagePart
   GObject parent_instance;
 
   SlPartKind kind;
-  char *text;
+  GString *text; /* NULL: a picture */
   SlPicture *picture;    /* while decoded */
   GBytes *bytes;         /* of a picture that is not in the file yet */
   char *mime_type, *extension; /* with the bytes */
@@ -51,7 +51,7 @@ sl_message_part_get_property (GObject    *object,
   switch (id)
     {
     case PROP_TEXT:
-      g_value_set_string (value, self->text);
+      g_value_set_string (value, sl_message_part_get_text (self));
       break;
     case PROP_PICTURE:
       g_value_set_object (value, self->picture);
@@ -132,7 +132,8 @@ sl_message_part_finalize (GObject *object)
   g_clear_pointer (&self->source, g_bytes_unref);
   g_free (self->mime_type);
   g_free (self->extension);
-  g_free (self->text);
+  if (self->text != NULL)
+    g_string_free (self->text, TRUE);
   g_free (self->sha256);
   g_free (self->path);
   g_free (self->name);
@@ -165,10 +166,11 @@ sl_message_part_init (SlMessagePart *self)
 SlMessagePart *
 sl_message_part_new_text (const char *text)
 {
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
   SlMessagePart *self = g_object_new (SL_TYPE_MESSAGE_PART, NULL);
 
   self->kind = SL_PART_TEXT;
-  self->text = g_utf8_make_valid (text, -1);
+  self->text = g_string_new (valid);
   return self;
 }
 
@@ -232,7 +234,7 @@ sl_message_part_copy (SlMessagePart *self)
   g_return_val_if_fail (SL_IS_MESSAGE_PART (self), copy);
 
   copy->kind = self->kind;
-  copy->text = g_strdup (self->text);
+  copy->text = self->text != NULL ? g_string_new (self->text->str) : NULL;
   g_set_object (&copy->picture, self->picture);
   copy->bytes = self->bytes != NULL ? g_bytes_ref (self->bytes) : NULL;
   copy->source = self->source != NULL ? g_bytes_ref (self->source) : NULL;
@@ -254,7 +256,7 @@ sl_message_part_to_record (SlMessagePart *self)
 {
   SlPartRecord *record = sl_part_record_new (self->kind);
 
-  record->text = g_strdup (self->text);
+  record->text = g_strdup (sl_message_part_get_text (self));
   record->sha256 = g_strdup (self->sha256);
   record->name = g_strdup (self->name);
   record->width = self->width;
@@ -272,11 +274,10 @@ sl_message_part_to_record (SlMessagePart *self)
 }
 
 void
-sl_message_part_set_text (SlMessagePart *self,
-                          const char    *text)
+sl_message_part_append_text (SlMessagePart *self,
+                             const char    *delta)
 {
-  g_free (self->text);
-  self->text = g_strdup (text);
+  g_string_append (self->text, delta);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_TEXT]);
 }
 
@@ -301,7 +302,7 @@ sl_message_part_get_text (SlMessagePart *self)
 {
   g_return_val_if_fail (SL_IS_MESSAGE_PART (self), NULL);
 
-  return self->text;
+  return self->text != NULL ? self->text->str : NULL;
 }
 
 SlPicture *

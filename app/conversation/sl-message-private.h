@@ -25,6 +25,7 @@ struct _SlMessage
   SlJob *job;
   SlGeneration *generation;
   GListStore *boxes; /* of SlBoxItem */
+  SlBoxReader *reader; /* while text is appended: what is settled of it; or NULL */
   char *box_picture;
   guint sibling, n_siblings, ordinal;
 
@@ -37,7 +38,7 @@ struct _SlMessage
 /* Parts. */
 SlMessagePart *sl_message_part_new_from_record (const SlPartRecord *record, const char *picture_path);
 SlPartRecord *sl_message_part_to_record (SlMessagePart *self);
-void sl_message_part_set_text (SlMessagePart *self, const char *text);
+void sl_message_part_append_text (SlMessagePart *self, const char *delta); /* to a text */
 void sl_message_part_set_path (SlMessagePart *self, const char *path);
 
 /* Messages. Parts are referenced; one of an answer that begins has a single empty text. */

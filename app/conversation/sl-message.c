@@ -63,6 +63,7 @@ sl_message_finalize (GObject *object)
 
   g_date_time_unref (self->created);
   g_string_free (self->text, TRUE);
+  g_clear_pointer (&self->reader, sl_box_reader_free);
   sl_generation_free (self->generation);
   g_free (self->box_picture);
   g_ptr_array_unref (self->children);
@@ -204,7 +205,7 @@ sl_message_append_text (SlMessage  *self,
                         const char *delta)
 {
   g_string_append (self->text, delta);
-  sl_message_part_set_text (g_ptr_array_index (self->parts, 0), self->text->str);
+  sl_message_part_append_text (g_ptr_array_index (self->parts, 0), delta);
   g_signal_emit (self, text_appended_signal, 0, delta);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_TEXT]);
 }

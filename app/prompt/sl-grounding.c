@@ -27,6 +27,13 @@ to_index (size_t index)
   return index == SIZE_MAX ? -1 : (int) index;
 }
 
+static char *
+dup_label (const char             *text,
+           const struct vl2_span  *span)
+{
+  return g_strstrip (g_strndup (text + span->inner_start, span->inner_end - span->inner_start));
+}
+
 static void
 copy_spans (SlGrounding                *self,
             const struct vl2_grounding *parsed)
@@ -46,8 +53,7 @@ copy_spans (SlGrounding                *self,
 
       g_array_append_val (self->spans, span);
       if (span.kind == SL_SPAN_LABEL)
-        g_ptr_array_add (self->labels, g_strstrip (g_strndup (self->text + span.inner_start,
-                                                              span.inner_end - span.inner_start)));
+        g_ptr_array_add (self->labels, dup_label (self->text, in));
     }
 }
 
@@ -68,9 +74,11 @@ to_status (vl2_box_status status)
     }
 }
 
+/* labels: all of the text, char *. */
 static void
-copy_boxes (SlGrounding                *self,
-            const struct vl2_grounding *parsed)
+copy_boxes (GArray                     *boxes,
+            const struct vl2_grounding *parsed,
+            GPtrArray                  *labels)
 {
   for (size_t i = 0; i < parsed->n_boxes; i++)
     {
@@ -86,8 +94,8 @@ copy_boxes (SlGrounding                *self,
         .numbers_end = in->numbers_end,
       };
 
-      box.label = box.label_index >= 0 ? sl_grounding_get_label (self, box.label_index) : NULL;
-      g_array_append_val (self->boxes, box);
+      box.label = box.label_index >= 0 ? labels->pdata[box.label_index] : NULL;
+      g_array_append_val (boxes, box);
     }
 }
 
@@ -117,7 +125,7 @@ read_own_marks (SlGrounding *self,
   if (vl2_grounding_parse (self->text, size, &parsed, &error) == VL2_OK)
     {
       copy_spans (self, &parsed);
-      copy_boxes (self, &parsed);
+      copy_boxes (self->boxes, &parsed, self->labels);
       vl2_grounding_deinit (&parsed);
     }
   else if (size > 0)
@@ -276,6 +284,66 @@ sl_grounding_dup_plain_text (SlGrounding *self)
 
   return g_strstrip (g_string_free (plain, FALSE));
 }
+
+/* ------------------------------------------------------------------------------------------------ a text that grows */
+
+struct _SlBoxReader
+{
+  struct vl2_grounding_place  place;
+  gsize                       n_settled; /* boxes before the place */
+  GPtrArray                  *labels;    /* char *, of the whole text */
+  GArray                     *boxes;     /* SlBox, behind the place that was */
+};
+
+SlBoxReader *
+sl_box_reader_new (void)
+{
+  SlBoxReader *self = g_new0 (SlBoxReader, 1);
+
+  self->place = VL2_GROUNDING_START;
+  self->labels = g_ptr_array_new_with_free_func (g_free);
+  self->boxes = g_array_new (FALSE, TRUE, sizeof (SlBox));
+
+  return self;
+}
+
+void
+sl_box_reader_free (SlBoxReader *self)
+{
+  g_ptr_array_unref (self->labels);
+  g_array_unref (self->boxes);
+  g_free (self);
+}
+
+const SlBox *
+sl_box_reader_read (SlBoxReader *self,
+                    const char  *text,
+                    gsize        length,
+                    gsize       *n_before,
+                    gsize       *n_boxes)
+{
+  struct vl2_grounding parsed = { 0 };
+  vl2_error error = { 0 };
+  size_t n_settled = 0;
+
+  *n_before = self->n_settled;
+  g_array_set_size (self->boxes, 0);
+  g_ptr_array_set_size (self->labels, self->place.n_labels);
+  if (vl2_grounding_parse_on (text, length, &self->place, &n_settled, &parsed, &error) == VL2_OK)
+    {
+      for (size_t i = 0; i < parsed.n_spans; i++)
+        if (parsed.spans[i].kind == VL2_SPAN_LABEL)
+          g_ptr_array_add (self->labels, dup_label (text, &parsed.spans[i]));
+      copy_boxes (self->boxes, &parsed, self->labels);
+      vl2_grounding_deinit (&parsed);
+    }
+  self->n_settled += n_settled;
+  *n_boxes = self->boxes->len;
+
+  return (const SlBox *) self->boxes->data;
+}
+
+/* ------------------------------------------------------------------------------------------------ boxes */
 
 gboolean
 sl_box_get_pixels (const SlBox *box,

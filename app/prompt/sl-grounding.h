@@ -109,6 +109,19 @@ const char   *sl_grounding_get_label    (SlGrounding *self,
  * For titles, search and screen readers. (transfer full) */
 char         *sl_grounding_dup_plain_text (SlGrounding *self);
 
+/* Reads the boxes of a text that grows, each part of it once. One thread at a time. */
+typedef struct _SlBoxReader SlBoxReader;
+
+SlBoxReader  *sl_box_reader_new  (void);
+void          sl_box_reader_free (SlBoxReader *self);
+/* text: that of the call before, and more. The boxes behind the first *n_before, which are settled: they are those that earlier calls
+ * gave. Borrowed until the next call, label_index as in the whole text. */
+const SlBox  *sl_box_reader_read (SlBoxReader *self,
+                                  const char  *text,
+                                  gsize        length,
+                                  gsize       *n_before,
+                                  gsize       *n_boxes);
+
 /* Pixels as the official code computes them, px = (int)(c / 999 · size): x1 y1 x2 y2. A box that would lose its area so in a
  * small picture keeps one pixel.
  * FALSE (out untouched) if the box has no usable coordinates. */
@@ -125,5 +138,6 @@ const char   *sl_box_reason_get_english  (SlBoxReason  reason);
 SlBoxReason   sl_box_reason_from_english (const char  *english); /* NONE for words that no version wrote */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlGrounding, sl_grounding_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlBoxReader, sl_box_reader_free)
 
 G_END_DECLS

@@ -37,6 +37,8 @@ struct parser {
     size_t spans_capacity, boxes_capacity;
     size_t label; /* waiting for its block, SIZE_MAX = none */
     struct draft draft;
+    struct vl2_grounding_place settled; /* where reading can go on later */
+    size_t n_settled;                   /* boxes before that */
     bool failed; /* out of memory */
 };
 
@@ -218,6 +220,12 @@ static enum mark mark_at(const struct parser *p, size_t at) {
     return N_MARKS;
 }
 
+/* No text that follows changes what has been read. */
+static void settle(struct parser *p, size_t at, bool in_boxes) {
+    p->settled = (struct vl2_grounding_place){at, p->label, p->out.n_labels, in_boxes};
+    p->n_settled = p->out.n_boxes;
+}
+
 /* How many bytes at the end of [start, end) may be the beginning of a mark that is still being written. */
 static size_t partial_mark(const struct parser *p, size_t start, size_t end) {
     for (size_t n = 1; n < 8 && n <= end - start; n++)
@@ -249,22 +257,30 @@ static void read_label(struct parser *p) {
     vl2_strip_start(p->text, &span.inner_start, span.inner_end);
     vl2_strip_end(p->text, span.inner_start, &span.inner_end);
     p->label = span.label;
+    if (!span.open)
+        settle(p, p->at, false);
     add_span(p, span);
 }
 
-static void read_boxes(struct parser *p) {
+/* `begun`: its mark lies before p->at. */
+static void read_boxes(struct parser *p, bool begun) {
     struct vl2_span span = {.kind = VL2_SPAN_BOXES, .start = p->at, .label = p->label};
     enum mark mark = N_MARKS;
-    p->at += strlen(marks[MARK_DET]);
+    p->at += begun ? 0 : strlen(marks[MARK_DET]);
     span.inner_start = p->at;
     p->draft = (struct draft){0};
-    while (p->at < p->length && (mark = mark_at(p, p->at)) == N_MARKS)
+    while (p->at < p->length && (mark = mark_at(p, p->at)) == N_MARKS) {
         read_box_text(p);
+        if (!p->draft.open && p->text[p->at - 1] == ']')
+            settle(p, p->at, true);
+    }
     span.inner_end = p->at;
     if (p->draft.open && (p->draft.count > 0 || p->draft.other || p->at < p->length))
         finish_box(p, p->at, false, p->at >= p->length);
     span.end = end_run(p, mark, &span.open);
     p->label = SIZE_MAX;
+    if (!span.open)
+        settle(p, p->at, false);
     add_span(p, span);
 }
 
@@ -274,27 +290,41 @@ static void read_text(struct parser *p) {
     while (p->at < p->length && (mark = mark_at(p, p->at)) != MARK_REF && mark != MARK_DET)
         p->at++;
     span.end = span.inner_end = p->at;
+    settle(p, p->at < p->length ? p->at : p->at - partial_mark(p, span.start, p->at), false);
     add_span(p, span);
 }
 
 /* ------------------------------------------------------------------------------------------------- public */
 
-vl2_status vl2_grounding_parse(const char *text, size_t length, struct vl2_grounding *out, vl2_error *err) {
-    struct parser p = {.text = text, .length = length, .label = SIZE_MAX};
+vl2_status vl2_grounding_parse_on(const char *text, size_t length, struct vl2_grounding_place *place, size_t *n_settled,
+                                  struct vl2_grounding *out, vl2_error *err) {
+    struct parser p = {.text = text, .length = length, .at = place->at, .label = place->label, .settled = *place};
+    p.out.n_labels = place->n_labels;
+    if (place->in_boxes)
+        read_boxes(&p, true);
     while (p.at < length && !p.failed) {
         enum mark mark = mark_at(&p, p.at);
         if (mark == MARK_REF)
             read_label(&p);
         else if (mark == MARK_DET)
-            read_boxes(&p);
+            read_boxes(&p, false);
         else
             read_text(&p);
     }
     *out = p.out;
-    if (!p.failed)
+    if (!p.failed) {
+        *place = p.settled;
+        *n_settled = p.n_settled;
         return VL2_OK;
+    }
     vl2_grounding_deinit(out);
     return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory to read the boxes of a text of %zu bytes.", length);
+}
+
+vl2_status vl2_grounding_parse(const char *text, size_t length, struct vl2_grounding *out, vl2_error *err) {
+    struct vl2_grounding_place place = VL2_GROUNDING_START;
+    size_t n_settled;
+    return vl2_grounding_parse_on(text, length, &place, &n_settled, out, err);
 }
 
 const char *vl2_box_reason_text(vl2_box_reason reason) {

@@ -136,6 +136,66 @@ static bool grows_steadily(const char *text, size_t length) {
     return fine;
 }
 
+static bool same_box(const struct vl2_box *a, const struct vl2_box *b) {
+    return a->status == b->status && a->reason == b->reason && a->label == b->label && a->start == b->start && a->end == b->end &&
+           a->numbers_start == b->numbers_start && a->numbers_end == b->numbers_end && memcmp(a->coords, b->coords, sizeof a->coords) == 0;
+}
+
+/* Read on after every `step` bytes: settled boxes and those behind them are the boxes of the text so far, each time. */
+static bool reads_on(const char *text, size_t length, size_t step) {
+    struct vl2_grounding_place place = VL2_GROUNDING_START;
+    size_t n_before = 0;
+    bool fine = true;
+    for (size_t n = 0; fine && n < length; ) {
+        struct vl2_grounding whole, part;
+        size_t n_settled, last = place.at;
+        n = n + step < length ? n + step : length;
+        fine = vl2_grounding_parse(text, n, &whole, NULL) == VL2_OK &&
+               vl2_grounding_parse_on(text, n, &place, &n_settled, &part, NULL) == VL2_OK;
+        fine = fine && n_before + part.n_boxes == whole.n_boxes && part.n_labels == whole.n_labels && n_settled <= part.n_boxes &&
+               place.at >= last && place.at <= n;
+        for (size_t i = 0; fine && i < part.n_boxes; i++)
+            fine = same_box(&part.boxes[i], &whole.boxes[n_before + i]);
+        n_before += n_settled;
+        vl2_grounding_deinit(&whole);
+        vl2_grounding_deinit(&part);
+    }
+    return fine;
+}
+
+/* Bytes that are gone through when a text is read on with every token of a few bytes, as a share of its length. */
+static double work_of(const char *before, const char *unit, size_t times) {
+    size_t n = strlen(unit), first = strlen(before), length = first + n * times;
+    char *text = malloc(length);
+    struct vl2_grounding_place place = VL2_GROUNDING_START;
+    double work = 0;
+    for (size_t i = 0; text && i < length; i++)
+        text[i] = i < first ? before[i] : unit[(i - first) % n];
+    for (size_t at = 3; text && at <= length; at += 3) {
+        struct vl2_grounding part;
+        size_t n_settled;
+        work += (double)(at - place.at);
+        if (vl2_grounding_parse_on(text, at, &place, &n_settled, &part, NULL) == VL2_OK)
+            vl2_grounding_deinit(&part);
+    }
+    free(text);
+    return work / (double)length;
+}
+
+/* A token costs its own bytes and those of the box or label that it continues, however long the answer is. */
+static void check_work(void) {
+    static const struct {
+        const char *before, *unit;
+        double most; /* a token of 3 bytes costs 3 and the open part, half a unit on average */
+    } units[] = {{"", "a word of text, and no box at all. ", 1 + 7 / 3.0},
+                 {"", "<|ref|>a circle<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|> and ", 1 + 57 / 3.0},
+                 {"<|det|>[", "[100, 200, 300, 400], ", 1 + 22 / 3.0}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        double work = work_of(units[i].before, units[i].unit, 2000);
+        ok(work <= units[i].most, "%.1f times the bytes of 2000 × %s", work, units[i].unit);
+    }
+}
+
 static double parse_seconds(const char *unit, size_t times) {
     size_t n = strlen(unit);
     char *text = malloc(n * times);
@@ -186,12 +246,14 @@ int main(void) {
         is_str(got, cases[i].boxes, "  boxes");
         vl2_grounding_deinit(&g);
         ok(grows_steadily(cases[i].text, length), "  streams");
+        ok(reads_on(cases[i].text, length, 1) && reads_on(cases[i].text, length, 5), "  is read on with");
     }
     is_int(vl2_box_to_pixels(0, 640), 0, "0 is the left edge");
     is_int(vl2_box_to_pixels(999, 640), 640, "999 is the right edge");
     is_int(vl2_box_to_pixels(580, 1024), 594, "580 of 1024 pixels is cut, not rounded");
     is_int(vl2_box_to_pixels(333, 3), 1, "a third is exact");
     check_linear();
+    check_work();
     check_allocation_failures();
     return tap_done();
 }
