@@ -139,7 +139,7 @@ sl_export_label_studio_finish (SlBoxExport  *self,
     {
       g_autofree char *name = sl_export_escape_xml (self->classes->pdata[i]);
 
-      g_string_append_printf (config, "    <Label value=\"%s\"/>\n", name);
+      g_string_append_printf (config, "    <Label value=\"%s\" category=\"%u\"/>\n", name, i);
     }
   g_string_append (config, "  </RectangleLabels>\n</View>\n");
 

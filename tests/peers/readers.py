@@ -151,7 +151,7 @@ def read_with_datumaro(kind):
 
 
 def read_label_studio_converted(folder):
-    """Its converter to VOC cuts percentages to whole pixels."""
+    """Its converter to VOC cuts percentages to whole pixels; the one to YOLO keeps the numbers of the classes."""
     from label_studio_sdk.converter import Converter
     with tempfile.TemporaryDirectory() as out, contextlib.redirect_stdout(io.StringIO()):
         converter = Converter(str(folder / "label-config.xml"), str(folder), download_resources=False)
@@ -162,6 +162,10 @@ def read_label_studio_converted(folder):
             for item in root.iter("object"):
                 boxes.append([root.findtext("filename"), item.findtext("name"),
                               [int(item.findtext("bndbox/" + side)) for side in ("xmin", "ymin", "xmax", "ymax")]])
+        yolo = pathlib.Path(out, "yolo")
+        converter.convert_to_yolo(str(folder / "tasks.json"), str(yolo), output_image_dir=str(yolo / "images"), is_dir=False)
+        listed = [label.get("value") for label in tree.parse(folder / "label-config.xml").iter("Label")]
+        assert (yolo / "classes.txt").read_text().splitlines() == listed and listed != sorted(listed)
     return boxes
 
 
