@@ -34,6 +34,8 @@ def test_copy_and_quote():
         check(copied(app, "More Actions", "Copy as Text") == "a bold star and\n\na\tb\n1\t2", clipboard(session))
         check(copied(app, "More Actions", "Copy as Markdown").startswith("a **bold** star and\n\n|a|b|"), clipboard(session))
         check(copied(app, "More Actions", "Copy Raw Model Text") == TEXT, clipboard(session))
+        check(copied(app, "Copy Table", "Copy for a Spreadsheet") == "a\tb\n1\t2\n", clipboard(session))
+        check(copied(app, "Copy Table", "Copy as CSV") == "a,b\n1,2\n", clipboard(session))
         check(copied(app, "Question Actions", "Copy as Markdown") == "![shapes-1.png]\nWhere?", clipboard(session))
 
         app.choose("Question Actions", "Quote in the Next Question")

@@ -6,8 +6,11 @@
 
 #include "ui/chat/sl-code-block.h"
 #include "ui/chat/sl-flow-label.h"
+#include "ui/chat/sl-markdown-plain.h"
 #include "ui/chat/sl-markdown.h"
 #include "ui/chat/sl-table.h"
+
+#include <glib/gi18n.h>
 
 #define INDENT 20
 /* A cell is as wide as its text, up to this: then it wraps. */
@@ -42,6 +45,24 @@ sl_markdown_view_dispose (GObject *object)
   G_OBJECT_CLASS (sl_markdown_view_parent_class)->dispose (object);
 }
 
+/* An index of a table's block and ',' or '\t'. */
+static void
+copy_table (GtkWidget  *widget,
+            const char *name,
+            GVariant   *parameter)
+{
+  SlMarkdownView *self = SL_MARKDOWN_VIEW (widget);
+  g_autofree char *text = NULL;
+  guint32 index;
+  guchar separator;
+
+  g_variant_get (parameter, "(uy)", &index, &separator);
+  if (self->blocks == NULL || index >= self->blocks->len || ((SlBlock *) self->blocks->pdata[index])->kind != SL_BLOCK_TABLE)
+    return;
+  text = sl_block_dup_table (self->blocks->pdata[index], separator);
+  gdk_clipboard_set_text (gtk_widget_get_clipboard (widget), text);
+}
+
 static void
 sl_markdown_view_class_init (SlMarkdownViewClass *klass)
 {
@@ -50,6 +71,7 @@ sl_markdown_view_class_init (SlMarkdownViewClass *klass)
   G_OBJECT_CLASS (klass)->dispose = sl_markdown_view_dispose;
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
   gtk_widget_class_set_css_name (widget_class, "markdown");
+  gtk_widget_class_install_action (widget_class, "markdown.copy-table", "(uy)", copy_table);
 }
 
 static void
@@ -127,6 +149,16 @@ empty_table (GtkGrid *grid)
 }
 
 static void
+align_cell (SlFlowLabel *cell,
+            char         align)
+{
+  GtkLabel *label = sl_flow_label_get_label (cell);
+
+  gtk_label_set_xalign (label, align == 'r' ? 1 : align == 'c' ? 0.5 : 0);
+  gtk_label_set_justify (label, align == 'r' ? GTK_JUSTIFY_RIGHT : align == 'c' ? GTK_JUSTIFY_CENTER : GTK_JUSTIFY_LEFT);
+}
+
+static void
 fill_table (SlMarkdownView *self,
             GtkGrid        *grid,
             const SlBlock  *block)
@@ -142,6 +174,7 @@ fill_table (SlMarkdownView *self,
       gtk_widget_add_css_class (cell, "table-cell");
       if (i < block->n_columns)
         gtk_widget_add_css_class (cell, "heading");
+      align_cell (SL_FLOW_LABEL (cell), block->aligns[i % block->n_columns]);
       gtk_grid_attach (grid, cell, i % block->n_columns, i / block->n_columns, 1, 1);
       fill_label (self, cell, block->cells->pdata[i], anchor);
       anchor += sl_markdown_count_anchors (block->cells->pdata[i]);
@@ -192,8 +225,44 @@ update_direction (GtkWidget *row,
     gtk_widget_set_direction (row, sl_flow_label_get_text_direction (SL_FLOW_LABEL (content)));
 }
 
+static void
+fill_table_menu (GtkMenuButton *button,
+                 gpointer       index)
+{
+  g_autoptr (GMenu) menu = g_menu_new ();
+  static const struct { const char *label; char separator; } entries[] = {
+    { N_("Copy for a _Spreadsheet"), '\t' },
+    { N_("Copy as _CSV"), ',' },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
+    {
+      g_autoptr (GMenuItem) item = g_menu_item_new (_(entries[i].label), NULL);
+
+      g_menu_item_set_action_and_target (item, "markdown.copy-table", "(uy)", GPOINTER_TO_UINT (index), entries[i].separator);
+      g_menu_append_item (menu, item);
+    }
+  gtk_menu_button_set_menu_model (button, G_MENU_MODEL (menu));
+}
+
+/* Beside a table; its entries are made when it is opened. */
+static GtkWidget *
+make_table_button (guint index)
+{
+  GtkWidget *button = gtk_menu_button_new ();
+
+  gtk_menu_button_set_icon_name (GTK_MENU_BUTTON (button), "edit-copy-symbolic");
+  gtk_menu_button_set_create_popup_func (GTK_MENU_BUTTON (button), fill_table_menu, GUINT_TO_POINTER (index), NULL);
+  gtk_widget_set_valign (button, GTK_ALIGN_START);
+  gtk_widget_add_css_class (button, "flat");
+  gtk_widget_set_tooltip_text (button, _("Copy Table"));
+  gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Copy Table"), -1);
+  return button;
+}
+
 static GtkWidget *
 make_row (const SlBlock *block,
+          guint          index,
           GtkWidget     *content)
 {
   GtkWidget *row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
@@ -219,6 +288,8 @@ make_row (const SlBlock *block,
   gtk_widget_add_css_class (row, "block");
   gtk_widget_set_hexpand (content, block->kind != SL_BLOCK_TABLE);
   gtk_box_append (GTK_BOX (row), content);
+  if (block->kind == SL_BLOCK_TABLE)
+    gtk_box_append (GTK_BOX (row), make_table_button (index));
   return row;
 }
 
@@ -279,7 +350,7 @@ sl_markdown_view_set_text (SlMarkdownView *self,
     {
       const SlBlock *block = self->blocks->pdata[i];
       GtkWidget *content = make_content (block);
-      GtkWidget *row = make_row (block, content);
+      GtkWidget *row = make_row (block, i, content);
 
       update_content (self, content, block);
       update_direction (row, content);

@@ -44,6 +44,7 @@ sl_block_free (gpointer data)
   g_free (block->marker);
   g_free (block->content);
   g_free (block->language);
+  g_free (block->aligns);
   g_clear_pointer (&block->cells, g_ptr_array_unref);
   g_free (block);
 }
@@ -78,7 +79,7 @@ sl_block_equal (const SlBlock *a,
       a->first_anchor != b->first_anchor || a->n_anchors != b->n_anchors ||
       g_strcmp0 (a->marker, b->marker) != 0 ||
       g_strcmp0 (a->content, b->content) != 0 ||
-      g_strcmp0 (a->language, b->language) != 0)
+      g_strcmp0 (a->language, b->language) != 0 || g_strcmp0 (a->aligns, b->aligns) != 0)
     return FALSE;
 
   if (a->cells == NULL || b->cells == NULL)
@@ -152,6 +153,17 @@ open_list (Parser                   *p,
   g_array_append_val (p->lists, list);
 }
 
+/* Of the column that the next cell of the heading row begins; the others repeat it. */
+static void
+note_align (Parser                  *p,
+            const MD_BLOCK_TD_DETAIL *cell)
+{
+  if (p->block == NULL || p->block->cells == NULL || p->block->cells->len >= p->block->n_columns)
+    return;
+  if (cell->align == MD_ALIGN_CENTER || cell->align == MD_ALIGN_RIGHT)
+    p->block->aligns[p->block->cells->len] = cell->align == MD_ALIGN_CENTER ? 'c' : 'r';
+}
+
 static int
 enter_block (MD_BLOCKTYPE type,
              void        *detail,
@@ -197,12 +209,14 @@ enter_block (MD_BLOCKTYPE type,
       open_block (p, SL_BLOCK_TABLE);
       p->block->n_columns = MIN (((MD_BLOCK_TABLE_DETAIL *) detail)->col_count, MAX_COLUMNS);
       p->block->cells = g_ptr_array_new_with_free_func (g_free);
+      p->block->aligns = g_strnfill (p->block->n_columns, 'l');
       break;
     case MD_BLOCK_TR:
       g_string_truncate (p->content, 0);
       break;
     case MD_BLOCK_TH:
     case MD_BLOCK_TD:
+      note_align (p, detail);
       p->in_cell = TRUE;
       g_string_truncate (p->content, 0);
       break;
@@ -277,7 +291,7 @@ open_link (Parser             *p,
   if (shown)
     {
       g_autofree char *escaped = g_markup_escape_text (href, -1);
-      g_string_append_printf (p->content, "<a href=\"%s\">", escaped);
+      g_string_append_printf (p->content, "<a href=\"%s\" title=\"%s\">", escaped, escaped); /* seen before it is opened */
     }
   g_ptr_array_add (p->links, GINT_TO_POINTER (shown));
 }

@@ -33,6 +33,7 @@ typedef struct
   char *content;      /* Pango markup (text, heading) or plain text (code) */
   char *language;     /* code: info string, or NULL */
   guint n_columns;    /* table */
+  char *aligns;       /* table: 'l', 'c' or 'r' for each column, 'l' where the text does not say */
   GPtrArray *cells;   /* table: markup, row by row, the heading row first */
   guint first_anchor; /* index of the first anchor in this block */
   guint n_anchors;
