@@ -174,7 +174,7 @@ vl2_status vl2_session_dump(vl2_session *s, const vl2_conversation *conversation
                             const struct vl2_watch *watch, vl2_error *err) {
     struct dump d = {.session = s, .tap = tap, .user = user};
     s->ready = false;
-    vl2_status status = vl2_eviction_enter(s, err);
+    vl2_status status = vl2_session_bring_back(s, err);
     if (status == VL2_OK)
         status = vl2_layout_make(s, conversation, &d.layout, err);
     if (status == VL2_OK)

@@ -42,7 +42,7 @@ static bool send_away(struct vl2_session *s) {
     return true;
 }
 
-static vl2_status bring_back(struct vl2_session *s, vl2_error *err) {
+static vl2_status restore(struct vl2_session *s, vl2_error *err) {
     const struct vl2_engine *e = s->engine;
     struct vl2_kv kv;
     vl2_device_make_room(e, vl2_kv_bytes(&e->config, s->kv.capacity, s->kv.dtype) +
@@ -81,14 +81,14 @@ static void take_out(struct vl2_session *s) {
     s->newer = NULL;
 }
 
-vl2_status vl2_eviction_enter(struct vl2_session *s, vl2_error *err) {
+vl2_status vl2_session_bring_back(struct vl2_session *s, vl2_error *err) {
     take_out(s);
     struct vl2_session **link = &s->engine->sessions;
     while (*link)
         link = &(*link)->newer;
     *link = s;
     s->engine->hooks.make_room = move_one;
-    return s->away.rows ? bring_back(s, err) : VL2_OK;
+    return s->away.rows ? restore(s, err) : VL2_OK;
 }
 
 void vl2_eviction_leave(struct vl2_session *s) {

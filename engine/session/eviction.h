@@ -11,7 +11,7 @@
 #include "engine/model/model.h"
 
 /* The session is used now: it stays until another one is, and is brought back if it was away. On failure it is still away. */
-vl2_status vl2_eviction_enter(struct vl2_session *session, vl2_error *err);
+vl2_status vl2_session_bring_back(struct vl2_session *session, vl2_error *err);
 
 /* Before the session's memory is freed. */
 void vl2_eviction_leave(struct vl2_session *session);

@@ -259,7 +259,7 @@ static void gather(struct vl2_writing *const *writings, size_t n, size_t *at, st
 static vl2_status draw(struct group *g, vl2_error *err) {
     struct vl2_engine *e = g->writings[0]->session->engine;
     for (int32_t i = 0; i < g->n; i++) {
-        vl2_status status = vl2_eviction_enter(g->writings[i]->session, err);
+        vl2_status status = vl2_session_bring_back(g->writings[i]->session, err);
         if (status != VL2_OK)
             return status;
     }
@@ -349,7 +349,7 @@ vl2_status vl2_writing_begin(vl2_session *s, const struct vl2_generate_options *
     *out = NULL;
     vl2_status status = check_options(s, options, err);
     if (status == VL2_OK)
-        status = vl2_eviction_enter(s, err);
+        status = vl2_session_bring_back(s, err);
     if (status != VL2_OK)
         return status;
     struct vl2_writing *r = vlk_alloc(1, sizeof *r);

@@ -58,7 +58,7 @@ vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options
     s->pictures.budget = options->picture_cache_bytes ? options->picture_cache_bytes : DEFAULT_PICTURE_BYTES;
     s->branches.budget = options->branch_bytes ? options->branch_bytes : vl2_branch_budget(&engine->config, context);
     s->options = *options;
-    vl2_eviction_enter(s, NULL);
+    vl2_session_bring_back(s, NULL);
     vl2_device_make_room(engine, vl2_kv_bytes(&engine->config, context, dtype) +
                                      vl2_scratch_bytes(&engine->config, chunk, traits->granule));
     if (engine->memory_limit != UINT64_MAX)
@@ -454,7 +454,7 @@ vl2_status vl2_session_sync(vl2_session *s, const vl2_conversation *conversation
     report = report ? report : &unused;
     *report = (struct vl2_sync_report){0};
     s->ready = false;
-    vl2_status status = vl2_eviction_enter(s, err);
+    vl2_status status = vl2_session_bring_back(s, err);
     if (status == VL2_OK)
         status = vl2_layout_make(s, conversation, &layout, err);
     if (status != VL2_OK)

@@ -260,7 +260,7 @@ vl2_status vl2_session_save(vl2_session *s, const char *path, uint64_t max_bytes
     vl2_status status = VL2_ERR_MEMORY;
     if (temporary && block) {
         snprintf(temporary, length, "%s.XXXXXX.part", path);
-        status = vl2_eviction_enter(s, err);
+        status = vl2_session_bring_back(s, err);
         if (status == VL2_OK)
             status = write_file(s, &h, temporary, path, block, cancel, err);
     } else {
