@@ -145,6 +145,7 @@ static void host_table(struct binder *b, float **out, const char *name, int32_t 
         b->status = vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for tensor \"%s\".", t->name);
         return;
     }
+    b->weights->tables[b->weights->n_tables++] = *out;
     for (size_t i = 0; i < size; i++)
         (*out)[i] = vlk_float_at(t->dtype, t->data + i * element);
 }
@@ -438,13 +439,15 @@ static void refuse_unknown(struct binder *b) {
 /* The table itself, line by line. */
 static vl2_status walk(struct binder *b) {
     struct vl2_weights *w = b->weights;
-    w->bound = vlk_alloc(vl2_checkpoint_most(b->checkpoint), sizeof *w->bound);
+    size_t most = vl2_checkpoint_most(b->checkpoint);
+    w->bound = vlk_alloc(most, sizeof *w->bound);
+    w->tables = vlk_alloc(most, sizeof *w->tables);
     w->vision = vlk_alloc((size_t)b->config->vision.layers, sizeof *w->vision);
     w->layers = vlk_alloc((size_t)b->config->lm.layers, sizeof *w->layers);
     w->document.down = vlk_alloc((size_t)b->config->vision.layers, sizeof *w->document.down);
     w->document.across = vlk_alloc((size_t)b->config->vision.layers, sizeof *w->document.across);
     w->document.clip = vlk_alloc((size_t)b->config->document.clip_layers, sizeof *w->document.clip);
-    if (!w->bound || !w->vision || !w->layers || !w->document.down || !w->document.across || !w->document.clip)
+    if (!w->bound || !w->tables || !w->vision || !w->layers || !w->document.down || !w->document.across || !w->document.clip)
         return vl2_fail(b->err, VL2_ERR_MEMORY, "There is not enough memory for the table of tensors.");
     if (is_document(b)) {
         bind_sam(b);
@@ -473,20 +476,12 @@ static void free_tables(const struct vl2_config *config, struct vl2_weights *w) 
         vlk_free(w->layers[i].expert_up);
         vlk_free(w->layers[i].expert_down);
     }
-    for (int32_t i = 0; i < config->vision.layers; i++) {
-        if (w->document.down)
-            vlk_free(w->document.down[i]);
-        if (w->document.across)
-            vlk_free(w->document.across[i]);
-    }
+    for (size_t i = 0; i < w->n_tables; i++)
+        vlk_free(w->tables[i]);
+    vlk_free(w->tables);
     vlk_free(w->document.down);
     vlk_free(w->document.across);
     vlk_free(w->document.clip);
-    vlk_free(w->document.pos);
-    vlk_free(w->document.class_row);
-    vlk_free(w->document.clip_pos);
-    vlk_free(w->newline);
-    vlk_free(w->separator);
     vlk_free(w->layers);
     vlk_free(w->vision);
     vlk_free(w->bound);

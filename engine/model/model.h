@@ -122,6 +122,8 @@ struct vl2_weights {
     uint64_t parameters, bytes;               /* of what is bound */
     struct vlk_weight **bound;                /* every weight above that was imported, for its release */
     size_t n_bound;
+    float **tables;                           /* every table above that is kept on the host, for the same */
+    size_t n_tables;
 };
 
 /* What the rooms above do for a pass. NULL: there is nothing to do. */
