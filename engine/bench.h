@@ -20,7 +20,16 @@ struct vl2_shape {
 vl2_status vl2_engine_open_shape(const struct vl2_shape *shape, const struct vl2_engine_options *options, vl2_engine **out,
                                  vl2_error *err);
 
-typedef enum { VL2_BENCH_VISION, VL2_BENCH_PREFILL, VL2_BENCH_DECODE, VL2_BENCH_SECOND_TURN } vl2_bench_kind;
+/* BOXES: the tokens of one box in a list of boxes, whose numbers are new, one pass after the other; BOXES_DRAFTED: the same when what
+ * stands between the numbers is read ahead (engine/session/draft.h), where the backend has it. */
+typedef enum {
+    VL2_BENCH_VISION,
+    VL2_BENCH_PREFILL,
+    VL2_BENCH_DECODE,
+    VL2_BENCH_BOXES,
+    VL2_BENCH_BOXES_DRAFTED,
+    VL2_BENCH_SECOND_TURN
+} vl2_bench_kind;
 
 struct vl2_bench_row {
     vl2_bench_kind kind;

@@ -182,6 +182,11 @@ struct vl2_generate_options {
      * is VL2_STOP_EOS. n_replay 0: off. */
     const int32_t *replay;
     size_t n_replay;
+
+    /* A pass of the model per token. Otherwise a pass also reads tokens that are likely to come next, where passes of several tokens give
+     * the same bits as of one (the CPU): ids, probabilities and all else are the same, in less time. Attention to pictures goes token
+     * by token, and so does a model whose cache is a ring. */
+    bool one_by_one;
 };
 
 /* The distribution at the step at which a number of a box began, over all tokens that can begin a number there by the box
@@ -233,6 +238,9 @@ struct vl2_generation {
     double decode_ms;    /* first token included */
     double first_token_ms;
     size_t mask_changed; /* steps where the box grammar or the guard changed the choice */
+    size_t passes;       /* of the model behind the prompt */
+    size_t drafted, drafted_right; /* tokens that were read ahead, and those of them that came */
+    double one_by_one_ms; /* what decode_ms would be with a pass per token, by the time of those that read one; 0 where there were none */
 };
 
 /* Generates after a successful sync. A cancel returns VL2_OK with stop = VL2_STOP_CANCELLED. The session remembers the ids of

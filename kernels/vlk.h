@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-#define VLK_ABI_VERSION 6 /* counts every change of a struct or of the table below */
+#define VLK_ABI_VERSION 7 /* counts every change of a struct or of the table below */
 #define VLK_MAX_TOPK 16      /* experts per token */
 #define VLK_MAX_EXPERTS 512  /* routed experts per layer */
 #define VLK_MAX_ALTERNATIVES 20
@@ -395,6 +395,7 @@ struct vlk_traits {
     size_t granule;     /* what mem_alloc takes multiples of, for more than half of it */
     bool half_cache;    /* keys and values in bf16 whatever their size */
     int32_t together;   /* sequences that gain from a common step, their rows apart; at most VLK_MAX_APART, 0 and 1: none */
+    int32_t same_rows;  /* a pass over up to so many tokens gives each, bit for bit, what a pass of its own gives it; 0: none is promised */
 };
 
 struct vlk_backend {

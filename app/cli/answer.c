@@ -464,6 +464,17 @@ reuse_to_json (const struct vl2_sync_report *sync)
   return object;
 }
 
+/* What reading likely tokens ahead was good for. */
+static json_t *
+drafting_to_json (const struct vl2_generation *generation)
+{
+  return json_pack ("{s:I,s:I,s:I,s:f}",
+                    "passes", (json_int_t) generation->passes,
+                    "tokens", (json_int_t) generation->drafted,
+                    "right", (json_int_t) generation->drafted_right,
+                    "one_by_one_ms", generation->one_by_one_ms);
+}
+
 json_t *
 cli_answer_to_json (CliAnswer       *answer,
                     CliConversation *conversation,
@@ -500,6 +511,7 @@ cli_answer_to_json (CliAnswer       *answer,
   json_object_set_new (object, "dropped_messages", json_integer ((json_int_t) answer->dropped_messages));
   json_object_set_new (object, "low_detail", json_boolean (answer->low_detail));
   json_object_set_new (object, "timings", timings_to_json (answer, load_ms));
+  json_object_set_new (object, "drafting", drafting_to_json (&answer->generation));
   if (answer->tokens != NULL)
     json_object_set (object, "tokens", answer->tokens);
   if (answer->remote != NULL)

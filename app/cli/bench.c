@@ -61,6 +61,8 @@ static const char *const kinds[] = {
   [VL2_BENCH_VISION] = "vision",
   [VL2_BENCH_PREFILL] = "prefill",
   [VL2_BENCH_DECODE] = "decode",
+  [VL2_BENCH_BOXES] = "boxes",
+  [VL2_BENCH_BOXES_DRAFTED] = "boxes_drafted",
   [VL2_BENCH_SECOND_TURN] = "second_turn",
 };
 
@@ -90,6 +92,14 @@ print_row (const struct vl2_bench_row *row)
     case VL2_BENCH_DECODE:
       printf (_("decode @%-5d %8.2f tokens/s (%.2f ms, median %.2f), %.2f GB/s\n"), row->context, per_second (row), row->best_ms,
               row->median_ms, row->bytes / seconds / 1e9);
+      break;
+    case VL2_BENCH_BOXES:
+      printf (_("boxes         %8.2f tokens/s (%.0f ms for 100 boxes behind %d tokens), token by token\n"), per_second (row),
+              100 * row->best_ms, row->context);
+      break;
+    case VL2_BENCH_BOXES_DRAFTED:
+      printf (_("boxes         %8.2f tokens/s (%.0f ms for 100 boxes behind %d tokens), drafted\n"), per_second (row),
+              100 * row->best_ms, row->context);
       break;
     case VL2_BENCH_SECOND_TURN:
       printf (_("second turn   %8.1f ms to the first token, %d new tokens behind %d (median %.1f)\n"), row->best_ms, row->tokens,

@@ -92,8 +92,11 @@ typedef struct
   guint prompt_tokens, reused_tokens, output_tokens;
   guint context_used, context_capacity; /* after the answer */
   guint mask_changed;                   /* steps where the box grammar changed the choice */
+  guint passes;                         /* of the model behind the prompt; 0 where it is not known */
+  guint drafted, drafted_right;         /* tokens that were read ahead in them, and those of them that came */
   gboolean tiling_changed;              /* a third picture changed how earlier ones were cut, or back */
   double vision_ms, prefill_ms, first_token_ms, decode_ms;
+  double one_by_one_ms;                 /* what decode_ms would be with a pass per token; 0 where it is not known */
 
   SlStopReason stop;
   char *error; /* one sentence, NULL unless stop is SL_STOP_ERROR */

@@ -285,6 +285,10 @@ write_answer (const SlModelHandles *model,
   g->first_token_ms = generation.first_token_ms;
   g->decode_ms = generation.decode_ms;
   g->mask_changed = generation.mask_changed;
+  g->passes = generation.passes;
+  g->drafted = generation.drafted;
+  g->drafted_right = generation.drafted_right;
+  g->one_by_one_ms = generation.one_by_one_ms;
   g->context_used = ticket->status.context_used = vl2_session_length (model->session);
   g->stop = stop_reason (generation.stop);
   ticket->status.tokens_per_second = sl_generation_get_speed (g);

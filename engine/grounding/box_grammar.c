@@ -186,6 +186,15 @@ bool vl2_box_grammar_inside(const struct vl2_box_state *state) {
     return state->node != OUTSIDE && state->node != MALFORMED;
 }
 
+int vl2_box_grammar_spot(const struct vl2_box_state *state) {
+    int digits = state->node != NUMBER ? 0 : state->zero ? 3 : state->digits;
+    return vl2_box_grammar_inside(state) ? (state->node * 4 + state->number) * 4 + digits : 0;
+}
+
+int32_t vl2_box_grammar_only(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state) {
+    return state->node == END ? grammar->det_end : -1;
+}
+
 int32_t vl2_box_grammar_way_out(const struct vl2_box_state *state) {
     return vl2_box_grammar_inside(state) ? distance(state) + 1 : 0;
 }

@@ -44,6 +44,11 @@ void vl2_box_grammar_feed(const struct vl2_box_grammar *grammar, struct vl2_box_
 bool vl2_box_grammar_mask(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state, int32_t remaining,
                           int32_t vocab, uint32_t *allowed);
 
+/* The spot within a block, so coarse that what follows a spot once is likely to follow it again; 0 where the grammar holds nothing. */
+enum { VL2_BOX_SPOTS = 12 * 4 * 4 };
+int vl2_box_grammar_spot(const struct vl2_box_state *state);
+/* The only token that can come next, -1 where the state alone does not say. */
+int32_t vl2_box_grammar_only(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state);
 
 /* True inside a block that the grammar holds, where the answer may not end. */
 bool vl2_box_grammar_inside(const struct vl2_box_state *state);

@@ -76,7 +76,7 @@ void vl2_memory_estimate(const struct vl2_config *c, const struct vl2_memory_use
         .weights = use->weight_bytes,
         .tables = rope + use->tokenizer_bytes,
         .cache = vl2_kv_bytes(c, use->tokens, vl2_cache_dtype(c, use->context)),
-        .scratch = vl2_scratch_bytes(c, use->chunk, 0) + 3 * vocab,
+        .scratch = vl2_scratch_bytes(c, use->chunk, 0) + (3 + 4 * sizeof(float)) * vocab, /* and the logits of a drafted pass */
         .vision = use->most_tiles ? vl2_vision_scratch_bytes(c, use->most_tiles) : 0,
         .pictures = use->picture_bytes,
         .branches = use->branch_bytes,

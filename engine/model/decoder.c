@@ -261,6 +261,13 @@ void vl2_decoder_layer(const struct vl2_engine *e, const struct vl2_sequence *se
                                                 .apart = b.apart});
 }
 
+void vl2_decoder_tokens(const struct vl2_engine *e, const struct vl2_sequence *sequence, const struct vl2_scratch *s, int32_t n) {
+    e->backend->ops->embed(e->backend, &(struct vlk_embed_args){
+        .n = n, .width = e->config.lm.hidden, .ids = s->ids, .table = e->weights.embed, .out = s->x});
+    for (int32_t layer = 0; layer < e->config.lm.layers; layer++)
+        vl2_decoder_layer(e, sequence, 1, s, layer, n);
+}
+
 void vl2_decoder_logits(const struct vl2_engine *e, const struct vl2_scratch *s, int32_t first, int32_t n, bool apart, float *logits) {
     size_t offset = (size_t)first * (size_t)e->config.lm.hidden;
     rmsnorm(e->backend, n, e->weights.norm, e->config.lm.rms_eps, s->x + offset, s->h);

@@ -49,6 +49,9 @@ struct vl2_sequence {
 void vl2_decoder_layer(const struct vl2_engine *engine, const struct vl2_sequence *sequences, int32_t count,
                        const struct vl2_scratch *scratch, int32_t layer, int32_t n);
 
+/* Tokens scratch->ids [n] of one sequence through every layer; their states are left in scratch->x. No id stands for a picture's row. */
+void vl2_decoder_tokens(const struct vl2_engine *engine, const struct vl2_sequence *sequence, const struct vl2_scratch *scratch, int32_t n);
+
 /* Final norm and lm_head of rows first … first+n of scratch->x into logits [n][vocab] (be); apart: rows of as many sequences. */
 void vl2_decoder_logits(const struct vl2_engine *engine, const struct vl2_scratch *scratch, int32_t first, int32_t n, bool apart,
                         float *logits);

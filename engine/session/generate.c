@@ -3,6 +3,10 @@
  * Answers: sample, decode bytes to text, hand the token over, run it through the model, for one answer or for several that go on
  * together. One submission per token and group; nothing is allocated on the way but the answers' growing text. See
  * engine/vl2_session.h and engine/session/session_parts.h.
+ *
+ * The pass of an answer that goes on alone may read drafted tokens behind the drawn one (engine/session/draft.h). Each has logits of its
+ * own, from which the next token is drawn as ever; while that is the one that was drafted, no pass is needed. What was not drawn lies
+ * behind `length`: it is written over.
  */
 #include "engine/session/session_parts.h"
 
@@ -10,7 +14,9 @@
 #include "engine/grounding/box_confidence.h"
 #include "engine/grounding/box_grammar.h"
 #include "engine/model/backend_wait.h"
+#include "engine/model/device_memory.h"
 #include "engine/session/attention_map.h"
+#include "engine/session/draft.h"
 #include "engine/session/eviction.h"
 #include "engine/session/repeat_guard.h"
 #include "engine/session/step.h"
@@ -32,6 +38,13 @@ struct vl2_writing { /* one answer */
     struct vl2_confidence confidence;
     struct vl2_attention_tap attention;
     struct vlk_sampled sampled;
+    struct vl2_draft draft;
+    float *logits;      /* (be) [most + 1][vocab], of a pass with drafted tokens; NULL where nothing is drafted */
+    int32_t most;       /* tokens that may be drafted for a pass */
+    int32_t rows, row;  /* of the last pass of this answer alone, and the one in scratch.logits; no rows: several shared it */
+    bool ahead;         /* the drawn token is that of the next row */
+    double pass_start, single_ms;
+    size_t singles;     /* passes over one token that single_ms counts */
     size_t prompt;      /* tokens that were there before */
     bool closing;       /* it repeats itself: only a block of boxes is still written to its end */
     bool over;
@@ -178,6 +191,8 @@ static bool deliver(struct vl2_writing *r) {
     if (r->options.coordinates && vl2_confidence_read(&r->confidence, &r->boxes, token.id, s->scratch.logits, token.logprob))
         token.coordinate = &r->confidence.coordinate;
     s->answer[s->answer_prefix + r->out.tokens++] = token.id;
+    if (r->most)
+        vl2_draft_learn(&r->draft, s->ids, s->length, &r->boxes, token.id);
     if (follows_boxes(&r->options))
         vl2_box_grammar_feed(s->engine->grammar, &r->boxes, token.id);
     vl2_detokenizer_feed(&r->detokenizer, token.id, &token.text, &token.length);
@@ -230,8 +245,55 @@ static void take_token(struct vl2_writing *r) {
     *stop = VL2_STOP_CALLER;
     if (!deliver(r) || is_over(r, stop))
         return;
+    r->ahead = r->row + 1 < r->rows && s->ids[s->length] == r->sampled.id;
     s->ids[s->length] = r->sampled.id;
     r->over = false;
+}
+
+/* ------------------------------------------------------------------------------------------------ one alone */
+
+/* The first token behind a pass has been drawn. */
+static void time_pass(struct vl2_writing *r) {
+    double ms = vl2_now_ms() - r->pass_start;
+    if (r->rows == 0 || r->row > 0)
+        return;
+    vl2_draft_timed(&r->draft, r->rows, ms);
+    r->singles += r->rows == 1;
+    r->single_ms += r->rows == 1 ? ms : 0;
+}
+
+static int32_t draft(struct vl2_writing *r) {
+    struct vl2_session *s = r->session;
+    size_t room = s->capacity - s->length - 1;
+    int32_t most = tokens_left(r) - 1 < r->most ? tokens_left(r) - 1 : r->most;
+    most = (size_t)most < room ? most : (int32_t)room;
+    return most > 0 ? vl2_draft_make(&r->draft, s->ids, s->length + 1, &r->boxes, most) : 0;
+}
+
+/* The drawn token's logits, if the last pass read it ahead. */
+static bool use_ahead(struct vl2_writing *r) {
+    struct vl2_session *s = r->session;
+    struct vlk_backend *be = s->engine->backend;
+    size_t vocab = (size_t)s->engine->config.lm.vocab;
+    if (!r->ahead)
+        return false;
+    r->row++;
+    r->out.drafted_right++;
+    be->ops->mem_copy(be, s->scratch.logits, r->logits + (size_t)r->row * vocab, vocab * sizeof *r->logits);
+    be->ops->step_advance(be, s->scratch.step, 1);
+    return true;
+}
+
+/* A pass over the drawn token and what is drafted behind it. */
+static void run_alone(struct vl2_writing *r) {
+    r->pass_start = vl2_now_ms();
+    r->rows = 1 + draft(r);
+    r->row = 0;
+    r->out.drafted += (size_t)r->rows - 1;
+    if (r->rows == 1)
+        vl2_step_enqueue(&r->session, 1, &r->attention, true);
+    else
+        vl2_step_ahead(r->session, r->rows, r->logits);
 }
 
 /* ------------------------------------------------------------------------------------------------ several at once */
@@ -275,17 +337,23 @@ static vl2_status advance(struct group *g, vl2_error *err) {
     if (status != VL2_OK)
         return status;
     for (int32_t i = 0; i < g->n; i++) {
-        take_token(g->writings[i]);
-        if (g->writings[i]->over)
+        struct vl2_writing *r = g->writings[i];
+        time_pass(r);
+        take_token(r);
+        if (r->over || use_ahead(r))
             continue;
-        turn_ring(g->writings[i]);
-        sessions[n++] = g->writings[i]->session;
+        turn_ring(r);
+        r->rows = 0;
+        r->out.passes++;
+        sessions[n++] = r->session;
     }
-    if (n == 0)
+    if (n > 0 && g->n == 1)
+        run_alone(g->writings[0]);
+    if (n == 0 || g->n == 1)
         return VL2_OK;
     status = vl2_step_prepare(sessions[0]->engine, n, err);
     if (status == VL2_OK)
-        vl2_step_enqueue(sessions, n, g->n == 1 ? &g->writings[0]->attention : NULL, true);
+        vl2_step_enqueue(sessions, n, NULL, true);
     return status;
 }
 
@@ -309,6 +377,21 @@ bool vl2_writing_is_over(const vl2_writing *r) {
 
 /* ------------------------------------------------------------------------------------------------ beginning and end */
 
+/* Drafting, where it changes nothing and there is memory for it. */
+static vl2_status prepare_draft(struct vl2_writing *r, vl2_error *err) {
+    struct vl2_session *s = r->session;
+    struct vl2_engine *e = s->engine;
+    bool follow = follows_boxes(&r->options);
+    int32_t rows = e->backend->traits.same_rows < s->scratch.rows ? e->backend->traits.same_rows : s->scratch.rows;
+    if (rows < 2 || r->options.one_by_one || r->options.attention_cells || e->config.lm.ring)
+        return VL2_OK;
+    r->most = rows - 1 < VL2_DRAFT_MOST ? rows - 1 : VL2_DRAFT_MOST;
+    r->logits = vl2_device_alloc(e, ((size_t)r->most + 1) * (size_t)e->config.lm.vocab * sizeof *r->logits);
+    if (!r->logits)
+        return vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to draft %d tokens ahead.", r->most);
+    return vl2_draft_init(&r->draft, follow ? e->grammar : NULL, follow ? e->tokenizer : NULL, err);
+}
+
 /* Everything that the tokens must find in place. */
 static vl2_status prepare(struct vl2_writing *r, vl2_error *err) {
     struct vl2_session *s = r->session;
@@ -324,6 +407,8 @@ static vl2_status prepare(struct vl2_writing *r, vl2_error *err) {
         status = vl2_attention_tap_init(s, &r->options, &r->attention, err);
     if (status == VL2_OK)
         status = vl2_step_again(&r->attention, err);
+    if (status == VL2_OK)
+        status = prepare_draft(r, err);
     if (status != VL2_OK)
         return status;
     for (size_t i = 0; follow && i < s->answer_prefix; i++)
@@ -341,6 +426,8 @@ static void tear_down(struct vl2_writing *r) {
     vl2_detokenizer_deinit(&r->detokenizer);
     vl2_confidence_deinit(&r->confidence);
     vl2_attention_tap_deinit(&r->attention);
+    if (r->logits)
+        r->session->engine->backend->ops->mem_free(r->session->engine->backend, r->logits);
     vlk_free(r);
 }
 
@@ -376,6 +463,8 @@ vl2_status vl2_writing_begin(vl2_session *s, const struct vl2_generate_options *
 void vl2_writing_end(vl2_writing *r, struct vl2_generation *out) {
     struct vl2_session *s = r->session;
     r->out.decode_ms = vl2_now_ms() - r->start;
+    if (r->singles)
+        r->out.one_by_one_ms = r->out.first_token_ms + r->single_ms / (double)r->singles * (double)(r->out.tokens ? r->out.tokens - 1 : 0);
     if (!r->over)
         r->out.stop = VL2_STOP_CALLER;
     if (r->text_complete)

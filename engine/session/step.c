@@ -64,6 +64,17 @@ void vl2_step_enqueue(struct vl2_session *const *sessions, int32_t n, const stru
         finish(sessions, n);
 }
 
+void vl2_step_ahead(struct vl2_session *s, int32_t n, float *logits) {
+    const struct vl2_engine *e = s->engine;
+    struct vlk_backend *be = e->backend;
+    const struct vl2_sequence sequence = {&s->kv, s->scratch.step, s->scratch.seen, s->scratch.shift, (int32_t)s->length + n};
+    be->ops->mem_write(be, s->scratch.ids, s->ids + s->length, (size_t)n * sizeof *s->ids);
+    vl2_decoder_tokens(e, &sequence, &s->scratch, n);
+    vl2_decoder_logits(e, &s->scratch, 0, n, false, logits);
+    be->ops->mem_copy(be, s->scratch.logits, logits, (size_t)e->config.lm.vocab * sizeof *logits);
+    be->ops->step_advance(be, s->scratch.step, 1);
+}
+
 /* The cache rows of one position between the cache and `saved`. */
 static void copy_rows(const struct vl2_attention_tap *tap, size_t position, uint8_t *saved, bool restore) {
     struct vl2_session *s = tap->session;

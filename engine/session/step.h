@@ -19,6 +19,10 @@ vl2_status vl2_step_prepare(struct vl2_engine *engine, int32_t n, vl2_error *err
  * session where n is 1; NULL: none. Only enqueues. */
 void vl2_step_enqueue(struct vl2_session *const *sessions, int32_t n, const struct vl2_attention_tap *tap, bool logits);
 
+/* n tokens of one session, at ids[length], at most traits.same_rows, of which only the first is known to be one: logits [n][vocab] (be)
+ * get those of each, and what vl2_step_enqueue() does for that token is done for the first. Only enqueues. */
+void vl2_step_ahead(struct vl2_session *session, int32_t n, float *logits);
+
 /* Runs the position before the answer once more for its attention, where the tap is on: prefill does not keep it. The cache stays as it
  * is bit by bit, and so do the logits. */
 vl2_status vl2_step_again(const struct vl2_attention_tap *tap, vl2_error *err);

@@ -248,6 +248,7 @@ struct vlk_backend *vlk_cpu_open(const struct vlk_cpu_options *options, struct v
         return refuse(NULL, err, VLK_ERR_MEMORY, "Not enough memory to start the CPU backend%s.", "");
     cpu->base.ops = &cpu_ops;
     cpu->base.traits.together = VLK_MAX_APART;
+    cpu->base.traits.same_rows = VLK_FEW_ROWS;
     cpu->isa = vlk_choose_isa(wanted);
     if (!cpu->isa)
         return refuse(cpu, err, VLK_ERR_UNSUPPORTED, "The instruction set “%s” is unknown or not available on this CPU.",

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-#define FEW 4          /* up to this many tokens: ranges of keys; up to this many rows of a head: no panels */
-#define TASK_PANELS 4  /* most panels of a task: a block of keys is loaded once for them */
+#define FEW VLK_FEW_ROWS /* up to this many tokens: ranges of keys; with up to this many heads that share keys: no panels */
+#define TASK_PANELS 4    /* most panels of a task: a block of keys is loaded once for them */
 
 struct cache_job {
     struct vlk_cpu *cpu;
@@ -255,7 +255,7 @@ static bool take_memory(struct cache_job *job, bool few)
 void vlk_cache_attend(struct vlk_cpu *cpu, const struct vlk_cache_attention *a)
 {
     struct cache_job job = { .cpu = cpu, .a = a, .splits = 1 };
-    const bool few = a->n * a->group <= FEW;
+    const bool few = a->n <= FEW && a->group <= FEW; /* a token gets beside others what it gets alone */
     int64_t tasks;
 
     if (vlk_cpu_poisoned(cpu) || a->n <= 0)

@@ -59,7 +59,7 @@ struct vlk_heads {
     vlk_dtype dtype; /* f32, bf16 or f16 */
     const void *data;
     size_t stride, step;
-    int keys, heads, width, rows; /* rows: of queries per head, at most 4 */
+    int keys, heads, width, rows; /* rows: of queries per head, a few */
 };
 
 /* Products that run the whole of K in narrow numbers, for the vision tower: int8 codes with one scale per row of activations and

@@ -174,9 +174,9 @@ void ISA(dot_heads)(const struct vlk_heads *h, const float *q, float *s, size_t 
 
     for (int i = 0; i < h->keys; i += 8)
         for (size_t head = 0; head < (size_t)h->heads; head++)
-            dot_of[h->dtype]((const char *)h->data + (size_t)i * h->stride + head * h->step, h->stride,
-                             h->keys - i < 8 ? h->keys - i : 8, h->width, q + head * rows * width, width, h->rows,
-                             s + head * rows * lds + i, lds);
+            ISA(dot_rows)(h->dtype, (const char *)h->data + (size_t)i * h->stride + head * h->step, h->stride,
+                          h->keys - i < 8 ? h->keys - i : 8, h->width, q + head * rows * width, width, h->rows,
+                          s + head * rows * lds + i, lds);
 }
 
 INLINE void mix_any(vlk_dtype dtype, const char *w, size_t stride, int rows, int cols, const float *coef, bool add, float *y)

@@ -16,8 +16,8 @@ import tap  # noqa: E402
 
 CLI = sys.argv[1]
 USAGE = 2
-KINDS = [("decode", 1, 0), ("decode", 1, 1024), ("decode", 1, 4095), ("prefill", 128, 0), ("prefill", 512, 0), ("prefill", 2048, 0),
-         ("second_turn", 20, 1024), ("vision", 3, 0)]
+KINDS = [("decode", 1, 0), ("decode", 1, 1024), ("decode", 1, 4095), ("boxes", 13, 1024), ("boxes_drafted", 13, 1024),
+         ("prefill", 128, 0), ("prefill", 512, 0), ("prefill", 2048, 0), ("second_turn", 20, 1024), ("vision", 3, 0)]
 
 
 def run(*args, want=0):
