@@ -113,10 +113,11 @@ struct vlk_isa {
     void (*pack_left)(const float *const *rows, int m, int k, float *dst);
     void (*gemm)(int m, int n, int k, const struct vlk_tile *t);
 
-    /* Products of quantised weights with rounded activations. dot_codes: y[r] = w[r] · row, which was coded for this dtype (the
-     * order of the codes is the level's own) */
+    /* Products of quantised weights with rounded activations. dot_codes: y[t][r] = w[r] · x[t], which was coded for this dtype (the
+     * order of the codes is the level's own); a vector gets beside others what it gets alone */
     void (*code_row)(vlk_dtype dtype, const float *x, int cols, float *row);
-    void (*dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *row, float *y);
+    void (*dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *x, size_t ldx, int nx, float *y,
+                      size_t ldy);
     /* What code_row rounds to, as floats, for levels without what follows (NULL there); rounded may be x */
     void (*round_row)(const float *x, int cols, float *rounded);
     /* Up to VLK_CODE_ROWS rows as a block of groups; panels of groups g0 … of w's rows, `groups` · right_floats · nr floats each;
@@ -128,7 +129,7 @@ struct vlk_isa {
 
     const struct vlk_narrow *narrow_int8, *narrow_bf16; /* for I8G and BF16 weights; NULL: none */
     /* For attention as products of narrow_int8: scores of one query become exp((score - largest) * scale); returns their sum. NULL
-     * where there is no narrow_int8. */
+     * where narrow_int8 has no code_panel. */
     float (*soften_row)(float *s, int n, float scale);
     /* Attention as products of narrow_bf16: values [keys][width], rows ld apart, as blocks of columns, each with all keys, step bytes
      * apart; a panel of scores [keys][nr] as a panel of weights. NULL where there is no narrow_bf16. */

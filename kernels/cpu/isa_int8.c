@@ -165,6 +165,20 @@ INLINE void dot_some(vlk_dtype dtype, const uint8_t *w, size_t stride, const int
         *y = vf_sum(acc[0]);
 }
 
+INLINE void dot_all(vlk_dtype dtype, const uint8_t *w, size_t stride, int rows, int cols, const float *x, size_t ldx, int nx, float *y,
+                    size_t ldy)
+{
+    for (int t = 0; t < nx; t++) {
+        const struct vlk_codes codes = vlk_codes_of((float *)x + (size_t)t * ldx, cols);
+        int r = 0;
+
+        for (; r + 4 <= rows; r += 4)
+            dot_some(dtype, w + r * stride, stride, 4, cols, &codes, y + (size_t)t * ldy + r);
+        for (; r < rows; r++)
+            dot_some(dtype, w + r * stride, stride, 1, cols, &codes, y + (size_t)t * ldy + r);
+    }
+}
+
 #else
 
 /* Scales of n groups of a weight row times those of the vector; 0 from n on. */
@@ -182,26 +196,31 @@ INLINE void multiply_scales(const uint8_t *scales, const float *x, int n, float 
     }
 }
 
+#define MOST_SUMS 4 /* rows times vectors that are multiplied side by side */
+
 #if defined(__AVX2__)
 
 typedef __m256 sums_t;
 
-/* The run of groups from g0 on. Signs move to the activations; two products of 127 · 127 still fit 16 bits. */
-INLINE void dot_run(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
+/* The run of groups from g0 on, of R rows and N vectors. Signs move to the activations; two products of 127 · 127 still fit 16 bits. */
+INLINE void dot_run(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, const struct vlk_codes *x, const int N, int g0, int n,
                     const float (*scales)[RUN], sums_t *acc)
 {
     for (int g = 0; g < n; g++) {
-        __m256i codes = _mm256_loadu_si256((const __m256i *)(const void *)(x->codes + (g0 + g) * GROUP));
-
 #pragma GCC unroll 4
         for (int r = 0; r < R; r++) {
             const uint8_t *from = w + r * stride + (size_t)(g0 + g) * (size_t)vlk_quant_group_bytes(dtype);
-            __m256i v = load_weights(dtype, from);
-            __m256i twos = _mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(codes, v));
-            __m256 sum = _mm256_cvtepi32_ps(_mm256_madd_epi16(twos, _mm256_set1_epi16(1)));
+            __m256i v = load_weights(dtype, from), size = _mm256_abs_epi8(v);
 
             __builtin_prefetch((const void *)((uintptr_t)from + R * stride), 0, 3);
-            acc[r] = _mm256_fmadd_ps(_mm256_set1_ps(scales[r][g]), sum, acc[r]);
+#pragma GCC unroll 4
+            for (int t = 0; t < N; t++) {
+                __m256i codes = _mm256_loadu_si256((const __m256i *)(const void *)(x[t].codes + (g0 + g) * GROUP));
+                __m256i twos = _mm256_maddubs_epi16(size, _mm256_sign_epi8(codes, v));
+                __m256 sum = _mm256_cvtepi32_ps(_mm256_madd_epi16(twos, _mm256_set1_epi16(1)));
+
+                acc[r * N + t] = _mm256_fmadd_ps(_mm256_set1_ps(scales[r * N + t][g]), sum, acc[r * N + t]);
+            }
         }
     }
 }
@@ -218,23 +237,22 @@ INLINE float total_of(sums_t v)
 
 typedef float sums_t;
 
-INLINE void dot_run(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, const struct vlk_codes *x, int g0, int n,
+INLINE void dot_run(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, const struct vlk_codes *x, const int N, int g0, int n,
                     const float (*scales)[RUN], sums_t *acc)
 {
     for (int g = 0; g < n; g++) {
-        const int8_t *codes = x->codes + (g0 + g) * GROUP;
-
-        for (int r = 0; r < R; r++) {
-            const uint8_t *from = w + r * stride + (size_t)(g0 + g) * (size_t)vlk_quant_group_bytes(dtype);
+        for (int i = 0; i < R * N; i++) {
+            const int8_t *codes = x[i % N].codes + (g0 + g) * GROUP;
+            const uint8_t *from = w + i / N * stride + (size_t)(g0 + g) * (size_t)vlk_quant_group_bytes(dtype);
             int32_t sum = 0;
 
-            for (int i = 0; i < GROUP / 2; i++) {
-                int low = dtype == VLK_I8G ? (int8_t)from[i] : vlk_i4_codes[from[i] & 15];
-                int high = dtype == VLK_I8G ? (int8_t)from[i + 16] : vlk_i4_codes[from[i] >> 4];
+            for (int j = 0; j < GROUP / 2; j++) {
+                int low = dtype == VLK_I8G ? (int8_t)from[j] : vlk_i4_codes[from[j] & 15];
+                int high = dtype == VLK_I8G ? (int8_t)from[j + 16] : vlk_i4_codes[from[j] >> 4];
 
-                sum += low * codes[i] + high * codes[i + 16];
+                sum += low * codes[j] + high * codes[j + 16];
             }
-            acc[r] += scales[r][g] * (float)sum;
+            acc[i] += scales[i][g] * (float)sum;
         }
     }
 }
@@ -246,44 +264,83 @@ INLINE float total_of(sums_t v)
 
 #endif
 
-INLINE void dot_some(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, int cols, const struct vlk_codes *x, float *y)
+/* R rows and N vectors side by side: their sums do not wait for each other, and a vector gets the one that it gets alone. */
+INLINE void dot_some(vlk_dtype dtype, const uint8_t *w, size_t stride, const int R, int cols, const struct vlk_codes *x, const int N,
+                     float *y, size_t ldy)
 {
     const uint8_t *scales_at = w + vlk_quant_code_bytes(dtype, cols);
     const int groups = (int)vlk_quant_groups(cols);
-    float scales[4][RUN];
-    sums_t acc[4] = { 0 };
+    float scales[MOST_SUMS][RUN];
+    sums_t acc[MOST_SUMS] = { 0 };
 
     for (int g0 = 0; g0 < groups; g0 += RUN) {
         int n = groups - g0 < RUN ? groups - g0 : RUN;
 
-        for (int r = 0; r < R; r++) {
-            multiply_scales(scales_at + r * stride + 2 * (size_t)g0, x->scales + g0, n, scales[r]);
-            __builtin_prefetch((const void *)((uintptr_t)scales_at + (size_t)(R + r) * stride + 2 * (size_t)g0), 0, 3);
+        for (int i = 0; i < R * N; i++) {
+            const uint8_t *from = scales_at + (size_t)(i / N) * stride + 2 * (size_t)g0;
+
+            multiply_scales(from, x[i % N].scales + g0, n, scales[i]);
+            __builtin_prefetch((const void *)((uintptr_t)from + (size_t)R * stride), 0, 3);
         }
-        dot_run(dtype, w, stride, R, x, g0, n, scales, acc);
+        dot_run(dtype, w, stride, R, x, N, g0, n, scales, acc);
     }
-    for (int r = 0; r < R; r++)
-        y[r] = total_of(acc[r]);
+    for (int i = 0; i < R * N; i++)
+        y[(size_t)(i % N) * ldy + i / N] = total_of(acc[i]);
+}
+
+/* All rows with N vectors. */
+INLINE void dot_vectors(vlk_dtype dtype, const uint8_t *w, size_t stride, int rows, int cols, const struct vlk_codes *x, const int N,
+                        float *y, size_t ldy)
+{
+    const int together = MOST_SUMS / N;
+    int r = 0;
+
+    for (; r + together <= rows; r += together)
+        dot_some(dtype, w + r * stride, stride, together, cols, x, N, y + r, ldy);
+    for (; r < rows; r++)
+        dot_some(dtype, w + r * stride, stride, 1, cols, x, N, y + r, ldy);
+}
+
+INLINE void dot_all(vlk_dtype dtype, const uint8_t *w, size_t stride, int rows, int cols, const float *x, size_t ldx, int nx, float *y,
+                    size_t ldy)
+{
+    for (int t = 0; t < nx; t += 4) {
+        struct vlk_codes codes[4];
+        const int n = nx - t < 4 ? nx - t : 4;
+        float *to = y + (size_t)t * ldy;
+
+        for (int i = 0; i < n; i++)
+            codes[i] = vlk_codes_of((float *)x + (size_t)(t + i) * ldx, cols);
+        switch (n) {
+        case 1:
+            dot_vectors(dtype, w, stride, rows, cols, codes, 1, to, ldy);
+            break;
+        case 2:
+            dot_vectors(dtype, w, stride, rows, cols, codes, 2, to, ldy);
+            break;
+        case 3:
+            dot_vectors(dtype, w, stride, rows, cols, codes, 3, to, ldy);
+            break;
+        default:
+            dot_vectors(dtype, w, stride, rows, cols, codes, 4, to, ldy);
+        }
+    }
 }
 
 #endif
 
-INLINE void dot_all(vlk_dtype dtype, const uint8_t *w, size_t stride, int rows, int cols, const struct vlk_codes *x, float *y)
+void ISA_CODES(dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *x, size_t ldx, int nx, float *y,
+                          size_t ldy)
 {
-    int r = 0;
+    enum { TOGETHER = 8 }; /* rows that are still in the first cache when the next vectors come */
 
-    for (; r + 4 <= rows; r += 4)
-        dot_some(dtype, w + r * stride, stride, 4, cols, x, y + r);
-    for (; r < rows; r++)
-        dot_some(dtype, w + r * stride, stride, 1, cols, x, y + r);
-}
+    for (int r = 0; r < rows; r += TOGETHER) {
+        const uint8_t *at = (const uint8_t *)w + (size_t)r * stride;
+        const int n = rows - r < TOGETHER ? rows - r : TOGETHER;
 
-void ISA_CODES(dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *row, float *y)
-{
-    const struct vlk_codes x = vlk_codes_of((float *)row, cols);
-
-    if (dtype == VLK_I8G)
-        dot_all(VLK_I8G, w, stride, rows, cols, &x, y);
-    else
-        dot_all(VLK_I4G, w, stride, rows, cols, &x, y);
+        if (dtype == VLK_I8G)
+            dot_all(VLK_I8G, at, stride, n, cols, x, ldx, nx, y + r, ldy);
+        else
+            dot_all(VLK_I4G, at, stride, n, cols, x, ldx, nx, y + r, ldy);
+    }
 }

@@ -98,10 +98,21 @@ struct right_group {
     float scales[NR];
 };
 
+/* Whole numbers two by two, as 16 bits. */
+INLINE void store_twos(const float q[GROUP], int32_t twos[GROUP / 2])
+{
+    for (int i = 0; i < GROUP; i += 16) {
+        __m256i v = _mm256_packs_epi32(_mm256_cvtps_epi32(_mm256_loadu_ps(q + i)), _mm256_cvtps_epi32(_mm256_loadu_ps(q + i + 8)));
+
+        _mm256_storeu_si256((__m256i *)(void *)(twos + i / 2), _mm256_permute4x64_epi64(v, 0xd8));
+    }
+}
+
 void ISA_CODES(pack_left_codes)(const float *const *rows, int m, int cols, float *dst)
 {
     struct left_group *left = (struct left_group *)(void *)dst;
     const int groups = (int)vlk_quant_groups(cols);
+    int32_t twos[GROUP / 2];
     float q[GROUP];
 
     memset(left, 0, (size_t)groups * sizeof *left);
@@ -110,8 +121,11 @@ void ISA_CODES(pack_left_codes)(const float *const *rows, int m, int cols, float
             float scale = round_group(rows[i] + g * GROUP, cols - g * GROUP < GROUP ? cols - g * GROUP : GROUP, q);
 
             left[g].scales[i] = scale;
-            for (int j = 0; j < GROUP && scale < INFINITY; j++)
-                left[g].twos[j / 2][i] |= (int32_t)((uint32_t)(uint16_t)(int16_t)q[j] << 16 * (j % 2));
+            if (!(scale < INFINITY))
+                continue;
+            store_twos(q, twos);
+            for (int j = 0; j < GROUP / 2; j++)
+                left[g].twos[j][i] = twos[j];
         }
     }
 }
@@ -169,9 +183,14 @@ void ISA_CODES(pack_codes)(vlk_dtype dtype, const void *w, size_t stride, int ro
 /* A finished vector to n lanes of c. */
 INLINE void put_sums(float *c, vf v, int n, bool add)
 {
-    if (add)
-        v = v + vf_load_part(c, n);
-    vf_store_part(c, v, n);
+    if (n == W && add)
+        vf_store(c, v + vf_load(c));
+    else if (n == W)
+        vf_store(c, v);
+    else if (add)
+        vf_store_part(c, v + vf_load_part(c, n), n);
+    else
+        vf_store_part(c, v, n);
 }
 
 #if defined(__AVX512VNNI__)

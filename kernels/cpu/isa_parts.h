@@ -27,7 +27,8 @@ void ISA(gemm)(int m, int n, int k, const struct vlk_tile *t);
 /* isa_int8.c */
 void ISA_CODES(code_row)(vlk_dtype dtype, const float *x, int cols, float *row);
 void ISA_CODES(round_row)(const float *x, int cols, float *rounded);
-void ISA_CODES(dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *row, float *y);
+void ISA_CODES(dot_codes)(vlk_dtype dtype, const void *w, size_t stride, int rows, int cols, const float *x, size_t ldx, int nx, float *y,
+                          size_t ldy);
 #if defined(CODE_LEFT_FLOATS)
 
 /* isa_int8_gemm.c */
@@ -40,6 +41,11 @@ void ISA_CODES(gemm_codes)(int m, int n, int groups, const struct vlk_tile *t);
 /* isa_narrow_int8.c */
 extern const struct vlk_narrow ISA_CODES(narrow_int8);
 float ISA_CODES(soften_row)(float *s, int n, float scale);
+#endif
+#if defined(__AVX2__) && !defined(__AVX512F__)
+
+/* isa_narrow_int16.c */
+extern const struct vlk_narrow ISA(narrow_int16);
 #endif
 #if defined(__AVX512BF16__)
 

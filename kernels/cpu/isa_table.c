@@ -32,6 +32,8 @@ const struct vlk_isa ISA_TABLE = {
 #if defined(__AVX512VNNI__)
     .narrow_int8 = &ISA_CODES(narrow_int8),
     .soften_row = ISA_CODES(soften_row),
+#elif defined(__AVX2__) && !defined(__AVX512F__)
+    .narrow_int8 = &ISA(narrow_int16),
 #endif
 #if defined(__AVX512BF16__)
     .narrow_bf16 = &ISA_BF16(narrow),

@@ -186,18 +186,13 @@ static void finish_row(const struct vlk_isa *isa, const struct vlk_product *p, f
 /* v[m][n] = rows · columns c0 … of one weight. */
 static void dot_few(const struct vlk_isa *isa, const struct vlk_product *p, const struct vlk_weight *w, int32_t c0, int n, float *v)
 {
-    enum { TOGETHER = 8 }; /* weight rows that are still in the first cache when the next vector comes */
     const size_t row_bytes = vlk_row_bytes(w->dtype, w->cols);
     const char *at = (const char *)w->data + (size_t)c0 * row_bytes;
 
-    if (!vlk_takes_codes(w)) {
+    if (vlk_takes_codes(w))
+        isa->dot_codes(w->dtype, at, row_bytes, n, w->cols, p->rows, p->ld, p->m, v, (size_t)n);
+    else
         isa->dot_rows(w->dtype, at, row_bytes, n, w->cols, p->rows, p->ld, p->m, v, (size_t)n);
-        return;
-    }
-    for (int r = 0; r < n; r += TOGETHER)
-        for (int32_t i = 0; i < p->m; i++)
-            isa->dot_codes(w->dtype, at + (size_t)r * row_bytes, row_bytes, n - r < TOGETHER ? n - r : TOGETHER, w->cols,
-                           p->rows + (size_t)i * p->ld, v + (size_t)i * (size_t)n + r);
 }
 
 /* Few rows: weights are read once, in order. */

@@ -134,7 +134,8 @@ static void release_item(void *ctx, int64_t head, int worker)
     }
     for (size_t t = 0; a->n <= VLK_FEW_ROWS && t < (size_t)a->n; t++) {
         isa->code_row(a->kv_b.dtype, latent + t * heads * (size_t)a->lora, a->lora, panels);
-        isa->dot_codes(a->kv_b.dtype, head_rows(a, head, a->nope), row, a->v, a->lora, panels, out + t * heads * (size_t)a->v);
+        isa->dot_codes(a->kv_b.dtype, head_rows(a, head, a->nope), row, a->v, a->lora, panels, 0, 1,
+                       out + t * heads * (size_t)a->v, 0);
     }
     if (a->n <= VLK_FEW_ROWS)
         return;

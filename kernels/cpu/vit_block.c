@@ -257,6 +257,8 @@ void vlk_cpu_vit_block(struct vlk_backend *be, const struct vlk_vit_block_args *
     vlk_pool_run(cpu->pool, items, qkv_item, &job);
     if (job.halves)
         vlk_vit_attend_halves(cpu, &(struct vlk_vit_halves){ a->n, a->tokens, a->heads, dim, (const uint16_t *)(const void *)a->qkv, a->h });
+    else if (!cpu->isa->soften_row)
+        vlk_cpu_vit_attend(be, &(struct vlk_vit_attend_args){ a->n, a->tokens, a->heads, dim, a->qkv, a->h });
     else
         vlk_vit_attend_codes(cpu, &(struct vlk_vit_attend_args){ a->n, a->tokens, a->heads, dim, a->qkv, a->h });
     vlk_pool_run(cpu->pool, items, mlp_item, &job);
