@@ -10,6 +10,7 @@
 #include "engine/checkpoint/published_shapes.h"
 #include "engine/checkpoint/weights.h"
 #include "engine/error.h"
+#include "engine/files/read_ahead.h"
 #include "engine/files/system_memory.h"
 #include "engine/grounding/box_grammar.h"
 #include "engine/loading/device_plan.h"
@@ -248,6 +249,24 @@ static void bound_kept_memory(void) {
 #endif
 }
 
+/* Of a cold folder the weights are read in the order in which a first question needs them, unless that would push out what it has read
+ * before: the table of embeddings, of which it needs few rows, and the output head at the end. */
+static vl2_status read_ahead(struct vl2_engine *e, vl2_error *err) {
+    const struct vl2_weights *w = &e->weights;
+    struct vl2_range *ranges;
+    size_t n = 0;
+    if (strcmp(e->backend->ops->name, "cpu") != 0 || w->bytes > vl2_memory_available())
+        return VL2_OK;
+    ranges = vlk_alloc(w->n_bound, sizeof *ranges);
+    for (int last = 0; ranges && last < 2; last++)
+        for (size_t i = 0; i < w->n_bound; i++)
+            if (!w->bound[i]->owned && last == (w->bound[i] == &w->embed || w->bound[i] == &w->head))
+                ranges[n++] = (struct vl2_range){w->bound[i]->data, (size_t)w->bound[i]->rows *
+                                                                        vlk_row_bytes(w->bound[i]->dtype, w->bound[i]->cols)};
+    e->reading = ranges ? vl2_read_ahead_start(ranges, n) : NULL;
+    return e->reading ? VL2_OK : vl2_fail(err, VL2_ERR_MEMORY, "There is not enough memory to read %s.", e->dir);
+}
+
 static vl2_status weights_intact(const struct vl2_engine *e, vl2_error *err) {
     return vl2_checkpoint_check(e->checkpoint, err);
 }
@@ -271,6 +290,8 @@ static vl2_status open_engine(const char *dir, const struct vl2_shape *shape, co
     e->memory_limit = options->memory_limit;
     e->hooks.weights_intact = weights_intact;
     vl2_status status = open_parts(e, dir, shape, options, err);
+    if (status == VL2_OK && !shape && e->backend)
+        status = read_ahead(e, err);
     if (status != VL2_OK) {
         vl2_engine_close(e);
         return status;
@@ -301,6 +322,7 @@ static void give_memory_back(void) {
 void vl2_engine_close(vl2_engine *e) {
     if (!e)
         return;
+    vl2_read_ahead_stop(e->reading);
     vl2_box_grammar_close(e->grammar);
     close_backend(e);
     vl2_checkpoint_close(e->checkpoint);

@@ -136,6 +136,7 @@ struct vl2_hooks {
 
 struct vl2_session;    /* engine/session/session_parts.h */
 struct vl2_checkpoint; /* mapped files: engine/checkpoint/checkpoint.h */
+struct vl2_read_ahead; /* engine/files/read_ahead.h */
 
 struct vl2_engine {
     struct vlk_backend *backend;
@@ -144,6 +145,7 @@ struct vl2_engine {
     struct vl2_special special;
     vl2_tokenizer *tokenizer;
     struct vl2_checkpoint *checkpoint; /* kept open: weights may point into it */
+    struct vl2_read_ahead *reading;    /* of the mapped files; NULL: nothing is read ahead */
     uint64_t tokenizer_bytes;          /* about what the tokenizer takes */
     uint64_t memory_limit;             /* of vl2_engine_options */
     int32_t host_layers;               /* as in vl2_info, chosen before the weights are bound */
