@@ -28,6 +28,7 @@ typedef enum {
     VL2_BENCH_DECODE,
     VL2_BENCH_BOXES,
     VL2_BENCH_BOXES_DRAFTED,
+    VL2_BENCH_BUSY, /* DECODE beside as many threads that compute all the time as the engine has */
     VL2_BENCH_SECOND_TURN
 } vl2_bench_kind;
 
@@ -51,6 +52,7 @@ struct vl2_bench_report {
     int32_t experts_used, experts; /* distinct (layer, expert) of the decode steps, and of the model */
     uint64_t weight_bytes, cache_bytes, scratch_bytes; /* what the engine and the measured session hold */
     double decode_bandwidth_ratio; /* achieved ÷ read_per_s at an empty cache, best of the runs; NAN where unknown */
+    double busy_ratio;             /* BUSY ÷ twice DECODE behind as many tokens, medians: 1 is a fair share; NAN with one thread */
     double prefill_fma_ratio;      /* achieved ÷ flops_per_s at 512 tokens */
     double vision_fma_ratio;
     double vision_ms_per_tile;      /* best of the runs */

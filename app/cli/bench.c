@@ -61,6 +61,7 @@ static const char *const kinds[] = {
   [VL2_BENCH_VISION] = "vision",
   [VL2_BENCH_PREFILL] = "prefill",
   [VL2_BENCH_DECODE] = "decode",
+  [VL2_BENCH_BUSY] = "busy",
   [VL2_BENCH_BOXES] = "boxes",
   [VL2_BENCH_BOXES_DRAFTED] = "boxes_drafted",
   [VL2_BENCH_SECOND_TURN] = "second_turn",
@@ -92,6 +93,10 @@ print_row (const struct vl2_bench_row *row)
     case VL2_BENCH_DECODE:
       printf (_("decode @%-5d %8.2f tokens/s (%.2f ms, median %.2f), %.2f GB/s\n"), row->context, per_second (row), row->best_ms,
               row->median_ms, row->bytes / seconds / 1e9);
+      break;
+    case VL2_BENCH_BUSY:
+      printf (_("busy @%-7d %8.2f tokens/s (%.2f ms, median %.2f) beside as many busy threads\n"), row->context, per_second (row),
+              row->best_ms, row->median_ms);
       break;
     case VL2_BENCH_BOXES:
       printf (_("boxes         %8.2f tokens/s (%.0f ms for 100 boxes behind %d tokens), token by token\n"), per_second (row),
@@ -300,6 +305,7 @@ report_to_json (const Run                     *run,
                                   "read_bytes", (json_int_t) report->machine.read_bytes));
   json_object_set_new (json_object_get (object, "machine"), "stolen_share", number_or_null (report->machine.stolen_share));
   json_object_set_new (object, "decode_bandwidth_ratio", number_or_null (report->decode_bandwidth_ratio));
+  json_object_set_new (object, "busy_ratio", number_or_null (report->busy_ratio));
   json_object_set_new (object, "prefill_fma_ratio", number_or_null (report->prefill_fma_ratio));
   json_object_set_new (object, "vision_fma_ratio", number_or_null (report->vision_fma_ratio));
   json_object_set_new (object, "vision_ms_per_tile", json_real (report->vision_ms_per_tile));
@@ -328,6 +334,8 @@ print_summary (const struct vl2_bench_report *report,
   g_autofree char *session = g_format_size (report->cache_bytes + report->scratch_bytes);
   g_autofree char *most = g_format_size (peak);
 
+  if (isfinite (report->busy_ratio))
+    printf (_("neighbours    a token beside busy threads takes %.2f times what a fair share would\n"), report->busy_ratio);
   if (isfinite (report->first_token_10_tiles_ms))
     printf (_("first token   %8.1f ms behind a picture of 10 tiles and a question (vision and prefill 2048)\n"),
             report->first_token_10_tiles_ms);

@@ -15,12 +15,13 @@
 #include "kernels/ceilings.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { MAX_RUNS = 32, SECOND_TURN_TOKENS = 20, FEW_TILES = 3, ALL_TILES = 10, BOX_TOKENS = 13, BOX_PASS = 4 };
+enum { MAX_RUNS = 32, SECOND_TURN_TOKENS = 20, FEW_TILES = 3, ALL_TILES = 10, BOX_TOKENS = 13, BOX_PASS = 4, MAX_NEIGHBOURS = 64 };
 /* A box as the published vocabularies write it: four numbers, each one token, with what leads to the next: `,` ` `, at last `],` ` ` `[`. */
 static const int32_t box_passes[] = {3, 3, 3, 4};
 static const double enough_ms = 1500; /* of runs of one kind; of a warm-up, to count as a run */
@@ -267,6 +268,7 @@ static vl2_status run(struct bench *b, const struct vl2_bench_row *row, bool war
         return run_box(b, row->kind == VL2_BENCH_BOXES_DRAFTED);
     case VL2_BENCH_PREFILL:
     case VL2_BENCH_DECODE:
+    case VL2_BENCH_BUSY:
     case VL2_BENCH_SECOND_TURN:
         break;
     }
@@ -350,6 +352,36 @@ static vl2_status measure_vision(struct bench *b) {
     return status;
 }
 
+/* Threads that compute and nothing else. */
+struct neighbours {
+    atomic_bool leave;
+    pthread_t threads[MAX_NEIGHBOURS];
+    int n;
+};
+
+static void *compute(void *user) {
+    struct neighbours *all = user;
+    for (volatile unsigned work = 0; !atomic_load_explicit(&all->leave, memory_order_relaxed);)
+        work++;
+    return NULL;
+}
+
+/* A thread that waits for one which has lost its core must not burn its own share. */
+static vl2_status measure_busy(struct bench *b, const struct vl2_bench_row *quiet) {
+    struct vl2_bench_row row = {.kind = VL2_BENCH_BUSY, .tokens = 1, .context = quiet->context, .flops = quiet->flops, .bytes = quiet->bytes};
+    int threads = vl2_engine_info(b->engine)->threads;
+    struct neighbours all = {.n = 0};
+    while (all.n < threads && all.n < MAX_NEIGHBOURS && pthread_create(&all.threads[all.n], NULL, compute, &all) == 0)
+        all.n++;
+    vl2_status status = measure(b, &row, 8);
+    atomic_store(&all.leave, true);
+    for (int i = 0; i < all.n; i++)
+        pthread_join(all.threads[i], NULL);
+    if (threads > 1 && all.n == threads)
+        b->report->busy_ratio = row.median_ms / (2 * quiet->median_ms);
+    return status;
+}
+
 static vl2_status measure_decode(struct bench *b) {
     static const int32_t contexts[] = {0, 1024, 4095};
     vl2_status status = VL2_OK;
@@ -361,6 +393,8 @@ static vl2_status measure_decode(struct bench *b) {
         row.flops = c.flops;
         row.bytes = c.bytes;
         status = measure(b, &row, 8);
+        if (status == VL2_OK && row.context == 1024 && vl2_engine_info(b->engine)->threads > 0)
+            status = measure_busy(b, &row);
         if (status == VL2_OK && row.context == 0)
             b->report->decode_bandwidth_ratio = row.bytes / (row.best_ms / 1e3) / b->report->machine.read_per_s;
     }
@@ -468,7 +502,7 @@ vl2_status vl2_bench(vl2_engine *engine, const vl2_cancel *cancel, vl2_bench_fn 
                      vl2_error *err) {
     struct bench b = {.engine = engine, .cancel = cancel, .on_row = on_row, .user = user, .report = out, .err = err, .random = 88172645463325252u};
     *out = (struct vl2_bench_report){
-        .decode_bandwidth_ratio = NAN, .prefill_fma_ratio = NAN, .vision_fma_ratio = NAN, .first_token_10_tiles_ms = NAN};
+        .decode_bandwidth_ratio = NAN, .busy_ratio = NAN, .prefill_fma_ratio = NAN, .vision_fma_ratio = NAN, .first_token_10_tiles_ms = NAN};
     if (!engine->backend)
         return vl2_fail(err, VL2_ERR_USAGE, "An engine that read headers only cannot be measured.");
     double busy = 0, stolen = 0, busy_before = 0, stolen_before = 0;

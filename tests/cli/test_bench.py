@@ -16,7 +16,7 @@ import tap  # noqa: E402
 
 CLI = sys.argv[1]
 USAGE = 2
-KINDS = [("decode", 1, 0), ("decode", 1, 1024), ("decode", 1, 4095), ("boxes", 13, 1024), ("boxes_drafted", 13, 1024),
+KINDS = [("decode", 1, 0), ("decode", 1, 1024), ("busy", 1, 1024), ("decode", 1, 4095), ("boxes", 13, 1024), ("boxes_drafted", 13, 1024),
          ("prefill", 128, 0), ("prefill", 512, 0), ("prefill", 2048, 0), ("second_turn", 20, 1024), ("vision", 3, 0)]
 
 
@@ -44,6 +44,8 @@ def check(report):
     first = 10 * report["vision_ms_per_tile"] + by["prefill", 2048, 0]["best_ms"]
     assert math.isclose(report["first_token_10_tiles_ms"], first, rel_tol=1e-6)
     assert report["peak_memory_bytes"] > report["cache_bytes"]
+    busy = by["busy", 1, 1024]["median_ms"] / (2 * by["decode", 1, 1024]["median_ms"])
+    assert report["busy_ratio"] is None if report["threads"] == 1 else math.isclose(report["busy_ratio"], busy, rel_tol=1e-6)
     assert [picture["type"] for picture in report["pictures"]] == ["jpeg", "png"]
     for picture in report["pictures"]:
         assert picture["decode_ms"] > 0 and picture["tiles_ms"] > 0 and picture["tiles"] > 1
