@@ -20,6 +20,7 @@ make_info (const char              *dir,
   out->architecture = g_strdup (info->architecture);
   out->router = g_strdup (info->router);
   out->weight_dtype = g_strdup (info->weight_dtype);
+  out->fallback = g_strdup (info->fallback != NULL ? info->fallback : "");
   out->parameters = info->parameters;
   out->weight_bytes = info->weight_bytes;
   out->layers = info->layers;

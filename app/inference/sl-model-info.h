@@ -30,6 +30,7 @@ typedef struct
 {
   char *dir, *name; /* name: the folder's */
   char *device, *isa, *architecture, *router, *weight_dtype;
+  char *fallback; /* why the processor computes although there is a GPU; "" where it does not */
   guint64 parameters, weight_bytes;
   int layers, hidden, vocab, experts, experts_per_token, context, threads;
   int tile_side, tokens_per_tile;

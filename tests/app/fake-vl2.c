@@ -231,7 +231,8 @@ vl2_engine_open (const char                       *dir,
   engine = g_new0 (vl2_engine, 1);
   engine->dir = g_strdup (dir);
   engine->info = (struct vl2_info) { .dir = engine->dir, .device = "fake", .isa = "none", .architecture = "MLA",
-                                     .router = "none", .weight_dtype = "strings", .parameters = 7, .context = CAPACITY };
+                                     .router = "none", .weight_dtype = "strings", .fallback = "No GPU was lent.",
+                                     .parameters = 7, .context = CAPACITY };
   g_mutex_lock (&fake.lock);
   fake.open_engines++;
   g_mutex_unlock (&fake.lock);

@@ -277,7 +277,18 @@ show_computing (SlModelPage *self)
 {
   g_autofree char *device = g_settings_get_string (self->settings, "device");
   guint minutes = g_settings_get_uint (self->settings, "idle-minutes");
+  const SlModelInfo *info = sl_engine_get_info (self->engine);
 
+  if (info != NULL && *info->fallback != '\0')
+    {
+      /* Translators: a sentence that says what happened */
+      g_autofree char *sentence = g_strdup_printf (_("The processor computes, as the graphics processor could not: %s"),
+                                                   info->fallback);
+
+      g_autofree char *markup = g_markup_escape_text (sentence, -1);
+
+      adw_action_row_set_subtitle (ADW_ACTION_ROW (self->device), markup);
+    }
   for (guint i = 0; i < G_N_ELEMENTS (devices); i++)
     if (g_str_equal (device, devices[i]))
       adw_combo_row_set_selected (self->device, i);

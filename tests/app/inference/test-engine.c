@@ -78,6 +78,7 @@ test_answer (void)
   fake_set_answer ("一个红色的圆形 🟥.", 1);
   engine = make_engine ();
   g_assert_cmpstr (sl_engine_get_info (engine)->name, ==, "fake");
+  g_assert_cmpstr (sl_engine_get_info (engine)->fallback, ==, "No GPU was lent.");
   job = ask (engine, "what?");
   g_signal_connect (job, "text", G_CALLBACK (collect), text);
   app_test_wait (is_finished, job);
