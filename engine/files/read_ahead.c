@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A thread that walks through the ranges piece by piece (engine/files/read_ahead.h). The kernel is asked for one piece while it fills the
- * one before: a queue of one, so that little is read in vain when it is stopped, and the disk never waits. A page that was cut off the
- * file is no fault here, only an error of the call.
+ * A thread that walks through the ranges piece by piece (engine/files/read_ahead.h). The kernel is asked for a few pieces while it
+ * fills the one before: so few that little is read in vain when it is stopped, so many that the disk never waits. A page that was
+ * cut off the file is no fault here, only an error of the call.
  */
 #include "engine/files/read_ahead.h"
 
@@ -18,7 +18,7 @@
 #define MADV_POPULATE_READ 22 /* Linux 5.14; an older kernel refuses it */
 #endif
 
-enum { PIECE = 8 << 20 };
+enum { PIECE = 8 << 20, AHEAD = 4 };
 
 struct vl2_read_ahead {
     pthread_t thread;
@@ -44,16 +44,20 @@ static struct vl2_range take_piece(const struct vl2_read_ahead *r, struct cursor
     return (struct vl2_range){(const void *)first, bytes + (from - first)};
 }
 
+static void ask(struct vl2_range piece) {
+    if (piece.bytes > 0)
+        madvise((void *)(uintptr_t)piece.data, piece.bytes, MADV_WILLNEED);
+}
+
 static void *read_all(void *user) {
     struct vl2_read_ahead *r = user;
-    struct cursor cursor = {0};
-    struct vl2_range now = take_piece(r, &cursor);
-    while (now.bytes > 0 && !atomic_load(&r->stop)) {
-        struct vl2_range next = take_piece(r, &cursor);
-        if (next.bytes > 0)
-            madvise((void *)(uintptr_t)next.data, next.bytes, MADV_WILLNEED);
-        madvise((void *)(uintptr_t)now.data, now.bytes, MADV_POPULATE_READ);
-        now = next;
+    struct cursor asked = {0}, cursor = {0};
+    struct vl2_range piece;
+    for (int i = 0; i < AHEAD; i++)
+        ask(take_piece(r, &asked));
+    while (!atomic_load(&r->stop) && (piece = take_piece(r, &cursor)).bytes > 0) {
+        ask(take_piece(r, &asked));
+        madvise((void *)(uintptr_t)piece.data, piece.bytes, MADV_POPULATE_READ);
     }
     atomic_store(&r->done, true);
     return NULL;
