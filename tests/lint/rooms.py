@@ -132,9 +132,11 @@ def main(arguments):
         files = sum(os.path.dirname(file) == name and file.endswith(SOURCES) for file in names)
         used = ", ".join(f"{target.split('/')[-1]} {counts[name, target]}" for target in rooms if counts[name, target])
         print(f"{name:<18} {files:>3} files  {room.about}\n" + (f"{'':<18} uses {used}\n" if used else ""), end="")
-    wrong = [f"{file}:{line}: {sentence}" for file, line, sentence in violations(rooms, root, names)]
-    wrong += [sentence for _, sentence in [*upward(rooms), *circles(rooms, root, names)]]
-    print(f"{len(rooms)} rooms, {sum(counts.values())} includes between them along {len(counts)} arrows; not allowed: {len(wrong)}")
+    refused = [f"{file}:{line}: {sentence}" for file, line, sentence in violations(rooms, root, names)]
+    above, round_about = ([sentence for _, sentence in found] for found in (upward(rooms), circles(rooms, root, names)))
+    wrong = refused + above + round_about
+    print(f"{len(rooms)} rooms, {sum(counts.values())} includes between them along {len(counts)} arrows; {len(above)} upward, "
+          f"{len(round_about)} circles, {len(refused)} includes not allowed")
     print("\n".join(wrong), end="\n" if wrong else "")
     return 1 if wrong else 0
 
