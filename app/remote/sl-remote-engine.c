@@ -137,6 +137,8 @@ on_piece (const SlReply *reply,
       take_text (&g->reasoning, g_strconcat (g->reasoning, reply->reasoning, NULL));
       ticket->status.reasoning_bytes = strlen (g->reasoning);
     }
+  if (reply->model != NULL && self->server->model[0] == '\0')
+    take_text (&g->model, g_strdup (reply->model));
   if (reply->stop != SL_STOP_NONE)
     g->stop = reply->stop;
   if (reply->has_usage)

@@ -17,6 +17,8 @@ struct _SlRemotes
   GListStore *engines;
 };
 
+static guint edited_signal;
+
 static void init_list_model (GListModelInterface *iface);
 
 G_DEFINE_FINAL_TYPE_WITH_CODE (SlRemotes, sl_remotes, G_TYPE_OBJECT, G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, init_list_model))
@@ -148,6 +150,7 @@ static void
 sl_remotes_class_init (SlRemotesClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = sl_remotes_finalize;
+  edited_signal = g_signal_new ("edited", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void
@@ -223,7 +226,10 @@ sl_remotes_put (SlRemotes       *self,
 
   engine = find (self, server->id, &position);
   if (engine != NULL)
-    sl_remote_engine_set_server (engine, server);
+    {
+      sl_remote_engine_set_server (engine, server);
+      g_signal_emit (self, edited_signal, 0);
+    }
   else
     {
       g_autoptr (SlRemoteEngine) added = sl_remote_engine_new (server);

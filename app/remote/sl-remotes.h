@@ -12,6 +12,7 @@ G_BEGIN_DECLS
 #define SL_TYPE_REMOTES (sl_remotes_get_type ())
 G_DECLARE_FINAL_TYPE (SlRemotes, sl_remotes, SL, REMOTES, GObject)
 
+/* Signal: edited ()  one of them is called or described otherwise now. */
 SlRemotes *sl_remotes_new (void);
 /* NULL if there is none with this id (any more). Borrowed. */
 SlRemoteEngine *sl_remotes_find (SlRemotes *self, const char *id);

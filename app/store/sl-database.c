@@ -28,7 +28,7 @@ sl_database_dup_plain (SlRole      role,
 
   if (role != SL_ROLE_ASSISTANT)
     return g_strdup (text);
-  grounding = sl_grounding_parse (text, -1);
+  grounding = sl_grounding_parse_in (text, -1, &(SlBoxSpace) { SL_BOX_SCALE_AUTO }); /* boxes in any form are no words */
   return sl_grounding_dup_plain_text (grounding);
 }
 

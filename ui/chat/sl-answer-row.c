@@ -5,6 +5,7 @@
  */
 #include "ui/chat/sl-answer-row.h"
 
+#include "ui/chat/sl-answer-source.h"
 #include "ui/chat/sl-answer-status.h"
 #include "ui/chat/sl-flow-label.h"
 #include "ui/chat/sl-markdown-view.h"
@@ -30,6 +31,7 @@ struct _SlAnswerRow
   GArray *anchor_labels;   /* int: label of the n-th anchor in the text */
 
   GtkWidget *box;
+  GtkWidget *source; /* of an answer from a server */
   GtkWidget *markdown;
   GtkLabel *raw;
   GtkWidget *error_box;
@@ -147,6 +149,7 @@ update_text (SlAnswerRow *self)
   g_autofree char *markdown = dup_markdown (self, grounding);
   gsize n_boxes;
 
+  sl_answer_source_update (SL_ANSWER_SOURCE (self->source), grounding);
   sl_box_model_set_answer (self->boxes, grounding, sl_message_get_boxes (self->message), self->box_part);
   sl_markdown_view_set_text (SL_MARKDOWN_VIEW (self->markdown), markdown);
   update_chips (self);
@@ -472,6 +475,8 @@ sl_answer_row_new (SlConversation *conversation,
   self->conversation = g_object_ref (conversation);
   self->message = g_object_ref (message);
   self->footer = make_footer (self);
+  self->source = sl_answer_source_new (conversation, message);
+  gtk_box_append (GTK_BOX (self->box), self->source);
   gtk_box_append (GTK_BOX (self->box), self->markdown);
   gtk_box_append (GTK_BOX (self->box), GTK_WIDGET (self->raw));
   gtk_box_append (GTK_BOX (self->box), self->picture);

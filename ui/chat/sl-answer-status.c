@@ -79,6 +79,11 @@ sl_answer_status_dup_running (const SlJobStatus *status,
       add_time_left (pieces, status->fraction, stage_elapsed);
       break;
     case SL_JOB_PREFILL:
+      if (status->elsewhere)
+        {
+          add (pieces, g_strdup (status->reasoning_bytes > 0 ? _("Thinking") : _("Waiting for the server")));
+          break;
+        }
       add_prefill (pieces, status, stage_elapsed);
       break;
     case SL_JOB_DECODING:
@@ -135,6 +140,9 @@ sl_answer_status_dup_finished (SlMessageStatus     status,
 
   if (stop != NULL)
     add (pieces, g_strdup (stop));
+  if (generation != NULL && generation->place[0] != '\0')
+    /* Translators: a model, the host of the server that runs it */
+    add (pieces, g_strdup_printf (_("%s on %s"), generation->model, generation->place));
   if (generation != NULL && generation->output_tokens > 0)
     {
       speed = sl_generation_get_speed (generation);

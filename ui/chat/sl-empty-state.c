@@ -6,11 +6,14 @@
 
 #include "ui/chat/sl-sample-card.h"
 
+#include <glib/gi18n.h>
+
 struct _SlEmptyState
 {
   GtkWidget parent_instance;
 
   GtkWidget *scrolled;
+  GtkLabel *promise;
   GtkWidget *samples_box;
   GtkFlowBox *cards;
   GPtrArray *samples;
@@ -52,6 +55,7 @@ sl_empty_state_class_init (SlEmptyStateClass *klass)
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
   gtk_widget_class_set_css_name (widget_class, "emptystate");
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/sightline/Sightline/sl-empty-state.ui");
+  gtk_widget_class_bind_template_child (widget_class, SlEmptyState, promise);
   gtk_widget_class_bind_template_child (widget_class, SlEmptyState, scrolled);
   gtk_widget_class_bind_template_child (widget_class, SlEmptyState, samples_box);
   gtk_widget_class_bind_template_child (widget_class, SlEmptyState, cards);
@@ -80,6 +84,15 @@ sl_empty_state_set_samples (SlEmptyState *self,
       /* The button inside takes the focus. */
       gtk_widget_set_focusable (GTK_WIDGET (gtk_flow_box_get_child_at_index (self->cards, i)), FALSE);
     }
+}
+
+void
+sl_empty_state_set_local (SlEmptyState *self,
+                          gboolean      local)
+{
+  g_return_if_fail (SL_IS_EMPTY_STATE (self));
+  gtk_label_set_label (self->promise, local ? _("Drop, paste or add pictures and ask about them. Nothing leaves this computer.")
+                                            : _("Drop, paste or add pictures and ask about them."));
 }
 
 void

@@ -24,4 +24,8 @@ void sl_empty_state_set_samples (SlEmptyState *self,
 void sl_empty_state_set_samples_visible (SlEmptyState *self,
                                          gboolean      visible);
 
+/* FALSE: another computer answers, so that the promise that nothing leaves this one does not hold. */
+void sl_empty_state_set_local (SlEmptyState *self,
+                               gboolean      local);
+
 G_END_DECLS

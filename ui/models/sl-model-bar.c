@@ -13,6 +13,7 @@ struct _SlModelBar
   GtkWidget parent_instance;
 
   SlEngine *engine;
+  gboolean unwanted; /* another engine answers */
   char *missing; /* folder that the demo model stands in for, or NULL */
   GtkWidget *box;
   GtkImage *icon;
@@ -77,7 +78,7 @@ update (SlModelBar *self)
   const char *error = sl_engine_get_error_text (self->engine);
 
   gtk_widget_set_visible (GTK_WIDGET (self->progress), state == SL_ENGINE_LOADING);
-  gtk_widget_set_visible (GTK_WIDGET (self), state != SL_ENGINE_READY || info == NULL || info->is_demo);
+  gtk_widget_set_visible (GTK_WIDGET (self), !self->unwanted && (state != SL_ENGINE_READY || info == NULL || info->is_demo));
   gtk_widget_remove_css_class (self->box, "failed");
   if (state == SL_ENGINE_LOADING)
     show_loading (self);
@@ -108,6 +109,16 @@ sl_model_bar_set_missing (SlModelBar *self,
 
   g_free (self->missing);
   self->missing = g_steal_pointer (&copy);
+  update (self);
+}
+
+void
+sl_model_bar_set_wanted (SlModelBar *self,
+                         gboolean    wanted)
+{
+  g_return_if_fail (SL_IS_MODEL_BAR (self));
+
+  self->unwanted = !wanted;
   update (self);
 }
 

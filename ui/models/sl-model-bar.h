@@ -23,4 +23,8 @@ void sl_model_bar_set_engine (SlModelBar *self,
 void sl_model_bar_set_missing (SlModelBar *self,
                                const char *dir);
 
+/* FALSE while another engine answers: how the model of this computer is does not matter then. */
+void sl_model_bar_set_wanted (SlModelBar *self,
+                              gboolean    wanted);
+
 G_END_DECLS

@@ -25,6 +25,7 @@ struct _SlApplication
   SlEngine *engine;
   SlHistory *history;
   SlModels *models;
+  SlRemotes *remotes;
   GSettings *settings; /* NULL where the schema is missing: defaults */
   SlBackground *background;
   SlSearchProvider *search_provider;
@@ -63,7 +64,7 @@ ensure_window (SlApplication *self)
   if (window == NULL)
     {
       window = sl_window_new (GTK_APPLICATION (self), self->engine, self->store, self->history,
-                              self->models);
+                              self->models, self->remotes);
       if (sl_engine_get_state (self->engine) == SL_ENGINE_UNLOADED)
         start_model (self, window);
     }
@@ -271,6 +272,7 @@ sl_application_startup (GApplication *application)
   self->store = sl_store_new (NULL);
   self->engine = sl_engine_new ();
   self->models = sl_models_new ();
+  self->remotes = sl_remotes_new ();
   g_signal_connect_object (sl_models_get_downloads (self->models), "notify::busy", G_CALLBACK (on_downloads_busy), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (sl_models_get_downloads (self->models), "finished", G_CALLBACK (on_downloaded), self, G_CONNECT_SWAPPED);
@@ -328,6 +330,7 @@ sl_application_shutdown (GApplication *application)
   g_clear_object (&self->store);
   g_clear_object (&self->engine);
   g_clear_object (&self->models);
+  g_clear_object (&self->remotes);
   g_clear_object (&self->settings);
   sl_crop_provider_forget_files ();
   gtk_source_finalize ();

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The preferences window: general switches, models, diagnostics. UI thread.
+ * The preferences window: general switches, models, engines, diagnostics. UI thread.
  */
 #pragma once
 
 #include "app/inference/sl-engine.h"
 #include "app/inference/sl-models.h"
+#include "app/remote/sl-remotes.h"
 
 #include <adwaita.h>
 
@@ -15,9 +16,10 @@ G_BEGIN_DECLS
 
 G_DECLARE_FINAL_TYPE (SlPreferences, sl_preferences, SL, PREFERENCES, AdwPreferencesWindow)
 
-/* Loading activates an action of the window that it is transient for. page: "general", "models" or "diagnostics". */
+/* Loading activates an action of the window that it is transient for. page: "general", "models", "engines" or "diagnostics". */
 GtkWidget *sl_preferences_new (SlEngine   *engine,
                                SlModels   *models,
+                               SlRemotes  *remotes,
                                const char *page);
 
 G_END_DECLS

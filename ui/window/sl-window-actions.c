@@ -232,10 +232,18 @@ static void
 show_preferences (SlWindow   *self,
                   const char *page)
 {
-  GtkWidget *window = sl_preferences_new (self->engine, self->models, page);
+  GtkWidget *window = sl_preferences_new (self->engine, self->models, self->remotes, page);
 
   gtk_window_set_transient_for (GTK_WINDOW (window), GTK_WINDOW (self));
   gtk_window_present (GTK_WINDOW (window));
+}
+
+static void
+engines (GtkWidget  *widget,
+         const char *name,
+         GVariant   *parameter)
+{
+  show_preferences (SL_WINDOW (widget), "engines");
 }
 
 static void
@@ -423,6 +431,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.load-model", sl_window_model_load, "ay", 0, 0 },
     { "win.models", models, NULL, 0, 0 },
     { "win.diagnostics", diagnostics, NULL, 0, 0 },
+    { "win.engines", engines, NULL, 0, 0 },
     { "win.preferences", preferences, NULL, GDK_KEY_comma, GDK_CONTROL_MASK },
     { "win.show-help-overlay", show_shortcuts, NULL, 0, 0 },
   };

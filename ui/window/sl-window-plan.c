@@ -109,7 +109,8 @@ on_pause (gpointer data)
   g_autoptr (SlPrompt) prompt = NULL;
 
   sl_window_cancel_plan (self);
-  if (sl_engine_get_state (self->engine) != SL_ENGINE_READY || sl_composer_is_empty (self->composer))
+  if (sl_engine_get_state (self->engine) != SL_ENGINE_READY || sl_window_get_remote (self->conversation) != NULL
+      || sl_composer_is_empty (self->composer))
     {
       sl_composer_set_plan (self->composer, NULL);
       return G_SOURCE_REMOVE;
@@ -266,6 +267,11 @@ on_choice (AdwMessageDialog *dialog,
     return;
   if (g_str_equal (response, "ask"))
     question_send (question, SL_OVERFLOW_REFUSE);
+  else if (g_str_equal (response, "agree"))
+    {
+      sl_window_give_leave (window, question->conversation);
+      question_send (question, SL_OVERFLOW_REFUSE);
+    }
   else if (g_str_equal (response, "drop"))
     question_send (question, SL_OVERFLOW_DROP_OLDEST);
   else if (g_str_equal (response, "low"))
@@ -367,7 +373,14 @@ question_ask (Question *self)
   SlWindow *window = self->window;
   g_autoptr (SlPrompt) prompt = NULL;
 
-  if (sl_engine_get_state (window->engine) != SL_ENGINE_READY)
+  if (sl_window_needs_leave (self->conversation))
+    {
+      window->asking = g_rc_box_acquire (self);
+      sl_window_update_actions (window);
+      present (self, sl_window_make_leave_dialog (window, self->conversation), "agree");
+      return;
+    }
+  if (sl_engine_get_state (window->engine) != SL_ENGINE_READY || sl_window_get_remote (self->conversation) != NULL)
     {
       question_send (self, SL_OVERFLOW_REFUSE);
       return;

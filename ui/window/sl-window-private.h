@@ -15,6 +15,7 @@
 #include "ui/composer/sl-intake.h"
 #include "ui/inspector/sl-compare-view.h"
 #include "ui/inspector/sl-picture-viewer.h"
+#include "ui/models/sl-engine-bar.h"
 #include "ui/models/sl-model-bar.h"
 #include "ui/window/sl-sidebar.h"
 #include "ui/window/sl-store-bar.h"
@@ -29,6 +30,7 @@ struct _SlWindow
   SlStore *store;
   SlHistory *history;
   SlModels *models;
+  SlRemotes *remotes;
   SlConversation *conversation;
   SlMessage *editing;      /* the question that the next Send replaces */
   SlIntake *intake;
@@ -60,6 +62,7 @@ struct _SlWindow
   SlEmptyState *empty;
   SlChatView *chat;
   SlModelBar *model_bar;
+  SlEngineBar *engine_bar;
   GtkWidget *warning;
   GtkLabel *warning_label;
   SlComposer *composer;
@@ -157,6 +160,21 @@ void     sl_window_take_waiting_pictures (SlWindow *self);
 void     sl_window_choose_pictures       (SlWindow *self);
 /* FALSE: there is no picture on the clipboard. */
 gboolean sl_window_paste                 (SlWindow *self);
+
+/* Who answers: sl-window-engine.c. */
+void     sl_window_set_remotes (SlWindow  *self,
+                                SlRemotes *remotes);
+/* The conversation that is shown asks the engine that it asked before. */
+void     sl_window_take_engine (SlWindow *self);
+void     sl_window_update_title (SlWindow *self);
+/* NULL: this computer's. Borrowed. */
+SlRemoteEngine *sl_window_get_remote (SlConversation *conversation);
+/* Has it to be agreed first that questions go there? Responses of the dialog: "cancel", "agree". */
+gboolean sl_window_needs_leave (SlConversation *conversation);
+GtkWidget *sl_window_make_leave_dialog (SlWindow       *self,
+                                        SlConversation *conversation);
+void     sl_window_give_leave (SlWindow       *self,
+                               SlConversation *conversation);
 
 /* The meter, after something changed. */
 void sl_window_queue_plan       (SlWindow       *self);

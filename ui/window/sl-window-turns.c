@@ -60,7 +60,7 @@ dup_markdown (SlMessage *message)
 
   if (sl_message_get_role (message) != SL_ROLE_ASSISTANT)
     return dup_question (message);
-  grounding = sl_grounding_parse (sl_message_get_text (message), -1);
+  grounding = sl_message_parse (message);
   return sl_grounding_dup_plain_text (grounding);
 }
 

@@ -35,16 +35,19 @@ sl_window_warn (SlWindow   *self,
 
 /* --- conversation ---------------------------------------------------------- */
 
-static void
-update_title (SlWindow *self)
+void
+sl_window_update_title (SlWindow *self)
 {
   const char *title = sl_conversation_get_title (self->conversation);
   const SlModelInfo *info = sl_engine_get_info (self->engine);
+  SlRemoteEngine *remote = sl_window_get_remote (self->conversation);
   const char *model = "";
 
   if (title == NULL || *title == '\0')
     title = _("New Conversation");
-  if (info != NULL)
+  if (remote != NULL)
+    model = sl_remote_engine_get_server (remote)->name;
+  else if (info != NULL)
     model = info->is_demo ? _("Demo model") : info->name;
   adw_window_title_set_title (self->title, title);
   adw_window_title_set_subtitle (self->title, model);
@@ -146,13 +149,14 @@ sl_window_set_conversation (SlWindow       *self,
       if (self->conversation != NULL)
         g_signal_handlers_disconnect_by_data (self->conversation, self);
       g_set_object (&self->conversation, conversation);
-      g_signal_connect_object (conversation, "notify::title", G_CALLBACK (update_title), self,
+      g_signal_connect_object (conversation, "notify::title", G_CALLBACK (sl_window_update_title), self,
                                G_CONNECT_SWAPPED);
       g_signal_connect_object (conversation, "notify::busy", G_CALLBACK (on_busy), self,
                                G_CONNECT_SWAPPED);
       g_signal_connect_object (conversation, "items-changed", G_CALLBACK (update_content), self,
                                G_CONNECT_SWAPPED);
       sl_window_watch_settings (self);
+      sl_window_take_engine (self);
       sl_chat_view_set_conversation (self->chat, conversation);
       sl_window_show_draft (self, self->carrying);
       self->carrying = FALSE;
@@ -160,7 +164,7 @@ sl_window_set_conversation (SlWindow       *self,
       if (!sl_composer_is_empty (self->composer))
         sl_window_queue_plan (self);
     }
-  update_title (self);
+  sl_window_update_title (self);
   update_content (self);
   on_busy (self);
   gtk_stack_set_visible_child_name (self->pages, "main");
@@ -379,7 +383,7 @@ on_engine_state (SlWindow *self)
 {
   const SlModelInfo *info = sl_engine_get_info (self->engine);
 
-  update_title (self);
+  sl_window_update_title (self);
   sl_empty_state_set_samples_visible (self->empty, info == NULL || info->is_demo);
   sl_window_update_actions (self);
 }
@@ -458,6 +462,7 @@ sl_window_dispose (GObject *object)
   g_clear_object (&self->store);
   g_clear_object (&self->history);
   g_clear_object (&self->models);
+  g_clear_object (&self->remotes);
   g_clear_pointer (&self->compared_from, g_free);
   self->toasts = NULL;
   G_OBJECT_CLASS (sl_window_parent_class)->dispose (object);
@@ -477,6 +482,7 @@ bind_template (GtkWidgetClass *klass)
   gtk_widget_class_bind_template_child (klass, SlWindow, content);
   gtk_widget_class_bind_template_child (klass, SlWindow, empty);
   gtk_widget_class_bind_template_child (klass, SlWindow, chat);
+  gtk_widget_class_bind_template_child (klass, SlWindow, engine_bar);
   gtk_widget_class_bind_template_child (klass, SlWindow, model_bar);
   gtk_widget_class_bind_template_child (klass, SlWindow, warning);
   gtk_widget_class_bind_template_child (klass, SlWindow, warning_label);
@@ -496,6 +502,7 @@ sl_window_class_init (SlWindowClass *klass)
   g_type_ensure (SL_TYPE_CHAT_VIEW);
   g_type_ensure (SL_TYPE_COMPOSER);
   g_type_ensure (SL_TYPE_EMPTY_STATE);
+  g_type_ensure (SL_TYPE_ENGINE_BAR);
   g_type_ensure (SL_TYPE_MODEL_BAR);
   g_type_ensure (SL_TYPE_SIDEBAR);
   g_type_ensure (SL_TYPE_STORE_BAR);
@@ -524,7 +531,8 @@ sl_window_new (GtkApplication *application,
                SlEngine       *engine,
                SlStore        *store,
                SlHistory      *history,
-               SlModels       *models)
+               SlModels       *models,
+               SlRemotes      *remotes)
 {
   SlWindow *self = g_object_new (SL_TYPE_WINDOW, "application", application, NULL);
   g_autofree char *data_dir = sl_places_dup_data_dir ();
@@ -539,6 +547,7 @@ sl_window_new (GtkApplication *application,
   sl_sidebar_set_history (self->sidebar, history);
   sl_model_bar_set_engine (self->model_bar, engine);
   sl_empty_state_set_samples (self->empty, samples);
+  sl_window_set_remotes (self, remotes);
   sl_window_set_conversation (self, NULL);
   g_signal_connect_object (engine, "notify::state", G_CALLBACK (on_engine_state), self,
                            G_CONNECT_SWAPPED);

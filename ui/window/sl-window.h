@@ -9,6 +9,7 @@
 #include "app/history/sl-history.h"
 #include "app/inference/sl-engine.h"
 #include "app/inference/sl-models.h"
+#include "app/remote/sl-remotes.h"
 
 #include <adwaita.h>
 
@@ -22,7 +23,8 @@ SlWindow *sl_window_new (GtkApplication *application,
                          SlEngine       *engine,
                          SlStore        *store,
                          SlHistory      *history,
-                         SlModels       *models);
+                         SlModels       *models,
+                         SlRemotes      *remotes);
 
 /* Puts pictures (GFile) into the composer. */
 void sl_window_add_files (SlWindow   *self,
