@@ -18,6 +18,9 @@ typedef enum
   SL_ABILITY_ATTENTION, /* tell what it looked at */
   SL_ABILITY_CONSTRAIN, /* keep boxes to their grammar */
   SL_ABILITY_CONTINUE,  /* go on with an answer */
+  SL_ABILITY_SAMPLE,    /* top_k and the repetition penalty */
+  SL_ABILITY_SEED,
+  SL_ABILITY_DETAIL,    /* read pictures as one tile each */
 } SlAbility;
 
 #define SL_TYPE_ANSWERER (sl_answerer_get_type ())

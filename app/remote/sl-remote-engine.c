@@ -285,6 +285,15 @@ answerer_dup_why_not (SlAnswerer *answerer,
       return sl_remote_preset_get_traits (server->preset)->continues
                ? NULL
                : g_strdup_printf (_("%s cannot go on with an answer: ask again instead."), server->name);
+    case SL_ABILITY_SAMPLE:
+      return sl_remote_preset_get_traits (server->preset)->samples_more
+               ? NULL
+               : g_strdup_printf (_("%s does not know this setting."), server->name);
+    case SL_ABILITY_SEED:
+      return sl_remote_preset_get_traits (server->preset)->seeds ? NULL
+                                                                 : g_strdup_printf (_("%s does not know this setting."), server->name);
+    case SL_ABILITY_DETAIL:
+      return g_strdup_printf (_("%s does not know this setting."), server->name);
     default:
       return NULL;
     }

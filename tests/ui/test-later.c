@@ -73,7 +73,10 @@ add_conversation (Fixture    *fixture,
 static void
 open_window (Fixture *fixture)
 {
-  fixture->window = sl_window_new (NULL, fixture->backend.engine, fixture->backend.store, fixture->backend.history, fixture->models);
+  g_autoptr (SlRemotes) remotes = sl_remotes_new ();
+
+  fixture->window = sl_window_new (NULL, fixture->backend.engine, fixture->backend.store, fixture->backend.history, fixture->models,
+                                   remotes);
   gtk_window_present (GTK_WINDOW (fixture->window));
 }
 

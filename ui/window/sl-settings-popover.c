@@ -75,6 +75,24 @@ update_presets (SlSettingsPopover *self)
   gtk_widget_set_sensitive (self->forget, current > 0);
 }
 
+/* What the engine that answers cannot do is greyed, with the reason. */
+static void
+update_ability (SlSettingsPopover *self,
+                SlChoice           choice)
+{
+  static const SlAbility abilities[SL_N_CHOICES] = {
+    [SL_CHOICE_TOP_K] = SL_ABILITY_SAMPLE,    [SL_CHOICE_REPETITION] = SL_ABILITY_SAMPLE, [SL_CHOICE_SEED] = SL_ABILITY_SEED,
+    [SL_CHOICE_BOXES] = SL_ABILITY_CONSTRAIN, [SL_CHOICE_DETAIL] = SL_ABILITY_DETAIL,
+  };
+  g_autofree char *why_not = NULL;
+
+  if (abilities[choice] != 0)
+    why_not = sl_answerer_dup_why_not (sl_conversation_get_answerer (self->conversation), abilities[choice]);
+  gtk_widget_set_sensitive (self->values[choice], why_not == NULL);
+  gtk_widget_set_tooltip_text (self->values[choice], why_not);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->names[choice]), why_not);
+}
+
 static void
 update (SlSettingsPopover *self)
 {
@@ -96,6 +114,7 @@ update (SlSettingsPopover *self)
         gtk_switch_set_active (GTK_SWITCH (self->values[i]), value != 0);
       else
         gtk_spin_button_set_value (GTK_SPIN_BUTTON (self->values[i]), value);
+      update_ability (self, i);
       (sl_choices_has (choices, i) ? gtk_widget_add_css_class : gtk_widget_remove_css_class) (GTK_WIDGET (self->names[i]), "heading");
     }
   gtk_widget_set_sensitive (self->reset, choices->set != 0 || *words != '\0');
