@@ -100,14 +100,16 @@ note_alternatives (SlGeneration  *g,
 {
   for (guint i = 0; i < reply->tokens->len; i++)
     {
-      const GArray *others = g_array_index (reply->tokens, SlReplyToken, i).alternatives;
+      const SlReplyToken *token = &g_array_index (reply->tokens, SlReplyToken, i);
+      const GArray *others = token->alternatives;
 
       for (guint a = 0; others != NULL && a < MIN (others->len, SL_MAX_ALTERNATIVES); a++)
         {
           const SlReplyAlternative *other = &g_array_index (others, SlReplyAlternative, a);
           g_autofree char *text = g_utf8_make_valid (other->text, (gssize) other->length);
+          gboolean chosen = other->length == token->length && memcmp (other->text, token->text, token->length) == 0;
 
-          sl_generation_add_alternative (g, first + i, SL_TOKEN_UNNUMBERED, other->logprob, text);
+          sl_generation_add_alternative (g, first + i, chosen ? SL_TOKEN_UNNUMBERED : -1, other->logprob, text);
         }
     }
 }

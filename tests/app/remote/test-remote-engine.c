@@ -210,6 +210,37 @@ test_answer (void)
   clear (&app);
 }
 
+/* Which of the alternatives was taken is told apart, though servers give no numbers. */
+static void
+test_alternatives (void)
+{
+  App app = { 0 };
+  g_autoptr (SlConversation) conversation = NULL;
+  const SlAlternative *others;
+  const SlGeneration *generation;
+  SlMessage *answer;
+  guint n_others, token;
+  gsize start, end;
+
+  init (&app);
+  app.body = "data: {\"choices\":[{\"delta\":{\"content\":\"yes\"},\"logprobs\":{\"content\":[{\"token\":\"yes\",\"logprob\":-0.5,"
+             "\"top_logprobs\":[{\"token\":\"no\",\"logprob\":-0.25},{\"token\":\"yes\",\"logprob\":-0.5}]}]},"
+             "\"finish_reason\":\"stop\"}]}\n\n";
+  conversation = sl_history_create (app.history);
+  sl_conversation_set_answerer (conversation, SL_ANSWERER (add_server (&app, TRUE)));
+  answer = ask (&app, conversation);
+  app_test_wait (is_done, conversation);
+  generation = sl_message_get_generation (answer);
+  g_assert_true (sl_generation_find_token (generation, 1, &token, &start, &end));
+  others = sl_generation_get_alternatives (generation, token, &n_others);
+  g_assert_cmpuint (n_others, ==, 2);
+  g_assert_cmpstr (others[1].text, ==, "yes");
+  g_assert_cmpint (others[1].id, ==, g_array_index (generation->tokens, SlTokenMark, token).id);
+  g_assert_cmpint (others[0].id, !=, others[1].id);
+  g_clear_object (&conversation);
+  clear (&app);
+}
+
 static void
 test_no_leave (void)
 {
@@ -337,6 +368,7 @@ main (int    argc,
   g_setenv ("GIO_USE_PROXY_RESOLVER", "dummy", TRUE);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/remote-engine/answer", test_answer);
+  g_test_add_func ("/remote-engine/alternatives", test_alternatives);
   g_test_add_func ("/remote-engine/no-leave", test_no_leave);
   g_test_add_func ("/remote-engine/stop", test_stop);
   g_test_add_func ("/remote-engine/refusal-and-switch", test_refusal_and_switch);
