@@ -110,7 +110,7 @@ class Soak:
 
     def switch(self):
         """To an earlier conversation and back, by search."""
-        self.session.key("ctrl+f")
+        self.session.key("ctrl+shift+f")
         self.app.find("entry", "Search conversations")
         self.session.type(QUESTIONS[0][1])
         self.count("search")

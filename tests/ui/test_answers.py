@@ -117,7 +117,7 @@ def test_paging_and_search():
         check(len(app.all("panel", "Question")) <= 50, "rows are not taken away again")
         check(not app.has("label", "question 0100"), "rows are not taken away again")
 
-        session.key("ctrl+f")
+        session.key("ctrl+shift+f")
         session.type("0042")
         hit = app.find("label", ".*answer 0042.*|.*question 0042.*")
         session.click(*app.middle(hit))
@@ -164,5 +164,47 @@ def test_versions_stay_in_place():
         quiet(app)
 
 
+def selected(app):
+    """What is selected in the labels that are there."""
+    return [text for text in (node.selected_text() for node in app.all("label") if "找" in node.name or "answer" in node.name) if text]
+
+
+def test_find_in_conversation():
+    """Ctrl+F finds words in all messages, whatever their case, also where no row is yet, and Chinese; the words are selected."""
+    with Session() as session:
+        app = App(session)
+        ask(app, "one")
+        app.close()
+        with opened_history(session) as database:
+            (first,) = database.execute("SELECT id FROM message WHERE role = 2").fetchone()
+            odd = add_message(database, add_message(database, first, 1, "question about it"), 2, "我找到红色的圆形 in the answer")
+            add_turns(database, odd, 150)
+        app = App(session)
+        app.find("label", "question 0149")
+        app.key_for("ctrl+f", "entry", "Find in this conversation")
+        entry = app.find("entry", "Find in this conversation")
+        entry.set_text("ANSWER 0007")
+        row = app.find("label", "answer 0007")
+        wait_for("it in sight", lambda: 60 < app.extents(row)[1] < 700)
+        wait_for("the words selected", lambda: selected(app) == ["answer 0007"])
+        entry = app.find("entry", "Find in this conversation")
+        entry.set_text("红色")
+        wait_for("the Chinese words selected", lambda: "红色" in selected(app))
+        app.find("entry", "Find in this conversation").set_text("answer 01")
+        wait_for("the last one", lambda: app.has("label", "answer 0149"))
+        app.press("Previous Match")
+        wait_for("the one before", lambda: any(node.has_state("selected") and app.extents(node)[1] > 0 for node in app.all("panel", "Answer")))
+        app.find("entry", "Find in this conversation").set_text("nowhere to be seen")
+        app.find("label", "Nothing was found")
+        place = [app.extents(node) for node in app.all("label", "answer [0-9]+")]
+        session.key("ctrl+f", "Escape")
+        wait_for("the keyboard in the message", lambda: app.composer().has_state("focused"))
+        session.type("x")
+        wait_for("what is written", lambda: app.composer().text() == "x")
+        check(len(place) == len(app.all("label", "answer [0-9]+")) and place, "other messages are there")
+        app.close()
+        quiet(app)
+
+
 if __name__ == "__main__":
-    run([test_wide_content, test_paging_and_search, test_versions_stay_in_place])
+    run([test_wide_content, test_paging_and_search, test_versions_stay_in_place, test_find_in_conversation])

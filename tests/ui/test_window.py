@@ -207,11 +207,11 @@ def test_rename_search_delete_undo():
 
         app.focus_composer()
         app.key_for("ctrl+n", "frame", "New Conversation")
-        app.key_for("ctrl+f", "entry", "Search conversations")
+        app.key_for("ctrl+shift+f", "entry", "Search conversations")
         session.type("zzzz")
         app.find("label", "Nothing was found")
         app.gone("label", "Lighthouse")
-        session.key("ctrl+f")  # chooses what is in the entry, so that the next words replace it
+        session.key("ctrl+shift+f")  # chooses what is in the entry, so that the next words replace it
         session.type("lighthouse")
         _, below_search = app.place("label", "Lighthouse")
         session.key("Escape")

@@ -19,6 +19,7 @@ struct _SlChatView
   GtkWidget *to_end;
 
   gboolean stuck;    /* to the end */
+  guint found;       /* message where words were found last */
   GtkWidget *marked; /* row of the message that was looked for, or NULL */
   GtkWidget *reveal; /* row that is to come into sight, or NULL */
   guint reveal_pass; /* by measuring, then by looking */

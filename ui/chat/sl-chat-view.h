@@ -36,4 +36,14 @@ void sl_chat_view_scroll_to_end (SlChatView *self);
 void sl_chat_view_scroll_to     (SlChatView *self,
                                  SlMessage  *message);
 
+/* The same, with these words selected in it. NULL: none. */
+void sl_chat_view_show_words    (SlChatView *self,
+                                 SlMessage  *message,
+                                 const char *words);
+/* The next message (direction 1), the one before (−1) or the last one (0) that holds the words, in whatever case; round at the ends.
+ * FALSE: there is none. */
+gboolean sl_chat_view_find      (SlChatView *self,
+                                 const char *words,
+                                 int         direction);
+
 G_END_DECLS

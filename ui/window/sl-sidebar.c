@@ -256,6 +256,13 @@ sl_sidebar_set_history (SlSidebar *self,
   set_model (self, G_LIST_MODEL (history));
 }
 
+const char *
+sl_sidebar_get_query (SlSidebar *self)
+{
+  g_return_val_if_fail (SL_IS_SIDEBAR (self), "");
+  return gtk_search_bar_get_search_mode (self->search_bar) ? gtk_editable_get_text (GTK_EDITABLE (self->search_entry)) : "";
+}
+
 GtkSelectionModel *
 sl_sidebar_get_selection (SlSidebar *self)
 {

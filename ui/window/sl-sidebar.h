@@ -21,6 +21,8 @@ void sl_sidebar_set_history (SlSidebar *self,
                              SlHistory *history);
 
 /* Marks the conversation that is shown; 0 for none. */
+/* What is being searched for, "" for nothing; borrowed. */
+const char *sl_sidebar_get_query (SlSidebar *self);
 void sl_sidebar_set_current (SlSidebar *self,
                              gint64     id);
 

@@ -409,7 +409,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.rename-conversation", rename_conversation, "x", 0, 0 },
     { "win.delete-conversation", delete_conversation, "x", 0, 0 },
     { "win.undo-delete", undo_delete, "x", 0, 0 },
-    { "win.search", search, NULL, GDK_KEY_f, GDK_CONTROL_MASK },
+    { "win.search", search, NULL, GDK_KEY_F, GDK_CONTROL_MASK | GDK_SHIFT_MASK },
     { "win.toggle-sidebar", toggle_sidebar, NULL, GDK_KEY_F9, 0 },
     { "win.attach", attach, NULL, GDK_KEY_o, GDK_CONTROL_MASK },
     { "win.paste", paste, NULL, GDK_KEY_v, GDK_CONTROL_MASK },
@@ -444,6 +444,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
         gtk_widget_class_add_binding_action (klass, actions[i].key, actions[i].modifiers,
                                              actions[i].name, NULL);
     }
+  sl_window_install_find (klass);
   sl_window_install_turns (klass);
   sl_window_install_settings (klass);
   gtk_widget_class_add_binding_action (klass, GDK_KEY_w, GDK_CONTROL_MASK, "window.close", NULL);

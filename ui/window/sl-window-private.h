@@ -58,6 +58,9 @@ struct _SlWindow
   AdwWindowTitle *title;
   GtkMenuButton *menu_button;
   GtkMenuButton *settings_button;
+  GtkSearchBar *find_bar;
+  GtkSearchEntry *find_entry;
+  GtkWidget *find_nothing;
   GtkStack *content;
   SlEmptyState *empty;
   SlChatView *chat;
@@ -117,6 +120,11 @@ void sl_window_init_settings    (SlWindow       *self);
 /* Those of the conversation that is shown now. */
 void sl_window_watch_settings   (SlWindow       *self);
 void sl_window_update_settings  (SlWindow       *self);
+
+/* Words in the conversation: sl-window-find.c. */
+void sl_window_install_find     (GtkWidgetClass *klass);
+void sl_window_init_find        (SlWindow       *self);
+void sl_window_stop_finding     (SlWindow       *self);
 
 /* Turns: sl-window-turns.c. */
 void sl_window_install_turns    (GtkWidgetClass *klass);

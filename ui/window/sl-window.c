@@ -155,6 +155,7 @@ sl_window_set_conversation (SlWindow       *self,
                                G_CONNECT_SWAPPED);
       g_signal_connect_object (conversation, "items-changed", G_CALLBACK (update_content), self,
                                G_CONNECT_SWAPPED);
+      sl_window_stop_finding (self);
       sl_window_watch_settings (self);
       sl_window_take_engine (self);
       sl_chat_view_set_conversation (self->chat, conversation);
@@ -179,7 +180,7 @@ show_message (SlWindow *self,
   SlMessage *message = id != 0 ? sl_conversation_reveal (self->conversation, id) : NULL;
 
   if (message != NULL)
-    sl_chat_view_scroll_to (self->chat, message);
+    sl_chat_view_show_words (self->chat, message, sl_sidebar_get_query (self->sidebar));
 }
 
 static void
@@ -516,6 +517,7 @@ sl_window_init (SlWindow *self)
   gtk_widget_init_template (GTK_WIDGET (self));
   sl_window_init_pictures (self);
   sl_window_init_settings (self);
+  sl_window_init_find (self);
   g_signal_connect_swapped (self->sidebar, "open", G_CALLBACK (on_sidebar_open), self);
   g_signal_connect_swapped (self->chat, "open-answer", G_CALLBACK (on_open_answer), self);
   g_signal_connect_swapped (self->chat, "open-part", G_CALLBACK (on_open_part), self);
