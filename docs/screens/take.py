@@ -68,7 +68,7 @@ def ask_all(session):
 
 
 def take_comparison(app, session):
-    app.choose("More Actions", "Answer Again With Another Seed")
+    app.choose("More Actions", "Answer Again", "Answer Again With Another Seed")
     app.find("push button", "Previous Version")
     app.wait_idle()
     session.key("ctrl+d")

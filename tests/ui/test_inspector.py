@@ -305,7 +305,7 @@ def test_compare_and_find_again():
         app = App(session, sample("shapes-1.png"))
         app.find("image", thumbnail("shapes-1.png"))
         ask(app, "Where?")
-        app.choose("More Actions", "Answer Again With Another Seed")
+        app.choose("More Actions", "Answer Again", "Answer Again With Another Seed")
         app.find("push button", "Previous Version")
         app.wait_idle()
         app.close()

@@ -84,10 +84,10 @@ def test_again():
         app.find("image", thumbnail("shapes-1.png"))
         ask(app, "What is in the picture?")
         for count in (2, 3):
-            app.choose("More Actions", "Answer Again With Another Seed" if count == 2 else "Answer Again Exactly So")
+            app.choose("More Actions", "Answer Again", "Answer Again With Another Seed" if count == 2 else "Answer Again Exactly So")
             app.find("label", f"Version {count} of {count}")
             app.wait_idle()
-        app.choose("More Actions", "Answer Again by Ground")
+        app.choose("More Actions", "Answer Again", "Answer Again by Ground")
         app.find("label", "Version 2 of 2")
         app.wait_idle()
         app.press("Previous Version")

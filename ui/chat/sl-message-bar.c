@@ -55,6 +55,8 @@ emit_raw (SlMessageBar    *self,
 
 typedef enum { EVERY = 1, QUESTION = 2, ANSWER = 4, FINISHED = 8 } Whose;
 
+#define AGAIN_SECTION 2 /* a menu inside, so that all of it fits into a small window */
+
 static const struct
 {
   const char *label;
@@ -69,14 +71,14 @@ static const struct
   { N_("_Quote in the Next Question"), "win.turn-quote", NULL, 0, EVERY },
   { N_("Show What the Model _Reads"), "win.turn-show-raw", NULL, 0, QUESTION },
   { N_("What _Made This Answer"), "win.turn-show-origin", NULL, 1, ANSWER | FINISHED },
-  { N_("Answer Again E_xactly So"), "win.turn-again", "exactly", 1, ANSWER | FINISHED },
-  { N_("Answer Again With Another _Seed"), "win.turn-again", "seed", 1, ANSWER },
-  { N_("Answer Again by _Chat"), "win.turn-again", "chat", 1, ANSWER },
-  { N_("Answer Again by _Find"), "win.turn-again", "find", 1, ANSWER },
-  { N_("Answer Again by _Ground"), "win.turn-again", "ground", 1, ANSWER },
   { N_("_Compare With Another Answer"), "win.turn-compare", NULL, 1, ANSWER },
-  { N_("_Branch Into a New Conversation"), "win.turn-branch", NULL, 2, EVERY },
-  { N_("_Delete From Here On"), "win.turn-delete", NULL, 2, EVERY },
+  { N_("Answer Again E_xactly So"), "win.turn-again", "exactly", AGAIN_SECTION, ANSWER | FINISHED },
+  { N_("Answer Again With Another _Seed"), "win.turn-again", "seed", AGAIN_SECTION, ANSWER },
+  { N_("Answer Again by _Chat"), "win.turn-again", "chat", AGAIN_SECTION, ANSWER },
+  { N_("Answer Again by _Find"), "win.turn-again", "find", AGAIN_SECTION, ANSWER },
+  { N_("Answer Again by _Ground"), "win.turn-again", "ground", AGAIN_SECTION, ANSWER },
+  { N_("_Branch Into a New Conversation"), "win.turn-branch", NULL, 3, EVERY },
+  { N_("_Delete From Here On"), "win.turn-delete", NULL, 3, EVERY },
 };
 
 static gboolean
@@ -91,6 +93,26 @@ is_offered (SlMessageBar *self,
   if (entries[entry].text != NULL && sl_mode_from_nick (entries[entry].text, &other) && other == mode)
     return FALSE;
   return !(entries[entry].whose & FINISHED) || sl_message_get_settings (self->message, &settings);
+}
+
+/* The section of an entry, at the end of the menu. */
+static GMenu *
+add_section (SlMessageBar *self,
+             GMenu        *menu,
+             guint         number)
+{
+  GMenu *section = g_menu_new ();
+  g_autoptr (GMenu) outer = NULL;
+
+  if (number != AGAIN_SECTION)
+    g_menu_append_section (menu, NULL, G_MENU_MODEL (section));
+  else if (sl_message_get_role (self->message) == SL_ROLE_ASSISTANT)
+    {
+      outer = g_menu_new ();
+      g_menu_append_submenu (outer, _("Answer A_gain"), G_MENU_MODEL (section));
+      g_menu_append_section (menu, NULL, G_MENU_MODEL (outer));
+    }
+  return section;
 }
 
 static void
@@ -109,8 +131,7 @@ fill_menu (GtkMenuButton *button,
       if (i == 0 || entries[i].section != entries[i - 1].section)
         {
           g_clear_object (&section);
-          section = g_menu_new ();
-          g_menu_append_section (menu, NULL, G_MENU_MODEL (section));
+          section = add_section (self, menu, entries[i].section);
         }
       if (!is_offered (self, i))
         continue;

@@ -285,6 +285,7 @@ make_spin (SlChoice choice)
     {
       g_signal_connect (spin, "output", G_CALLBACK (on_output), GINT_TO_POINTER (choice));
       g_signal_connect (spin, "input", G_CALLBACK (on_input), GINT_TO_POINTER (choice));
+      gtk_spin_button_set_numeric (GTK_SPIN_BUTTON (spin), FALSE); /* words may stand in it */
       gtk_spin_button_set_value (GTK_SPIN_BUTTON (spin), most);
     }
   return spin;
