@@ -156,5 +156,24 @@ def test_continue():
         check(text.startswith(whole[:len(whole) // 2]) and len(text) > len(whole) // 2, f"{whole!r} became {text!r}")
 
 
+def test_recall():
+    """Up brings earlier questions where nothing is written, Down goes back; what was changed is a text like any other."""
+    with Session() as session:
+        app = App(session)
+        ask(app, "first")
+        ask(app, "second")
+        app.focus_composer()
+        for key, words in (("Up", "second"), ("Up", "first"), ("Up", "first"), ("Down", "second"), ("Up", "first")):
+            session.key(key)
+            wait_for(f"{words} after {key}", lambda words=words: app.composer().text() == words)
+        session.type("x")
+        wait_for("what is written", lambda: "x" in app.composer().text())
+        session.key("Up", "Home")
+        session.type("y")
+        wait_for("what is written", lambda: sorted(app.composer().text()) == sorted("firstxy"))
+        app.close()
+        quiet(app)
+
+
 if __name__ == "__main__":
-    run([test_copy_and_quote, test_again, test_delete_and_branch, test_continue])
+    run([test_copy_and_quote, test_again, test_delete_and_branch, test_continue, test_recall])

@@ -28,6 +28,7 @@ struct _SlComposer
 
   GtkTextBuffer *buffer; /* of text_view, borrowed */
   gboolean preedit;      /* an input method is composing: Enter is its key */
+  char *recalled;        /* what Up has brought */
   gboolean raw;
   gboolean generating;
   gboolean receiving;

@@ -28,6 +28,7 @@ enum
   PASTE,
   OPEN_PICTURE,
   CHANGED,
+  RECALL,
   FAILED,
   N_SIGNALS,
 };
@@ -123,6 +124,19 @@ on_send_clicked (SlComposer *self)
     g_signal_emit (self, signals[SEND], 0);
 }
 
+/* Up where nothing is written, and on from what that brought, as long as it is not changed. */
+static gboolean
+recall (SlComposer *self,
+        guint       keyval)
+{
+  g_autofree char *content = sl_composer_dup_content (self);
+  gboolean taken = FALSE;
+
+  if (*content == '\0' ? keyval == GDK_KEY_Up : g_strcmp0 (content, self->recalled) == 0)
+    g_signal_emit (self, signals[RECALL], 0, keyval == GDK_KEY_Up ? -1 : 1, &taken);
+  return taken;
+}
+
 static gboolean
 on_key (SlComposer      *self,
         guint            keyval,
@@ -132,6 +146,8 @@ on_key (SlComposer      *self,
   gboolean enter = keyval == GDK_KEY_Return || keyval == GDK_KEY_KP_Enter ||
                    keyval == GDK_KEY_ISO_Enter;
 
+  if ((keyval == GDK_KEY_Up || keyval == GDK_KEY_Down) && !self->preedit && !(state & gtk_accelerator_get_default_mod_mask ()))
+    return recall (self, keyval) ? GDK_EVENT_STOP : GDK_EVENT_PROPAGATE;
   if (!enter || self->preedit || state & (GDK_SHIFT_MASK | GDK_ALT_MASK))
     return GDK_EVENT_PROPAGATE;
   if (!self->generating)
@@ -158,6 +174,7 @@ sl_composer_dispose (GObject *object)
 
   g_clear_pointer (&self->card, gtk_widget_unparent);
   g_clear_object (&self->engine);
+  g_clear_pointer (&self->recalled, g_free);
   G_OBJECT_CLASS (sl_composer_parent_class)->dispose (object);
 }
 
@@ -276,6 +293,8 @@ install_signals (GType type)
                                         NULL, G_TYPE_NONE, 1, SL_TYPE_MESSAGE_PART);
   signals[CHANGED] = g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                    G_TYPE_NONE, 0);
+  signals[RECALL] = g_signal_new ("recall", type, G_SIGNAL_RUN_LAST, 0, g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 1,
+                                  G_TYPE_INT);
   signals[FAILED] = g_signal_new ("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
@@ -400,6 +419,16 @@ sl_composer_set_raw (SlComposer *self,
   gtk_text_view_set_monospace (self->text_view, raw);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_RAW]);
   g_signal_emit (self, signals[CHANGED], 0);
+}
+
+void
+sl_composer_set_recalled (SlComposer *self,
+                          const char *words)
+{
+  g_return_if_fail (SL_IS_COMPOSER (self));
+  g_free (self->recalled);
+  self->recalled = g_strdup (words);
+  gtk_text_buffer_set_text (self->buffer, words, -1);
 }
 
 void

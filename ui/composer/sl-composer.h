@@ -23,7 +23,8 @@ G_DECLARE_FINAL_TYPE (SlComposer, sl_composer, SL, COMPOSER, GtkWidget)
  * Stop instead of Send), "receiving" (pictures are being read: Send waits),
  * "empty" (read-only).
  * Signals: "send" (), "stop" (), "cancel-edit" (), "paste" → gboolean: TRUE if
- * the clipboard held pictures, "open-picture" (SlMessagePart), "changed" (), "failed" (string sentence). */
+ * the clipboard held pictures, "open-picture" (SlMessagePart), "changed" (), "recall" (int direction: −1 for an older question, 1 for a newer one)
+ * → gboolean: it was taken, "failed" (string sentence). */
 
 SlMode   sl_composer_get_mode (SlComposer *self);
 void     sl_composer_set_mode (SlComposer *self,
@@ -55,6 +56,9 @@ void  sl_composer_forget_content (SlComposer *self,
 void sl_composer_add_picture (SlComposer *self,
                               SlPicture  *picture);
 
+/* In the place of all that is written: the words of a question of before. */
+void sl_composer_set_recalled (SlComposer *self,
+                               const char *words);
 /* What of the settings of the next answer is the user's; "": nothing. */
 void sl_composer_set_settings_text (SlComposer *self,
                                     const char *text);

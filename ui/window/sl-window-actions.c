@@ -375,6 +375,7 @@ sl_window_connect_composer (SlWindow *self)
   g_signal_connect_swapped (self->composer, "paste", G_CALLBACK (sl_window_paste), self);
   g_signal_connect_swapped (self->composer, "cancel-edit", G_CALLBACK (sl_window_stop_editing), self);
   g_signal_connect_swapped (self->composer, "changed", G_CALLBACK (sl_window_queue_plan), self);
+  g_signal_connect_swapped (self->composer, "recall", G_CALLBACK (sl_window_recall), self);
   g_signal_connect_swapped (self->chat, "edit", G_CALLBACK (sl_window_begin_edit), self);
   g_signal_connect_swapped (self->empty, "sample", G_CALLBACK (sl_window_ask_sample), self);
 }

@@ -158,6 +158,40 @@ sl_window_begin_edit (SlWindow  *self,
   sl_composer_grab_focus (self->composer);
 }
 
+/* The words of the n-th question from the end that has some; NULL: there are not so many. */
+static const char *
+find_asked (SlWindow *self,
+            guint     n)
+{
+  GListModel *messages = G_LIST_MODEL (self->conversation);
+
+  for (guint i = g_list_model_get_n_items (messages); i > 0; i--)
+    {
+      g_autoptr (SlMessage) message = g_list_model_get_item (messages, i - 1);
+      const char *words = sl_message_get_text (message);
+
+      if (sl_message_get_role (message) == SL_ROLE_USER && *words != '\0' && --n == 0)
+        return words; /* the conversation has it */
+    }
+  return NULL;
+}
+
+gboolean
+sl_window_recall (SlWindow *self,
+                  int       direction)
+{
+  guint n = sl_composer_is_empty (self->composer) ? 0 : self->recalled;
+  const char *words;
+
+  n -= direction;
+  words = n == 0 ? "" : find_asked (self, n);
+  if (words == NULL)
+    return FALSE;
+  self->recalled = n;
+  sl_composer_set_recalled (self->composer, words);
+  return TRUE;
+}
+
 /* The drafts are known. While the last conversation is being opened, its own will be shown. */
 static void
 on_loaded (SlWindow *self)

@@ -45,6 +45,7 @@ struct _SlWindow
   gboolean carrying;       /* what is in the composer goes along to the conversation that is shown next */
   guint draft_source;      /* waits for a pause in typing */
   gint64 draft_conversation, draft_question; /* where the composer's content was last kept or taken from */
+  guint recalled;          /* which question from the end Up has brought */
   gboolean showing_draft;  /* the composer is changed by us */
   GCancellable *planning;  /* of what is being written, for the meter */
   guint plan_source;       /* waits for a pause in typing */
@@ -87,6 +88,9 @@ void     sl_window_keep_draft     (SlWindow *self);
 void     sl_window_show_draft     (SlWindow *self,
                                    gboolean  carry);
 void     sl_window_leave_draft    (SlWindow *self);
+/* The composer's "recall". */
+gboolean sl_window_recall         (SlWindow *self,
+                                   int       direction);
 void     sl_window_begin_edit     (SlWindow  *self,
                                    SlMessage *question);
 /* 0: one in which nothing has been asked yet; one such is like another. */
