@@ -71,8 +71,8 @@ sl_library_model_free (SlLibraryModel *self)
   g_free (self);
 }
 
-static guint64
-count_bytes (const char *dir)
+guint64
+sl_library_count_bytes (const char *dir)
 {
   g_autoptr (GDir) handle = g_dir_open (dir, 0, NULL);
   const char *name;
@@ -100,7 +100,7 @@ new_model (const char      *name,
   self->name = g_strdup (name);
   self->dir = g_strdup (dir);
   self->place = place;
-  self->bytes = count_bytes (dir);
+  self->bytes = sl_library_count_bytes (dir);
   if (tree != NULL)
     {
       self->repo = g_strdup (tree->repo);
@@ -110,7 +110,14 @@ new_model (const char      *name,
   return self;
 }
 
-/* A folder in the folder of models; what is being made there has a name with a dot in front. */
+/* Is it a folder that is being filled (app/system/sl-output.h), or was left by a kill? Downloads are never called so. */
+static gboolean
+is_partial (const char *name)
+{
+  return g_regex_match_simple ("\\.[A-Za-z0-9]{6}$", name, G_REGEX_RAW | G_REGEX_DOLLAR_ENDONLY, 0);
+}
+
+/* A folder in the folder of models. */
 static SlLibraryModel *
 look_at_own (const char *folder,
              const char *name)
@@ -122,7 +129,8 @@ look_at_own (const char *folder,
   g_autoptr (SlHubTree) tree = read_note (path, unfinished ? "journal" : NOTE);
   SlLibraryModel *self;
 
-  if (name[0] == '.' || !g_file_test (path, G_FILE_TEST_IS_DIR) || (unfinished ? tree == NULL : !g_file_test (config, G_FILE_TEST_IS_REGULAR)))
+  if (!g_file_test (path, G_FILE_TEST_IS_DIR) || (tree == NULL && is_partial (name))
+      || (unfinished ? tree == NULL : !g_file_test (config, G_FILE_TEST_IS_REGULAR)))
     return NULL;
   self = new_model (finished, path, tree, SL_LIBRARY_OWN);
   if (unfinished)
@@ -206,7 +214,7 @@ add_folder (GPtrArray  *list,
   if (!g_file_test (files, G_FILE_TEST_IS_DIR))
     model->state = SL_LIBRARY_VANISHED;
   else if (!g_str_equal (files, dir))
-    model->bytes = count_bytes (files);
+    model->bytes = sl_library_count_bytes (files);
   g_ptr_array_add (list, model);
 }
 

@@ -51,6 +51,9 @@ void sl_library_model_free (SlLibraryModel *self);
 /* Does the folder lie in the folder of models, so that it may be moved and deleted? */
 gboolean sl_library_is_own (const char *dir);
 
+/* Of the files in a folder, links followed. */
+guint64 sl_library_count_bytes (const char *dir);
+
 /* Leaves the note in a folder that a download is about to publish. */
 gboolean sl_library_write_note (const char *dir, const SlHubTree *tree, GError **error);
 

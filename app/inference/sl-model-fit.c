@@ -8,9 +8,9 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "app/inference/sl-format.h"
 #include "app/inference/sl-model-folder.h"
 #include "app/inference/sl-models.h"
-#include "app/inference/sl-quantise.h"
 #include "app/system/sl-diagnostics.h"
 #include "engine/vl2.h"
 
@@ -59,9 +59,9 @@ describe_formats (const char *dir)
 
   if (vl2_contents_read (dir, &contents, &err) != VL2_OK || contents.quantisation[0] != '\0')
     return NULL;
-  int8 = g_format_size (sl_quantise_estimate (dir, VL2_FORMAT_INT8));
-  mix = g_format_size (sl_quantise_estimate (dir, VL2_FORMAT_MIX));
-  int4 = g_format_size (sl_quantise_estimate (dir, VL2_FORMAT_INT4));
+  int8 = g_format_size (sl_format_estimate (dir, SL_FORMAT_INT8));
+  mix = g_format_size (sl_format_estimate (dir, SL_FORMAT_MIX));
+  int4 = g_format_size (sl_format_estimate (dir, SL_FORMAT_INT4));
   /* Translators: three sizes */
   return g_strdup_printf (_("Quantised it is smaller: int8 about %s, mix about %s, int4 about %s."), int8, mix, int4);
 }

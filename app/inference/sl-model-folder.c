@@ -10,6 +10,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/model_folder.h"
+#include "engine/vl2.h"
 
 char *
 sl_model_folder_resolve (const char *dir)
@@ -216,6 +217,8 @@ sl_model_folder_inspect (const char  *dir,
   g_autofree char *shown = g_filename_display_name (dir);
   g_autofree char *problem = sum_up (list (dir, shown, NULL, FALSE));
   g_autofree char *size = NULL;
+  struct vl2_contents contents = { 0 };
+  vl2_error cause = { 0 };
   struct vl2_folder folder;
   SlModelFolder *self;
 
@@ -239,9 +242,15 @@ sl_model_folder_inspect (const char  *dir,
   self->name = g_strdup (folder.name);
   self->weight_bytes = folder.weight_bytes;
   self->is_demo = sl_model_folder_is_demo (dir);
-  self->description = self->is_demo
-                        ? g_strdup_printf (_("The bundled demo model (%s): it knows shapes and short words"), size)
-                        : g_strdup_printf (_("A DeepSeek-VL2 model with %s of weights"), size);
+  if (vl2_contents_read (folder.dir, &contents, &cause) == VL2_OK && contents.quantisation[0] != '\0')
+    self->quantisation = g_strdup (contents.quantisation);
+  if (self->is_demo && self->quantisation == NULL)
+    self->description = g_strdup_printf (_("The bundled demo model (%s): it knows shapes and short words"), size);
+  else if (self->quantisation != NULL)
+    /* Translators: a format, "int8", and a size */
+    self->description = g_strdup_printf (_("A DeepSeek-VL2 model in %s with %s of weights"), self->quantisation, size);
+  else
+    self->description = g_strdup_printf (_("A DeepSeek-VL2 model with %s of weights"), size);
   return self;
 }
 
@@ -252,6 +261,7 @@ sl_model_folder_free (SlModelFolder *self)
     return;
   g_free (self->dir);
   g_free (self->name);
+  g_free (self->quantisation);
   g_free (self->description);
   g_free (self);
 }

@@ -32,6 +32,7 @@ typedef struct
   char *dir, *name;
   guint64 weight_bytes; /* of its files of weights */
   gboolean is_demo;
+  char *quantisation; /* "int8" …; NULL: the weights are as they were trained */
   char *description; /* one sentence for the user */
 } SlModelFolder;
 

@@ -27,6 +27,7 @@ struct _SlModels
   char *last_dir;
   GPtrArray *dirs; /* of char */
   GHashTable *used; /* char → gint64 */
+  GHashTable *works; /* char → SlModelWork */
   SlDownloads *downloads;
   GThreadPool *writer; /* one thread: what is written last was remembered last */
   GError *failure;     /* of what was written last; the writer's as long as there is one */
@@ -65,6 +66,7 @@ sl_models_finalize (GObject *object)
   g_free (self->last_dir);
   g_ptr_array_unref (self->dirs);
   g_hash_table_unref (self->used);
+  g_hash_table_unref (self->works);
   g_clear_object (&self->downloads);
   G_OBJECT_CLASS (sl_models_parent_class)->finalize (object);
 }
@@ -132,6 +134,7 @@ sl_models_init (SlModels *self)
   self->path = g_build_filename (folder, "settings.ini", NULL);
   self->dirs = g_ptr_array_new_with_free_func (g_free);
   self->used = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->works = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
   /* A file that is missing or damaged means no choice. */
   if (g_key_file_load_from_file (file, self->path, G_KEY_FILE_NONE, NULL))
     {
@@ -399,6 +402,17 @@ sl_models_remove_dir (SlModels   *self,
   save (self);
 }
 
+void
+sl_models_forget_dir (SlModels   *self,
+                      const char *dir)
+{
+  g_return_if_fail (SL_IS_MODELS (self));
+
+  g_hash_table_remove (self->works, dir);
+  sl_models_remove_dir (self, dir);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
+}
+
 /* ------------------------------------------------------------------------------------------------ use */
 
 gint64
@@ -433,6 +447,55 @@ sl_models_find (SlModels   *self,
   g_auto (GStrv) dirs = sl_models_dup_dirs (self);
 
   return sl_library_find (name, (const char *const *) dirs);
+}
+
+/* ------------------------------------------------------------------------------------------------ work */
+
+static void
+follow_move (SlModels   *self,
+             const char *from,
+             const char *to)
+{
+  gboolean last = g_strcmp0 (self->last_dir, from) == 0;
+
+  sl_models_remove_dir (self, from);
+  if (last)
+    sl_models_set_last_dir (self, to);
+  else
+    sl_models_add_dir (self, to);
+}
+
+static void
+on_work (SlModelWork *work,
+         SlModels    *self)
+{
+  if (sl_model_work_get_state (work) == SL_MODEL_WORK_RUNNING)
+    return;
+  g_signal_handlers_disconnect_by_func (work, on_work, self);
+  if (sl_model_work_get_state (work) == SL_MODEL_WORK_DONE && sl_model_work_get_kind (work) == SL_MODEL_WORK_MOVE)
+    follow_move (self, sl_model_work_get_dir (work), sl_model_work_get_dest (work));
+  if (sl_model_work_get_kind (work) != SL_MODEL_WORK_VERIFY)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DIRS]);
+}
+
+void
+sl_models_take_work (SlModels    *self,
+                     SlModelWork *work)
+{
+  g_return_if_fail (SL_IS_MODELS (self));
+  g_return_if_fail (SL_IS_MODEL_WORK (work));
+
+  g_signal_connect_object (work, "changed", G_CALLBACK (on_work), self, 0);
+  g_hash_table_replace (self->works, g_strdup (sl_model_work_get_dir (work)), work);
+}
+
+SlModelWork *
+sl_models_get_work (SlModels   *self,
+                    const char *dir)
+{
+  g_return_val_if_fail (SL_IS_MODELS (self), NULL);
+
+  return g_hash_table_lookup (self->works, dir);
 }
 
 /* ------------------------------------------------------------------------------------------------ downloads */

@@ -10,6 +10,7 @@
 #include <gio/gio.h>
 
 #include "app/hub/sl-downloads.h"
+#include "app/inference/sl-model-work.h"
 #include "app/sl-types.h"
 
 G_BEGIN_DECLS
@@ -17,7 +18,8 @@ G_BEGIN_DECLS
 #define SL_TYPE_MODELS (sl_models_get_type ())
 G_DECLARE_FINAL_TYPE (SlModels, sl_models, SL, MODELS, GObject)
 
-/* Properties (notify): "last-dir" (string or NULL), "dirs" (string array: folders that the user added).
+/* Properties (notify): "last-dir" (string or NULL), "dirs" (string array: folders that the user added; notified also when the library
+ * got or lost a model otherwise).
  * Signal: "not-saved" (const char *sentence): the list or the choice could not be written; it holds for this run. */
 
 SlModels *sl_models_new (void);
@@ -43,12 +45,21 @@ void sl_models_remove_dir (SlModels *self, const char *dir);
 /* Waits until what was remembered is written: for the end of the program. FALSE with the reason if it could not be. */
 gboolean sl_models_flush (SlModels *self, GError **error);
 
+/* The folder is gone: nothing points to it any more, and "dirs" is notified. */
+void sl_models_forget_dir (SlModels *self, const char *dir);
+
 /* When a model of this folder was loaded last, in seconds of Unix time; 0: never, or not known. */
 gint64 sl_models_get_used (SlModels *self, const char *dir);
 /* It is loaded now. What cannot be written is not remembered. */
 void sl_models_note_used (SlModels *self, const char *dir);
 /* The folder of a model by the name that the library shows, or the repository's; NULL if there is none. (transfer full) */
 char *sl_models_find (SlModels *self, const char *name);
+
+/* Holds the work (taken) on its folder's behalf, in the place of an earlier one, until the next. When it is done "dirs" is notified:
+ * a folder that moved is known by its new place. */
+void sl_models_take_work (SlModels *self, SlModelWork *work);
+/* NULL: none since the program began. Borrowed. */
+SlModelWork *sl_models_get_work (SlModels *self, const char *dir);
 
 /* The downloads; made with the first call. A folder that is there at the end of one is added. Borrowed. */
 SlDownloads *sl_models_get_downloads (SlModels *self);

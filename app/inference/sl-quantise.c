@@ -155,35 +155,3 @@ sl_quantise_folder (const SlQuantiseOptions     *options,
   sl_output_folder_discard (partial);
   return FALSE;
 }
-
-/* ------------------------------------------------------------------------------------------------ sizes */
-
-/* Bits of a weight in the groups of kernels/quant.h, their scale included. */
-#define INT8_BITS 8.5
-#define INT4_BITS 4.5
-
-/* Vision tower, projector, embeddings, router and norms stay as they are. */
-guint64
-sl_quantise_estimate (const char *model,
-                      vl2_format  format)
-{
-  double expert_bits = format == VL2_FORMAT_INT8 ? INT8_BITS : INT4_BITS, matrix_bits = format == VL2_FORMAT_INT4 ? INT4_BITS : INT8_BITS;
-  struct vl2_contents contents = { 0 };
-  vl2_error cause = { 0 };
-  double bytes = 0;
-
-  if (vl2_contents_read (model, &contents, &cause) != VL2_OK)
-    return 0;
-  for (int part = 0; part < VL2_OF_COUNT; part++)
-    {
-      double parameters = contents.parts[part].parameters;
-
-      if (part == VL2_OF_EXPERTS)
-        bytes += parameters * expert_bits / 8;
-      else if (part == VL2_OF_ATTENTION || part == VL2_OF_DENSE || part == VL2_OF_SHARED || part == VL2_OF_HEAD)
-        bytes += parameters * matrix_bits / 8;
-      else
-        bytes += contents.parts[part].bytes;
-    }
-  return bytes;
-}

@@ -29,7 +29,4 @@ typedef struct
 /* FALSE with SL_QUANTISE_ERROR or G_IO_ERROR (EXISTS, NO_SPACE, CANCELLED …): then nothing is left. The original is only read. */
 gboolean sl_quantise_folder (const SlQuantiseOptions *options, struct vl2_quantise_report *report, GError **error);
 
-/* Bytes of the weights of a model in a format, before anything is computed; 0 where its headers cannot be read. */
-guint64 sl_quantise_estimate (const char *model, vl2_format format);
-
 G_END_DECLS

@@ -381,6 +381,13 @@ class App:
         found = wait_for("a window on the display", self.windows)
         return self.session._geometry(found[0])
 
+    def click_in_front(self, role, name):
+        """Clicks such a widget of the window that has the keyboard, a dialog for example; needs a window manager."""
+        x, y, width, height = self.find(role, name).extents()
+        front = subprocess.run(["xdotool", "getactivewindow"], env=self.session.environment, check=True, stdout=subprocess.PIPE, text=True)
+        left, top = self.session._geometry(front.stdout.strip())
+        self.session.click(left + x + FRAME + width // 2, top + y + FRAME + height // 2)
+
     def answer_dialog(self, name):
         """Presses a dialog's button and waits until the dialog has left the display.
 

@@ -6,6 +6,7 @@
 
 #include "app/hub/sl-published.h"
 #include "ui/models/sl-licence.h"
+#include "ui/models/sl-progress-text.h"
 
 #include <glib/gi18n.h>
 #include <math.h>
@@ -27,24 +28,10 @@ G_DEFINE_FINAL_TYPE (SlDownloadRow, sl_download_row, ADW_TYPE_PREFERENCES_ROW)
 /* --- words ----------------------------------------------------------------- */
 
 static char *
-dup_time_left (double seconds)
-{
-  long left = lround (seconds);
-
-  if (left < 60)
-    return g_strdup (_("less than a minute left"));
-  if (left < 3600)
-    return g_strdup_printf (ngettext ("%ld minute left", "%ld minutes left", left / 60), left / 60);
-  return g_strdup_printf (_("%ld:%02ld hours left"), left / 3600, left / 60 % 60);
-}
-
-static char *
 dup_running (const SlDownloadProgress *p)
 {
   g_autofree char *bytes = g_format_size (p->bytes);
   g_autofree char *total = g_format_size (p->total);
-  g_autofree char *rate = g_format_size ((guint64) p->bytes_per_second);
-  g_autofree char *left = p->seconds_left >= 0 ? dup_time_left (p->seconds_left) : NULL;
 
   if (p->state == SL_DOWNLOAD_LISTING)
     return g_strdup (_("Looking at what there is…"));
@@ -53,10 +40,7 @@ dup_running (const SlDownloadProgress *p)
   /* Translators: what came, all of it, seconds, why */
   if (p->state == SL_DOWNLOAD_WAITING)
     return g_strdup_printf (_("%s of %s · trying again in %.0f s · %s"), bytes, total, ceil (p->wait_seconds), p->reason);
-  if (left == NULL)
-    return g_strdup_printf (_("%s of %s"), bytes, total);
-  /* Translators: what came, all of it, bytes per second, "3 minutes left" */
-  return g_strdup_printf (_("%s of %s · %s/s · %s"), bytes, total, rate, left);
+  return sl_progress_dup_text (p->bytes, p->total, p->bytes_per_second, p->seconds_left);
 }
 
 static char *

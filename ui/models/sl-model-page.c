@@ -76,46 +76,71 @@ on_load (SlModelPage *self,
 }
 
 static void
-on_remove (SlModelPage *self,
-           SlModelRow  *row)
+add_row (SlModelPage          *self,
+         const SlLibraryModel *model,
+         gboolean              bundled)
 {
-  g_autofree char *dir = g_strdup (sl_model_row_get_dir (row));
-
-  sl_models_remove_dir (self->models, dir);
-}
-
-static void
-add_row (SlModelPage *self,
-         const char  *dir,
-         gboolean     bundled)
-{
-  GtkWidget *row = sl_model_row_new (self->engine, dir, bundled);
+  GtkWidget *row = sl_model_row_new (self->engine, self->models, model, bundled);
 
   g_signal_connect_object (row, "load", G_CALLBACK (on_load), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (row, "remove", G_CALLBACK (on_remove), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (row, "failed", G_CALLBACK (toast), self, G_CONNECT_SWAPPED);
   adw_preferences_group_add (self->list, row);
   g_ptr_array_add (self->rows, row);
 }
 
 static void
-fill_list (SlModelPage *self)
+add_demo (SlModelPage *self)
 {
-  g_autofree char *demo = sl_places_dup_demo_dir ();
-  g_auto (GStrv) dirs = sl_models_dup_dirs (self->models);
-  g_autoptr (GPtrArray) library = sl_library_list ((const char *const *) dirs);
+  g_autofree char *dir = sl_places_dup_demo_dir ();
+  SlLibraryModel demo = { .name = (char *) "", .dir = dir, .place = SL_LIBRARY_FOLDER };
 
+  if (dir == NULL)
+    return;
+  demo.bytes = sl_library_count_bytes (dir);
+  add_row (self, &demo, TRUE);
+}
+
+/* The rows are new ones: what they show may have changed. */
+static void
+on_listed (GObject      *source,
+           GAsyncResult *result,
+           gpointer      data)
+{
+  SlModelPage *self = SL_MODEL_PAGE (source);
+  g_autoptr (GPtrArray) library = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  if (library == NULL)
+    return;
   for (guint i = 0; i < self->rows->len; i++)
     adw_preferences_group_remove (self->list, self->rows->pdata[i]);
   g_ptr_array_set_size (self->rows, 0);
-  if (demo != NULL)
-    add_row (self, demo, TRUE);
+  add_demo (self);
   for (guint i = 0; i < library->len; i++)
     {
       const SlLibraryModel *model = library->pdata[i];
 
       if (model->place != SL_LIBRARY_OWN || model->state != SL_LIBRARY_UNFINISHED)
-        add_row (self, model->dir, FALSE);
+        add_row (self, model, FALSE);
     }
+}
+
+static void
+list (GTask        *task,
+      gpointer      source,
+      gpointer      dirs,
+      GCancellable *cancellable)
+{
+  g_task_return_pointer (task, sl_library_list (dirs), (GDestroyNotify) g_ptr_array_unref);
+}
+
+static void
+fill_list (SlModelPage *self)
+{
+  g_autoptr (GTask) task = g_task_new (self, self->cancellable, on_listed, NULL);
+
+  g_task_set_source_tag (task, fill_list);
+  g_task_set_task_data (task, sl_models_dup_dirs (self->models), (GDestroyNotify) g_strfreev);
+  g_task_run_in_thread (task, list);
 }
 
 /* --- adding a folder ------------------------------------------------------- */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * One model folder in the list of models: what it is, whether it fits this computer, loading and unloading, its licence. Looks at the
- * folder on a thread. Made by SlModelPage. UI thread.
+ * One model in the list of models: what it is, whether it fits this computer, loading and unloading, and what can be done with its
+ * folder: show, verify, quantise, move, delete, take from the list. Looks at the folder on a thread. Made by SlModelPage. UI thread.
  */
 #pragma once
 
+#include "app/hub/sl-library.h"
 #include "app/inference/sl-engine.h"
+#include "app/inference/sl-models.h"
 
 #include <adwaita.h>
 
@@ -15,11 +17,12 @@ G_BEGIN_DECLS
 
 G_DECLARE_FINAL_TYPE (SlModelRow, sl_model_row, SL, MODEL_ROW, AdwExpanderRow)
 
-/* bundled: the demo model, which has no licence to show and cannot be taken from the list.
- * Signals, each about the row's own folder: "load" (), "remove" (). */
-GtkWidget *sl_model_row_new (SlEngine   *engine,
-                             const char *dir,
-                             gboolean    bundled);
+/* model is read in the call. bundled: it is the demo model, which has no licence to show and stays in the list.
+ * Signals: "load" (): the row's own folder; "failed" (sentence). */
+GtkWidget *sl_model_row_new (SlEngine             *engine,
+                             SlModels             *models,
+                             const SlLibraryModel *model,
+                             gboolean              bundled);
 
 const char *sl_model_row_get_dir (SlModelRow *self);
 

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""The models of this computer in the preferences: what the library, a cache and a folder that is away show; verify, quantise and delete
+the original, from the menu of a row."""
+import os
+import pathlib
+import shutil
+
+from harness import App, Session, check, run, wait_for
+from test_window import quiet
+
+DEMO = pathlib.Path(os.environ["SIGHTLINE_DATA"]) / "demo-model"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def copy_model(folder):
+    folder.mkdir(parents=True)
+    for path in DEMO.iterdir():
+        if path.is_file() and path.name != "demo.json":
+            shutil.copy(path, folder / path.name)
+
+
+def fill(session):
+    """A model in the library, one in the cache of Hugging Face's client, and a folder in the list that is away. The library."""
+    library = pathlib.Path(session.path(".local/share/io.github.sightline.Sightline/models"))
+    copy_model(library / "mine")
+    cache = pathlib.Path(session.path(".cache/huggingface/hub/models--org--cached"))
+    copy_model(cache / "snapshots" / COMMIT)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(COMMIT)
+    settings = pathlib.Path(session.path(".config/io.github.sightline.Sightline/settings.ini"))
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(f"[model]\ndirs={session.path('away')};\n")
+    return library
+
+
+def more(app, name, item):
+    """An entry of the menu in a model's row."""
+    app.choose_after(lambda: app.click_in_front("push button", f"More about {name}"), item)
+
+
+def test_library():
+    with Session(window_manager=True) as session:
+        library = fill(session)
+        app = App(session)
+        app.choose_after(lambda: session.key("F10"), "Models…")
+        for name in ("mine", "cached", "away"):
+            app.find("label", name)
+        app.find("label", "“.*away” is not there.*")
+        session.screenshot("library")
+
+        more(app, "mine", "Verify")
+        app.find("label", "“.*mine” did not come by a download: there are no hashes to compare it with.")
+        more(app, "mine", "Quantise…")
+        app.find("label", r"Takes about .* on the disk and in memory\.")
+        session.screenshot("library-quantise")
+        app.answer_dialog(".*Quantise")
+        app.find("label", "“mine-int8” is in the list: .* instead of .*, read back and right.")
+        check((library / "mine-int8" / "model.safetensors").exists(), "the new model is there")
+        app.find("push button", "Delete the Original…")
+        app.find("label", "A DeepSeek-VL2 model in int8 with .*")
+        session.screenshot("library-quantised")
+        app.press("Delete the Original…")
+        app.find("label", r"It goes to the trash\. Emptying the trash gives .* back\.")
+        app.answer_dialog(".*Delete")
+        wait_for("the original to go", lambda: not (library / "mine").exists())
+        app.gone("label", "mine")
+        check(pathlib.Path(session.path(".local/share/Trash/files/mine/config.json")).exists(), "the original is in the trash")
+
+        more(app, "mine-int8", "Verify")
+        app.find("label", "Every file has the hash that it came with.")
+        more(app, "away", "Remove from List")
+        app.gone("label", "away")
+        session.key("Escape")
+        wait_for("the window alone", lambda: len(app.windows()) == 1)
+        app.close()
+        quiet(app)
+
+
+if __name__ == "__main__":
+    run([test_library])

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How far something is that takes minutes, in words: whole translatable pieces. Plain functions, UI thread.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* "1.2 GB of 4.1 GB · 90 MB/s · 3 minutes left", as much of it as is known; seconds_left < 0: unknown. (transfer full) */
+char *sl_progress_dup_text (guint64 bytes,
+                            guint64 total,
+                            double  bytes_per_second,
+                            double  seconds_left);
+
+G_END_DECLS
