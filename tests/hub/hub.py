@@ -56,7 +56,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 words = urllib.parse.parse_qs(url.query).get("search", [""])[0]
                 self.reply(200, json.dumps([hit for hit in hub.catalogue if words in str(hit)]).encode())
             elif re.fullmatch(rf"/api/models/{hub.repo}/revision/.+", url.path):
-                self.reply(200, json.dumps({"sha": COMMIT}).encode())
+                siblings = [{"rfilename": name} for name in hub.files]
+                self.reply(200, json.dumps({"id": hub.repo, "sha": COMMIT, "siblings": siblings}).encode())
             elif url.path == f"/api/models/{hub.repo}/tree/{COMMIT}":
                 self.tree(hub, urllib.parse.parse_qs(url.query))
             elif url.path.startswith(f"/{hub.repo}/resolve/{COMMIT}/"):
@@ -69,6 +70,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.reply(404, b"not here")
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+
+    def do_HEAD(self):
+        """Of a file, as Hugging Face's client asks before it fetches one."""
+        hub = self.server.hub
+        name = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path.split("/", 5)[-1])
+        data = hub.files.get(name)
+        if data is None:
+            self.reply(404)
+            return
+        weights = name.endswith(".safetensors")
+        self.send_response(302 if weights else 200)
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("ETag", f'"{git_blob(data)}"')
+        if weights:
+            self.send_header("X-Linked-Etag", f'"{hashlib.sha256(data).hexdigest()}"')
+            self.send_header("X-Linked-Size", str(len(data)))
+            self.send_header("Location", f"{hub.content_url}/{urllib.parse.quote(name)}")
+        self.send_header("Content-Length", "0" if weights else str(len(data)))
+        self.end_headers()
 
     def tree(self, hub, query):
         entries = hub.entries()
