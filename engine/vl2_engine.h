@@ -42,6 +42,8 @@ int vl2_gpus(struct vl2_gpu *out, int room, vl2_error *err);
 struct vl2_info {
     const char *dir, *device; /* device: "cpu", "cuda"; headers_only: device and isa are "none" */
     const char *isa;          /* what of it computes: "avx512", "NVIDIA H100 80GB HBM3 (sm_90)" */
+    const char *family;       /* "DeepSeek-VL2", or a document model: "DeepSeek-OCR", "Unlimited-OCR" */
+    bool document;            /* reads pages: one instruction, no turns (vl2_text.h: vl2_detail) */
     const char *architecture; /* "MHA" or "MLA" */
     const char *router;       /* "softmax greedy", "sigmoid noaux_tc", … */
     uint64_t parameters;      /* of the tensors in use */

@@ -168,6 +168,7 @@ struct vl2_generate_options {
     int32_t max_tokens;     /* of this answer; also bounded by the context */
     int32_t alternatives;   /* top log-probabilities per token, 0 … 20 */
     struct vl2_repeat_guard guard;
+    bool keep_cycling;      /* do not end an answer that repeats itself: a page may hold a table of empty cells */
     bool constrain_boxes;   /* box grammar inside <|det|> … <|/det|> */
     bool coordinates;       /* tell of the distribution of every number of a box: vl2_token.coordinate */
 

@@ -159,6 +159,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (vl2_tokenizer, vl2_tokenizer_close)
 /* The subcommands. argv[0] is the subcommand's name. */
 CliStatus cli_ask        (int argc, char **argv);
 CliStatus cli_batch      (int argc, char **argv);
+CliStatus cli_document   (int argc, char **argv);
 CliStatus cli_tokenize   (int argc, char **argv);
 CliStatus cli_detokenize (int argc, char **argv);
 CliStatus cli_preprocess (int argc, char **argv);

@@ -44,6 +44,7 @@ info_to_json (const struct vl2_info *info,
                                              "patch", (int) info->patch,
                                              "tokens_per_tile", (int) info->tokens_per_tile,
                                              "threads", (int) info->threads));
+  json_object_set_new (object, "family", json_string (info->family));
   json_object_set_new (object, "candidate_resolutions", candidates);
   json_object_set_new (object, "load_ms", json_real (load_ms));
 

@@ -18,6 +18,7 @@ static const struct
   const char *summary;
 } commands[] = {
   { "ask", cli_ask, N_("Ask the model about pictures and stream its answer") },
+  { "document", cli_document, N_("Read documents into text, with the place of every block") },
   { "batch", cli_batch, N_("Ask the same about many pictures and export the boxes") },
   { "tokenize", cli_tokenize, N_("Text from the standard input → token ids") },
   { "detokenize", cli_detokenize, N_("Token ids → text") },

@@ -20,6 +20,7 @@ _sightline_cli()
         --device) words='auto cpu cuda' ;;
         --endpoint-kind) words='other sightline vllm sglang lmdeploy deepseek' ;;
         --markup) words='none grounding all' ;;
+        --view) words='tiny small base large gundam' ;;
         -m | --model | --data-dir)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -d -- "$current")

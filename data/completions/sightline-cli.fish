@@ -14,6 +14,7 @@ complete --command sightline-cli --condition '__fish_seen_subcommand_from histor
 complete --command sightline-cli --long-option mode --exclusive --arguments 'chat find ground'
 complete --command sightline-cli --long-option device --exclusive --arguments 'auto cpu cuda'
 complete --command sightline-cli --long-option endpoint-kind --exclusive --arguments 'other sightline vllm sglang lmdeploy deepseek'
+complete --command sightline-cli --long-option view --exclusive --arguments 'tiny small base large gundam'
 complete --command sightline-cli --long-option markup --exclusive --arguments 'none grounding all'
 complete --command sightline-cli --short-option m --long-option model --exclusive --arguments '(__fish_complete_directories)'
 complete --command sightline-cli --condition '__fish_seen_subcommand_from models' --no-files --arguments 'list search download verify import quantize remove'

@@ -15,6 +15,7 @@ _sightline_cli() {
         --device) compadd auto cpu cuda ;;
         --endpoint-kind) compadd other sightline vllm sglang lmdeploy deepseek ;;
         --markup) compadd none grounding all ;;
+        --view) compadd tiny small base large gundam ;;
         -m | --model | --data-dir) _files -/ ;;
         *)
             if [[ ${words[CURRENT]} == -* ]]; then

@@ -123,6 +123,7 @@ static const char *main_dtype(vl2_checkpoint *checkpoint) {
 
 static void fill_info(struct vl2_engine *e) {
     static const char *const scores[] = {"softmax", "sigmoid"}, *const methods[] = {"greedy", "group_limited_greedy", "noaux_tc"};
+    static const char *const families[] = {"DeepSeek-VL2", "DeepSeek-OCR", "Unlimited-OCR"};
     const struct vl2_config *c = &e->config;
     if (c->lm.experts)
         snprintf(e->router, sizeof e->router, "%s %s", scores[c->lm.score], methods[c->lm.topk]);
@@ -132,6 +133,8 @@ static void fill_info(struct vl2_engine *e) {
         .dir = e->dir,
         .device = e->backend ? e->backend->ops->name : "none",
         .isa = e->backend ? e->backend->ops->describe(e->backend) : "none",
+        .family = families[c->family],
+        .document = c->family != VL2_FAMILY_VL2,
         .architecture = c->lm.mla ? "MLA" : "MHA",
         .router = e->router,
         .parameters = e->weights.parameters,

@@ -212,7 +212,8 @@ static bool is_over(struct vl2_writing *r, vl2_stop *stop) {
     if (s->length == s->capacity)
         return true;
     *stop = VL2_STOP_REPETITION;
-    r->closing = r->closing || (!replaying && vl2_is_cycling(s->answer + s->answer_prefix, r->out.tokens));
+    r->closing = r->closing ||
+                 (!replaying && !o->keep_cycling && vl2_is_cycling(s->answer + s->answer_prefix, r->out.tokens));
     if (r->closing && !(o->constrain_boxes && vl2_box_grammar_inside(&r->boxes)))
         return true;
     *stop = VL2_STOP_CANCELLED;

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See sl-page-text.h.
+ */
+#include "app/document/sl-page-text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------------------------------------ tables */
+
+typedef struct
+{
+  char     name[16]; /* in lower case, without the slash */
+  gboolean closing;
+  int      rowspan, colspan;
+  gsize    length;   /* bytes of the whole tag; 0: it is none */
+} Tag;
+
+static int
+read_span (const char *from,
+           const char *to,
+           const char *key)
+{
+  g_autofree char *inside = g_strndup (from, to - from);
+  char *at = strstr (inside, key);
+  long value;
+
+  if (at == NULL)
+    return 1;
+  at += strlen (key);
+  while (*at == ' ' || *at == '=' || *at == '"' || *at == '\'')
+    at++;
+  value = strtol (at, NULL, 10);
+  return value >= 1 && value <= 1000 ? (int) value : 1;
+}
+
+/* The tag at `text`, which begins with '<'. */
+static Tag
+read_tag (const char *text)
+{
+  Tag tag = { "", FALSE, 1, 1, 0 };
+  const char *end = strchr (text, '>'), *at = text + 1;
+  gsize n = 0;
+
+  if (end == NULL)
+    return tag;
+  tag.closing = *at == '/';
+  at += tag.closing;
+  while (at < end && g_ascii_isalnum (*at) && n + 1 < sizeof tag.name)
+    tag.name[n++] = g_ascii_tolower (*at++);
+  tag.rowspan = read_span (at, end, "rowspan");
+  tag.colspan = read_span (at, end, "colspan");
+  tag.length = n > 0 ? (gsize) (end - text) + 1 : 0;
+  return tag;
+}
+
+static gboolean
+is_table_tag (const Tag *tag)
+{
+  static const char *const names[] = { "table", "thead", "tbody", "tr", "td", "th", "caption", "br", "sub", "sup", "b", "i", NULL };
+
+  return tag->length > 0 && g_strv_contains (names, tag->name);
+}
+
+char *
+sl_escape_xml (const char *text)
+{
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+  g_autoptr(GString) out = g_string_new (NULL);
+
+  /* g_markup_escape_text() writes forbidden controls as references, which no XML reader takes. */
+  for (const char *at = escaped; *at != '\0'; at++)
+    {
+      if (strncmp (at, "&#x", 3) == 0 && strchr (at, ';') != NULL)
+        {
+          at = strchr (at, ';');
+          continue;
+        }
+      if ((guchar) *at >= ' ' || *at == '\n' || *at == '\t')
+        g_string_append_c (out, *at);
+    }
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}
+
+/* The model's table with its own tags, everything else as text. */
+static void
+append_table (GString    *out,
+              const char *text)
+{
+  while (*text != '\0')
+    {
+      Tag tag = *text == '<' ? read_tag (text) : (Tag) { "", FALSE, 1, 1, 0 };
+
+      if (is_table_tag (&tag))
+        {
+          g_string_append_printf (out, "<%s%s", tag.closing ? "/" : "", tag.name);
+          if (!tag.closing && tag.rowspan > 1)
+            g_string_append_printf (out, " rowspan=\"%d\"", tag.rowspan);
+          if (!tag.closing && tag.colspan > 1)
+            g_string_append_printf (out, " colspan=\"%d\"", tag.colspan);
+          g_string_append_c (out, '>');
+          text += tag.length;
+          continue;
+        }
+
+      const char *next = strchr (text + 1, '<');
+      g_autofree char *words = next != NULL ? g_strndup (text, next - text) : g_strdup (text);
+      g_autofree char *escaped = sl_escape_xml (words);
+
+      g_string_append (out, escaped);
+      text += strlen (words);
+    }
+}
+
+char *
+sl_block_dup_plain (const SlBlock *block)
+{
+  g_autoptr(GString) out = g_string_new (NULL);
+  const char *text = block->text;
+  gboolean table = sl_block_is_table (block);
+
+  if (!table)
+    while (*text == '#')
+      text++;
+  while (*text != '\0')
+    {
+      Tag tag = table && *text == '<' ? read_tag (text) : (Tag) { "", FALSE, 1, 1, 0 };
+
+      if (!is_table_tag (&tag))
+        {
+          g_string_append_c (out, *text++);
+          continue;
+        }
+      if (tag.closing && (g_str_equal (tag.name, "td") || g_str_equal (tag.name, "th")))
+        g_string_append_c (out, '\t');
+      else if (tag.closing && g_str_equal (tag.name, "tr"))
+        {
+          if (out->len > 0 && out->str[out->len - 1] == '\t')
+            g_string_truncate (out, out->len - 1);
+          g_string_append_c (out, '\n');
+        }
+      text += tag.length;
+    }
+  return g_strstrip (g_string_free (g_steal_pointer (&out), FALSE));
+}
+
+/* ------------------------------------------------------------------------------------------------ files */
+
+char *
+sl_page_dup_picture_name (const SlPage *page,
+                          guint         index,
+                          const char   *name)
+{
+  guint number = 0;
+
+  for (guint i = 0; i <= index; i++)
+    number += sl_block_is_picture (page->blocks->pdata[i]) && ((const SlBlock *) page->blocks->pdata[i])->has_place;
+  if (!sl_block_is_picture (page->blocks->pdata[index]) || !((const SlBlock *) page->blocks->pdata[index])->has_place)
+    return NULL;
+  return g_strdup_printf ("%s_images/%d_%u.png", name, page->number, number);
+}
+
+static gboolean
+is_title (const SlBlock *block)
+{
+  return g_str_equal (block->type, "title") || g_str_equal (block->type, "doc_title");
+}
+
+/* The model writes Markdown itself, but for the marks of titles in the second form of its answers. */
+char *
+sl_pages_to_markdown (GPtrArray  *pages,
+                      const char *name)
+{
+  g_autoptr(GString) out = g_string_new (NULL);
+
+  for (guint p = 0; p < pages->len; p++)
+    {
+      const SlPage *page = pages->pdata[p];
+
+      for (guint i = 0; i < page->blocks->len; i++)
+        {
+          const SlBlock *block = page->blocks->pdata[i];
+          g_autofree char *picture = sl_page_dup_picture_name (page, i, name);
+          g_autofree char *escaped = picture != NULL ? g_uri_escape_string (picture, "/", TRUE) : NULL;
+
+          if (escaped != NULL)
+            g_string_append_printf (out, "![](%s)\n\n", escaped);
+          if (*block->text == '\0')
+            continue;
+          if (is_title (block) && *block->text != '#')
+            g_string_append (out, "# ");
+          g_string_append_printf (out, "%s\n\n", block->text);
+        }
+    }
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}
+
+static void
+append_html_block (GString    *out,
+                   const char *name,
+                   const SlPage *page,
+                   guint       index)
+{
+  const SlBlock *block = page->blocks->pdata[index];
+  g_autofree char *picture = sl_page_dup_picture_name (page, index, name);
+  g_autofree char *plain = sl_block_dup_plain (block);
+  g_autofree char *escaped = sl_escape_xml (plain);
+  const char *tag = is_title (block) ? "h1" : g_str_equal (block->type, "sub_title") ? "h2" : "p";
+
+  if (picture != NULL)
+    {
+      g_autofree char *uri = g_uri_escape_string (picture, "/", TRUE);
+
+      g_string_append_printf (out, "<figure><img src=\"%s\" alt=\"\"></figure>\n", uri);
+    }
+  if (sl_block_is_table (block))
+    {
+      append_table (out, block->text);
+      g_string_append_c (out, '\n');
+    }
+  else if (*escaped != '\0')
+    g_string_append_printf (out, "<%s>%s</%s>\n", tag, escaped, tag);
+}
+
+char *
+sl_pages_to_html (GPtrArray  *pages,
+                  const char *name)
+{
+  g_autofree char *title = sl_escape_xml (name);
+  g_autoptr(GString) out = g_string_new (NULL);
+
+  g_string_append_printf (out, "<!DOCTYPE html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n<title>%s</title>\n</head>\n<body>\n", title);
+  for (guint p = 0; p < pages->len; p++)
+    {
+      const SlPage *page = pages->pdata[p];
+
+      g_string_append_printf (out, "<section id=\"page-%d\">\n", page->number);
+      for (guint i = 0; i < page->blocks->len; i++)
+        append_html_block (out, name, page, i);
+      g_string_append (out, "</section>\n");
+    }
+  g_string_append (out, "</body>\n</html>\n");
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}
+
+char *
+sl_pages_to_text (GPtrArray *pages)
+{
+  g_autoptr(GString) out = g_string_new (NULL);
+
+  for (guint p = 0; p < pages->len; p++)
+    {
+      const SlPage *page = pages->pdata[p];
+
+      for (guint i = 0; i < page->blocks->len; i++)
+        {
+          g_autofree char *plain = sl_block_dup_plain (page->blocks->pdata[i]);
+
+          if (*plain != '\0')
+            g_string_append_printf (out, "%s\n\n", plain);
+        }
+      if (p + 1 < pages->len)
+        g_string_append (out, "\f");
+    }
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SlPage: one page of a document as a model read it: blocks in reading order, each with its type, place and text. Made from the
+ * answer of a document model in either of its forms, or from what an earlier run kept as JSON. A plain value of one thread. It must not
+ * know who asked, or how pages are written (sl-page-text.h, sl-page-layout.h, sl-page-pdf.h).
+ */
+#pragma once
+
+#include <glib.h>
+#include <jansson.h>
+
+#include "app/generation/sl-generation.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  char    *type;      /* the model's word: "text", "title", "sub_title", "table", "image", "equation" …; "text" where it gave none */
+  char    *text;      /* Markdown, a table as HTML; never NULL */
+  gboolean has_place;
+  int      place[4];  /* x1 y1 x2 y2 in 0 … 999 of the page */
+  double   certainty; /* mean probability of the tokens that wrote the text, 0 … 1; negative: not known */
+} SlBlock;
+
+typedef struct
+{
+  char      *source;        /* file's name, valid UTF-8 */
+  int        number;        /* page of the file, from 1 */
+  int        width, height; /* pixels that the model saw */
+  double     dpi;           /* of those pixels */
+  char      *stop;          /* why the answer ended: "eos", "max_tokens", … */
+  GPtrArray *blocks;        /* SlBlock */
+} SlPage;
+
+SlPage  *sl_page_new       (const char         *source,
+                            int                 number,
+                            int                 width,
+                            int                 height,
+                            double              dpi);
+SlPage  *sl_page_copy      (const SlPage       *self); /* (transfer full) */
+void     sl_page_free      (SlPage             *self);
+
+/* Takes the answer apart: <|ref|>type<|/ref|><|det|>[[…]]<|/det|>text and <|det|>type [x, y, x, y]<|/det|>text, and text without any.
+ * record: of its tokens, may be NULL. */
+void     sl_page_read      (SlPage             *self,
+                            const char         *answer,
+                            const SlGeneration *record);
+
+/* Pixels of a block's place; FALSE where it has none. */
+gboolean sl_page_get_pixels (const SlPage      *self,
+                             const SlBlock     *block,
+                             double             pixels[4]);
+gboolean sl_block_is_picture (const SlBlock    *self);
+gboolean sl_block_is_table   (const SlBlock    *self);
+
+/* {"source", "page", "width", "height", "dpi", "stop", "blocks": [{"type", "box_999", "box_px", "certainty", "text"}]} and back: NULL for
+ * what is not that. (transfer full) */
+json_t  *sl_page_to_json   (const SlPage       *self);
+SlPage  *sl_page_from_json (json_t             *object);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlPage, sl_page_free)
+
+G_END_DECLS
