@@ -8,7 +8,7 @@
 
 #include "engine/vl2.h"
 
-/* Weights of a published model's shape, made of noise. */
+/* Weights of a published model's shape, made of noise: tiny, small, base, or ocr (DeepSeek-OCR). */
 struct vl2_shape {
     const char *name; /* "tiny", "small", "base" */
     vl2_format format;

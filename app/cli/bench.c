@@ -439,7 +439,7 @@ cli_bench (int    argc,
   vl2_format format;
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options.engine),
-    { "shape", 0, 0, G_OPTION_ARG_FILENAME, &options.shape, N_("Generated weights instead of DIR: tiny, small or base"), N_("SHAPE") },
+    { "shape", 0, 0, G_OPTION_ARG_FILENAME, &options.shape, N_("Generated weights instead of DIR: tiny, small, base or ocr"), N_("SHAPE") },
     { "format", 'f', 0, G_OPTION_ARG_FILENAME, &options.format, N_("Of generated weights: mix (default), int8, int4 or bf16"), N_("FORMAT") },
     { "vision", 0, 0, G_OPTION_ARG_FILENAME, &options.vision, N_("Of the generated vision tower: bf16 (default) or int8"), N_("TYPE") },
     { "layers", 0, 0, G_OPTION_ARG_INT, &options.layers, N_("Generate only so many layers (default: all)"), N_("N") },
@@ -464,8 +464,8 @@ cli_bench (int    argc,
     return cli_fail (&options.output, CLI_USAGE, "%s", _("--layers needs --shape."));
   if (options.shape != NULL && options.engine.model != NULL)
     return cli_fail (&options.output, CLI_USAGE, "%s", _("--shape and --model exclude each other."));
-  if (options.shape != NULL && !g_strv_contains ((const char *const[]) { "tiny", "small", "base", NULL }, options.shape))
-    return cli_fail (&options.output, CLI_USAGE, "%s", _("--shape has to be tiny, small or base."));
+  if (options.shape != NULL && !g_strv_contains ((const char *const[]) { "tiny", "small", "base", "ocr", NULL }, options.shape))
+    return cli_fail (&options.output, CLI_USAGE, "%s", _("--shape has to be tiny, small, base or ocr."));
   if (!vl2_format_from_name (options.format, &format))
     return cli_fail (&options.output, CLI_USAGE, "%s", _("--format has to be mix, int8, int4 or bf16."));
   if (options.vision != NULL && options.shape == NULL)

@@ -91,6 +91,48 @@ const char *vl2_published_config(int which, struct vl2_config *config) {
     return shapes[which].name;
 }
 
+/* DeepSeek-OCR: tiny's language model behind another encoder.   deepencoder/sam_vary_sdpa.py, clip_sdpa.py */
+static void fill_page_encoder(struct vl2_config *c) {
+    c->family = VL2_FAMILY_OCR;
+    c->vision.side = 1024;
+    c->vision.patch = 16;
+    c->vision.width = 768;
+    c->vision.layers = c->vision.heads = 12;
+    c->vision.mlp = 3072;
+    c->vision.grid = 64;
+    c->vision.tokens = 4096;
+    c->document.window = 14;
+    c->document.neck = 256;
+    c->document.channels[0] = 512;
+    c->document.channels[1] = c->document.clip_width = 1024;
+    c->document.whole = 1 << 2 | 1 << 5 | 1 << 8 | 1 << 11;
+    c->document.clip_layers = 24;
+    c->document.clip_heads = c->document.clip_grid = 16;
+    c->document.clip_mlp = 4096;
+    c->document.most_tiles = 6;
+    c->projector.type = VL2_PROJ_LINEAR;
+    c->projector.in = 2048;
+    c->projector.depth = c->projector.r = 1;
+    c->projector.grid = 16;
+    c->tiles = (struct vl2_tile_rule){.side = 1024, .local_side = 640, .page = true, .most_tiles = 6};
+}
+
+/* A published model's settings, or those of a document model; false for other names. */
+static bool fill_shape(const char *name, struct vl2_config *config) {
+    for (int i = 0; i < VL2_N_PUBLISHED; i++)
+        if (strcmp(shapes[i].name, name) == 0) {
+            vl2_published_config(i, config);
+            return true;
+        }
+    if (strcmp(name, "ocr") != 0)
+        return false;
+    *config = (struct vl2_config){0};
+    fill_page_encoder(config);
+    fill_language(config, 0);
+    config->lm.context = 8192;
+    return true;
+}
+
 static int32_t at_most(int32_t all, int32_t wanted) {
     return wanted > 0 && wanted < all ? wanted : all;
 }
@@ -98,20 +140,16 @@ static int32_t at_most(int32_t all, int32_t wanted) {
 vl2_status vl2_shape_open(const struct vl2_shape *shape, struct vl2_config *config, vl2_checkpoint **checkpoint, vl2_error *err) {
     *config = (struct vl2_config){0};
     *checkpoint = NULL;
-    for (int i = 0; i < VL2_N_PUBLISHED; i++) {
-        if (strcmp(shapes[i].name, shape->name) != 0)
-            continue;
-        if (shape->layers < 0 || shape->format < VL2_FORMAT_MIX || shape->format > VL2_FORMAT_BF16)
-            break;
-        vl2_published_config(i, config);
-        config->vision.layers = at_most(config->vision.layers, shape->layers);
-        config->lm.layers = at_most(config->lm.layers, shape->layers);
-        config->quantised = shape->format != VL2_FORMAT_BF16;
-        size_t most = 64 + 12 * (size_t)config->vision.layers + (size_t)config->lm.layers * (32 + 3 * (size_t)config->lm.experts);
-        struct vl2_tensor_source source;
-        vl2_status status = vl2_synthetic_weights(shape->format, shape->vision_int8, most, &source, err);
-        return status == VL2_OK ? vl2_checkpoint_from_source(&source, most, checkpoint, err) : status;
-    }
-    return vl2_fail(err, VL2_ERR_USAGE, "There is no shape \"%.20s\" with %d layers; tiny, small and base are known.", shape->name,
-                    shape->layers);
+    if (shape->layers < 0 || shape->format < VL2_FORMAT_MIX || shape->format > VL2_FORMAT_BF16 || !fill_shape(shape->name, config))
+        return vl2_fail(err, VL2_ERR_USAGE, "There is no shape \"%.20s\" with %d layers; tiny, small, base and ocr are known.", shape->name,
+                        shape->layers);
+    config->vision.layers = at_most(config->vision.layers, shape->layers);
+    config->document.clip_layers = at_most(config->document.clip_layers, shape->layers);
+    config->lm.layers = at_most(config->lm.layers, shape->layers);
+    config->quantised = shape->format != VL2_FORMAT_BF16;
+    size_t most = 64 + 14 * (size_t)(config->vision.layers + config->document.clip_layers) +
+                  (size_t)config->lm.layers * (32 + 3 * (size_t)config->lm.experts);
+    struct vl2_tensor_source source;
+    vl2_status status = vl2_synthetic_weights(shape->format, shape->vision_int8, most, &source, err);
+    return status == VL2_OK ? vl2_checkpoint_from_source(&source, most, checkpoint, err) : status;
 }
