@@ -161,6 +161,10 @@ struct vl2_repeat_guard {
     size_t n_exempt;
 };
 
+/* What becomes of an answer that repeats itself as VL2_STOP_REPETITION says. KEEP: it goes on, as a page may hold a table of empty cells.
+ * BREAK: `breaker` is taken once, and it goes on from there. */
+typedef enum { VL2_CYCLES_END, VL2_CYCLES_KEEP, VL2_CYCLES_BREAK } vl2_cycles;
+
 #define VL2_MAX_ATTENTION_CELLS 256
 
 struct vl2_generate_options {
@@ -168,7 +172,8 @@ struct vl2_generate_options {
     int32_t max_tokens;     /* of this answer; also bounded by the context */
     int32_t alternatives;   /* top log-probabilities per token, 0 … 20 */
     struct vl2_repeat_guard guard;
-    bool keep_cycling;      /* do not end an answer that repeats itself: a page may hold a table of empty cells */
+    vl2_cycles cycles;
+    int32_t breaker;        /* of VL2_CYCLES_BREAK: the token that begins something else, as <|ref|> the next block of a page */
     bool constrain_boxes;   /* box grammar inside <|det|> … <|/det|> */
     bool coordinates;       /* tell of the distribution of every number of a box: vl2_token.coordinate */
 
@@ -221,6 +226,7 @@ struct vl2_token {
     const char *text;
     size_t length;
     float logprob;
+    bool breaks_cycle; /* it is the breaker: what stands before it repeated itself */
     int32_t n_alternatives;
     const int32_t *alternative_ids;
     const float *alternative_logprobs;
@@ -238,7 +244,8 @@ struct vl2_generation {
     size_t tokens;       /* generated, EOS excluded */
     double decode_ms;    /* first token included */
     double first_token_ms;
-    size_t mask_changed; /* steps where the box grammar or the guard changed the choice */
+    size_t mask_changed; /* steps where the box grammar, the guard or the breaker changed the choice */
+    size_t cycles_broken;
     size_t passes;       /* of the model behind the prompt */
     size_t drafted, drafted_right; /* tokens that were read ahead, and those of them that came */
     double one_by_one_ms; /* what decode_ms would be with a pass per token, by the time of those that read one; 0 where there were none */

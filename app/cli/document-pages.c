@@ -167,6 +167,7 @@ typedef struct
 {
   GString      *text;
   SlGeneration *record;
+  GArray       *cuts; /* gsize: where the text repeated itself and was cut */
 } Sink;
 
 static bool
@@ -176,6 +177,8 @@ on_token (const struct vl2_token *token,
   Sink *sink = user;
   SlTokenMark mark = { token->id, token->logprob, 0 };
 
+  if (token->breaks_cycle)
+    g_array_append_val (sink->cuts, sink->text->len);
   g_string_append_len (sink->text, token->text, token->length);
   mark.end = (guint32) sink->text->len;
   g_array_append_val (sink->record->tokens, mark);
@@ -196,7 +199,8 @@ make_options (const CliReading *reading,
     .sampling = { .top_p = 1, .repetition_penalty = 1 },
     .max_tokens = reading->max_tokens,
     .guard = { unlimited ? 35 : 30, unlimited ? 128 : 90, exempt, unlimited ? 0 : 2 },
-    .keep_cycling = true,
+    .cycles = reading->break_cycles ? VL2_CYCLES_BREAK : VL2_CYCLES_KEEP,
+    .breaker = vl2_tokenizer_id (tokenizer, unlimited ? "<|det|>" : "<|ref|>"),
     .constrain_boxes = !unlimited, /* the other form of its boxes is not one that the grammar knows */
   };
 }
@@ -262,6 +266,7 @@ cli_read_page (const CliReading  *reading,
   double dpi;
   g_autoptr(SlPicture) picture = sl_page_source_render (file->source, number, longer_side (reading->detail), &dpi, error);
   g_autoptr(GString) text = g_string_new (NULL);
+  g_autoptr(GArray) cuts = g_array_new (FALSE, FALSE, sizeof (gsize));
   struct vl2_generation done = { 0 };
   SlGeneration *record;
   SlPage *page = NULL;
@@ -269,13 +274,13 @@ cli_read_page (const CliReading  *reading,
   if (picture == NULL)
     return NULL;
   record = sl_generation_new ();
-  if (ask (reading, picture, &(Sink) { text, record }, &done, error))
+  if (ask (reading, picture, &(Sink) { text, record, cuts }, &done, error))
     {
       page = sl_page_new (sl_page_source_get_name (file->source), number + 1, sl_picture_get_width (picture),
                           sl_picture_get_height (picture), dpi);
       g_free (page->stop);
       page->stop = g_strdup (stop_nick (done.stop));
-      sl_page_read (page, text->str, record);
+      sl_page_read (page, text->str, record, cuts);
       *tokens = done.tokens;
     }
   sl_generation_free (record);

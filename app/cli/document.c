@@ -88,6 +88,8 @@ parse (Options    *options,
       N_("markdown (default), ocr, text, figure, describe or locate:WORDS"), N_("TASK") },
     { "prompt", 'p', 0, G_OPTION_ARG_FILENAME, &run->reading.prompt, N_("What stands behind the page instead of a task"), N_("PROMPT") },
     { "max-tokens", 0, 0, G_OPTION_ARG_INT, &run->reading.max_tokens, N_("Longest answer of a page (default: 8192)"), N_("N") },
+    { "break-cycles", 0, 0, G_OPTION_ARG_NONE, &run->reading.break_cycles,
+      N_("Where a page repeats itself, cut the block there and go on with the next"), NULL },
     { "again", 0, 0, G_OPTION_ARG_NONE, &options->again, N_("Start anew instead of going on"), NULL },
     CLI_FORCE_ENTRY (options->force),
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->words, NULL, NULL },
@@ -280,10 +282,11 @@ open_journal (Run     *run,
   if (dir == NULL)
     return FALSE;
   vl2_engine_identity (run->reading.engine, identity);
-  head = json_pack ("{s:s, s:i, s:s, s:s, s:i, s:s, s:i, s:s, s:i, s:s}", "format", "sightline-batch", "version", 2, "model", model,
+  head = json_pack ("{s:s, s:i, s:s, s:s, s:i, s:s, s:i, s:s, s:i, s:b, s:s}", "format", "sightline-batch", "version", 2, "model", model,
                     "model_identity", identity, "task", (int) run->reading.task, "locate",
                     run->reading.locate != NULL ? run->reading.locate : "", "view", (int) run->reading.detail, "prompt",
-                    run->reading.prompt != NULL ? run->reading.prompt : "", "max_tokens", run->reading.max_tokens, "work", "document");
+                    run->reading.prompt != NULL ? run->reading.prompt : "", "max_tokens", run->reading.max_tokens, "break_cycles",
+                    run->reading.break_cycles, "work", "document");
   if (g_mkdir_with_parents (options->out, 0777) != 0)
     {
       sl_output_set_error (error, options->out, errno);

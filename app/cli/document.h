@@ -55,6 +55,7 @@ typedef struct
   char      *locate; /* of LOCATE: what */
   char      *prompt; /* instead of a task, or NULL */
   int        max_tokens;
+  gboolean   break_cycles; /* where a page repeats itself, go on with its next block */
 } CliReading;
 
 /* "markdown", "locate:the stamp"; FALSE for other words. */

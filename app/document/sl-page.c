@@ -182,10 +182,21 @@ add_text (SlPage             *self,
   block->certainty = mean_probability (record, span->start, span->end);
 }
 
+static gboolean
+is_cut (const GArray *cuts,
+        const SlSpan *span)
+{
+  for (guint i = 0; cuts != NULL && i < cuts->len; i++)
+    if (g_array_index (cuts, gsize, i) > span->start && g_array_index (cuts, gsize, i) <= span->end)
+      return TRUE;
+  return FALSE;
+}
+
 void
 sl_page_read (SlPage             *self,
               const char         *answer,
-              const SlGeneration *record)
+              const SlGeneration *record,
+              const GArray       *cuts)
 {
   const SlBoxSpace space = { SL_BOX_SCALE_999, SL_BOX_ORDER_X_FIRST, self->width, self->height };
   gsize length = strlen (answer), n_spans, n_boxes;
@@ -209,7 +220,11 @@ sl_page_read (SlPage             *self,
           label = NULL;
         }
       else
-        add_text (self, open, answer, span, record);
+        {
+          add_text (self, open, answer, span, record);
+          if (self->blocks->len > 0 && is_cut (cuts, span))
+            ((SlBlock *) self->blocks->pdata[self->blocks->len - 1])->cut = TRUE;
+        }
     }
 }
 
@@ -233,6 +248,8 @@ sl_page_to_json (const SlPage *self)
           json_object_set_new (object, "box_999", json_pack ("[i,i,i,i]", p[0], p[1], p[2], p[3]));
           json_object_set_new (object, "box_px", json_pack ("[i,i,i,i]", (int) pixels[0], (int) pixels[1], (int) pixels[2], (int) pixels[3]));
         }
+      if (block->cut)
+        json_object_set_new (object, "cut", json_true ());
       if (block->certainty >= 0)
         json_object_set_new (object, "certainty", json_real (block->certainty));
       json_array_append_new (blocks, object);
@@ -254,6 +271,7 @@ block_from_json (json_t *object)
   g_free (self->text);
   self->text = g_strdup (text);
   self->certainty = json_is_number (certainty) ? json_number_value (certainty) : -1;
+  self->cut = json_is_true (json_object_get (object, "cut"));
   self->has_place = json_array_size (place) == 4;
   for (int i = 0; i < 4; i++)
     self->place[i] = CLAMP ((int) json_integer_value (json_array_get (place, i)), 0, 999);

@@ -19,6 +19,7 @@ typedef struct
   char    *text;      /* Markdown, a table as HTML; never NULL */
   gboolean has_place;
   int      place[4];  /* x1 y1 x2 y2 in 0 … 999 of the page */
+  gboolean  cut;       /* it repeated itself, and was ended there */
   double   certainty; /* mean probability of the tokens that wrote the text, 0 … 1; negative: not known */
 } SlBlock;
 
@@ -41,10 +42,11 @@ SlPage  *sl_page_copy      (const SlPage       *self); /* (transfer full) */
 void     sl_page_free      (SlPage             *self);
 
 /* Takes the answer apart: <|ref|>type<|/ref|><|det|>[[…]]<|/det|>text and <|det|>type [x, y, x, y]<|/det|>text, and text without any.
- * record: of its tokens, may be NULL. */
+ * record: of its tokens, cuts: places (gsize) where it repeated itself and went on with something else; both may be NULL. */
 void     sl_page_read      (SlPage             *self,
                             const char         *answer,
-                            const SlGeneration *record);
+                            const SlGeneration *record,
+                            const GArray       *cuts);
 
 /* Pixels of a block's place; FALSE where it has none. */
 gboolean sl_page_get_pixels (const SlPage      *self,
@@ -53,7 +55,7 @@ gboolean sl_page_get_pixels (const SlPage      *self,
 gboolean sl_block_is_picture (const SlBlock    *self);
 gboolean sl_block_is_table   (const SlBlock    *self);
 
-/* {"source", "page", "width", "height", "dpi", "stop", "blocks": [{"type", "box_999", "box_px", "certainty", "text"}]} and back: NULL for
+/* {"source", "page", "width", "height", "dpi", "stop", "blocks": [{"type", "box_999", "box_px", "certainty", "text", "cut"}]} and back: NULL for
  * what is not that. (transfer full) */
 json_t  *sl_page_to_json   (const SlPage       *self);
 SlPage  *sl_page_from_json (json_t             *object);

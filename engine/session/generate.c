@@ -47,6 +47,8 @@ struct vl2_writing { /* one answer */
     size_t singles;     /* passes over one token that single_ms counts */
     size_t prompt;      /* tokens that were there before */
     bool closing;       /* it repeats itself: only a block of boxes is still written to its end */
+    bool breaking;      /* the breaker comes next */
+    size_t cycle_from;  /* tokens of the answer before which nothing counts as a cycle */
     bool over;
     struct vl2_generation out;
     bool text_complete; /* answer_text holds everything: there was memory for it */
@@ -68,6 +70,8 @@ static vl2_status check_options(const struct vl2_session *s, const struct vl2_ge
         if (o->replay[i] < 0 || o->replay[i] >= s->engine->config.lm.vocab)
             return vl2_fail(err, VL2_ERR_USAGE, "Token %zu of the answer has the id %d; the model knows 0 to %d.", i + 1, o->replay[i],
                             s->engine->config.lm.vocab - 1);
+    if (o->cycles == VL2_CYCLES_BREAK && (o->breaker < 0 || o->breaker >= s->engine->config.lm.vocab))
+        return vl2_fail(err, VL2_ERR_USAGE, "Token %d is to break cycles; the model knows 0 to %d.", o->breaker, s->engine->config.lm.vocab - 1);
     if (o->guard.ngram && (o->guard.ngram < 2 || o->guard.window < 1))
         return vl2_fail(err, VL2_ERR_USAGE, "A guard against the same %d tokens within %d makes no sense.", o->guard.ngram, o->guard.window);
     if (o->alternatives < 0 || o->alternatives > VLK_MAX_ALTERNATIVES)
@@ -107,8 +111,8 @@ static bool make_mask(struct vl2_writing *r) {
     struct vl2_session *s = r->session;
     const struct vl2_generate_options *o = &r->options;
     int32_t vocab = s->engine->config.lm.vocab;
-    if (o->n_replay > 0) {
-        int32_t id = o->replay[r->out.tokens];
+    if (o->n_replay > 0 || r->breaking) {
+        int32_t id = r->breaking ? o->breaker : o->replay[r->out.tokens];
         memset(s->allowed, 0, ((size_t)vocab + 31) / 32 * sizeof *s->allowed);
         s->allowed[id / 32] = 1u << (id % 32);
         return true;
@@ -182,6 +186,7 @@ static bool deliver(struct vl2_writing *r) {
     struct vl2_session *s = r->session;
     struct vl2_token token = {.id = r->sampled.id,
                               .logprob = r->sampled.logprob,
+                              .breaks_cycle = r->breaking,
                               .n_alternatives = r->sampled.n_alternatives,
                               .alternative_ids = r->sampled.alt_id,
                               .alternative_logprobs = r->sampled.alt_logprob,
@@ -193,11 +198,30 @@ static bool deliver(struct vl2_writing *r) {
     s->answer[s->answer_prefix + r->out.tokens++] = token.id;
     if (r->most)
         vl2_draft_learn(&r->draft, s->ids, s->length, &r->boxes, token.id);
+    r->breaking = false;
     if (follows_boxes(&r->options))
         vl2_box_grammar_feed(s->engine->grammar, &r->boxes, token.id);
     vl2_detokenizer_feed(&r->detokenizer, token.id, &token.text, &token.length);
     keep_text(r, token.text, token.length);
     return !r->on_token || r->on_token(&token, r->user);
+}
+
+/* Whether the answer repeats itself so that it has to end; where a breaker ends the cycle instead, that comes next. */
+static bool ends_by_cycle(struct vl2_writing *r) {
+    struct vl2_session *s = r->session;
+    const struct vl2_generate_options *o = &r->options;
+    if (o->n_replay > 0 || o->cycles == VL2_CYCLES_KEEP)
+        return false;
+    r->closing = r->closing || vl2_is_cycling(s->answer + s->answer_prefix + r->cycle_from, r->out.tokens - r->cycle_from);
+    if (!r->closing || (o->constrain_boxes && vl2_box_grammar_inside(&r->boxes)))
+        return false;
+    if (o->cycles == VL2_CYCLES_END)
+        return true;
+    r->closing = false;
+    r->breaking = true;
+    r->cycle_from = r->out.tokens;
+    r->out.cycles_broken++;
+    return false;
 }
 
 /* What ends the answer after a token, if anything does. */
@@ -212,9 +236,7 @@ static bool is_over(struct vl2_writing *r, vl2_stop *stop) {
     if (s->length == s->capacity)
         return true;
     *stop = VL2_STOP_REPETITION;
-    r->closing = r->closing ||
-                 (!replaying && !o->keep_cycling && vl2_is_cycling(s->answer + s->answer_prefix, r->out.tokens));
-    if (r->closing && !(o->constrain_boxes && vl2_box_grammar_inside(&r->boxes)))
+    if (ends_by_cycle(r))
         return true;
     *stop = VL2_STOP_CANCELLED;
     return r->cancel && atomic_load(r->cancel);

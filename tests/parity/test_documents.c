@@ -183,6 +183,47 @@ static void check_greedy(vl2_engine *engine, vl2_checkpoint *fixtures, const str
     vl2_session_close(session);
 }
 
+struct watched {
+    size_t n, broken_at;
+    int32_t breaker;
+};
+
+static bool watch_token(const struct vl2_token *token, void *user) {
+    struct watched *w = user;
+    w->n++;
+    if (token->breaks_cycle && w->broken_at == 0 && token->id == w->breaker)
+        w->broken_at = w->n;
+    return true;
+}
+
+/* With a penalty that rewards repetition the model repeats itself: then its answer ends, or goes on to its limit, or with the breaker. */
+static void check_cycles(vl2_engine *engine, const struct entry *e) {
+    static const vl2_cycles all[] = {VL2_CYCLES_END, VL2_CYCLES_KEEP, VL2_CYCLES_BREAK};
+    struct watched w[3] = {{.n = 0}};
+    struct vl2_generation done[3] = {{0}};
+    vl2_error err = {.text = ""};
+    vl2_status status = VL2_OK;
+    for (int i = 0; i < 3 && status == VL2_OK; i++) {
+        struct vl2_generate_options options = {.sampling = {.top_p = 1, .repetition_penalty = 0.1f},
+                                               .max_tokens = 400,
+                                               .cycles = all[i],
+                                               .breaker = vl2_tokenizer_id(vl2_engine_tokenizer(engine), "<|ref|>")};
+        vl2_session *session = NULL;
+        w[i].breaker = options.breaker;
+        status = vl2_session_open(engine, NULL, &session, &err);
+        if (status == VL2_OK)
+            status = vl2_session_sync(session, &e->conversation, NULL, NULL, &err);
+        if (status == VL2_OK)
+            status = vl2_session_generate(session, &options, NULL, watch_token, &w[i], &done[i], &err);
+        vl2_session_close(session);
+    }
+    ok(status == VL2_OK && done[0].stop == VL2_STOP_REPETITION && done[0].tokens < 400, "%s: a cycle ends the answer at %zu tokens: %s",
+       e->key, done[0].tokens, err.text);
+    ok(done[1].stop == VL2_STOP_MAX_TOKENS && done[1].tokens == 400 && done[1].cycles_broken == 0, "or is kept");
+    ok(done[2].cycles_broken > 0 && w[2].broken_at == done[0].tokens + 1, "or is broken where it would have ended, %zu times",
+       done[2].cycles_broken);
+}
+
 static void check_prompt(vl2_engine *engine, vl2_checkpoint *fixtures, const struct entry *e) {
     const struct vl2_tensor *ids = fixture(fixtures, e->key, "ids");
     struct vl2_prompt prompt;
@@ -218,6 +259,8 @@ int main(int argc, char **argv) {
                 check_prompt(engine, fixtures, &e);
             check_dump(engine, fixtures, &e, levels[level]);
             check_greedy(engine, fixtures, &e, levels[level]);
+            if (level == 0 && strcmp(key, "small") == 0 && strstr(argv[1], "document_ocr"))
+                check_cycles(engine, &e);
             free((void *)(uintptr_t)e.picture.rgb);
         }
         vl2_engine_close(engine);

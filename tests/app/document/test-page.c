@@ -30,7 +30,7 @@ read_page (const char *answer)
 {
   SlPage *page = sl_page_new ("report.pdf", 2, 1000, 2000, 150);
 
-  sl_page_read (page, answer, NULL);
+  sl_page_read (page, answer, NULL, NULL);
   return page;
 }
 
@@ -90,9 +90,25 @@ test_certainty (void)
   SlTokenMark marks[] = { { 1, logf (0.01f), sizeof answer - 1 - 9 }, { 2, logf (0.5f), sizeof answer - 1 - 5 }, { 3, 0, sizeof answer - 1 } };
 
   g_array_append_vals (record->tokens, marks, G_N_ELEMENTS (marks));
-  sl_page_read (page, answer, record);
+  sl_page_read (page, answer, record, NULL);
   g_assert_cmpfloat_with_epsilon (block_at (page, 0)->certainty, 0.75, 1e-6);
   sl_generation_free (record);
+}
+
+/* A block that repeated itself says so, also when it comes back from a file. */
+static void
+test_cut (void)
+{
+  g_autoptr(GArray) cuts = g_array_new (FALSE, FALSE, sizeof (gsize));
+  g_autoptr(SlPage) page = sl_page_new ("x", 1, 100, 100, 72);
+  g_autoptr(SlPage) copy = NULL;
+  gsize at = strstr (first_form, "<|ref|>image") - first_form;
+
+  g_array_append_val (cuts, at);
+  sl_page_read (page, first_form, NULL, cuts);
+  copy = sl_page_copy (page);
+  for (guint i = 0; i < 4; i++)
+    g_assert_true (block_at (copy, i)->cut == (i == 1));
 }
 
 static void
@@ -281,6 +297,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/page/forms", test_forms);
   g_test_add_func ("/page/certainty", test_certainty);
+  g_test_add_func ("/page/cut", test_cut);
   g_test_add_func ("/page/texts", test_texts);
   g_test_add_func ("/page/json", test_json);
   g_test_add_func ("/page/words", test_words);
