@@ -52,7 +52,8 @@ def test_copy_and_quote():
         raw = app.find("text", "Raw Prompt")
         check("<image>" in raw.text() and "Where?" in raw.text(), raw.text())
         check(not raw.has_state("editable"), "the raw text can be written")
-        app.answer_dialog("Close")
+        session.key("Escape")
+        wait_for("the dialog to close", lambda: len(app.windows()) == 1)
         app.close()
         quiet(app)
 
