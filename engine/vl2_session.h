@@ -99,6 +99,8 @@ struct vl2_session_options {
     int32_t chunk_size;       /* prefill chunk, 0 = chosen; at most 64 per layer, see vl2_session_sync */
     size_t picture_cache_bytes; /* budget of projected picture embeddings, 0 = default */
     size_t branch_bytes;        /* budget of what edits and other conversations took out of the cache, 0 = default */
+    bool repeatable;            /* of the cache only whole chunks are reused, as they were read: an answer does not depend, in any bit, on
+                                   what was asked before. Costs the reading of less than a chunk, and of earlier answers */
 };
 vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options *options, vl2_session **out, vl2_error *err);
 void vl2_session_close(vl2_session *session);

@@ -174,5 +174,6 @@ CliStatus cli_quantize   (int argc, char **argv);
 CliStatus cli_quantize_into (const CliOutput *output, const char *model, const char *out, const char *format, const char *vision);
 CliStatus cli_models     (int argc, char **argv);
 CliStatus cli_bench      (int argc, char **argv);
+CliStatus cli_serve      (int argc, char **argv);
 
 G_END_DECLS

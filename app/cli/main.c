@@ -29,6 +29,7 @@ static const struct
   { "quantize", cli_quantize, N_("Write a checkpoint with fewer bits per weight") },
   { "verify", cli_verify, N_("Check a checkpoint against the published models") },
   { "eval", cli_eval, N_("Score how well a model finds things") },
+  { "serve", cli_serve, N_("Answer other programs, as an OpenAI-compatible server") },
   { "models", cli_models, N_("Find and download models, and look after those that are here") },
   { "bench", cli_bench, N_("Measure how fast this computer runs a model") },
   { "history", cli_history, N_("List, export and check the conversations of the window") },

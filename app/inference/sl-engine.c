@@ -134,7 +134,7 @@ static void
 update_idle (SlEngine *self)
 {
   gboolean idle = self->idle_seconds > 0 && self->reading.state == SL_ENGINE_READY && !self->reading.busy &&
-                  self->reading.queue_length == 0;
+                  self->reading.queue_length == 0 && self->reading.guests_waiting == 0 && self->reading.guests_going == 0;
 
   if (!idle)
     destroy_source (&self->idle);
@@ -288,8 +288,8 @@ sl_engine_load (SlEngine              *self,
   mirror (self);
 }
 
-static void
-wake (SlEngine *self)
+void
+sl_engine_wake (SlEngine *self)
 {
   const SlEngineOptions options = { .device = self->device,
                                     .threads = self->threads,
@@ -297,7 +297,8 @@ wake (SlEngine *self)
                                     .memory_limit = self->memory_limit };
   g_autofree char *dir = g_strdup (self->model_dir);
 
-  sl_engine_load (self, dir, &options);
+  if (self->asleep && self->inference != NULL)
+    sl_engine_load (self, dir, &options);
 }
 
 void
@@ -447,8 +448,7 @@ sl_engine_submit (SlEngine *self,
   g_return_val_if_fail (SL_IS_ENGINE (self), NULL);
   g_return_val_if_fail (prompt != NULL, NULL);
 
-  if (self->asleep && self->inference != NULL)
-    wake (self);
+  sl_engine_wake (self);
   ticket = sl_ticket_new (prompt);
   job = sl_job_new (ticket, stop_ticket, self);
   if (self->inference != NULL)

@@ -10,6 +10,7 @@
 #include <gio/gio.h>
 
 #include "app/inference/sl-answerer.h"
+#include "app/inference/sl-guest.h"
 #include "app/inference/sl-job.h"
 #include "app/inference/sl-model-info.h"
 #include "app/prompt/sl-plan.h"
@@ -54,6 +55,14 @@ guint sl_engine_get_queue_length (SlEngine *self);
 /* Queues an answer to the prompt (referenced). While a model is loading it waits; where none is loaded the job fails with a
  * sentence at its first drain. The caller owns the result; dropping it does not stop the answer. */
 SlJob *sl_engine_submit (SlEngine *self, SlPrompt *prompt);
+
+/* Guests (sl-guest.h): what other programs ask, behind everything that is submitted here. While a model is loading they wait; where none
+ * is loaded they end at once. */
+void sl_engine_submit_guest (SlEngine *self, SlGuest *guest);
+void sl_engine_cancel_guest (SlEngine *self, SlGuest *guest);
+/* at_once: answers that go on together, 1 … 16; context: tokens of each, 0 = the model's. Each takes the memory of a session. */
+void sl_engine_set_guest_limits (SlEngine *self, guint at_once, guint context);
+void sl_engine_count_guests (SlEngine *self, guint *waiting, guint *going);
 
 /* Tokens that a picture of this size costs. n_pictures: pictures in the whole conversation, this one included; three or more
  * are not tiled. 0 unless READY. */

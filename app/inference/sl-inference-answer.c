@@ -19,18 +19,28 @@ set_text (char       **field,
   *field = g_strdup (text);
 }
 
+typedef struct
+{
+  SlTicket *ticket;
+  SlGuests *guests;
+} JobReading;
+
+/* Guests go on between two looks; a failure of theirs is told to them, and what is broken shows in the next pass of the answer. */
 static void
 on_job_progress (vl2_stage  stage,
                  uint64_t   done,
                  uint64_t   total,
                  void      *user)
 {
-  SlTicket *ticket = user;
+  JobReading *reading = user;
+  SlTicket *ticket = reading->ticket;
+  vl2_error err;
 
   g_mutex_lock (&ticket->lock);
   ticket->status.state = stage == VL2_STAGE_VISION ? SL_JOB_VISION : SL_JOB_PREFILL;
   ticket->status.fraction = total > 0 ? (double) done / total : 0;
   g_mutex_unlock (&ticket->lock);
+  sl_guests_advance (reading->guests, NULL, &err);
 }
 
 typedef struct
@@ -168,7 +178,8 @@ read_conversation (const SlModelHandles   *model,
                    const vl2_conversation *conversation,
                    vl2_error              *err)
 {
-  struct vl2_watch watch = { &ticket->cancel, on_job_progress, ticket };
+  JobReading reading = { ticket, model->guests };
+  struct vl2_watch watch = { &ticket->cancel, on_job_progress, &reading };
   struct vl2_sync_report report = { 0 };
   g_autofree char *tiling = describe_tiling (model->engine, conversation);
   SlGeneration *g = ticket->generation;
@@ -275,11 +286,18 @@ write_answer (const SlModelHandles *model,
   };
   Decoding decoding = { ticket, model->session, vl2_engine_tokenizer (model->engine) };
   struct vl2_generation generation = { 0 };
+  vl2_writing *writing;
   SlGeneration *g = ticket->generation;
   vl2_status status;
 
   options.replay = sl_prompt_get_replay (ticket->prompt, &options.n_replay);
-  status = vl2_session_generate (model->session, &options, &ticket->cancel, on_token, &decoding, &generation, err);
+  status = vl2_writing_begin (model->session, &options, &ticket->cancel, on_token, &decoding, &writing, err);
+  if (status == VL2_OK)
+    {
+      while (status == VL2_OK && !vl2_writing_is_over (writing))
+        status = sl_guests_advance (model->guests, writing, err);
+      vl2_writing_end (writing, &generation);
+    }
   g_mutex_lock (&ticket->lock);
   g->output_tokens = ticket->status.decoded_tokens;
   g->first_token_ms = generation.first_token_ms;

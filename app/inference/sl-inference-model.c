@@ -42,6 +42,7 @@ sl_inference_close_model (SlInference *self)
   if (self->session != NULL)
     sl_session_keeper_save (self->keeper, self->session, NULL);
   sl_session_keeper_reset (self->keeper);
+  sl_guests_close (self->guests, NULL);
   g_rw_lock_writer_lock (&self->model_lock);
   g_clear_pointer (&self->session, vl2_session_close);
   g_clear_pointer (&self->engine, vl2_engine_close);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "app/inference/sl-guest-private.h"
 #include "app/inference/sl-inference.h"
 
 G_BEGIN_DECLS
@@ -33,6 +34,7 @@ struct _SlInference
   SlModelInfo *info;
   GQueue queue; /* of SlTicket */
   SlTicket *running;
+  SlGuests *guests; /* behind all tickets */
 
   SlSessionKeeper *keeper;
   vl2_cancel save_cancel; /* there is something else to do */
@@ -44,7 +46,7 @@ struct _SlInference
 
 /* With the lock held. */
 void sl_inference_set_state (SlInference *self, SlEngineState state, const char *error_text);
-/* With the lock held: every job that waits ends so. */
+/* With the lock held: every job and guest that waits ends so. */
 void sl_inference_empty_queue (SlInference *self, SlJobState state, const char *reason);
 /* Inference thread; called and left with the lock held. Loads what was asked for last; the outcome is the state. */
 void sl_inference_load_model (SlInference *self);
@@ -57,6 +59,7 @@ typedef struct
   vl2_engine *engine;
   vl2_session *session;
   SlSessionKeeper *keeper;
+  SlGuests *guests; /* go on beside the answer */
 } SlModelHandles;
 
 /* Answers the ticket's prompt: VL2_CANCELLED where it was stopped while pictures were read, otherwise the generation says why it ended.

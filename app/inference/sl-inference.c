@@ -40,6 +40,8 @@ sl_inference_empty_queue (SlInference *self,
       sl_ticket_finish (ticket, state, reason);
       sl_ticket_unref (ticket);
     }
+  for (SlGuest *guest; (guest = sl_guests_pop_any (self->guests)) != NULL;)
+    sl_guest_end (guest, state == SL_JOB_FAILED ? SL_GUEST_FAILED : SL_GUEST_CANCELLED, SL_STOP_ERROR, reason);
 }
 
 static void
@@ -72,10 +74,29 @@ post_request (SlInference        *self,
   self->serial++;
   atomic_store (&self->save_cancel, true);
   cancel_running (self);
+  sl_guests_cancel_all (self->guests);
   g_cond_signal (&self->wake);
 }
 
 /* ------------------------------------------------------------------------------------------------ jobs */
+
+/* Called and left with the lock held, after every use of the engine: one whose device failed is closed. */
+static void
+note_device (SlInference     *self,
+             vl2_status       status,
+             const vl2_error *err)
+{
+  if (status != VL2_ERR_DEVICE)
+    return;
+  g_mutex_unlock (&self->lock);
+  sl_session_keeper_reset (self->keeper);
+  sl_inference_close_model (self);
+  g_mutex_lock (&self->lock);
+  if (self->request != SL_REQUEST_NONE)
+    return;
+  sl_inference_set_state (self, SL_ENGINE_FAILED, err->text);
+  sl_inference_empty_queue (self, SL_JOB_FAILED, err->text);
+}
 
 /* Called and left with the lock held. */
 static void
@@ -94,28 +115,35 @@ run_job (SlInference *self)
   g_mutex_unlock (&self->lock);
   self->changed (self->user_data);
 
-  status = sl_inference_answer (&(SlModelHandles) { self->engine, self->session, self->keeper }, ticket, &err);
+  status = sl_inference_answer (&(SlModelHandles) { self->engine, self->session, self->keeper, self->guests }, ticket, &err);
   if (status == VL2_CANCELLED || (status == VL2_OK && atomic_load (&ticket->cancel) && ticket->generation->stop == SL_STOP_USER))
     sl_ticket_finish (ticket, SL_JOB_STOPPED, NULL);
   else if (status == VL2_OK)
     sl_ticket_finish (ticket, SL_JOB_DONE, NULL);
   else
     sl_ticket_finish (ticket, SL_JOB_FAILED, err.text);
-  if (status == VL2_ERR_DEVICE)
-    {
-      sl_session_keeper_reset (self->keeper);
-      sl_inference_close_model (self);
-    }
-
   g_mutex_lock (&self->lock);
   self->running = NULL;
   sl_ticket_unref (ticket);
-  if (status == VL2_ERR_DEVICE && self->request == SL_REQUEST_NONE)
-    {
-      sl_inference_set_state (self, SL_ENGINE_FAILED, err.text);
-      sl_inference_empty_queue (self, SL_JOB_FAILED, err.text);
-    }
+  note_device (self, status, &err);
   renumber (self);
+}
+
+/* Called and left with the lock held: a guest's question is read, or all guests come a token further. */
+static void
+run_guests (SlInference *self,
+            SlGuest     *guest)
+{
+  vl2_error err = { 0 };
+  vl2_status status;
+
+  g_mutex_unlock (&self->lock);
+  if (guest != NULL)
+    status = sl_guests_begin (self->guests, self->engine, guest, &err);
+  else
+    status = sl_guests_advance (self->guests, NULL, &err);
+  g_mutex_lock (&self->lock);
+  note_device (self, status, &err);
 }
 
 /* ------------------------------------------------------------------------------------------------ thread */
@@ -125,6 +153,8 @@ static gboolean
 serve (SlInference *self)
 {
   SlInferenceRequest request = self->request;
+  guint going = sl_guests_count_going (self->guests);
+  SlGuest *guest = NULL;
 
   self->request = SL_REQUEST_NONE;
   if (request == SL_REQUEST_LOAD)
@@ -137,6 +167,12 @@ serve (SlInference *self)
     }
   else if (self->state == SL_ENGINE_READY && self->queue.length > 0)
     run_job (self);
+  else if (self->state == SL_ENGINE_READY && ((guest = sl_guests_pop (self->guests)) != NULL || going > 0))
+    {
+      run_guests (self, guest);
+      if (guest == NULL && sl_guests_count_going (self->guests) == going)
+        return TRUE; /* a token is no news */
+    }
   else
     return FALSE;
 
@@ -206,6 +242,7 @@ sl_inference_new (void     (*changed) (gpointer user_data),
   atomic_init (&self->load_cancel, false);
   atomic_init (&self->save_cancel, false);
   self->keeper = sl_session_keeper_new ();
+  self->guests = sl_guests_new ();
   self->thread = g_thread_new ("sightline-model", inference_main, self);
   return self;
 }
@@ -236,6 +273,7 @@ sl_inference_unref (SlInference *self)
   g_free (self->error_text);
   sl_model_info_free (self->info);
   sl_session_keeper_free (self->keeper);
+  sl_guests_free (self->guests);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->wake);
   g_rw_lock_clear (&self->model_lock);
@@ -326,6 +364,49 @@ sl_inference_stop (SlInference *self,
 }
 
 void
+sl_inference_submit_guest (SlInference *self,
+                           SlGuest     *guest)
+{
+  g_autofree char *reason = NULL;
+
+  g_mutex_lock (&self->lock);
+  if (self->state == SL_ENGINE_READY || self->state == SL_ENGINE_LOADING)
+    {
+      sl_guests_push (self->guests, guest);
+      atomic_store (&self->save_cancel, true);
+      g_cond_signal (&self->wake);
+    }
+  else
+    reason = g_strdup (self->error_text != NULL ? self->error_text : _("No model is loaded"));
+  g_mutex_unlock (&self->lock);
+  if (reason != NULL)
+    sl_guest_end (sl_guest_ref (guest), SL_GUEST_FAILED, SL_STOP_ERROR, reason);
+}
+
+void
+sl_inference_cancel_guest (SlInference *self,
+                           SlGuest     *guest)
+{
+  gboolean waited;
+
+  g_mutex_lock (&self->lock);
+  waited = sl_guests_cancel (self->guests, guest);
+  g_mutex_unlock (&self->lock);
+  if (waited)
+    sl_guest_end (guest, SL_GUEST_CANCELLED, SL_STOP_USER, NULL);
+}
+
+void
+sl_inference_set_guest_limits (SlInference *self,
+                               guint        at_once,
+                               guint        context)
+{
+  g_mutex_lock (&self->lock);
+  sl_guests_set_limits (self->guests, at_once, context);
+  g_mutex_unlock (&self->lock);
+}
+
+void
 sl_inference_read (SlInference        *self,
                    SlInferenceReading *reading)
 {
@@ -338,6 +419,8 @@ sl_inference_read (SlInference        *self,
   reading->info = self->info != NULL ? sl_model_info_copy (self->info) : NULL;
   reading->busy = self->running != NULL;
   reading->queue_length = self->queue.length;
+  reading->guests_waiting = sl_guests_count_waiting (self->guests);
+  reading->guests_going = sl_guests_count_going (self->guests);
   g_mutex_unlock (&self->lock);
 }
 

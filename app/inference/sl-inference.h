@@ -8,6 +8,7 @@
 
 #include <gio/gio.h>
 
+#include "app/inference/sl-guest.h"
 #include "app/inference/sl-model-info.h"
 #include "app/inference/sl-session-keeper.h"
 #include "app/inference/sl-ticket.h"
@@ -27,6 +28,7 @@ typedef struct
   SlModelInfo *info; /* NULL unless READY */
   gboolean busy;
   guint queue_length;
+  guint guests_waiting, guests_going;
 } SlInferenceReading;
 
 /* How many steps of priority the inference thread, and with it the engine's threads, stands below the one that made it. */
@@ -45,6 +47,10 @@ void sl_inference_cancel_load (SlInference *self);
 void sl_inference_unload (SlInference *self);
 void sl_inference_submit (SlInference *self, SlTicket *ticket);
 void sl_inference_stop (SlInference *self, SlTicket *ticket);
+/* Guests, see sl-guest.h; they come after all tickets. Cancelling ends one that waits, and stops one that is being answered. */
+void sl_inference_submit_guest (SlInference *self, SlGuest *guest);
+void sl_inference_cancel_guest (SlInference *self, SlGuest *guest);
+void sl_inference_set_guest_limits (SlInference *self, guint at_once, guint context);
 void sl_inference_read (SlInference *self, SlInferenceReading *reading);
 void sl_inference_reading_clear (SlInferenceReading *self);
 

@@ -21,12 +21,12 @@ _sightline_cli()
         --endpoint-kind) words='other sightline vllm sglang lmdeploy deepseek' ;;
         --markup) words='none grounding all' ;;
         --view) words='tiny small base large gundam' ;;
-        -m | --model | --data-dir)
+        -m | --model | --data-dir | --picture-dir)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -d -- "$current")
             return
             ;;
-        -i | --image | -c | --conversation | --batch | --draw | -o | --out | --endpoint-ca)
+        -i | --image | -c | --conversation | --batch | --draw | -o | --out | --endpoint-ca | --key-file)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return

@@ -18,3 +18,5 @@ complete --command sightline-cli --long-option view --exclusive --arguments 'tin
 complete --command sightline-cli --long-option markup --exclusive --arguments 'none grounding all'
 complete --command sightline-cli --short-option m --long-option model --exclusive --arguments '(__fish_complete_directories)'
 complete --command sightline-cli --condition '__fish_seen_subcommand_from models' --no-files --arguments 'list search download verify import quantize remove'
+complete --command sightline-cli --long-option picture-dir --exclusive --arguments '(__fish_complete_directories)'
+complete --command sightline-cli --long-option key-file --require-parameter

@@ -16,7 +16,7 @@ _sightline_cli() {
         --endpoint-kind) compadd other sightline vllm sglang lmdeploy deepseek ;;
         --markup) compadd none grounding all ;;
         --view) compadd tiny small base large gundam ;;
-        -m | --model | --data-dir) _files -/ ;;
+        -m | --model | --data-dir | --picture-dir) _files -/ ;;
         *)
             if [[ ${words[CURRENT]} == -* ]]; then
                 found=(${(f)"$(_call_program options $program $words[2] --help 2>/dev/null |

@@ -191,6 +191,7 @@ vl2_status vl2_session_adopt(struct vl2_session *s, const struct vl2_layout *lay
     s->n_spans = n;
     memcpy(s->ids, layout->prompt.ids, layout->prompt.n_ids * sizeof *s->ids);
     s->length = prefix;
+    s->whole = 0;
     return VL2_OK;
 }
 
@@ -198,13 +199,19 @@ vl2_status vl2_session_adopt(struct vl2_session *s, const struct vl2_layout *lay
  * never reused, because its logits are wanted. */
 static vl2_status reuse_cache(struct vl2_session *s, const struct vl2_layout *layout, struct vl2_sync_report *report, vl2_error *err) {
     struct vl2_timeline live = live_timeline(s), want = wanted_timeline(layout);
-    size_t limit = want.length - 1, prefix = vl2_timeline_match(&live, &want, limit, &report->reread);
+    size_t chunk = s->options.repeatable ? (size_t)s->scratch.rows : 1, limit = (want.length - 1) / chunk * chunk;
+    if (s->options.repeatable && live.length > s->whole)
+        live.length = s->whole;
+    size_t prefix = vl2_timeline_match(&live, &want, limit, &report->reread);
+    prefix -= prefix % chunk;
     report_tiling(s, layout, report);
     vl2_branches_park(s->engine, &s->branches, &s->kv, &live, prefix);
     vl2_status status = vl2_session_adopt(s, layout, prefix, err);
     if (status != VL2_OK)
         return status;
     s->length = vl2_branches_fetch(s->engine, &s->branches, &s->kv, &want, prefix, limit, &report->reread);
+    s->length -= s->length % chunk;
+    s->whole = s->length;
     report->reused_tokens = s->length;
     report->branch_tokens = s->length - prefix;
     return VL2_OK;
@@ -412,6 +419,8 @@ vl2_status vl2_session_prefill(struct vl2_session *s, const struct vl2_layout *l
         status = run_chunk(s, &r, n, s->length + n == n_ids, err);
         if (status == VL2_OK)
             s->length += n;
+        if (s->length % chunk == 0)
+            s->whole = s->length;
         if (status == VL2_OK)
             vl2_watch_report(watch, VL2_STAGE_PREFILL, s->length - r.from, n_ids - r.from);
     }

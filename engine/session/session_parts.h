@@ -23,6 +23,7 @@ struct vl2_session {
 
     int32_t *ids;               /* [capacity] */
     size_t length, capacity;
+    size_t whole;               /* of them, those that lie in whole chunks that were read from the beginning on */
     struct vl2_picture_span *spans; /* in order; those beyond `length` are void */
     size_t n_spans;
     struct vl2_session_options options; /* as given */

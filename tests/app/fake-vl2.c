@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The engine's functions that own a model, as strings and gates. The pure parts (grounding, tiles) stay the real ones.
+ * The engine's functions that own a model, as strings and gates. The pure parts (grounding, tiles) stay the real ones. One fake with one
+ * state: it reads better whole.
  */
 #include "fake-vl2.h"
 
@@ -492,58 +493,116 @@ think (Thoughts                          *thoughts,
   token->attention = &thoughts->attention;
 }
 
-vl2_status
-vl2_session_generate (vl2_session                       *session,
-                      const struct vl2_generate_options *options,
-                      const vl2_cancel                  *cancel,
-                      vl2_token_fn                       on_token,
-                      void                              *user,
-                      struct vl2_generation             *out,
-                      vl2_error                         *err)
+struct vl2_writing
 {
-  g_autofree char *answer = NULL;
-  Thoughts thoughts = { .numbers = 0 };
-  size_t length, at = 0;
+  vl2_session *session;
+  struct vl2_generate_options options;
+  const vl2_cancel *cancel;
+  vl2_token_fn on_token;
+  void *user;
+  char *answer;
+  size_t length, at;
+  Thoughts thoughts;
+  struct vl2_generation out;
+  gboolean over;
+};
+
+vl2_status
+vl2_writing_begin (vl2_session                       *session,
+                   const struct vl2_generate_options *options,
+                   const vl2_cancel                  *cancel,
+                   vl2_token_fn                       on_token,
+                   void                              *user,
+                   vl2_writing                      **out,
+                   vl2_error                         *err)
+{
+  vl2_writing *writing = g_new0 (vl2_writing, 1);
+
+  writing->session = session;
+  writing->options = *options;
+  writing->cancel = cancel;
+  writing->on_token = on_token;
+  writing->user = user;
+  g_mutex_lock (&fake.lock);
+  writing->answer = g_strdup (fake.answer != NULL ? fake.answer : "");
+  g_mutex_unlock (&fake.lock);
+  writing->length = strlen (writing->answer);
+  writing->out = (struct vl2_generation) { .stop = VL2_STOP_EOS, .decode_ms = 1 };
+  writing->over = writing->length == 0;
+  *out = writing;
+  return VL2_OK;
+}
+
+/* Waits until a token is allowed. FALSE: it was cancelled meanwhile. */
+static gboolean
+take_leave (const vl2_cancel *cancel)
+{
+  gboolean go_on;
 
   g_mutex_lock (&fake.lock);
-  answer = g_strdup (fake.answer != NULL ? fake.answer : "");
+  while (fake.allowed == 0 && !atomic_load (cancel))
+    g_cond_wait_until (&fake.changed, &fake.lock, g_get_monotonic_time () + POLL_US);
+  go_on = !atomic_load (cancel);
+  if (go_on && fake.allowed != G_MAXUINT)
+    fake.allowed--;
   g_mutex_unlock (&fake.lock);
-  length = strlen (answer);
-  *out = (struct vl2_generation) { .stop = VL2_STOP_EOS, .decode_ms = 1 };
-  while (at < length && out->stop == VL2_STOP_EOS)
-    {
-      struct vl2_token token = { .id = (int32_t) out->tokens, .text = answer + at, .length = MIN (fake.piece, length - at),
-                                 .logprob = -0.5f };
-      gboolean go_on;
+  return go_on;
+}
 
-      g_mutex_lock (&fake.lock);
-      while (fake.allowed == 0 && !atomic_load (cancel))
-        g_cond_wait_until (&fake.changed, &fake.lock, g_get_monotonic_time () + POLL_US);
-      go_on = !atomic_load (cancel);
-      if (go_on && fake.allowed != G_MAXUINT)
-        fake.allowed--;
-      g_mutex_unlock (&fake.lock);
-      if (!go_on)
-        {
-          out->stop = VL2_STOP_CANCELLED;
-          break;
-        }
-      if (options->n_replay > 0)
-        token.id = options->replay[out->tokens];
-      think (&thoughts, options, answer, &token);
-      at += token.length;
-      out->tokens++;
-      session->length++;
-      if (!on_token (&token, user))
-        out->stop = VL2_STOP_CALLER;
-      g_mutex_lock (&fake.lock);
-      fake.generated++;
-      g_cond_broadcast (&fake.changed);
-      g_mutex_unlock (&fake.lock);
-      if (out->stop == VL2_STOP_EOS && options->max_tokens > 0 && out->tokens >= (size_t) options->max_tokens)
-        out->stop = VL2_STOP_MAX_TOKENS;
+static void
+write_token (vl2_writing *w)
+{
+  struct vl2_token token = { .id = (int32_t) w->out.tokens, .text = w->answer + w->at, .length = MIN (fake.piece, w->length - w->at),
+                             .logprob = -0.5f };
+
+  if (!take_leave (w->cancel))
+    {
+      w->out.stop = VL2_STOP_CANCELLED;
+      w->over = TRUE;
+      return;
     }
+  if (w->options.n_replay > 0)
+    token.id = w->options.replay[w->out.tokens];
+  think (&w->thoughts, &w->options, w->answer, &token);
+  w->at += token.length;
+  w->out.tokens++;
+  w->session->length++;
+  if (!w->on_token (&token, w->user))
+    w->out.stop = VL2_STOP_CALLER;
+  g_mutex_lock (&fake.lock);
+  fake.generated++;
+  g_cond_broadcast (&fake.changed);
+  g_mutex_unlock (&fake.lock);
+  if (w->out.stop == VL2_STOP_EOS && w->options.max_tokens > 0 && w->out.tokens >= (size_t) w->options.max_tokens)
+    w->out.stop = VL2_STOP_MAX_TOKENS;
+  w->over = w->out.stop != VL2_STOP_EOS || w->at >= w->length;
+}
+
+vl2_status
+vl2_writings_advance (vl2_writing *const *writings,
+                      size_t              n,
+                      vl2_error          *err)
+{
+  for (size_t i = 0; i < n; i++)
+    if (!writings[i]->over)
+      write_token (writings[i]);
   return VL2_OK;
+}
+
+bool
+vl2_writing_is_over (const vl2_writing *writing)
+{
+  return writing->over;
+}
+
+void
+vl2_writing_end (vl2_writing           *writing,
+                 struct vl2_generation *out)
+{
+  if (out != NULL)
+    *out = writing->out;
+  g_free (writing->answer);
+  g_free (writing);
 }
 
 /* A session in a file is the prompt of its last sync. */

@@ -26,6 +26,30 @@ def tensor(dtype="F32", shape=(2, 2), offsets=(0, 16)):
     return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
 
 
+def requests():
+    question = {"role": "user", "content": "What is this?"}
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"}}
+    put("request", "plain", json.dumps({"model": "m", "messages": [question]}))
+    put("request", "picture", json.dumps({"messages": [{"role": "user", "content": [picture, {"type": "text", "text": "<|grounding|>a"}]}]}))
+    put("request", "everything", json.dumps({
+        "messages": [{"role": "system", "content": "s"}, question, {"role": "assistant", "content": None}, question], "temperature": 0.5, "top_p": 0,
+        "top_k": -1, "seed": -7, "max_completion_tokens": 9, "stop": ["a", "b"], "logprobs": True, "top_logprobs": 20, "stream": True,
+        "stream_options": {"include_usage": True}, "n": 1, "repetition_penalty": 1.1, "skip_special_tokens": False}))
+    put("request", "file", json.dumps({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "file:///etc/passwd"}]}]}))
+    put("request", "null-everywhere", json.dumps({"messages": None, "temperature": None, "stop": None, "n": None}))
+    put("request", "key-twice", '{"messages": [], "messages": []}')
+    put("request", "deep", "[" * 5000)
+    put("request", "huge-numbers", '{"messages": [{"role": "user", "content": "a"}], "seed": 9223372036854775808, "temperature": 1e999}')
+    put("data_url", "base64", "data:image/png;base64,iVBORw0KGgo=")
+    put("data_url", "no-padding", "data:image/png;base64,iVBORw0KGgo")
+    put("data_url", "percent", "data:,a%20b")
+    put("data_url", "half-percent", "data:,a%2")
+    put("data_url", "no-comma", "data:image/png;base64")
+    put("data_url", "behind-the-end", "data:;base64,AAA=AAAA")
+    put("data_url", "one-digit", "data:;base64,A")
+    put("data_url", "too-long", "data:;base64," + "A" * 9000)
+
+
 def checkpoints():
     good = {"__metadata__": {"format": "pt"}, "a.weight": tensor(), "b": tensor("BF16", (0,), (16, 16))}
     put("checkpoint", "good", safetensors(good))
@@ -230,4 +254,5 @@ if __name__ == "__main__":
     groundings()
     dialects()
     streams()
+    requests()
     snapshots()
