@@ -9,6 +9,8 @@ sl_model_info_copy (const SlModelInfo *self)
 {
   SlModelInfo *copy = g_memdup2 (self, sizeof *self);
 
+  if (copy == NULL)
+    return NULL;
   copy->dir = g_strdup (self->dir);
   copy->name = g_strdup (self->name);
   copy->device = g_strdup (self->device);

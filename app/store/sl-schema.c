@@ -329,10 +329,11 @@ sl_schema_migrate (sqlite3            *db,
   version = read_number (db, path, "PRAGMA user_version", error);
   if (version < 0)
     return FALSE;
+  /* Once, whatever the number of steps: a new history has nothing to keep, and copies of steps between would drive older ones out. */
+  if (version > 0 && version < n_migrations && !back_up (db, path, version, error))
+    return FALSE;
   for (; version < n_migrations; version++)
     {
-      if (version > 0 && !back_up (db, path, version, error))
-        return FALSE;
       if (!run_step (db, path, migrations[version], version + 1, error))
         return FALSE;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The history's schema, version by version, and the way from any older version to the newest: one transaction per step, a copy
- * of the database in backups/ before it. Called by sl-database.c while it opens; knows SQLite and nothing else.
+ * of the database in backups/ before the first. Called by sl-database.c while it opens; knows SQLite and nothing else.
  */
 #pragma once
 

@@ -42,8 +42,8 @@ def wrong_usage():
 
 @tap.test
 def errors_as_json():
-    error = run_json("info", "--model", "/nonexistent/model", want=INPUT)["error"]
-    assert error["code"] == INPUT and "/nonexistent/model" in error["message"]
+    error = run_json("info", "--model", "/dev/null/model", want=INPUT)["error"]
+    assert error["code"] == INPUT and "/dev/null/model" in error["message"]
     assert run_json("ask", want=USAGE)["error"]["code"] == USAGE
 
 
@@ -156,7 +156,7 @@ def broken_models():
 
 @tap.test
 def bundled_model_missing():
-    run("info", SIGHTLINE_DATA="/nonexistent", want=INPUT)
+    run("info", SIGHTLINE_DATA="/dev/null", want=INPUT)
     assert "--model" in run.stderr
 
 
@@ -193,7 +193,7 @@ def dump_of_text_alone():
     run("dump", "--out", name, "hello")
     tensors = read_tensors(name)
     assert "logits" in tensors and "tiles" not in tensors
-    run("dump", "--out", "/nonexistent/d.safetensors", "hello", want=INPUT)
+    run("dump", "--out", "/dev/null/d.safetensors", "hello", want=INPUT)
 
 
 # ---------------------------------------------------------------------------------------------- history
