@@ -99,29 +99,28 @@ static void tell_block(const char *tower, int32_t i, const float *x, int32_t row
     vlk_free(host);
 }
 
-/* Encodes picture i into the host arrays from those rows on. */
-static vl2_status dump_picture(struct dump *d, size_t i, const struct extent *from, struct vl2_vision_work *work, vl2_error *err) {
+/* Encodes picture i into the host arrays from those rows on, through the taps of the work. */
+static vl2_status dump_picture(struct dump *d, size_t i, const struct extent *from, struct vl2_vision_work *work,
+                               struct vl2_vision_taps *taps, vl2_error *err) {
     struct vl2_session *s = d->session;
     const struct vl2_config *c = &s->engine->config;
     const struct vl2_prompt_picture *p = &d->layout.prompt.pictures[i];
     size_t features = (size_t)c->vision.tokens * feature_width(c);
     size_t cells = (size_t)c->projector.grid * (size_t)c->projector.grid * (size_t)c->lm.hidden;
-    struct vl2_vision_taps taps = {.vision = d->vision + from->features * feature_width(c),
-                                   .projected = d->projected + from->cells * (size_t)c->lm.hidden,
-                                   .block = i == 0 ? tell_block : NULL,
-                                   .user = d};
     struct vl2_tiles tiles = {0};
     vl2_status status = vl2_tiles_make(&p->rule, p->picture, p->crop, &tiles, err);
     if (status != VL2_OK)
         return status;
-    work->taps = &taps;
+    taps->vision = d->vision + from->features * feature_width(c);
+    taps->projected = d->projected + from->cells * (size_t)c->lm.hidden;
+    taps->block = i == 0 ? tell_block : NULL;
     status = vl2_vision_encode(s->engine, &tiles, work, &d->layout.rows[i], err);
     vl2_free(tiles.data);
     if (status != VL2_OK)
         return status;
     if (d->layout.rows[i].n_tiles == 1 && c->family == VL2_FAMILY_VL2) {
-        memcpy(taps.vision + features, taps.vision, features * sizeof(float));
-        memcpy(taps.projected + cells, taps.projected, cells * sizeof(float));
+        memcpy(taps->vision + features, taps->vision, features * sizeof(float));
+        memcpy(taps->projected + cells, taps->projected, cells * sizeof(float));
     }
     return vl2_picture_cache_put(s->engine, &s->pictures, &d->layout.spans[i].key, d->layout.rows[i], err);
 }
@@ -130,7 +129,8 @@ static vl2_status dump_pictures(struct dump *d, const struct vl2_watch *watch, v
     struct vl2_session *s = d->session;
     const struct vl2_config *c = &s->engine->config;
     uint64_t done = 0;
-    struct vl2_vision_work work = {.watch = watch, .done = &done};
+    struct vl2_vision_taps taps = {.user = d};
+    struct vl2_vision_work work = {.watch = watch, .done = &done, .taps = &taps};
     struct extent at = {0};
     for (size_t i = 0; i < d->layout.prompt.n_pictures; i++) {
         const struct vl2_prompt_picture *p = &d->layout.prompt.pictures[i];
@@ -139,7 +139,7 @@ static vl2_status dump_pictures(struct dump *d, const struct vl2_watch *watch, v
     vl2_picture_cache_begin(&s->pictures);
     for (size_t i = 0; i < d->layout.prompt.n_pictures; i++) {
         struct extent e = extent_of(c, &d->layout.prompt.pictures[i]);
-        vl2_status status = dump_picture(d, i, &at, &work, err);
+        vl2_status status = dump_picture(d, i, &at, &work, &taps, err);
         if (status == VL2_OK && d->block_status != VL2_OK)
             status = vl2_fail(err, d->block_status, "There is not enough memory for the intermediate results of a page.");
         if (status != VL2_OK)

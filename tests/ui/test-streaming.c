@@ -50,25 +50,25 @@ gated_token (const struct vl2_token *token,
   return more;
 }
 
-vl2_status __real_vl2_session_generate (vl2_session *session, const struct vl2_generate_options *options,
-                                        const vl2_cancel *cancel, vl2_token_fn on_token, void *user,
-                                        struct vl2_generation *out, vl2_error *err);
-vl2_status __wrap_vl2_session_generate (vl2_session *session, const struct vl2_generate_options *options,
-                                        const vl2_cancel *cancel, vl2_token_fn on_token, void *user,
-                                        struct vl2_generation *out, vl2_error *err);
+vl2_status __real_vl2_writing_begin (vl2_session *session, const struct vl2_generate_options *options, const vl2_cancel *cancel,
+                                     vl2_token_fn on_token, void *user, vl2_writing **out, vl2_error *err);
+vl2_status __wrap_vl2_writing_begin (vl2_session *session, const struct vl2_generate_options *options, const vl2_cancel *cancel,
+                                     vl2_token_fn on_token, void *user, vl2_writing **out, vl2_error *err);
 
+/* The engine of a window writes one answer at a time. */
 vl2_status
-__wrap_vl2_session_generate (vl2_session                       *session,
-                             const struct vl2_generate_options *options,
-                             const vl2_cancel                  *cancel,
-                             vl2_token_fn                       on_token,
-                             void                              *user,
-                             struct vl2_generation             *out,
-                             vl2_error                         *err)
+__wrap_vl2_writing_begin (vl2_session                       *session,
+                          const struct vl2_generate_options *options,
+                          const vl2_cancel                  *cancel,
+                          vl2_token_fn                       on_token,
+                          void                              *user,
+                          vl2_writing                      **out,
+                          vl2_error                         *err)
 {
-  Gated gated = { on_token, user, 0 };
+  static Gated gated;
 
-  return __real_vl2_session_generate (session, options, cancel, gated_token, &gated, out, err);
+  gated = (Gated) { on_token, user, 0 };
+  return __real_vl2_writing_begin (session, options, cancel, gated_token, &gated, out, err);
 }
 
 /* ------------------------------------------------------------------------------------------------ a chat on the display */
