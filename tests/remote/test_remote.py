@@ -303,9 +303,10 @@ def plain_http_to_another_computer():
 def certificates():
     with Fake(lambda _: say("a"), tls=HERE / "both.pem") as fake:
         # A thread of the TLS library may still be there at the end, and LeakSanitizer then falls over itself.
-        assert "is not safe" in ask(fake, want=DEVICE, env={"ASAN_OPTIONS": "detect_leaks=0"})
-        assert ask(fake, "--endpoint-ca", HERE / "ca.pem")["text"] == "a"
-        assert "cannot be read" in ask(fake, "--endpoint-ca", PICTURE, want=DEVICE)
+        no_leaks = {"ASAN_OPTIONS": "detect_leaks=0"}
+        assert "is not safe" in ask(fake, want=DEVICE, env=no_leaks)
+        assert ask(fake, "--endpoint-ca", HERE / "ca.pem", env=no_leaks)["text"] == "a"
+        assert "cannot be read" in ask(fake, "--endpoint-ca", PICTURE, want=DEVICE, env=no_leaks)
         assert len(fake.asked) == 1
 
 

@@ -102,13 +102,13 @@ def test_paging_and_search():
         x, y = 700, 400
         seen = [wait_for("a question in sight", at_top)]
         session.xdotool("mousemove", x, y)
-        while seen[-1] > 180:
+        while seen[-1] > 230:
             session.xdotool("click", "--repeat", 20, "--delay", 5, 4)
             now = wait_for("a question in sight", at_top)
             if now != seen[-1]:
                 check(0 < seen[-1] - now < 40, f"scrolling up jumps: {seen} {now}")
                 seen.append(now)
-        while seen[-1] < 260:
+        while seen[-1] < 270:
             session.xdotool("click", "--repeat", 20, "--delay", 5, 5)
             now = wait_for("a question in sight", at_top)
             if now != seen[-1]:
