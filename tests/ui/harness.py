@@ -319,10 +319,11 @@ class App:
         if EXTENTS:
             env["LD_PRELOAD"] = EXTENTS
             env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        # Before the program: GTK asks once for that bus, and goes on without where it is still being started.
+        self.bus = Bus(session.environment["DBUS_SESSION_BUS_ADDRESS"])
         self.process = subprocess.Popen([os.environ["SIGHTLINE"], *arguments], env=env,
                                         stdout=self.log, stderr=self.log)
         session.processes.append(self.process)
-        self.bus = Bus(session.environment["DBUS_SESSION_BUS_ADDRESS"])
         self.owner = wait_for("the program on the accessibility bus", self._find_owner)
         self.find("frame")
 
