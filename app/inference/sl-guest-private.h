@@ -52,6 +52,7 @@ vl2_status sl_guests_advance (SlGuests *self, vl2_writing *own, vl2_error *err);
 /* Inference thread, without lock: ends all and gives their memory back. reason as of SL_GUEST_FAILED; NULL: cancelled. */
 void sl_guests_close (SlGuests *self, const char *reason);
 
+SlStopReason sl_guests_stop_reason (vl2_stop stop); /* the window's answers end for the same reasons */
 void sl_guest_end (SlGuest *self, SlGuestEnd end, SlStopReason stop, const char *reason); /* takes the reference */
 
 G_END_DECLS

@@ -11,6 +11,8 @@
 
 #include "app/prompt/sl-prompt-view.h"
 
+#define MOST_ALTERNATIVES 20 /* of a token, as the protocol of servers has it */
+
 #define CHUNK 128 /* tokens that are read at once, and multiples of which are reused: see vl2_session_options.repeatable */
 
 typedef struct
@@ -229,8 +231,8 @@ open_slot (SlGuests   *self,
 
 /* ------------------------------------------------------------------------------------------------ answers */
 
-static SlStopReason
-stop_reason (vl2_stop stop)
+SlStopReason
+sl_guests_stop_reason (vl2_stop stop)
 {
   switch (stop)
     {
@@ -256,7 +258,7 @@ take_alternatives (const Slot             *slot,
 {
   guint n = 0;
 
-  for (int32_t i = 0; i < token->n_alternatives; i++)
+  for (int32_t i = 0; i < MIN (token->n_alternatives, MOST_ALTERNATIVES); i++)
     {
       vl2_error err;
       char *text = NULL;
@@ -273,7 +275,7 @@ on_token (const struct vl2_token *token,
           void                   *user)
 {
   Slot *slot = user;
-  SlAlternative alternatives[20];
+  SlAlternative alternatives[MOST_ALTERNATIVES];
   SlCoordinate coordinate = { .token = slot->n_tokens };
   SlGuestToken out = { .id = token->id, .logprob = token->logprob, .text = token->text, .length = token->length,
                        .alternatives = alternatives, .n_alternatives = take_alternatives (slot, token, alternatives) };
@@ -448,7 +450,7 @@ end_answers (SlGuests        *self,
       if (slot->writing == NULL || !vl2_writing_is_over (slot->writing))
         continue;
       vl2_writing_end (g_steal_pointer (&slot->writing), &generation);
-      leave_slot (self, slot, end_of (status), stop_reason (generation.stop), status == VL2_OK ? NULL : err->text);
+      leave_slot (self, slot, end_of (status), sl_guests_stop_reason (generation.stop), status == VL2_OK ? NULL : err->text);
     }
 }
 

@@ -248,26 +248,6 @@ read_prompt (const SlModelHandles *model,
   return status;
 }
 
-static SlStopReason
-stop_reason (vl2_stop stop)
-{
-  switch (stop)
-    {
-    case VL2_STOP_EOS:
-      return SL_STOP_EOS;
-    case VL2_STOP_MAX_TOKENS:
-      return SL_STOP_MAX_TOKENS;
-    case VL2_STOP_CONTEXT:
-      return SL_STOP_CONTEXT;
-    case VL2_STOP_REPETITION:
-      return SL_STOP_REPETITION;
-    case VL2_STOP_CALLER:
-    case VL2_STOP_CANCELLED:
-    default:
-      return SL_STOP_USER;
-    }
-}
-
 static vl2_status
 write_answer (const SlModelHandles *model,
               SlTicket             *ticket,
@@ -308,7 +288,7 @@ write_answer (const SlModelHandles *model,
   g->drafted_right = generation.drafted_right;
   g->one_by_one_ms = generation.one_by_one_ms;
   g->context_used = ticket->status.context_used = vl2_session_length (model->session);
-  g->stop = stop_reason (generation.stop);
+  g->stop = sl_guests_stop_reason (generation.stop);
   ticket->status.tokens_per_second = sl_generation_get_speed (g);
   g_mutex_unlock (&ticket->lock);
   return status;
