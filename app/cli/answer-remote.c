@@ -35,7 +35,7 @@ make_prompt (CliConversation      *conversation,
              const CliAnswer      *answer)
 {
   const vl2_conversation *view = cli_conversation_get (conversation);
-  SlSettings chosen = { .seed = settings->seed, .max_tokens = settings->max_tokens };
+  SlSettings chosen = { .seed = settings->seed, .max_tokens = settings->max_tokens, .constrain_boxes = settings->constrain };
   gsize next = 0;
   SlPrompt *prompt;
 
@@ -64,6 +64,8 @@ typedef struct
   CliAnswer *answer;
   gboolean   stream;
   gint64     start;
+  guint      n_marks;
+  gboolean   coarse; /* some stretch of the text was no token: those that came have other places than the server's */
 } Sink;
 
 static void
@@ -80,6 +82,7 @@ on_mark (const char *text,
   g_string_append_len (answer->text, text, (gssize) length);
   mark.end = (guint32) (begun + answer->text->len);
   g_array_append_val (answer->record->tokens, mark);
+  sink->n_marks++;
   if (sink->stream && length > 0)
     {
       fwrite (text, 1, length, stdout);
@@ -131,7 +134,11 @@ on_piece (const SlReply *reply,
     g_string_append (remote->reasoning, reply->reasoning);
   if (answer->tokens != NULL)
     note_tokens (answer, reply);
-  sl_remote_tokens_split (reply, on_mark, sink);
+  if (!sl_remote_tokens_split (reply, on_mark, sink) && reply->text != NULL)
+    sink->coarse = TRUE;
+  remote->has_boxes |= reply->has_boxes;
+  if (!sink->coarse)
+    sl_remote_tokens_note_coordinates (reply, answer->record->tokens->len - sink->n_marks, answer->record->tokens->len, answer->record);
   if (reply->stop != SL_STOP_NONE)
     answer->generation.stop = reply->stop == SL_STOP_MAX_TOKENS ? VL2_STOP_MAX_TOKENS
                               : reply->stop == SL_STOP_CONTEXT  ? VL2_STOP_CONTEXT

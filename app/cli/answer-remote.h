@@ -14,6 +14,7 @@ struct _CliRemoteAnswer
   char    *host, *model;  /* as the server names it */
   GString *reasoning;
   char   **notes;         /* what it does not keep of the question */
+  gboolean has_boxes;     /* it told what its numbers are */
   guint    prompt_tokens, output_tokens, cached_tokens;
   double   first_ms, total_ms;
 };

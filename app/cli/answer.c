@@ -5,6 +5,7 @@
 #include "app/cli/answer-remote.h"
 #include "app/cli/ask.h"
 #include "app/cli/plan.h"
+#include "app/generation/sl-coordinate-json.h"
 
 #include <math.h>
 #include <string.h>
@@ -210,6 +211,11 @@ parse (const CliSource *source,
     {
       SlBoxSpace space = source->server->space;
 
+      if (answer->remote->has_boxes && space.scale == SL_BOX_SCALE_AUTO && space.order == SL_BOX_ORDER_AUTO)
+        {
+          space.scale = SL_BOX_SCALE_999;
+          space.order = SL_BOX_ORDER_X_FIRST;
+        }
       space.width = picture != NULL ? sl_picture_get_width (picture) : 0;
       space.height = picture != NULL ? sl_picture_get_height (picture) : 0;
       answer->grounding = sl_grounding_parse_in (whole->str, (gssize) whole->len, &space);
@@ -306,23 +312,14 @@ four_to_json (const int v[4])
   return json_pack ("[i,i,i,i]", v[0], v[1], v[2], v[3]);
 }
 
-/* What the model offered for x1 y1 x2 y2: mean and spread where a number is one token, else its first digit. */
+/* What the model offered for x1 y1 x2 y2. */
 static json_t *
 coordinates_to_json (const SlCoordinate coordinates[4])
 {
   json_t *array = json_array ();
 
   for (guint i = 0; i < 4; i++)
-    {
-      const SlCoordinate *coordinate = &coordinates[i];
-      json_t *object = coordinate->whole
-                         ? json_pack ("{s:f,s:f}", "expected", (double) coordinate->expected, "deviation",
-                                      (double) coordinate->deviation)
-                         : json_pack ("{s:o}", "first_digit", floats_to_json (coordinate->digits, G_N_ELEMENTS (coordinate->digits)));
-
-      json_object_set_new (object, "mass", json_real (coordinate->mass));
-      json_array_append_new (array, object);
-    }
+    json_array_append_new (array, sl_coordinate_to_json (&coordinates[i]));
 
   return array;
 }

@@ -246,6 +246,14 @@ sl_prompt_get_text (const SlPrompt *self,
   return part->text;
 }
 
+SlDetail
+sl_prompt_get_detail (const SlPrompt *self,
+                      guint           m,
+                      guint           p)
+{
+  return get_part (self, m, p)->detail;
+}
+
 static SlPicture *
 load_part (const Part    *part,
            GCancellable  *cancellable,

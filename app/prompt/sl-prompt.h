@@ -62,6 +62,8 @@ const SlSettings *sl_prompt_get_settings (const SlPrompt *self);
 SlRole sl_prompt_get_role (const SlPrompt *self, guint m);
 guint sl_prompt_get_n_parts (const SlPrompt *self, guint m);
 const char *sl_prompt_get_text (const SlPrompt *self, guint m, guint p, SlMarkup *markup);
+/* Of a picture. */
+SlDetail sl_prompt_get_detail (const SlPrompt *self, guint m, guint p);
 /* Blocks where the picture is still a file or bytes. (transfer full) */
 SlPicture *sl_prompt_load_picture (const SlPrompt *self, guint m, guint p, GCancellable *cancellable, GError **error);
 

@@ -39,7 +39,8 @@ typedef struct
 {
   SlTicket *ticket;
   SlRemoteServer *server;
-  gint64 start; /* monotonic µs */
+  gint64 start;   /* monotonic µs */
+  gboolean coarse; /* some stretch of the text was no token: those that came have other places than the server's */
 } Answer;
 
 static void
@@ -58,6 +59,14 @@ take_text (char       **field,
   *field = text;
 }
 
+/* Nothing has to be assumed of what its numbers are, unless the user said something else. */
+static gboolean
+writes_our_boxes (const SlRemoteServer *server)
+{
+  return sl_remote_preset_get_traits (server->preset)->ours && server->space.scale == SL_BOX_SCALE_AUTO &&
+         server->space.order == SL_BOX_ORDER_AUTO;
+}
+
 /* What is known before the server is asked. */
 static void
 describe (Answer *self)
@@ -69,13 +78,15 @@ describe (Answer *self)
   take_text (&g->model, g_strdup (self->server->model[0] != '\0' ? self->server->model : self->server->name));
   take_text (&g->device, g_strdup (self->server->name));
   take_text (&g->place, sl_remote_server_dup_host (self->server));
-  take_text (&g->boxes_as, sl_box_space_to_text (&self->server->space));
+  if (!writes_our_boxes (self->server))
+    take_text (&g->boxes_as, sl_box_space_to_text (&self->server->space));
   g->temperature = settings->sampling.temperature;
   g->top_p = settings->sampling.top_p;
   g->top_k = settings->sampling.top_k;
   g->repetition_penalty = settings->sampling.repetition_penalty;
   g->seed = settings->seed;
   g->max_tokens = settings->max_tokens;
+  g->constrained = settings->constrain_boxes && sl_remote_preset_get_traits (self->server->preset)->ours;
   self->ticket->status.state = SL_JOB_PREFILL;
   self->ticket->status.elsewhere = TRUE;
   g_mutex_unlock (&self->ticket->lock);
@@ -114,6 +125,21 @@ note_alternatives (SlGeneration  *g,
     }
 }
 
+/* With the lock held: our own server says what its numbers are, and what they were drawn from. */
+static void
+note_boxes (Answer        *self,
+            const SlReply *reply)
+{
+  const SlBoxSpace *said = &self->server->space;
+  const SlBoxSpace known = { .scale = SL_BOX_SCALE_999, .order = SL_BOX_ORDER_X_FIRST };
+  SlGeneration *g = self->ticket->generation;
+
+  if (!writes_our_boxes (self->server) && said->scale == SL_BOX_SCALE_AUTO && said->order == SL_BOX_ORDER_AUTO)
+    take_text (&g->boxes_as, sl_box_space_to_text (&known));
+  if (!self->coarse)
+    sl_remote_tokens_note_coordinates (reply, 0, self->ticket->status.decoded_tokens, g);
+}
+
 static void
 on_piece (const SlReply *reply,
           gpointer       user_data)
@@ -134,6 +160,9 @@ on_piece (const SlReply *reply,
       g->first_token_ms = (double) (ticket->decoding_since - self->start) / 1000;
     }
   ticket->status.decoded_tokens += n_marks;
+  self->coarse |= n_marks > 0 && !one_each;
+  if (reply->has_boxes)
+    note_boxes (self, reply);
   if (reply->reasoning != NULL)
     {
       take_text (&g->reasoning, g_strconcat (g->reasoning, reply->reasoning, NULL));
@@ -282,7 +311,9 @@ answerer_dup_why_not (SlAnswerer *answerer,
     case SL_ABILITY_ATTENTION:
       return g_strdup_printf (_("%s does not tell what its model looked at."), server->name);
     case SL_ABILITY_CONSTRAIN:
-      return g_strdup_printf (_("%s does not keep boxes to their grammar."), server->name);
+      return sl_remote_preset_get_traits (server->preset)->ours
+               ? NULL
+               : g_strdup_printf (_("%s does not keep boxes to their grammar."), server->name);
     case SL_ABILITY_CONTINUE:
       return sl_remote_preset_get_traits (server->preset)->continues
                ? NULL
@@ -295,7 +326,8 @@ answerer_dup_why_not (SlAnswerer *answerer,
       return sl_remote_preset_get_traits (server->preset)->seeds ? NULL
                                                                  : g_strdup_printf (_("%s does not know this setting."), server->name);
     case SL_ABILITY_DETAIL:
-      return g_strdup_printf (_("%s does not know this setting."), server->name);
+      return sl_remote_preset_get_traits (server->preset)->ours ? NULL
+                                                                : g_strdup_printf (_("%s does not know this setting."), server->name);
     default:
       return NULL;
     }

@@ -117,6 +117,7 @@ add_picture (Builder  *self,
   g_autoptr (SlPicture) picture = sl_prompt_load_picture (self->prompt, m, p, self->cancellable, error);
   g_autofree char *address = picture != NULL ? dup_data_address (self, picture, error) : NULL;
   guint most = sl_remote_server_get_max_pictures (self->server);
+  json_t *url;
 
   if (address == NULL)
     return FALSE;
@@ -138,7 +139,10 @@ add_picture (Builder  *self,
     g_string_append (self->text, PICTURE_TOKEN);
   else
     end_text (self);
-  json_array_append_new (self->parts, json_pack ("{s:s,s:{s:s}}", "type", "image_url", "image_url", "url", address));
+  url = json_pack ("{s:s}", "url", address);
+  if (self->traits->ours && sl_prompt_get_detail (self->prompt, m, p) == SL_DETAIL_LOW)
+    json_object_set_new (url, "detail", json_string ("low"));
+  json_array_append_new (self->parts, json_pack ("{s:s,s:o}", "type", "image_url", "image_url", url));
   return TRUE;
 }
 
@@ -288,6 +292,8 @@ add_fields (Builder            *self,
       json_object_set_new (body, "skip_special_tokens", json_false ());
       json_object_set_new (body, "spaces_between_special_tokens", json_false ());
     }
+  if (self->traits->ours)
+    json_object_set_new (body, "constrain_boxes", json_boolean (sl_prompt_get_settings (self->prompt)->constrain_boxes));
   if (goes_on)
     {
       json_object_set_new (body, "add_generation_prompt", json_false ());

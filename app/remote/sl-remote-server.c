@@ -16,8 +16,8 @@ static const SlRemoteTraits traits[SL_N_REMOTE_PRESETS] = {
   [SL_REMOTE_OTHER] = { .nick = "other", .name = N_("Other"), .versions = "llama-cpp-python 0.3", .seeds = TRUE,
                         .ask = SL_REMOTE_ASK_JSON, .max_picture_bytes = 20 * MIB },
   [SL_REMOTE_SIGHTLINE] = { .nick = "sightline", .name = "Sightline", .start = "sightline-cli serve --model DIR", .versions = SL_VERSION,
-                            .samples_more = TRUE, .seeds = TRUE, .skips_special = TRUE, .continues = TRUE, .ask = SL_REMOTE_ASK_MARKS,
-                            .max_picture_bytes = 32 * MIB },
+                            .samples_more = TRUE, .seeds = TRUE, .skips_special = TRUE, .ours = TRUE, .continues = TRUE,
+                            .ask = SL_REMOTE_ASK_MARKS, .max_picture_bytes = 32 * MIB },
   [SL_REMOTE_VLLM] = { .nick = "vllm", .name = "vLLM",
                        .start = "vllm serve deepseek-ai/deepseek-vl2-tiny --hf-overrides "
                                 "'{\"architectures\":[\"DeepseekVLV2ForCausalLM\"]}' --max-model-len 4096 --limit-mm-per-prompt "

@@ -41,6 +41,7 @@ typedef struct
   gboolean    skips_special;  /* the fields skip_special_tokens and spaces_between_special_tokens are known and have to be false */
   gboolean    samples_more;   /* top_k and repetition_penalty are known */
   gboolean    seeds;          /* seed is known */
+  gboolean    ours;           /* constrain_boxes and the detail of a picture are known; boxes are written as DeepSeek-VL2 does */
   gboolean    continues;      /* an answer can be gone on with (continue_final_message) */
   gboolean    pictures_first; /* all pictures of a conversation are moved to its front */
   gboolean    picture_token;  /* "<IMAGE_TOKEN>" says in the text where a picture is; only the first text of a message counts */

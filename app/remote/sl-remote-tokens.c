@@ -49,3 +49,19 @@ sl_remote_tokens_split (const SlReply *reply,
   mark (reply->text, length, sum, user_data);
   return FALSE;
 }
+
+void
+sl_remote_tokens_note_coordinates (const SlReply *reply,
+                                   guint          first,
+                                   guint          n_tokens,
+                                   SlGeneration  *record)
+{
+  for (guint i = 0; reply->coordinates != NULL && i < reply->coordinates->len; i++)
+    {
+      SlCoordinate coordinate = g_array_index (reply->coordinates, SlCoordinate, i);
+
+      coordinate.token += first;
+      if (coordinate.token < n_tokens)
+        sl_generation_add_coordinate (record, &coordinate, FALSE);
+    }
+}

@@ -12,6 +12,8 @@
 #include <glib/gi18n-lib.h>
 #include <jansson.h>
 
+#include "app/generation/sl-coordinate-json.h"
+
 #define SENTENCE_LIMIT 400 /* bytes of a server's own words */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (json_t, json_decref)
@@ -37,6 +39,7 @@ sl_reply_clear (SlReply *self)
   g_free (self->text);
   g_free (self->reasoning);
   g_clear_pointer (&self->tokens, g_array_unref);
+  g_clear_pointer (&self->coordinates, g_array_unref);
   g_free (self->finish);
   g_free (self->model);
   g_free (self->error);
@@ -203,6 +206,42 @@ dup_content (json_t *content)
   return g_string_free (text, text->len == 0);
 }
 
+/* All four of a box, or none. Tokens ascend, as whoever looks for one expects. */
+static void
+read_coordinates (json_t *list,
+                  GArray *out)
+{
+  SlCoordinate four[4];
+  guint32 least = out->len > 0 ? g_array_index (out, SlCoordinate, out->len - 1).token : 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (four); i++)
+    {
+      if (!sl_coordinate_from_json (json_array_get (list, i), i, &four[i]) || four[i].token < least)
+        return;
+      least = four[i].token;
+    }
+  g_array_append_vals (out, four, G_N_ELEMENTS (four));
+}
+
+/* The field “boxes” of docs/server.md. Which boxes there are is read in the text; another server's field of that name says nothing. */
+static void
+read_boxes (json_t  *boxes,
+            SlReply *reply)
+{
+  json_t *box;
+  gsize i;
+
+  json_array_foreach (boxes, i, box)
+    {
+      if (json_array_size (json_object_get (box, "box")) != 4 || !json_is_string (json_object_get (box, "status")))
+        continue;
+      reply->has_boxes = TRUE;
+      if (reply->coordinates == NULL)
+        reply->coordinates = g_array_new (FALSE, FALSE, sizeof (SlCoordinate));
+      read_coordinates (json_object_get (box, "coordinates"), reply->coordinates);
+    }
+}
+
 static SlStopReason
 stop_of (const char *finish)
 {
@@ -239,6 +278,7 @@ read_choice (json_t  *choice,
   for (guint i = 0; i < G_N_ELEMENTS (reasoning_keys) && reply->reasoning == NULL; i++)
     reply->reasoning = dup_content (json_object_get (piece, reasoning_keys[i]));
   reply->tokens = read_tokens (json_object_get (json_object_get (choice, "logprobs"), "content"));
+  read_boxes (json_object_get (piece, "boxes"), reply);
   if (finish != NULL && finish[0] != '\0')
     {
       reply->finish = g_strdup (finish);

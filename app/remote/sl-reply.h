@@ -29,6 +29,8 @@ typedef struct
 {
   char *text, *reasoning; /* NULL where the piece has none */
   GArray *tokens;         /* of SlReplyToken; NULL without "logprobs" */
+  gboolean has_boxes;     /* of our own servers: what the boxes' numbers are is known, 0 … 999 with x first */
+  GArray *coordinates;    /* of SlCoordinate: what those were drawn from, by token of the answer; NULL */
   SlStopReason stop;      /* NONE: it goes on */
   char *finish;           /* "finish_reason" as the server says it */
   gboolean has_usage;

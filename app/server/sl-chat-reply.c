@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "app/generation/sl-coordinate-json.h"
 #include "app/pictures/sl-picture.h"
 #include "app/prompt/sl-grounding.h"
 
@@ -192,13 +193,31 @@ sl_chat_reply_add_token (SlChatReply       *self,
 
 /* ------------------------------------------------------------------------------------------------ boxes */
 
+static void
+add_certainty (const SlGeneration *generation,
+               const SlBox        *box,
+               json_t             *json)
+{
+  double overlap = sl_generation_get_overlap (generation, box->numbers_start, box->numbers_end, box->coords, NULL);
+  SlCoordinate coordinates[4];
+  json_t *list;
+
+  if (overlap >= 0)
+    json_object_set_new (json, "expected_overlap", json_real (overlap));
+  if (!sl_generation_get_coordinates (generation, box->numbers_start, box->numbers_end, coordinates))
+    return;
+  list = json_array ();
+  for (guint i = 0; i < G_N_ELEMENTS (coordinates); i++)
+    json_array_append_new (list, sl_coordinate_to_json (&coordinates[i]));
+  json_object_set_new (json, "coordinates", list);
+}
+
 static json_t *
 box_to_json (SlChatReply *self,
              const SlBox *box)
 {
   json_t *json = json_pack ("{s:s?,s:[i,i,i,i],s:s}", "label", box->label, "box", box->coords[0], box->coords[1], box->coords[2],
                             box->coords[3], "status", sl_box_status_get_nick (box->status));
-  double overlap = sl_generation_get_overlap (self->generation, box->numbers_start, box->numbers_end, box->coords, NULL);
   guint n = self->request->pictures->len;
 
   if (n > 0)
@@ -210,8 +229,7 @@ box_to_json (SlChatReply *self,
         json_object_set_new (json, "pixels", json_pack ("[i,i,i,i]", px[0], px[1], px[2], px[3]));
       json_object_set_new (json, "picture", json_integer (n - 1));
     }
-  if (overlap >= 0)
-    json_object_set_new (json, "expected_overlap", json_real (overlap));
+  add_certainty (self->generation, box, json);
   return json;
 }
 

@@ -458,6 +458,7 @@ read_reporting (Parse  *parse,
   if (!read_boolean (parse, root, "stream", &request->stream) || !read_boolean (parse, root, "logprobs", &request->logprobs) ||
       !read_integer (parse, root, "top_logprobs", 0, MAX_TOP_LOGPROBS, &top) ||
       !read_boolean (parse, root, "skip_special_tokens", &skip) ||
+      !read_boolean (parse, root, "constrain_boxes", &request->settings.constrain_boxes) ||
       !read_boolean (parse, stream_options, "include_usage", &request->include_usage))
     return FALSE;
   if (top > 0 && !request->logprobs)

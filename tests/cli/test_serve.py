@@ -110,6 +110,14 @@ def what_a_client_gets():
         box, other = choice["message"]["boxes"][0], asked["boxes"][0]
         assert box["box"] == other["box_999"] and box["pixels"] == other["box_px"] and box["picture"] == 0 and box["label"] == other["label"]
         assert abs(box["expected_overlap"] - other["expected_overlap"]) < 1e-4, (box, other)
+        done = subprocess.run([CLI, "ask", "--endpoint", f"http://127.0.0.1:{server.port}/v1", "--endpoint-kind", "sightline", "--json", "--greedy",
+                               "--mode", "chat", "--raw", "--image", SAMPLE, "--max-tokens", "60", "--logprobs", "2", QUESTION],
+                              capture_output=True, text=True, env=ENV, timeout=120, check=True)
+        through = json.loads(done.stdout)
+        assert through["text"] == asked["text"] and through["boxes"][0]["box_px"] == box["pixels"], through
+        assert abs(through["boxes"][0]["expected_overlap"] - box["expected_overlap"]) < 1e-8, (through["boxes"], box)
+        assert [[c["expected"], c["deviation"]] for c in through["boxes"][0]["coordinates"]] == [[c["expected"], c["deviation"]] for c in
+                                                                                             box["coordinates"]], through["boxes"]
         tokens = choice["logprobs"]["content"]
         assert "".join(t["token"] for t in tokens) == asked["text"] and all(len(t["top_logprobs"]) == 2 for t in tokens)
         assert whole["usage"]["completion_tokens"] == len(tokens) and choice["finish_reason"] == "stop"

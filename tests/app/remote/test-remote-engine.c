@@ -10,6 +10,7 @@
 #include "app-test.h"
 #include "app/history/sl-history.h"
 #include "app/remote/sl-remotes.h"
+#include "app/server/sl-server.h"
 
 #define EVENT(delta) "data: {\"choices\":[{\"delta\":{" delta "}}]}\n\n"
 
@@ -358,6 +359,126 @@ test_list (void)
   clear (&app);
 }
 
+static gboolean
+is_ready (gpointer engine)
+{
+  return sl_engine_get_state (engine) == SL_ENGINE_READY;
+}
+
+/* A question about the sample, at a temperature, and another one behind its answer. */
+static void
+ask_twice (SlConversation *conversation,
+           SlMessage      *answers[2])
+{
+  g_autofree char *path = g_test_build_filename (G_TEST_DIST, "..", "..", "data", "samples", "shapes-1.png", NULL);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (SlPicture) picture = sl_picture_new_from_file (file, NULL, NULL);
+  SlSettings settings = sl_settings_for_mode (SL_MODE_GROUND);
+
+  g_assert_nonnull (picture);
+  settings.seed = 7;
+  settings.sampling.temperature = 0.7;
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_object_unref);
+
+      if (i == 0)
+        g_ptr_array_add (parts, sl_message_part_new_picture (picture, SL_DETAIL_LOW));
+      g_ptr_array_add (parts, sl_message_part_new_text (i == 0 ? "red circle" : "blue square"));
+      answers[i] = sl_conversation_send (conversation, parts, i == 0 ? SL_MODE_GROUND : SL_MODE_FIND, FALSE, &settings, NULL);
+      g_assert_nonnull (answers[i]);
+      app_test_wait (is_done, conversation);
+      g_assert_cmpint (sl_message_get_status (answers[i]), ==, SL_MESSAGE_COMPLETE);
+    }
+}
+
+static double
+logprob_of (const SlGeneration *generation,
+            guint               token)
+{
+  return g_array_index (generation->tokens, SlTokenMark, token).logprob;
+}
+
+/* The window reads 256 tokens at a time and the server 128: sums of floats in another order, which tells in their last digits. */
+#define SAME 1e-4
+
+/* Returns the number of boxes whose expected overlap is known. */
+static guint
+compare_boxes (GListModel *boxes,
+               GListModel *others)
+{
+  guint n_sure = 0;
+
+  g_assert_cmpuint (g_list_model_get_n_items (boxes), ==, g_list_model_get_n_items (others));
+  for (guint i = 0; i < g_list_model_get_n_items (boxes); i++)
+    {
+      g_autoptr (SlBoxItem) box = g_list_model_get_item (boxes, i), other = g_list_model_get_item (others, i);
+      double spread[4] = { 0 }, spreads[4] = { 0 }, overlap = sl_box_item_get_overlap (box, spread);
+      int coords[4] = { 0 }, numbers[4] = { 0 };
+
+      g_assert_cmpstr (sl_box_item_get_label (box), ==, sl_box_item_get_label (other));
+      g_assert_cmpint (sl_box_item_get_status (box), ==, sl_box_item_get_status (other));
+      g_assert_true (sl_box_item_get_coords (box, coords) == sl_box_item_get_coords (other, numbers));
+      g_assert_cmpmem (coords, sizeof coords, numbers, sizeof numbers);
+      g_assert_cmpfloat_with_epsilon (sl_box_item_get_confidence (box), sl_box_item_get_confidence (other), SAME);
+      g_assert_cmpfloat_with_epsilon (overlap, sl_box_item_get_overlap (other, spreads), SAME);
+      for (guint c = 0; c < 4; c++)
+        g_assert_cmpfloat_with_epsilon (spread[c], spreads[c], SAME * 1000);
+      n_sure += overlap > 0;
+    }
+  return n_sure;
+}
+
+static guint
+compare_answers (SlMessage *here,
+                 SlMessage *there)
+{
+  const SlGeneration *a = sl_message_get_generation (here), *b = sl_message_get_generation (there);
+
+  g_assert_cmpstr (sl_message_get_text (here), ==, sl_message_get_text (there));
+  g_assert_cmpuint (a->tokens->len, ==, b->tokens->len);
+  for (guint i = 0; i < a->tokens->len; i++)
+    g_assert_cmpfloat_with_epsilon (logprob_of (a, i), logprob_of (b, i), SAME);
+  g_assert_cmpstr (b->boxes_as, ==, "");
+  g_assert_cmpint (a->stop, ==, b->stop);
+  g_assert_cmpuint (a->prompt_tokens, ==, b->prompt_tokens);
+  return compare_boxes (sl_message_get_boxes (here), sl_message_get_boxes (there));
+}
+
+/* The model of this computer, asked through its own server: the same answer as from the window's queue. */
+static void
+test_own_server (void)
+{
+  App app = { 0 };
+  g_autofree char *model = g_test_build_filename (G_TEST_DIST, "..", "..", "data", "demo-model", NULL);
+  g_autoptr (SlServer) server = NULL;
+  g_autoptr (SlConversation) local = NULL, remote = NULL;
+  g_autoptr (SlRemoteServer) described = sl_remote_server_new (SL_REMOTE_SIGHTLINE);
+  SlMessage *here[2], *there[2];
+  GError *error = NULL;
+
+  init (&app);
+  sl_engine_load (app.engine, model, NULL);
+  app_test_wait (is_ready, app.engine);
+  server = sl_server_new (app.engine);
+  g_assert_true (sl_server_start (server, &sl_server_default_options, &error));
+  g_free (described->address);
+  described->address = sl_server_dup_address (server);
+  described->confirmed = TRUE;
+  g_assert_true (sl_remotes_put (app.remotes, described, &error));
+  local = sl_history_create (app.history);
+  ask_twice (local, here);
+  remote = sl_history_create (app.history);
+  sl_conversation_set_answerer (remote, SL_ANSWERER (sl_remotes_find (app.remotes, described->id)));
+  ask_twice (remote, there);
+  g_assert_cmpstr (sl_message_get_generation (there[0])->place, !=, "");
+  g_assert_cmpuint (compare_answers (here[0], there[0]) + compare_answers (here[1], there[1]), >, 1);
+  sl_server_stop (server);
+  g_clear_object (&local);
+  g_clear_object (&remote);
+  clear (&app);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -373,5 +494,6 @@ main (int    argc,
   g_test_add_func ("/remote-engine/stop", test_stop);
   g_test_add_func ("/remote-engine/refusal-and-switch", test_refusal_and_switch);
   g_test_add_func ("/remote-engine/list", test_list);
+  g_test_add_func ("/remote-engine/own-server", test_own_server);
   return g_test_run ();
 }
