@@ -65,4 +65,8 @@ typedef void (*vl2_bench_fn)(const struct vl2_bench_row *row, void *user);
 vl2_status vl2_bench(vl2_engine *engine, const vl2_cancel *cancel, vl2_bench_fn on_row, void *user, struct vl2_bench_report *out,
                      vl2_error *err);
 
+/* Bytes per second that the cores of this computer read together from memory; 0 where there is no room to measure. Takes some tenths of
+ * a second, all cores, and for that long 256 MiB or four times the last cache. Any thread, without an engine. */
+double vl2_measure_read_rate(void);
+
 #endif

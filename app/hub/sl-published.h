@@ -15,6 +15,7 @@ typedef struct
   const char *about;            /* not yet translated */
   guint64 bytes;                /* of the download; about what it takes in memory, too */
   guint64 int8_bytes, mix_bytes; /* quantised */
+  guint64 int8_token_bytes, mix_token_bytes; /* weights that one token of an answer reads: the layers, six experts of each, the head */
 } SlPublished;
 
 /* Smallest first. */
@@ -28,5 +29,11 @@ char *sl_published_dup_fit (const SlPublished *self, guint64 memory);
 
 /* The largest that takes no more than half of the memory in int8; the smallest where none does. */
 const SlPublished *sl_published_recommend (guint64 memory);
+gboolean sl_published_fits (const SlPublished *self, gboolean mix, guint64 memory); /* quantised */
+/* Does it fit in mix only? Otherwise int8 is the format to have. */
+gboolean sl_published_wants_mix (const SlPublished *self, guint64 memory);
+
+/* About how many words of an answer a computer makes in a second that reads so many bytes in a second; 0 where that is 0: unknown. */
+double sl_published_estimate_words (const SlPublished *self, gboolean mix, double read_rate);
 
 G_END_DECLS

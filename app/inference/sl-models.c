@@ -29,6 +29,7 @@ struct _SlModels
   GHashTable *used; /* char → gint64 */
   GHashTable *works; /* char → SlModelWork */
   SlDownloads *downloads;
+  SlModelSetup *setup;
   GThreadPool *writer; /* one thread: what is written last was remembered last */
   GError *failure;     /* of what was written last; the writer's as long as there is one */
 };
@@ -67,6 +68,7 @@ sl_models_finalize (GObject *object)
   g_ptr_array_unref (self->dirs);
   g_hash_table_unref (self->used);
   g_hash_table_unref (self->works);
+  g_clear_object (&self->setup);
   g_clear_object (&self->downloads);
   G_OBJECT_CLASS (sl_models_parent_class)->finalize (object);
 }
@@ -518,4 +520,24 @@ sl_models_get_downloads (SlModels *self)
       g_signal_connect_object (self->downloads, "finished", G_CALLBACK (on_finished), self, G_CONNECT_SWAPPED);
     }
   return self->downloads;
+}
+
+static void
+on_working (SlModels    *self,
+            SlModelWork *work)
+{
+  sl_models_take_work (self, g_object_ref (work));
+}
+
+SlModelSetup *
+sl_models_get_setup (SlModels *self)
+{
+  g_return_val_if_fail (SL_IS_MODELS (self), NULL);
+
+  if (self->setup == NULL)
+    {
+      self->setup = sl_model_setup_new (sl_models_get_downloads (self));
+      g_signal_connect_object (self->setup, "working", G_CALLBACK (on_working), self, G_CONNECT_SWAPPED);
+    }
+  return self->setup;
 }

@@ -10,6 +10,7 @@
 #include <gio/gio.h>
 
 #include "app/hub/sl-downloads.h"
+#include "app/inference/sl-model-setup.h"
 #include "app/inference/sl-model-work.h"
 #include "app/sl-types.h"
 
@@ -63,5 +64,8 @@ SlModelWork *sl_models_get_work (SlModels *self, const char *dir);
 
 /* The downloads; made with the first call. A folder that is there at the end of one is added. Borrowed. */
 SlDownloads *sl_models_get_downloads (SlModels *self);
+
+/* What brings a published model here and quantises it; made with the first call. What it makes is added. Borrowed. */
+SlModelSetup *sl_models_get_setup (SlModels *self);
 
 G_END_DECLS

@@ -303,13 +303,27 @@ static vl2_status measure(struct bench *b, struct vl2_bench_row *row, int32_t le
 
 /* ------------------------------------------------------------------------------------------------ the series */
 
+/* Too much for the caches to keep. */
+static size_t read_bytes(void) {
+    size_t bytes = 4 * vlk_cache_bytes();
+    return bytes > 256u << 20 ? bytes : 256u << 20;
+}
+
+double vl2_measure_read_rate(void) {
+    struct vlk_backend *backend = vlk_cpu_open(&(struct vlk_cpu_options){0}, NULL);
+    double rate = backend ? vlk_measure_read(vlk_cpu_isa(backend), vlk_cpu_threads(backend), read_bytes()) : 0;
+    if (backend)
+        backend->ops->close(backend);
+    return rate;
+}
+
 static void measure_machine(struct bench *b) {
     struct vl2_bench_machine *m = &b->report->machine;
     const struct vl2_info *info = vl2_engine_info(b->engine);
     if (strcmp(b->engine->backend->ops->name, "cpu") != 0)
         return;
     m->cache_bytes = vlk_cache_bytes();
-    m->read_bytes = 4 * m->cache_bytes > 256u << 20 ? 4 * m->cache_bytes : 256u << 20;
+    m->read_bytes = read_bytes();
     m->read_per_s = fmax(m->read_per_s, vlk_measure_read(info->isa, info->threads, (size_t)m->read_bytes));
     m->flops_per_s = fmax(m->flops_per_s, vlk_measure_fma(info->isa, info->threads));
 }

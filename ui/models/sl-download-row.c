@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Shows one repository and its download. The sentence about the progress is made of whole translatable pieces.
+ * Shows one repository and its download.
  */
 #include "ui/models/sl-download-row.h"
 
@@ -9,7 +9,6 @@
 #include "ui/models/sl-progress-text.h"
 
 #include <glib/gi18n.h>
-#include <math.h>
 
 struct _SlDownloadRow
 {
@@ -25,50 +24,6 @@ struct _SlDownloadRow
 
 G_DEFINE_FINAL_TYPE (SlDownloadRow, sl_download_row, ADW_TYPE_PREFERENCES_ROW)
 
-/* --- words ----------------------------------------------------------------- */
-
-static char *
-dup_running (const SlDownloadProgress *p)
-{
-  g_autofree char *bytes = g_format_size (p->bytes);
-  g_autofree char *total = g_format_size (p->total);
-
-  if (p->state == SL_DOWNLOAD_LISTING)
-    return g_strdup (_("Looking at what there is…"));
-  if (p->state == SL_DOWNLOAD_CHECKING)
-    return g_strdup_printf (_("Everything is here; %u of %u files verified"), p->files, p->total_files);
-  /* Translators: what came, all of it, seconds, why */
-  if (p->state == SL_DOWNLOAD_WAITING)
-    return g_strdup_printf (_("%s of %s · trying again in %.0f s · %s"), bytes, total, ceil (p->wait_seconds), p->reason);
-  return sl_progress_dup_text (p->bytes, p->total, p->bytes_per_second, p->seconds_left);
-}
-
-static char *
-dup_status (SlDownloadRow *self)
-{
-  const SlDownloadProgress *progress = sl_download_item_get_progress (self->item);
-  const GError *error = sl_download_item_get_error (self->item);
-  g_autofree char *bytes = g_format_size (progress->bytes);
-
-  switch (sl_download_item_get_state (self->item))
-    {
-    case SL_DOWNLOAD_ITEM_QUEUED:
-      return g_strdup (_("Waits for the download before it"));
-    case SL_DOWNLOAD_ITEM_RUNNING:
-      return dup_running (progress);
-    case SL_DOWNLOAD_ITEM_FAILED:
-      if (!g_error_matches (error, SL_HTTP_ERROR, SL_HTTP_ERROR_ACCESS))
-        return g_strdup (error->message);
-      return g_strdup_printf (_("%s Accept the terms at %s/%s and name your token in HF_TOKEN."), error->message,
-                              sl_downloads_get_endpoint (self->downloads), self->repo);
-    case SL_DOWNLOAD_ITEM_DONE:
-      return g_strdup (_("Downloaded: it is in the list above"));
-    case SL_DOWNLOAD_ITEM_STOPPED:
-    default:
-      return progress->bytes > 0 ? g_strdup_printf (_("Stopped; %s are here"), bytes) : g_strdup (_("Stopped"));
-    }
-}
-
 /* --- what it shows --------------------------------------------------------- */
 
 static void
@@ -78,7 +33,7 @@ update (SlDownloadRow *self)
   const SlDownloadProgress *progress = self->item != NULL ? sl_download_item_get_progress (self->item) : NULL;
   gboolean active = self->item != NULL && (state == SL_DOWNLOAD_ITEM_RUNNING || state == SL_DOWNLOAD_ITEM_QUEUED);
   gboolean begun = self->item != NULL && state != SL_DOWNLOAD_ITEM_DONE;
-  g_autofree char *status = self->item != NULL ? dup_status (self) : NULL;
+  g_autofree char *status = self->item != NULL ? sl_progress_dup_download (self->downloads, self->item) : NULL;
 
   gtk_label_set_label (self->status, status != NULL ? status : "");
   gtk_widget_set_visible (GTK_WIDGET (self->status), status != NULL);
@@ -109,7 +64,6 @@ follow (SlDownloadRow *self)
 }
 
 /* --- actions --------------------------------------------------------------- */
-
 
 static void
 on_accepted (const char *repo,

@@ -66,8 +66,10 @@ show_demo (SlModelBar *self)
                             name, dir)
          : g_strdup (_("Demo model: knows shapes and short words"));
 
-  show (self, name ? "dialog-warning-symbolic" : "dialog-information-symbolic", sentence, _("Choose a Model…"),
-        "win.choose-model");
+  if (name != NULL)
+    show (self, "dialog-warning-symbolic", sentence, _("Choose a Model…"), "win.choose-model");
+  else
+    show (self, "dialog-information-symbolic", sentence, _("Get a Model…"), "win.models");
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "ui/models/sl-download-row.h"
 #include "ui/models/sl-licence.h"
 #include "ui/models/sl-model-row.h"
+#include "ui/models/sl-setup-row.h"
 
 #include <glib/gi18n.h>
 
@@ -23,7 +24,7 @@ struct _SlModelPage
   SlEngine *engine;
   SlModels *models;
   GSettings *settings; /* may be NULL */
-  AdwPreferencesGroup *list, *get;
+  AdwPreferencesGroup *recommended, *list, *get;
   GtkWidget *computing;
   GtkEditable *repository;
   AdwComboRow *device, *idle;
@@ -269,6 +270,16 @@ on_repository (SlModelPage *self)
   sl_download_row_begin (add_download (self, repo));
 }
 
+/* The answer to the first question is what there is to see now. */
+static void
+on_ready (SlModelPage *self)
+{
+  GtkWindow *window = get_window (self);
+
+  if (window != NULL)
+    gtk_window_close (window);
+}
+
 static void
 on_guide (SlModelPage *self)
 {
@@ -350,6 +361,7 @@ sl_model_page_class_init (SlModelPageClass *klass)
 
   G_OBJECT_CLASS (klass)->dispose = sl_model_page_dispose;
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/sightline/Sightline/sl-model-page.ui");
+  gtk_widget_class_bind_template_child (widget_class, SlModelPage, recommended);
   gtk_widget_class_bind_template_child (widget_class, SlModelPage, list);
   gtk_widget_class_bind_template_child (widget_class, SlModelPage, get);
   gtk_widget_class_bind_template_child (widget_class, SlModelPage, repository);
@@ -381,6 +393,8 @@ sl_model_page_new (SlEngine  *engine,
   self->models = g_object_ref (models);
   fill_list (self);
   fill_downloads (self);
+  adw_preferences_group_add (self->recommended, sl_setup_row_new (models, sl_diagnostics_read_memory ("MemTotal")));
+  g_signal_connect_object (sl_models_get_setup (models), "ready", G_CALLBACK (on_ready), self, G_CONNECT_SWAPPED);
   if (settings != NULL)
     {
       self->settings = g_object_ref (settings);

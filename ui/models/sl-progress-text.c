@@ -35,3 +35,46 @@ sl_progress_dup_text (guint64 bytes,
   /* Translators: what came, all of it, bytes per second, "3 minutes left" */
   return g_strdup_printf (_("%s of %s · %s/s · %s"), came, all, rate, left);
 }
+
+static char *
+dup_running (const SlDownloadProgress *p)
+{
+  g_autofree char *bytes = g_format_size (p->bytes);
+  g_autofree char *total = g_format_size (p->total);
+
+  if (p->state == SL_DOWNLOAD_LISTING)
+    return g_strdup (_("Looking at what there is…"));
+  if (p->state == SL_DOWNLOAD_CHECKING)
+    return g_strdup_printf (_("Everything is here; %u of %u files verified"), p->files, p->total_files);
+  /* Translators: what came, all of it, seconds, why */
+  if (p->state == SL_DOWNLOAD_WAITING)
+    return g_strdup_printf (_("%s of %s · trying again in %.0f s · %s"), bytes, total, ceil (p->wait_seconds), p->reason);
+  return sl_progress_dup_text (p->bytes, p->total, p->bytes_per_second, p->seconds_left);
+}
+
+char *
+sl_progress_dup_download (SlDownloads    *downloads,
+                          SlDownloadItem *item)
+{
+  const SlDownloadProgress *progress = sl_download_item_get_progress (item);
+  const GError *error = sl_download_item_get_error (item);
+  g_autofree char *bytes = g_format_size (progress->bytes);
+
+  switch (sl_download_item_get_state (item))
+    {
+    case SL_DOWNLOAD_ITEM_QUEUED:
+      return g_strdup (_("Waits for the download before it"));
+    case SL_DOWNLOAD_ITEM_RUNNING:
+      return dup_running (progress);
+    case SL_DOWNLOAD_ITEM_FAILED:
+      if (!g_error_matches (error, SL_HTTP_ERROR, SL_HTTP_ERROR_ACCESS))
+        return g_strdup (error->message);
+      return g_strdup_printf (_("%s Accept the terms at %s/%s and name your token in HF_TOKEN."), error->message,
+                              sl_downloads_get_endpoint (downloads), sl_download_item_get_repo (item));
+    case SL_DOWNLOAD_ITEM_DONE:
+      return g_strdup (_("Downloaded: it is in the list above"));
+    case SL_DOWNLOAD_ITEM_STOPPED:
+    default:
+      return progress->bytes > 0 ? g_strdup_printf (_("Stopped; %s are here"), bytes) : g_strdup (_("Stopped"));
+    }
+}

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include <glib.h>
+#include "app/hub/sl-downloads.h"
 
 G_BEGIN_DECLS
 
@@ -13,5 +13,9 @@ char *sl_progress_dup_text (guint64 bytes,
                             guint64 total,
                             double  bytes_per_second,
                             double  seconds_left);
+
+/* How a download of the list is. (transfer full) */
+char *sl_progress_dup_download (SlDownloads    *downloads,
+                                SlDownloadItem *item);
 
 G_END_DECLS

@@ -212,11 +212,11 @@ on_quit (GSimpleAction *action,
     g_application_quit (G_APPLICATION (data));
 }
 
-/* A download goes on after the window is closed, and ends the program's stay. */
+/* A download goes on after the window is closed, and ends the program's stay; so does what is set up. */
 static void
-on_downloads_busy (SlApplication *self)
+on_work (SlApplication *self)
 {
-  gboolean busy = sl_downloads_is_busy (sl_models_get_downloads (self->models));
+  gboolean busy = sl_downloads_is_busy (sl_models_get_downloads (self->models)) || sl_model_setup_is_busy (sl_models_get_setup (self->models));
 
   if (busy == self->held)
     return;
@@ -227,20 +227,45 @@ on_downloads_busy (SlApplication *self)
     g_application_release (G_APPLICATION (self));
 }
 
+/* Whoever looks sees it without. */
+static void
+notify (SlApplication *self,
+        const char    *id,
+        const char    *title,
+        const char    *body)
+{
+  g_autoptr (GNotification) notification = g_notification_new (title);
+
+  if (gtk_application_get_active_window (GTK_APPLICATION (self)) != NULL)
+    return;
+  g_notification_set_body (notification, body);
+  g_application_send_notification (G_APPLICATION (self), id, notification);
+}
+
 static void
 on_downloaded (SlApplication  *self,
                SlDownloadItem *item)
 {
-  g_autoptr (GNotification) notification = NULL;
-  g_autofree char *body = NULL;
+  g_autofree char *body = g_strdup_printf (_("%s was downloaded and verified."), sl_download_item_get_repo (item));
 
-  /* Whoever looks sees it. */
-  if (gtk_application_get_active_window (GTK_APPLICATION (self)) != NULL)
-    return;
-  notification = g_notification_new (_("The model is here"));
-  body = g_strdup_printf (_("%s was downloaded and verified."), sl_download_item_get_repo (item));
-  g_notification_set_body (notification, body);
-  g_application_send_notification (G_APPLICATION (self), sl_download_item_get_dest (item), notification);
+  notify (self, sl_download_item_get_dest (item), _("The model is here"), body);
+}
+
+/* The next window begins with it where there is none now. */
+static void
+on_set_up (SlApplication *self,
+           const char    *dir)
+{
+  SlWindow *window = get_window (self);
+  g_autofree char *name = g_filename_display_basename (dir);
+
+  if (window != NULL)
+    {
+      sl_window_try_model (window, dir);
+      return;
+    }
+  sl_models_set_last_dir (self->models, dir);
+  notify (self, dir, _("The model is ready"), name);
 }
 
 static void
@@ -273,8 +298,10 @@ sl_application_startup (GApplication *application)
   self->engine = sl_engine_new ();
   self->models = sl_models_new ();
   self->remotes = sl_remotes_new ();
-  g_signal_connect_object (sl_models_get_downloads (self->models), "notify::busy", G_CALLBACK (on_downloads_busy), self,
+  g_signal_connect_object (sl_models_get_downloads (self->models), "notify::busy", G_CALLBACK (on_work), self,
                            G_CONNECT_SWAPPED);
+  g_signal_connect_object (sl_models_get_setup (self->models), "changed", G_CALLBACK (on_work), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (sl_models_get_setup (self->models), "ready", G_CALLBACK (on_set_up), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (sl_models_get_downloads (self->models), "finished", G_CALLBACK (on_downloaded), self, G_CONNECT_SWAPPED);
   self->settings = sl_places_open_settings ();
   if (self->settings != NULL)

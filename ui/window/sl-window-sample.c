@@ -4,6 +4,9 @@
  */
 #include "ui/window/sl-window-private.h"
 
+#include "app/system/sl-places.h"
+#include "ui/chat/sl-sample.h"
+
 typedef struct
 {
   SlWindow *window;
@@ -97,4 +100,19 @@ sl_window_ask_sample (SlWindow       *self,
       slot->index = i;
       sl_picture_new_from_file_async (file, NULL, on_sample_picture, slot);
     }
+}
+
+void
+sl_window_try_model (SlWindow   *self,
+                     const char *dir)
+{
+  g_autofree char *data_dir = sl_places_dup_data_dir ();
+  g_autoptr (GPtrArray) samples = sl_sample_load_all (data_dir);
+
+  g_return_if_fail (SL_IS_WINDOW (self));
+
+  sl_window_load_model (self, dir, TRUE);
+  gtk_widget_activate_action (GTK_WIDGET (self), "win.new-chat", NULL);
+  if (samples->len > 0 && sl_conversation_get_answerer (self->conversation) == SL_ANSWERER (self->engine))
+    sl_window_ask_sample (self, samples->pdata[0]);
 }

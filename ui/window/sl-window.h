@@ -43,6 +43,11 @@ void sl_window_search (SlWindow   *self,
 void sl_window_load_model (SlWindow   *self,
                            const char *dir,
                            gboolean    remember);
+
+/* Loads a model that has just come and asks it the first sample in a new conversation, where the model of this computer answers. */
+void sl_window_try_model (SlWindow   *self,
+                          const char *dir);
+
 /* Loads the one that was remembered or, while its folder is away, the bundled one, which is then said; nothing, if the user was
  * faster. */
 void sl_window_load_start_model (SlWindow *self);
