@@ -32,7 +32,7 @@ gboolean __wrap_sl_box_export_add (SlBoxExport *self, SlExportPicture *record, S
 gboolean __real_sl_export_job_run_finish (SlExportJob *self, GAsyncResult *result, GError **error);
 gboolean __wrap_sl_export_job_run_finish (SlExportJob *self, GAsyncResult *result, GError **error);
 void __wrap_gtk_native_dialog_show (GtkNativeDialog *dialog);
-GFile *__wrap_gtk_file_chooser_get_file (GtkFileChooser *chooser);
+GListModel *__wrap_gtk_file_chooser_get_files (GtkFileChooser *chooser);
 
 gboolean
 __wrap_sl_box_export_add (SlBoxExport      *self,
@@ -75,10 +75,14 @@ __wrap_gtk_native_dialog_show (GtkNativeDialog *dialog)
   g_idle_add_full (G_PRIORITY_DEFAULT, choose, g_object_ref (dialog), g_object_unref);
 }
 
-GFile *
-__wrap_gtk_file_chooser_get_file (GtkFileChooser *chooser)
+GListModel *
+__wrap_gtk_file_chooser_get_files (GtkFileChooser *chooser)
 {
-  return g_file_new_for_path (place);
+  g_autoptr (GFile) file = g_file_new_for_path (place);
+  GListStore *files = g_list_store_new (G_TYPE_FILE);
+
+  g_list_store_append (files, file);
+  return G_LIST_MODEL (files);
 }
 
 static gboolean

@@ -7,6 +7,7 @@
 
 #include "app/exports/sl-export-job.h"
 #include "ui/inspector/sl-export-progress.h"
+#include "ui/sl-choose.h"
 
 #include <adwaita.h>
 #include <glib/gi18n.h>
@@ -34,7 +35,6 @@ typedef struct
   GtkWidget *classes_row;
   GFile *classes; /* or NULL */
   SlExportJob *job;
-  GtkFileChooserNative *chooser;
 
   GApplication *application; /* held while the job runs; or NULL */
   GCancellable *cancellable;
@@ -51,7 +51,6 @@ export_free (Export *self)
   g_clear_object (&self->answer);
   g_clear_object (&self->box);
   g_clear_object (&self->job);
-  g_clear_object (&self->chooser);
   g_clear_object (&self->classes);
   g_clear_handle_id (&self->patience, g_source_remove);
   g_clear_object (&self->cancellable);
@@ -118,30 +117,25 @@ start (Export     *self,
 }
 
 static void
-on_place (Export *self,
-          int     response)
+on_place (GListModel *files,
+          gpointer    data)
 {
-  g_autoptr (GFile) file = NULL;
+  Export *self = data;
+  g_autofree char *place = sl_choose_dup_path (files);
   g_autofree char *name = NULL;
   g_autofree char *path = NULL;
 
-  if (response == GTK_RESPONSE_ACCEPT)
-    file = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser));
-  /* It watches the folder: GTK 4.8 loses what it has noted of a file that vanishes, as the temporary one of the export does. */
-  g_clear_object (&self->chooser);
-  if (file == NULL || g_file_peek_path (file) == NULL)
+  if (place == NULL)
     {
       export_free (self);
       return;
     }
-  if (sl_export_job_is_file (self->job))
-    path = g_file_get_path (file);
-  else
+  if (!sl_export_job_is_file (self->job))
     {
       name = sl_export_job_dup_name (self->job);
-      path = g_build_filename (g_file_peek_path (file), name, NULL);
+      path = g_build_filename (place, name, NULL);
     }
-  start (self, path);
+  start (self, path != NULL ? path : place);
 }
 
 static void
@@ -149,16 +143,13 @@ ask_for_place (Export *self)
 {
   gboolean is_file = sl_export_job_is_file (self->job);
   g_autofree char *name = sl_export_job_dup_name (self->job);
+  GtkFileChooser *chooser = sl_choose_new (self->parent,
+                                           is_file ? GTK_FILE_CHOOSER_ACTION_SAVE : GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER,
+                                           is_file ? _("Export") : _("Choose Where the Folder Goes"), _("_Export"), on_place, self);
 
-  self->chooser = gtk_file_chooser_native_new (
-    is_file ? _("Export") : _("Choose Where the Folder Goes"), self->parent,
-    is_file ? GTK_FILE_CHOOSER_ACTION_SAVE : GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER,
-    _("_Export"), NULL);
   if (is_file)
-    gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (self->chooser), name);
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
-  g_signal_connect_swapped (self->chooser, "response", G_CALLBACK (on_place), self);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
+    gtk_file_chooser_set_current_name (chooser, name);
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (chooser));
 }
 
 static void
@@ -238,31 +229,28 @@ add_row (AdwPreferencesGroup *group,
 
 /* Classes of a set have numbers; a list keeps them the same from one export to the next. */
 static void
-on_classes_chosen (Export *self,
-                   int     response)
+on_classes_chosen (GListModel *files,
+                   gpointer    data)
 {
+  Export *self = data; /* may be gone where nothing was chosen: the dialog was closed */
   g_autofree char *name = NULL;
 
-  if (response == GTK_RESPONSE_ACCEPT)
-    {
-      g_clear_object (&self->classes);
-      self->classes = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser));
-      name = g_file_get_basename (self->classes);
-      adw_action_row_set_subtitle (ADW_ACTION_ROW (self->classes_row), name);
-    }
-  g_clear_object (&self->chooser);
+  if (files == NULL)
+    return;
+  g_clear_object (&self->classes);
+  self->classes = g_list_model_get_item (files, 0);
+  name = g_file_get_basename (self->classes);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (self->classes_row), name);
 }
 
 static void
 choose_classes (Export *self)
 {
-  GtkWidget *dialog = gtk_widget_get_ancestor (self->classes_row, GTK_TYPE_WINDOW);
+  GtkWindow *dialog = GTK_WINDOW (gtk_widget_get_root (self->classes_row));
+  GtkFileChooser *chooser = sl_choose_new (dialog, GTK_FILE_CHOOSER_ACTION_OPEN, _("Choose a List of Classes"), _("_Choose"),
+                                           on_classes_chosen, self);
 
-  self->chooser = gtk_file_chooser_native_new (_("Choose a List of Classes"), GTK_WINDOW (dialog), GTK_FILE_CHOOSER_ACTION_OPEN,
-                                               _("_Choose"), NULL);
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
-  g_signal_connect_swapped (self->chooser, "response", G_CALLBACK (on_classes_chosen), self);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (chooser));
 }
 
 static void

@@ -11,7 +11,7 @@
 #include "app/system/sl-diagnostics.h"
 #include "app/system/sl-places.h"
 #include "ui/models/sl-download-row.h"
-#include "ui/models/sl-licence.h"
+#include "ui/models/sl-model-choose.h"
 #include "ui/models/sl-model-row.h"
 #include "ui/models/sl-setup-row.h"
 
@@ -30,7 +30,6 @@ struct _SlModelPage
   AdwComboRow *device, *idle;
   GPtrArray *rows;      /* borrowed: SlModelRow */
   GPtrArray *downloads; /* borrowed: SlDownloadRow */
-  GtkFileChooserNative *chooser;
   GCancellable *cancellable;
 };
 
@@ -147,75 +146,23 @@ fill_list (SlModelPage *self)
 /* --- adding a folder ------------------------------------------------------- */
 
 static void
-add_accepted (const char *dir,
-              gpointer    models)
+on_accepted (const char *dir,
+             gpointer    page)
 {
-  sl_models_add_dir (models, dir);
+  sl_models_add_dir (SL_MODEL_PAGE (page)->models, dir);
 }
 
 static void
-inspect (GTask        *task,
-         gpointer      source,
-         gpointer      data,
-         GCancellable *cancellable)
+on_refused (const char *sentence,
+            gpointer    page)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (SlModelFolder) folder = sl_model_folder_inspect (data, &error);
-
-  if (folder != NULL)
-    g_task_return_pointer (task, g_strdup (data), g_free);
-  else
-    g_task_return_error (task, g_steal_pointer (&error));
-}
-
-static void
-on_inspected (GObject      *source,
-              GAsyncResult *result,
-              gpointer      data)
-{
-  SlModelPage *self = SL_MODEL_PAGE (source);
-  g_autoptr (GError) error = NULL;
-  g_autofree char *dir = g_task_propagate_pointer (G_TASK (result), &error);
-  GtkWindow *window = get_window (self);
-
-  if (window == NULL || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return;
-  if (dir == NULL)
-    {
-      toast (self, error->message);
-      return;
-    }
-  sl_licence_ask (window, dir, add_accepted, g_object_ref (self->models), g_object_unref);
-}
-
-static void
-on_chosen (SlModelPage *self,
-           int          response)
-{
-  g_autoptr (GFile) folder = NULL;
-  g_autoptr (GTask) task = NULL;
-
-  if (response == GTK_RESPONSE_ACCEPT)
-    folder = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser));
-  g_clear_object (&self->chooser);
-  if (folder == NULL || g_file_peek_path (folder) == NULL)
-    return;
-  task = g_task_new (self, self->cancellable, on_inspected, NULL);
-  g_task_set_source_tag (task, on_chosen);
-  g_task_set_task_data (task, g_file_get_path (folder), g_free);
-  g_task_run_in_thread (task, inspect);
+  toast (page, sentence);
 }
 
 static void
 on_add (SlModelPage *self)
 {
-  if (self->chooser != NULL)
-    return;
-  self->chooser = gtk_file_chooser_native_new (_("Choose a Model Folder"), get_window (self),
-                                               GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER, _("_Add"), NULL);
-  g_signal_connect_object (self->chooser, "response", G_CALLBACK (on_chosen), self, G_CONNECT_SWAPPED);
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
+  sl_model_choose (get_window (self), _("_Add"), on_accepted, on_refused, g_object_ref (self), g_object_unref);
 }
 
 /* --- getting more ---------------------------------------------------------- */
@@ -345,7 +292,6 @@ sl_model_page_dispose (GObject *object)
 
   g_cancellable_cancel (self->cancellable);
   g_clear_object (&self->cancellable);
-  g_clear_object (&self->chooser);
   g_clear_object (&self->engine);
   g_clear_object (&self->models);
   g_clear_object (&self->settings);

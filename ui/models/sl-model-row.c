@@ -9,6 +9,7 @@
 #include "ui/models/sl-licence.h"
 #include "ui/models/sl-quantise-dialog.h"
 #include "ui/models/sl-work-row.h"
+#include "ui/sl-choose.h"
 
 #include <glib/gi18n.h>
 
@@ -23,7 +24,6 @@ struct _SlModelRow
   gboolean bundled, own, listed, vanished, quantised; /* own: its files are Sightline's to move and delete;
                                                            listed: the user named the folder */
   GCancellable *cancellable;
-  GtkFileChooserNative *chooser;
   GtkWidget *load, *unload, *more;
   SlWorkRow *work;
   AdwActionRow *folder, *origin, *used, *memory;
@@ -240,17 +240,18 @@ on_quantise (GtkWidget  *widget,
 /* --- moving and deleting --------------------------------------------------- */
 
 static void
-on_place (SlModelRow *self,
-          int         response)
+on_place (GListModel *files,
+          gpointer    data)
 {
-  g_autoptr (GFile) place = response == GTK_RESPONSE_ACCEPT ? gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser)) : NULL;
-  g_autofree char *name = g_path_get_basename (self->dir);
+  g_autoptr (SlModelRow) self = data;
+  g_autofree char *place = sl_choose_dup_path (files);
+  g_autofree char *name = NULL;
   g_autofree char *dest = NULL;
 
-  g_clear_object (&self->chooser);
-  if (place == NULL || g_file_peek_path (place) == NULL)
+  if (place == NULL)
     return;
-  dest = g_build_filename (g_file_peek_path (place), name, NULL);
+  name = g_path_get_basename (self->dir);
+  dest = g_build_filename (place, name, NULL);
   begin (self, sl_model_work_new_move (self->dir, dest));
 }
 
@@ -260,14 +261,10 @@ on_move (GtkWidget  *widget,
          GVariant   *parameter)
 {
   SlModelRow *self = SL_MODEL_ROW (widget);
+  GtkFileChooser *chooser = sl_choose_new (get_window (self), GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER, _("Move the Model Into"), _("_Move"),
+                                           on_place, g_object_ref (self));
 
-  if (self->chooser != NULL)
-    return;
-  self->chooser = gtk_file_chooser_native_new (_("Move the Model Into"), get_window (self), GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER,
-                                               _("_Move"), NULL);
-  g_signal_connect_object (self->chooser, "response", G_CALLBACK (on_place), self, G_CONNECT_SWAPPED);
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (chooser));
 }
 
 static void
@@ -341,7 +338,6 @@ sl_model_row_dispose (GObject *object)
 
   g_cancellable_cancel (self->cancellable);
   g_clear_object (&self->engine);
-  g_clear_object (&self->chooser);
   G_OBJECT_CLASS (sl_model_row_parent_class)->dispose (object);
 }
 

@@ -6,7 +6,7 @@
 
 #include "app/inference/sl-model-folder.h"
 #include "app/system/sl-places.h"
-#include "ui/models/sl-licence.h"
+#include "ui/models/sl-model-choose.h"
 
 #include <glib/gi18n.h>
 
@@ -70,55 +70,11 @@ sl_window_model_load (GtkWidget  *widget,
   sl_window_load_model (SL_WINDOW (widget), g_variant_get_bytestring (parameter), TRUE);
 }
 
-/* The folder may lie on a slow disk. */
 static void
-inspect (GTask        *task,
-         gpointer      source,
-         gpointer      dir,
-         GCancellable *cancellable)
+on_refused (const char *sentence,
+            gpointer    window)
 {
-  GError *error = NULL;
-  g_autoptr (SlModelFolder) found = sl_model_folder_inspect (dir, &error);
-
-  if (found != NULL)
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
-}
-
-static void
-on_inspected (GObject      *source,
-              GAsyncResult *result,
-              gpointer      data)
-{
-  g_autoptr (SlWindow) self = data;
-  g_autoptr (GError) error = NULL;
-  gboolean found = g_task_propagate_boolean (G_TASK (result), &error);
-
-  if (self->toasts == NULL)
-    return;
-  if (found)
-    sl_licence_ask (GTK_WINDOW (self), g_task_get_task_data (G_TASK (result)), on_licence_accepted, g_object_ref (self),
-                    g_object_unref);
-  else
-    sl_window_warn (self, error->message);
-}
-
-static void
-on_model_response (SlWindow *self,
-                   int       response)
-{
-  g_autoptr (GFile) folder = NULL;
-  g_autoptr (GTask) task = NULL;
-
-  if (response == GTK_RESPONSE_ACCEPT)
-    folder = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (self->chooser));
-  g_clear_object (&self->chooser);
-  if (folder == NULL || g_file_peek_path (folder) == NULL)
-    return;
-  task = g_task_new (NULL, NULL, on_inspected, g_object_ref (self)); /* a worker must not be the last to let the window go */
-  g_task_set_task_data (task, g_strdup (g_file_peek_path (folder)), g_free);
-  g_task_run_in_thread (task, inspect);
+  sl_window_warn (window, sentence);
 }
 
 void
@@ -126,17 +82,7 @@ sl_window_model_choose (GtkWidget  *widget,
                         const char *name,
                         GVariant   *parameter)
 {
-  SlWindow *self = SL_WINDOW (widget);
-
-  if (self->chooser != NULL)
-    return;
-  self->chooser = gtk_file_chooser_native_new (_("Choose a Model Folder"), GTK_WINDOW (self),
-                                               GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER, _("_Choose"),
-                                               NULL);
-  g_signal_connect_object (self->chooser, "response", G_CALLBACK (on_model_response), self,
-                           G_CONNECT_SWAPPED);
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
+  sl_model_choose (GTK_WINDOW (widget), _("_Choose"), on_licence_accepted, on_refused, g_object_ref (widget), g_object_unref);
 }
 
 void

@@ -5,6 +5,8 @@
  */
 #include "ui/window/sl-window-private.h"
 
+#include "ui/sl-choose.h"
+
 #include <glib/gi18n.h>
 
 /* --- decoded --------------------------------------------------------------- */
@@ -212,18 +214,24 @@ add_drop_target (SlWindow *self)
 
 /* --- chosen ---------------------------------------------------------------- */
 
-static void
-on_attach_response (SlWindow *self,
-                    int       response)
+/* For which conversation. */
+typedef struct
 {
-  g_autoptr (GListModel) files = NULL;
+  SlIntake *intake;
+  GObject *target; /* NULL: the one that is shown then */
+} Choosing;
 
-  if (response == GTK_RESPONSE_ACCEPT)
-    {
-      files = gtk_file_chooser_get_files (GTK_FILE_CHOOSER (self->chooser));
-      sl_intake_add_files (self->intake, files, g_object_get_data (G_OBJECT (self->chooser), "target"));
-    }
-  g_clear_object (&self->chooser);
+static void
+on_chosen (GListModel *files,
+           gpointer    data)
+{
+  Choosing *choosing = data;
+
+  if (files != NULL)
+    sl_intake_add_files (choosing->intake, files, choosing->target);
+  g_object_unref (choosing->intake);
+  g_clear_object (&choosing->target);
+  g_free (choosing);
 }
 
 void
@@ -231,24 +239,20 @@ sl_window_choose_pictures (SlWindow *self)
 {
   g_autoptr (GtkFileFilter) pictures = gtk_file_filter_new ();
   g_autoptr (GtkFileFilter) all = gtk_file_filter_new ();
+  Choosing *choosing = g_new0 (Choosing, 1);
+  GtkFileChooser *chooser;
 
-  if (self->chooser != NULL)
-    return;
-  self->chooser = gtk_file_chooser_native_new (_("Add Pictures"), GTK_WINDOW (self),
-                                               GTK_FILE_CHOOSER_ACTION_OPEN, _("_Add"), NULL);
-  gtk_file_chooser_set_select_multiple (GTK_FILE_CHOOSER (self->chooser), TRUE);
+  choosing->intake = g_object_ref (self->intake);
+  g_set_object (&choosing->target, get_target (self));
+  chooser = sl_choose_new (GTK_WINDOW (self), GTK_FILE_CHOOSER_ACTION_OPEN, _("Add Pictures"), _("_Add"), on_chosen, choosing);
+  gtk_file_chooser_set_select_multiple (chooser, TRUE);
   gtk_file_filter_set_name (pictures, _("Pictures"));
   gtk_file_filter_add_mime_type (pictures, "image/*");
   gtk_file_filter_set_name (all, _("All Files"));
   gtk_file_filter_add_pattern (all, "*");
-  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (self->chooser), pictures);
-  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (self->chooser), all);
-  g_signal_connect_object (self->chooser, "response", G_CALLBACK (on_attach_response), self,
-                           G_CONNECT_SWAPPED);
-  if (get_target (self) != NULL)
-    g_object_set_data_full (G_OBJECT (self->chooser), "target", g_object_ref (get_target (self)), g_object_unref);
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (self->chooser));
+  gtk_file_chooser_add_filter (chooser, pictures);
+  gtk_file_chooser_add_filter (chooser, all);
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (chooser));
 }
 
 gboolean

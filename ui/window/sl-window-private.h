@@ -34,7 +34,6 @@ struct _SlWindow
   SlConversation *conversation;
   SlMessage *editing;      /* the question that the next Send replaces */
   SlIntake *intake;
-  GtkFileChooserNative *chooser;
   GPtrArray *waiting;      /* pictures whose conversation is not shown */
   GCancellable *opening;   /* of the conversation being opened */
   gint64 opening_id;       /* 0: none is */

@@ -455,7 +455,6 @@ sl_window_dispose (GObject *object)
   g_cancellable_cancel (self->opening);
   g_clear_object (&self->opening);
   sl_window_dispose_pictures (self);
-  g_clear_object (&self->chooser);
   g_clear_handle_id (&self->draft_source, g_source_remove);
   g_clear_object (&self->editing);
   g_clear_object (&self->conversation);
