@@ -16,7 +16,6 @@ drop_subtree (SlConversation *self,
   g_hash_table_remove (self->messages, &id);
 }
 
-/* The deletion is final now. */
 void
 sl_conversation_forget_deleted (SlConversation *self)
 {
@@ -75,7 +74,8 @@ sl_conversation_delete (SlConversation *self,
   self->deleted_at = position;
   self->deleted_leaf = leaf != NULL ? sl_message_get_id (leaf) : 0;
   self->deleted_time = g_get_monotonic_time ();
-  self->forget_source = g_timeout_add_seconds (SL_UNDO_SECONDS + 1, on_forget, self);
+  self->forget_source = g_timeout_add_seconds_full (G_PRIORITY_DEFAULT, SL_UNDO_SECONDS + 1, on_forget, g_object_ref (self),
+                                                    g_object_unref);
 
   g_ptr_array_remove_index (siblings, position);
   leaf = leaf_without (self, sl_message_get_parent (message), siblings, position);

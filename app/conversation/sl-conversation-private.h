@@ -52,8 +52,6 @@ SlMessage *sl_conversation_get_leaf (SlConversation *self);
 void sl_conversation_adopt (SlConversation *self, SlMessage *message, SlMessage *parent);
 void sl_conversation_save_message (SlConversation *self, SlMessage *message, gboolean leaf);
 void sl_conversation_show (SlConversation *self, SlMessage *leaf);
-/* The deletion that could be undone is final now: sl-conversation-delete.c. */
-void sl_conversation_forget_deleted (SlConversation *self);
 /* Its row, and its title from the words where it has none. */
 void sl_conversation_ensure_stored (SlConversation *self, GPtrArray *parts);
 

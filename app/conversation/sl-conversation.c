@@ -83,7 +83,6 @@ sl_conversation_dispose (GObject *object)
   SlConversation *self = SL_CONVERSATION (object);
 
   g_clear_handle_id (&self->save_source, g_source_remove);
-  g_clear_handle_id (&self->forget_source, g_source_remove);
   g_clear_object (&self->deleted);
   g_clear_object (&self->job);
   G_OBJECT_CLASS (sl_conversation_parent_class)->dispose (object);

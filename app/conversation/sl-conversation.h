@@ -80,7 +80,7 @@ SlMessage *sl_conversation_find (SlConversation *self, gint64 id);
 /* The message with this id (borrowed), on a path that is shown, which may be another one than before; NULL if it is not there. */
 SlMessage *sl_conversation_reveal (SlConversation *self, gint64 id);
 /* Removes the message and everything below it; the previous alternative is shown where there is one. The last deletion can be
- * undone for SL_UNDO_SECONDS; then it is really gone. undo: FALSE where there is nothing to undo. */
+ * undone for SL_UNDO_SECONDS, for which the conversation lives; then it is really gone. undo: FALSE where there is nothing to undo. */
 #define SL_UNDO_SECONDS 12
 void sl_conversation_delete (SlConversation *self, SlMessage *message);
 gboolean sl_conversation_undo_delete (SlConversation *self);
@@ -122,6 +122,8 @@ SlConversation *sl_conversation_new_from_record (SlStore *store, SlEngine *engin
 SlConversation *sl_conversation_branch (SlConversation *self, SlMessage *last);
 /* Ends the answer now, wherever it is; what has arrived is kept. */
 void sl_conversation_abandon_answer (SlConversation *self);
+/* The deletion that could be undone is final now, and keeps the conversation no longer. */
+void sl_conversation_forget_deleted (SlConversation *self);
 /* What the engine keeps of it goes by this name. Owned by the caller. */
 char *sl_conversation_dup_session_name (gint64 id);
 

@@ -561,6 +561,11 @@ sl_history_shutdown (SlHistory *self)
 
   conversations = g_hash_table_get_values (self->open);
   for (GList *l = conversations; l != NULL; l = l->next)
-    sl_conversation_stop (l->data);
+    {
+      g_autoptr (SlConversation) conversation = g_object_ref (l->data);
+
+      sl_conversation_stop (conversation);
+      sl_conversation_forget_deleted (conversation);
+    }
   sl_engine_shutdown (self->engine);
 }

@@ -47,22 +47,26 @@ on_add (SlEnginePage *self)
 }
 
 static void
-on_edit (SlEnginePage *self,
-         GtkWidget    *row)
+edit (GtkWidget  *widget,
+      const char *action,
+      GVariant   *id)
 {
-  SlRemoteEngine *engine = sl_remotes_find (self->remotes, g_object_get_data (G_OBJECT (row), "engine-id"));
+  SlEnginePage *self = SL_ENGINE_PAGE (widget);
+  SlRemoteEngine *engine = sl_remotes_find (self->remotes, g_variant_get_string (id, NULL));
 
   if (engine != NULL)
     present (self, sl_remote_engine_get_server (engine));
 }
 
 static void
-on_remove (SlEnginePage *self,
-           GtkWidget    *button)
+drop (GtkWidget  *widget,
+      const char *action,
+      GVariant   *id)
 {
+  SlEnginePage *self = SL_ENGINE_PAGE (widget);
   g_autoptr (GError) error = NULL;
 
-  if (!sl_remotes_remove (self->remotes, g_object_get_data (G_OBJECT (button), "engine-id"), &error))
+  if (!sl_remotes_remove (self->remotes, g_variant_get_string (id, NULL), &error))
     toast (self, error->message);
 }
 
@@ -85,12 +89,12 @@ add_row (SlEnginePage         *self,
   gtk_widget_add_css_class (remove, "flat");
   gtk_widget_set_tooltip_text (remove, label);
   gtk_accessible_update_property (GTK_ACCESSIBLE (remove), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
-  g_object_set_data_full (G_OBJECT (row), "engine-id", g_strdup (server->id), g_free);
-  g_object_set_data_full (G_OBJECT (remove), "engine-id", g_strdup (server->id), g_free);
+  gtk_actionable_set_action_target (GTK_ACTIONABLE (row), "s", server->id);
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (row), "engines.edit");
+  gtk_actionable_set_action_target (GTK_ACTIONABLE (remove), "s", server->id);
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (remove), "engines.remove");
   adw_action_row_add_suffix (ADW_ACTION_ROW (row), remove);
   adw_action_row_add_suffix (ADW_ACTION_ROW (row), gtk_image_new_from_icon_name ("go-next-symbolic"));
-  g_signal_connect_object (row, "activated", G_CALLBACK (on_edit), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (remove, "clicked", G_CALLBACK (on_remove), self, G_CONNECT_SWAPPED);
   adw_preferences_group_add (self->list, row);
   g_ptr_array_add (self->rows, row);
 }
@@ -128,6 +132,8 @@ sl_engine_page_class_init (SlEnginePageClass *klass)
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/sightline/Sightline/sl-engine-page.ui");
   gtk_widget_class_bind_template_child (widget_class, SlEnginePage, list);
   gtk_widget_class_bind_template_callback (widget_class, on_add);
+  gtk_widget_class_install_action (widget_class, "engines.edit", "s", edit);
+  gtk_widget_class_install_action (widget_class, "engines.remove", "s", drop);
 }
 
 static void

@@ -13,25 +13,6 @@
 #define VARIED_TEMPERATURE 0.4
 #define VARIED_TOP_P 0.9
 
-static SlMessage *
-find (GtkWidget *widget,
-      GVariant  *id)
-{
-  return sl_conversation_find (SL_WINDOW (widget)->conversation, g_variant_get_int64 (id));
-}
-
-/* An action's message and text. */
-static SlMessage *
-find_with_text (GtkWidget   *widget,
-                GVariant    *parameter,
-                const char **text)
-{
-  gint64 id;
-
-  g_variant_get (parameter, "(x&s)", &id, text);
-  return sl_conversation_find (SL_WINDOW (widget)->conversation, id);
-}
-
 /* --- copies ---------------------------------------------------------------- */
 
 /* A picture by its name. */
@@ -65,43 +46,31 @@ dup_markdown (SlMessage *message)
 }
 
 static void
-copy (GtkWidget  *widget,
-      const char *name,
-      GVariant   *parameter)
+copy (SlWindow   *self,
+      SlMessage  *message,
+      const char *kind)
 {
-  const char *kind;
-  SlMessage *message = find_with_text (widget, parameter, &kind);
-  g_autofree char *markdown = NULL;
+  g_autofree char *markdown = dup_markdown (message);
   g_autofree char *text = NULL;
 
-  if (message == NULL)
-    return;
-  markdown = dup_markdown (message);
   if (g_str_equal (kind, "raw"))
     text = g_strdup (sl_message_get_text (message));
   else if (g_str_equal (kind, "text"))
     text = sl_markdown_dup_plain (markdown);
-  gdk_clipboard_set_text (gtk_widget_get_clipboard (widget), text != NULL ? text : markdown);
+  gdk_clipboard_set_text (gtk_widget_get_clipboard (GTK_WIDGET (self)), text != NULL ? text : markdown);
 }
 
 /* What is selected in it, else all of it, as Markdown quotes. */
 static void
-quote (GtkWidget  *widget,
-       const char *name,
-       GVariant   *parameter)
+quote (SlWindow   *self,
+       SlMessage  *message,
+       const char *unused)
 {
-  SlWindow *self = SL_WINDOW (widget);
-  SlMessage *message = find (widget, parameter);
   g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_object_unref);
-  g_autoptr (GString) quoted = NULL;
-  g_autofree char *selected = NULL;
-  g_autofree char *all = NULL;
+  g_autofree char *selected = sl_chat_view_dup_selection (self->chat, message);
+  g_autofree char *all = dup_markdown (message);
+  g_autoptr (GString) quoted = g_string_new (g_strstrip (selected != NULL ? selected : all));
 
-  if (message == NULL)
-    return;
-  selected = sl_chat_view_dup_selection (self->chat, message);
-  all = dup_markdown (message);
-  quoted = g_string_new (g_strstrip (selected != NULL ? selected : all));
   g_string_replace (quoted, "\357\277\274", "", 0); /* a chip's place */
   g_string_replace (quoted, "\342\200\213", "", 0); /* a break in a long word */
   g_string_replace (quoted, "\n", "\n> ", 0);
@@ -113,17 +82,12 @@ quote (GtkWidget  *widget,
 }
 
 static void
-show_raw (GtkWidget  *widget,
-          const char *name,
-          GVariant   *parameter)
+show_raw (SlWindow   *self,
+          SlMessage  *message,
+          const char *unused)
 {
-  SlWindow *self = SL_WINDOW (widget);
-  SlMessage *message = find (widget, parameter);
-  g_autoptr (SlPrompt) prompt = NULL;
+  g_autoptr (SlPrompt) prompt = sl_conversation_build_prompt_of (self->conversation, message);
 
-  if (message == NULL)
-    return;
-  prompt = sl_conversation_build_prompt_of (self->conversation, message);
   sl_window_present_prompt (self, prompt);
 }
 
@@ -142,17 +106,13 @@ settle (SlWindow *self,
 }
 
 static void
-go_on (GtkWidget  *widget,
-       const char *name,
-       GVariant   *parameter)
+go_on (SlWindow   *self,
+       SlMessage  *answer,
+       const char *unused)
 {
-  SlWindow *self = SL_WINDOW (widget);
-  SlMessage *answer = find (widget, parameter);
   g_autoptr (GError) error = NULL;
   SlSettings settings;
 
-  if (answer == NULL)
-    return;
   /* As it began, without the limit that ended it. */
   if (!sl_message_get_settings (answer, &settings))
     settings = sl_conversation_get_settings (self->conversation, sl_message_get_mode (answer));
@@ -199,14 +159,11 @@ ask_in_mode (SlWindow   *self,
 }
 
 static void
-again (GtkWidget  *widget,
-       const char *name,
-       GVariant   *parameter)
+again (SlWindow   *self,
+       SlMessage  *answer,
+       const char *how)
 {
-  SlWindow *self = SL_WINDOW (widget);
-  const char *how;
-  SlMessage *answer = find_with_text (widget, parameter, &how);
-  SlMessage *question = answer != NULL ? sl_conversation_get_question (self->conversation, answer) : NULL;
+  SlMessage *question = sl_conversation_get_question (self->conversation, answer);
   SlSettings settings;
   g_autoptr (GError) error = NULL;
   SlMode mode;
@@ -229,35 +186,29 @@ again (GtkWidget  *widget,
 }
 
 static void
-compare (GtkWidget  *widget,
-         const char *name,
-         GVariant   *parameter)
+compare (SlWindow   *self,
+         SlMessage  *answer,
+         const char *unused)
 {
-  SlMessage *answer = find (widget, parameter);
-
-  if (answer != NULL)
-    sl_window_compare (SL_WINDOW (widget), answer);
+  sl_window_compare (self, answer);
 }
 
 /* --- the tree -------------------------------------------------------------- */
 
 static void
-branch (GtkWidget  *widget,
-        const char *name,
-        GVariant   *parameter)
+branch (SlWindow   *self,
+        SlMessage  *last,
+        const char *unused)
 {
-  SlWindow *self = SL_WINDOW (widget);
-  SlMessage *last = find (widget, parameter);
   g_autoptr (SlConversation) conversation = NULL;
 
-  if (last == NULL || sl_message_get_status (last) == SL_MESSAGE_STREAMING)
+  if (sl_message_get_status (last) == SL_MESSAGE_STREAMING)
     return;
   conversation = sl_history_branch (self->history, self->conversation, last);
   sl_window_set_conversation (self, conversation);
   sl_window_toast (self, _("This is a conversation of its own now"));
 }
 
-/* The conversation lives as long as the toast, and with it what can be undone. */
 static void
 present_undo (SlWindow   *self,
               const char *sentence)
@@ -268,22 +219,16 @@ present_undo (SlWindow   *self,
   adw_toast_set_button_label (toast, _("_Undo"));
   adw_toast_set_action_name (toast, "win.turn-undo-delete");
   adw_toast_set_action_target_value (toast, g_variant_new_int64 (sl_conversation_get_id (self->conversation)));
-  g_object_set_data_full (G_OBJECT (toast), "conversation", g_object_ref (self->conversation), g_object_unref);
   adw_toast_overlay_add_toast (self->toasts, toast);
 }
 
 static void
-delete_turn (GtkWidget  *widget,
-             const char *name,
-             GVariant   *parameter)
+delete_turn (SlWindow   *self,
+             SlMessage  *message,
+             const char *unused)
 {
-  SlWindow *self = SL_WINDOW (widget);
-  SlMessage *message = find (widget, parameter);
-  gboolean answer;
+  gboolean answer = sl_message_get_role (message) == SL_ROLE_ASSISTANT;
 
-  if (message == NULL)
-    return;
-  answer = sl_message_get_role (message) == SL_ROLE_ASSISTANT;
   sl_conversation_delete (self->conversation, message);
   if (self->editing != NULL && sl_conversation_find (self->conversation, sl_message_get_id (self->editing)) == NULL)
     sl_window_stop_editing (self);
@@ -314,10 +259,12 @@ undo_delete (GtkWidget  *widget,
   sl_history_open_async (self->history, g_variant_get_int64 (id), NULL, on_opened, g_object_ref (self));
 }
 
+/* --- actions --------------------------------------------------------------- */
+
 static const struct
 {
   const char *name;
-  GtkWidgetActionActivateFunc activate;
+  void (*act) (SlWindow *self, SlMessage *message, const char *text); /* of the message that is named; text: NULL unless it has one */
   const char *parameter;
   gboolean idle; /* waits until nothing is being answered */
 } actions[] = {
@@ -329,8 +276,27 @@ static const struct
   { "win.turn-compare", compare, "x", FALSE },
   { "win.turn-branch", branch, "x", TRUE },
   { "win.turn-delete", delete_turn, "x", TRUE },
-  { "win.turn-undo-delete", undo_delete, "x", TRUE },
 };
+
+static void
+activate (GtkWidget  *widget,
+          const char *name,
+          GVariant   *parameter)
+{
+  SlWindow *self = SL_WINDOW (widget);
+  const char *text = NULL;
+  SlMessage *message;
+  gint64 id;
+
+  if (g_variant_is_of_type (parameter, G_VARIANT_TYPE_INT64))
+    id = g_variant_get_int64 (parameter);
+  else
+    g_variant_get (parameter, "(x&s)", &id, &text);
+  message = sl_conversation_find (self->conversation, id);
+  for (guint i = 0; message != NULL && i < G_N_ELEMENTS (actions); i++)
+    if (g_str_equal (name, actions[i].name))
+      actions[i].act (self, message, text);
+}
 
 void
 sl_window_update_turns (SlWindow *self,
@@ -339,11 +305,13 @@ sl_window_update_turns (SlWindow *self,
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)
     if (actions[i].idle)
       gtk_widget_action_set_enabled (GTK_WIDGET (self), actions[i].name, !busy);
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "win.turn-undo-delete", !busy);
 }
 
 void
 sl_window_install_turns (GtkWidgetClass *klass)
 {
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)
-    gtk_widget_class_install_action (klass, actions[i].name, actions[i].parameter, actions[i].activate);
+    gtk_widget_class_install_action (klass, actions[i].name, actions[i].parameter, activate);
+  gtk_widget_class_install_action (klass, "win.turn-undo-delete", "x", undo_delete);
 }

@@ -316,6 +316,8 @@ test_delete (void)
   app_test_wait (is_idle, conversation);
   sl_conversation_delete (conversation, first);
   g_assert_cmpuint (count (conversation), ==, 1);
+  g_clear_object (&conversation); /* another one is looked at meanwhile */
+  conversation = reopen (&app, id);
   g_assert_true (sl_conversation_undo_delete (conversation));
   g_assert_false (sl_conversation_undo_delete (conversation));
   g_assert_true (message_at (conversation, 1) == first);
