@@ -44,7 +44,8 @@ typedef enum { SL_PART_TEXT, SL_PART_PICTURE } SlPartKind;
 /* As the model wrote it, or as a user changed or drew it. Stored as numbers: append only. */
 typedef enum { SL_BOX_KIND_MODEL, SL_BOX_KIND_EDITED } SlBoxKind;
 
-/* How many tokens a picture may cost. LOW: one tile whatever its size. Stored as numbers. */
-typedef enum { SL_DETAIL_AUTO, SL_DETAIL_LOW } SlDetail;
+/* How many tokens a picture may cost; same values as vl2_detail in the engine. LOW: one tile whatever its size; the others are views of
+ * document models. AUTO and LOW are stored as numbers. */
+typedef enum { SL_DETAIL_AUTO, SL_DETAIL_LOW, SL_DETAIL_TINY, SL_DETAIL_SMALL, SL_DETAIL_BASE, SL_DETAIL_LARGE } SlDetail;
 
 G_END_DECLS

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * `sightline-cli document`: pages of PDF files and pictures through a document model, one after the other, and what was read as
- * Markdown, HTML, text, JSON, hOCR, ALTO or a searchable PDF. What is done is kept in a journal beside the results, so that a run that was
- * cut off goes on at the page where it was; a page that fails is reported, and the rest goes on. Main thread.
+ * Markdown, HTML, text, JSON, hOCR, ALTO, a searchable PDF, COCO layout or CSV tables. What is done is kept in a journal beside the
+ * results, so that a run that was cut off goes on at the page where it was; a page that fails is reported, and the rest goes on. Main
+ * thread.
  */
 #include "app/cli/document.h"
 
@@ -13,7 +14,6 @@
 
 #include "app/inference/sl-model-folder.h"
 
-#define DEFAULT_MAX_TOKENS 8192
 #define PROMPT_ROOM 4096 /* tokens of a page and its instruction, at most */
 
 typedef struct
@@ -34,7 +34,7 @@ typedef struct
 {
   const Options     *options;
   CliReading         reading;
-  CliDocumentFormats formats;
+  guint              formats; /* 1 << SlPagesFormat */
   CliJournal        *journal;
   GPtrArray         *files;  /* CliFile */
   GHashTable        *done;   /* key → SlPage of an earlier run */
@@ -63,8 +63,7 @@ run_clear (Run *run)
   g_clear_pointer (&run->done, g_hash_table_unref);
   g_clear_pointer (&run->reading.session, vl2_session_close);
   g_clear_pointer (&run->reading.engine, vl2_engine_close);
-  g_free (run->reading.locate);
-  g_free (run->reading.prompt);
+  sl_page_question_clear (&run->reading.question);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -80,15 +79,15 @@ parse (Options    *options,
   const GOptionEntry entries[] = {
     CLI_ENGINE_ENTRIES (options->engine),
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options->out, N_("The folder that is written"), N_("DIR") },
-    { "format", 'f', 0, G_OPTION_ARG_FILENAME, &options->format, N_("md (default), html, txt, json, hocr, alto, pdf; several with commas"),
-      N_("FORMAT") },
+    { "format", 'f', 0, G_OPTION_ARG_FILENAME, &options->format,
+      N_("md (default), html, txt, json, hocr, alto, pdf, coco, csv; several with commas"), N_("FORMAT") },
     { "pages", 0, 0, G_OPTION_ARG_FILENAME, &options->pages, N_("Pages of each file, as 1-20,25 (default: all)"), N_("PAGES") },
     { "view", 0, 0, G_OPTION_ARG_FILENAME, &options->view, N_("How finely: tiny, small, base, large or gundam (default)"), N_("VIEW") },
     { "task", 0, 0, G_OPTION_ARG_FILENAME, &options->task,
       N_("markdown (default), ocr, text, figure, describe or locate:WORDS"), N_("TASK") },
-    { "prompt", 'p', 0, G_OPTION_ARG_FILENAME, &run->reading.prompt, N_("What stands behind the page instead of a task"), N_("PROMPT") },
-    { "max-tokens", 0, 0, G_OPTION_ARG_INT, &run->reading.max_tokens, N_("Longest answer of a page (default: 8192)"), N_("N") },
-    { "break-cycles", 0, 0, G_OPTION_ARG_NONE, &run->reading.break_cycles,
+    { "prompt", 'p', 0, G_OPTION_ARG_FILENAME, &run->reading.question.prompt, N_("What stands behind the page instead of a task"), N_("PROMPT") },
+    { "max-tokens", 0, 0, G_OPTION_ARG_INT, &run->reading.question.max_tokens, N_("Longest answer of a page (default: 8192)"), N_("N") },
+    { "break-cycles", 0, 0, G_OPTION_ARG_NONE, &run->reading.question.break_cycles,
       N_("Where a page repeats itself, cut the block there and go on with the next"), NULL },
     { "again", 0, 0, G_OPTION_ARG_NONE, &options->again, N_("Start anew instead of going on"), NULL },
     CLI_FORCE_ENTRY (options->force),
@@ -108,19 +107,19 @@ parse (Options    *options,
 
 static gboolean
 view_from_nick (const char *nick,
-                vl2_detail *detail)
+                SlDetail   *view)
 {
   static const struct
   {
     const char *nick;
-    vl2_detail  detail;
-  } views[] = { { "gundam", VL2_DETAIL_AUTO }, { "tiny", VL2_DETAIL_TINY }, { "small", VL2_DETAIL_SMALL },
-                { "base", VL2_DETAIL_BASE }, { "large", VL2_DETAIL_LARGE } };
+    SlDetail    view;
+  } views[] = { { "gundam", SL_DETAIL_AUTO }, { "tiny", SL_DETAIL_TINY }, { "small", SL_DETAIL_SMALL },
+                { "base", SL_DETAIL_BASE }, { "large", SL_DETAIL_LARGE } };
 
   for (guint i = 0; i < G_N_ELEMENTS (views); i++)
     if (g_str_equal (nick, views[i].nick))
       {
-        *detail = views[i].detail;
+        *view = views[i].view;
         return TRUE;
       }
   return FALSE;
@@ -137,16 +136,16 @@ check_usage (Run *run)
   if (options->words == NULL)
     return _("There are no files (see “sightline-cli document --help”).");
   if (!cli_formats_from_text (options->format != NULL ? options->format : "md", &run->formats))
-    return _("--format has to be md, html, txt, json, hocr, alto or pdf, or several of them with commas.");
-  if (options->view != NULL && !view_from_nick (options->view, &run->reading.detail))
+    return _("--format has to be md, html, txt, json, hocr, alto, pdf, coco or csv, or several of them with commas.");
+  if (options->view != NULL && !view_from_nick (options->view, &run->reading.question.view))
     return _("--view has to be tiny, small, base, large or gundam.");
-  if (options->task != NULL && !cli_task_from_nick (options->task, &run->reading))
+  if (options->task != NULL && !sl_page_question_take_task (&run->reading.question, options->task))
     return _("--task has to be markdown, ocr, text, figure, describe or locate:WORDS.");
-  if (options->task != NULL && run->reading.prompt != NULL)
+  if (options->task != NULL && run->reading.question.prompt != NULL)
     return _("--task and --prompt exclude each other.");
   if (pages == NULL)
     return _("--pages has to be page numbers and ranges, as 1-20,25.");
-  if (run->reading.max_tokens < 1)
+  if (run->reading.question.max_tokens < 1)
     return _("--max-tokens has to be at least 1.");
   return NULL;
 }
@@ -243,12 +242,12 @@ open_model (Run     *run,
       cli_set_error (error, CLI_INPUT, _("The model in “%s” does not read documents; DeepSeek-OCR and Unlimited-OCR do."), info->dir);
       return FALSE;
     }
-  if (run->options->task != NULL && run->reading.task != CLI_TASK_MARKDOWN && g_str_equal (info->family, "Unlimited-OCR"))
+  if (!sl_page_task_is_known (run->reading.question.task, info->family))
     {
       cli_set_error (error, CLI_USAGE, "%s", _("Unlimited-OCR knows the task markdown alone; --prompt asks for something else."));
       return FALSE;
     }
-  context = (int32_t) MIN ((gint64) info->context, (gint64) PROMPT_ROOM + run->reading.max_tokens);
+  context = (int32_t) MIN ((gint64) info->context, (gint64) PROMPT_ROOM + run->reading.question.max_tokens);
   if (vl2_session_open (run->reading.engine, &(struct vl2_session_options) { .context = context }, &run->reading.session, &cause) != VL2_OK)
     {
       cli_set_vl2 (error, &cause);
@@ -272,6 +271,7 @@ open_journal (Run     *run,
               GError **error)
 {
   const Options *options = run->options;
+  const SlPageQuestion *question = &run->reading.question;
   g_autofree char *dir = cli_model_dir (options->engine.model, error);
   g_autofree char *name = dir != NULL ? sl_model_folder_dup_name (dir) : NULL;
   g_autofree char *model = name != NULL ? g_filename_display_name (name) : NULL;
@@ -283,10 +283,9 @@ open_journal (Run     *run,
     return FALSE;
   vl2_engine_identity (run->reading.engine, identity);
   head = json_pack ("{s:s, s:i, s:s, s:s, s:i, s:s, s:i, s:s, s:i, s:b, s:s}", "format", "sightline-batch", "version", 2, "model", model,
-                    "model_identity", identity, "task", (int) run->reading.task, "locate",
-                    run->reading.locate != NULL ? run->reading.locate : "", "view", (int) run->reading.detail, "prompt",
-                    run->reading.prompt != NULL ? run->reading.prompt : "", "max_tokens", run->reading.max_tokens, "break_cycles",
-                    run->reading.break_cycles, "work", "document");
+                    "model_identity", identity, "task", (int) question->task, "locate", question->locate != NULL ? question->locate : "",
+                    "view", (int) question->view, "prompt", question->prompt != NULL ? question->prompt : "", "max_tokens",
+                    question->max_tokens, "break_cycles", question->break_cycles, "work", "document");
   if (g_mkdir_with_parents (options->out, 0777) != 0)
     {
       sl_output_set_error (error, options->out, errno);
@@ -447,7 +446,7 @@ cli_document (int    argc,
               char **argv)
 {
   g_auto(Options) options = { 0 };
-  g_auto(Run) run = { .options = &options, .reading = { .max_tokens = DEFAULT_MAX_TOKENS } };
+  g_auto(Run) run = { .options = &options, .reading = { .question = { .max_tokens = SL_PAGE_MAX_TOKENS } } };
   g_autoptr(GError) error = NULL;
   const char *complaint;
   CliStatus status;
@@ -457,8 +456,8 @@ cli_document (int    argc,
   complaint = check_usage (&run);
   if (complaint != NULL)
     return cli_fail (&options.output, CLI_USAGE, "%s", complaint);
-  if ((run.reading.prompt != NULL && !cli_check_utf8 (run.reading.prompt, -1, _("The prompt"), &error)) ||
-      (run.reading.locate != NULL && !cli_check_utf8 (run.reading.locate, -1, _("What is to be located"), &error)))
+  if ((run.reading.question.prompt != NULL && !cli_check_utf8 (run.reading.question.prompt, -1, _("The prompt"), &error)) ||
+      (run.reading.question.locate != NULL && !cli_check_utf8 (run.reading.question.locate, -1, _("What is to be located"), &error)))
     return cli_fail_error (&options.output, cli_status_of_error (error), error);
   status = open_files (&run);
   if (run.files->len == 0)

@@ -75,6 +75,7 @@ draw_words (cairo_t      *cr,
 static gboolean
 draw_page (cairo_surface_t *surface,
            SlPageSource    *source,
+           int              number,
            const SlPage    *page,
            GError         **error)
 {
@@ -82,9 +83,9 @@ draw_page (cairo_surface_t *surface,
   cairo_t *cr;
   gboolean drawn;
 
-  if (!sl_page_source_get_size (source, page->number - 1, &width, &height))
+  if (!sl_page_source_get_size (source, number, &width, &height))
     {
-      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_READ, _("Page %d of “%s” cannot be read."), page->number,
+      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_READ, _("Page %d of “%s” cannot be read."), number + 1,
                    sl_page_source_get_name (source));
       return FALSE;
     }
@@ -96,18 +97,19 @@ draw_page (cairo_surface_t *surface,
   cairo_clip (cr);
   cairo_set_source_rgb (cr, 1, 1, 1);
   cairo_paint (cr);
-  drawn = sl_page_source_draw (source, page->number - 1, cr, error);
+  drawn = sl_page_source_draw (source, number, cr, error);
   cairo_show_page (cr);
   cairo_destroy (cr);
   return drawn;
 }
 
 gboolean
-sl_page_pdf_write (SlPageSource  *source,
-                   GPtrArray     *pages,
-                   SlOutputs     *outputs,
-                   const char    *path,
-                   GError       **error)
+sl_page_pdf_write (SlPageSourceFunc   find,
+                   gpointer           user_data,
+                   GPtrArray         *pages,
+                   SlOutputs         *outputs,
+                   const char        *path,
+                   GError           **error)
 {
   g_autoptr(SlOutput) output = sl_outputs_open (outputs, path, error);
   cairo_surface_t *surface;
@@ -118,7 +120,12 @@ sl_page_pdf_write (SlPageSource  *source,
     return FALSE;
   surface = cairo_pdf_surface_create_for_stream (write_some, output, 595, 842);
   for (guint i = 0; i < pages->len && drawn; i++)
-    drawn = draw_page (surface, source, pages->pdata[i], error);
+    {
+      int number;
+      SlPageSource *source = find (i, &number, user_data, error);
+
+      drawn = source != NULL && draw_page (surface, source, number, pages->pdata[i], error);
+    }
   cairo_surface_finish (surface);
   status = cairo_surface_status (surface);
   cairo_surface_destroy (surface);

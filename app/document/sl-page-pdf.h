@@ -10,11 +10,15 @@
 
 G_BEGIN_DECLS
 
-/* pages: SlPage of this source. What cannot be drawn or written is an error, and no file is left. */
-gboolean sl_page_pdf_write (SlPageSource  *source,
-                            GPtrArray     *pages,
-                            SlOutputs     *outputs,
-                            const char    *path,
-                            GError       **error);
+/* Where page `index` of the array is: the source (borrowed until the next call) and its page there, from 0. NULL with error. */
+typedef SlPageSource *(*SlPageSourceFunc) (guint index, int *page, gpointer user_data, GError **error);
+
+/* pages: SlPage. What cannot be drawn or written is an error, and no file is left. */
+gboolean sl_page_pdf_write (SlPageSourceFunc find,
+                            gpointer         user_data,
+                            GPtrArray       *pages,
+                            SlOutputs       *outputs,
+                            const char      *path,
+                            GError         **error);
 
 G_END_DECLS

@@ -4,64 +4,11 @@
  */
 #include "app/document/sl-page-text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "app/document/sl-page-table.h"
+
 /* ------------------------------------------------------------------------------------------------ tables */
-
-typedef struct
-{
-  char     name[16]; /* in lower case, without the slash */
-  gboolean closing;
-  int      rowspan, colspan;
-  gsize    length;   /* bytes of the whole tag; 0: it is none */
-} Tag;
-
-static int
-read_span (const char *from,
-           const char *to,
-           const char *key)
-{
-  g_autofree char *inside = g_strndup (from, to - from);
-  char *at = strstr (inside, key);
-  long value;
-
-  if (at == NULL)
-    return 1;
-  at += strlen (key);
-  while (*at == ' ' || *at == '=' || *at == '"' || *at == '\'')
-    at++;
-  value = strtol (at, NULL, 10);
-  return value >= 1 && value <= 1000 ? (int) value : 1;
-}
-
-/* The tag at `text`, which begins with '<'. */
-static Tag
-read_tag (const char *text)
-{
-  Tag tag = { "", FALSE, 1, 1, 0 };
-  const char *end = strchr (text, '>'), *at = text + 1;
-  gsize n = 0;
-
-  if (end == NULL)
-    return tag;
-  tag.closing = *at == '/';
-  at += tag.closing;
-  while (at < end && g_ascii_isalnum (*at) && n + 1 < sizeof tag.name)
-    tag.name[n++] = g_ascii_tolower (*at++);
-  tag.rowspan = read_span (at, end, "rowspan");
-  tag.colspan = read_span (at, end, "colspan");
-  tag.length = n > 0 ? (gsize) (end - text) + 1 : 0;
-  return tag;
-}
-
-static gboolean
-is_table_tag (const Tag *tag)
-{
-  static const char *const names[] = { "table", "thead", "tbody", "tr", "td", "th", "caption", "br", "sub", "sup", "b", "i", NULL };
-
-  return tag->length > 0 && g_strv_contains (names, tag->name);
-}
 
 char *
 sl_escape_xml (const char *text)
@@ -90,9 +37,9 @@ append_table (GString    *out,
 {
   while (*text != '\0')
     {
-      Tag tag = *text == '<' ? read_tag (text) : (Tag) { "", FALSE, 1, 1, 0 };
+      SlTag tag = *text == '<' ? sl_tag_read (text) : (SlTag) { "", FALSE, 1, 1, 0 };
 
-      if (is_table_tag (&tag))
+      if (sl_tag_is_of_table (&tag))
         {
           g_string_append_printf (out, "<%s%s", tag.closing ? "/" : "", tag.name);
           if (!tag.closing && tag.rowspan > 1)
@@ -106,7 +53,8 @@ append_table (GString    *out,
 
       const char *next = strchr (text + 1, '<');
       g_autofree char *words = next != NULL ? g_strndup (text, next - text) : g_strdup (text);
-      g_autofree char *escaped = sl_escape_xml (words);
+      g_autofree char *plain = sl_dup_without_entities (words);
+      g_autofree char *escaped = sl_escape_xml (plain);
 
       g_string_append (out, escaped);
       text += strlen (words);
@@ -125,9 +73,9 @@ sl_block_dup_plain (const SlBlock *block)
       text++;
   while (*text != '\0')
     {
-      Tag tag = table && *text == '<' ? read_tag (text) : (Tag) { "", FALSE, 1, 1, 0 };
+      SlTag tag = table && *text == '<' ? sl_tag_read (text) : (SlTag) { "", FALSE, 1, 1, 0 };
 
-      if (!is_table_tag (&tag))
+      if (!sl_tag_is_of_table (&tag))
         {
           g_string_append_c (out, *text++);
           continue;
@@ -141,6 +89,12 @@ sl_block_dup_plain (const SlBlock *block)
           g_string_append_c (out, '\n');
         }
       text += tag.length;
+    }
+  if (table)
+    {
+      g_autofree char *plain = sl_dup_without_entities (out->str);
+
+      return g_strstrip (g_steal_pointer (&plain));
     }
   return g_strstrip (g_string_free (g_steal_pointer (&out), FALSE));
 }

@@ -32,8 +32,19 @@ block_new (const char *type,
       self->type = g_strdup ("text");
     }
   self->text = g_strdup ("");
-  self->certainty = -1;
+  self->certainty = self->overlap = -1;
   return self;
+}
+
+SlBlock *
+sl_page_add_block (SlPage     *self,
+                   int         at,
+                   const char *type)
+{
+  SlBlock *block = block_new (type, strlen (type));
+
+  g_ptr_array_insert (self->blocks, at, block);
+  return block;
 }
 
 SlPage *
@@ -78,6 +89,16 @@ sl_block_is_table (const SlBlock *self)
   return strstr (self->text, "<table") != NULL;
 }
 
+double
+sl_block_get_score (const SlBlock *self)
+{
+  if (self->edited || self->accepted)
+    return 1;
+  if (self->certainty < 0 || self->overlap < 0)
+    return MAX (self->certainty, self->overlap);
+  return MIN (self->certainty, self->overlap);
+}
+
 gboolean
 sl_page_get_pixels (const SlPage  *self,
                     const SlBlock *block,
@@ -115,10 +136,11 @@ mean_probability (const SlGeneration *record,
 
 /* Where several boxes belong to one block, the one around them. */
 static void
-set_place (SlBlock      *block,
-           const SlBox  *boxes,
-           gsize         n_boxes,
-           const SlSpan *span)
+set_place (SlBlock            *block,
+           const SlBox        *boxes,
+           gsize               n_boxes,
+           const SlSpan       *span,
+           const SlGeneration *record)
 {
   for (gsize i = 0; i < n_boxes; i++)
     {
@@ -130,6 +152,8 @@ set_place (SlBlock      *block,
         block->place[k] = !block->has_place ? box->coords[k]
                           : k < 2           ? MIN (block->place[k], box->coords[k])
                                             : MAX (block->place[k], box->coords[k]);
+      if (record != NULL && box->status == SL_BOX_OK)
+        block->overlap = sl_generation_get_overlap (record, box->start, box->end, box->coords, NULL);
       block->has_place = TRUE;
     }
 }
@@ -183,11 +207,11 @@ add_text (SlPage             *self,
 }
 
 static gboolean
-is_cut (const GArray *cuts,
-        const SlSpan *span)
+is_cut (const SlGeneration *record,
+        const SlSpan       *span)
 {
-  for (guint i = 0; cuts != NULL && i < cuts->len; i++)
-    if (g_array_index (cuts, gsize, i) > span->start && g_array_index (cuts, gsize, i) <= span->end)
+  for (guint i = 0; record != NULL && i < record->cuts->len; i++)
+    if (g_array_index (record->cuts, gsize, i) > span->start && g_array_index (record->cuts, gsize, i) <= span->end)
       return TRUE;
   return FALSE;
 }
@@ -195,8 +219,7 @@ is_cut (const GArray *cuts,
 void
 sl_page_read (SlPage             *self,
               const char         *answer,
-              const SlGeneration *record,
-              const GArray       *cuts)
+              const SlGeneration *record)
 {
   const SlBoxSpace space = { SL_BOX_SCALE_999, SL_BOX_ORDER_X_FIRST, self->width, self->height };
   gsize length = strlen (answer), n_spans, n_boxes;
@@ -215,14 +238,14 @@ sl_page_read (SlPage             *self,
       else if (span->kind == SL_SPAN_BOXES)
         {
           open = block_of_boxes (answer, span, label);
-          set_place (open, boxes, n_boxes, span);
+          set_place (open, boxes, n_boxes, span, record);
           g_ptr_array_add (self->blocks, open);
           label = NULL;
         }
       else
         {
           add_text (self, open, answer, span, record);
-          if (self->blocks->len > 0 && is_cut (cuts, span))
+          if (self->blocks->len > 0 && is_cut (record, span))
             ((SlBlock *) self->blocks->pdata[self->blocks->len - 1])->cut = TRUE;
         }
     }
@@ -238,7 +261,8 @@ sl_page_to_json (const SlPage *self)
   for (guint i = 0; i < self->blocks->len; i++)
     {
       const SlBlock *block = self->blocks->pdata[i];
-      json_t *object = json_pack ("{s:s, s:n, s:n, s:n, s:s}", "type", block->type, "box_999", "box_px", "certainty", "text", block->text);
+      json_t *object = json_pack ("{s:s, s:n, s:n, s:n, s:n, s:s}", "type", block->type, "box_999", "box_px", "certainty", "overlap",
+                                  "text", block->text);
       double pixels[4];
 
       if (sl_page_get_pixels (self, block, pixels))
@@ -252,6 +276,12 @@ sl_page_to_json (const SlPage *self)
         json_object_set_new (object, "cut", json_true ());
       if (block->certainty >= 0)
         json_object_set_new (object, "certainty", json_real (block->certainty));
+      if (block->overlap >= 0)
+        json_object_set_new (object, "overlap", json_real (block->overlap));
+      if (block->edited)
+        json_object_set_new (object, "edited", json_true ());
+      if (block->accepted)
+        json_object_set_new (object, "accepted", json_true ());
       json_array_append_new (blocks, object);
     }
   return json_pack ("{s:s, s:i, s:i, s:i, s:f, s:s, s:o}", "source", self->source, "page", self->number, "width", self->width, "height",
@@ -263,6 +293,7 @@ block_from_json (json_t *object)
 {
   const char *type = json_string_value (json_object_get (object, "type")), *text = json_string_value (json_object_get (object, "text"));
   json_t *place = json_object_get (object, "box_999"), *certainty = json_object_get (object, "certainty");
+  json_t *overlap = json_object_get (object, "overlap");
   SlBlock *self;
 
   if (type == NULL || text == NULL)
@@ -271,7 +302,10 @@ block_from_json (json_t *object)
   g_free (self->text);
   self->text = g_strdup (text);
   self->certainty = json_is_number (certainty) ? json_number_value (certainty) : -1;
+  self->overlap = json_is_number (overlap) ? json_number_value (overlap) : -1;
   self->cut = json_is_true (json_object_get (object, "cut"));
+  self->edited = json_is_true (json_object_get (object, "edited"));
+  self->accepted = json_is_true (json_object_get (object, "accepted"));
   self->has_place = json_array_size (place) == 4;
   for (int i = 0; i < 4; i++)
     self->place[i] = CLAMP ((int) json_integer_value (json_array_get (place, i)), 0, 999);

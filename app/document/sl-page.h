@@ -21,6 +21,9 @@ typedef struct
   int      place[4];  /* x1 y1 x2 y2 in 0 … 999 of the page */
   gboolean  cut;       /* it repeated itself, and was ended there */
   double   certainty; /* mean probability of the tokens that wrote the text, 0 … 1; negative: not known */
+  double   overlap;   /* that its place can be expected to have with the true one, 0 … 1; negative: not known */
+  gboolean edited;    /* a user changed it */
+  gboolean accepted;  /* a user looked at it */
 } SlBlock;
 
 typedef struct
@@ -41,12 +44,16 @@ SlPage  *sl_page_new       (const char         *source,
 SlPage  *sl_page_copy      (const SlPage       *self); /* (transfer full) */
 void     sl_page_free      (SlPage             *self);
 
+/* An empty block at the end, or before block `at`; borrowed. */
+SlBlock *sl_page_add_block (SlPage             *self,
+                            int                 at,
+                            const char         *type);
+
 /* Takes the answer apart: <|ref|>type<|/ref|><|det|>[[…]]<|/det|>text and <|det|>type [x, y, x, y]<|/det|>text, and text without any.
- * record: of its tokens, cuts: places (gsize) where it repeated itself and went on with something else; both may be NULL. */
+ * record: of its tokens, boxes and cuts; may be NULL. */
 void     sl_page_read      (SlPage             *self,
                             const char         *answer,
-                            const SlGeneration *record,
-                            const GArray       *cuts);
+                            const SlGeneration *record);
 
 /* Pixels of a block's place; FALSE where it has none. */
 gboolean sl_page_get_pixels (const SlPage      *self,
@@ -54,9 +61,11 @@ gboolean sl_page_get_pixels (const SlPage      *self,
                              double             pixels[4]);
 gboolean sl_block_is_picture (const SlBlock    *self);
 gboolean sl_block_is_table   (const SlBlock    *self);
+/* How sure the model was of its text and place: the lower of the two. 1 where a user wrote or accepted it; negative: not known. */
+double   sl_block_get_score  (const SlBlock    *self);
 
-/* {"source", "page", "width", "height", "dpi", "stop", "blocks": [{"type", "box_999", "box_px", "certainty", "text", "cut"}]} and back: NULL for
- * what is not that. (transfer full) */
+/* {"source", "page", "width", "height", "dpi", "stop", "blocks": [{"type", "box_999", "box_px", "certainty", "overlap",
+ * "text", "cut", "edited", "accepted"}]} and back: NULL for what is not that. The last three are there where they are true. (transfer full) */
 json_t  *sl_page_to_json   (const SlPage       *self);
 SlPage  *sl_page_from_json (json_t             *object);
 

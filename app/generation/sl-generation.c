@@ -86,6 +86,7 @@ sl_generation_new (void)
   self->tokens = g_array_new (FALSE, FALSE, sizeof (SlTokenMark));
   self->alternatives = alternatives_new ();
   self->coordinates = g_array_new (FALSE, FALSE, sizeof (SlCoordinate));
+  self->cuts = g_array_new (FALSE, FALSE, sizeof (gsize));
   self->attentions = g_ptr_array_new_with_free_func (attention_free);
   return self;
 }
@@ -109,6 +110,7 @@ sl_generation_copy (const SlGeneration *self)
   copy->alternatives = alternatives_new ();
   append_alternatives (copy->alternatives, self->alternatives, 0);
   copy->coordinates = g_array_copy (self->coordinates);
+  copy->cuts = g_array_copy (self->cuts);
   copy->attentions = g_ptr_array_copy (self->attentions, (GCopyFunc) attention_copy, NULL);
   return copy;
 }
@@ -131,6 +133,7 @@ sl_generation_free (SlGeneration *self)
   g_array_unref (self->tokens);
   g_array_unref (self->alternatives);
   g_array_unref (self->coordinates);
+  g_array_unref (self->cuts);
   g_ptr_array_unref (self->attentions);
   g_free (self);
 }

@@ -104,6 +104,7 @@ typedef struct
   GArray *tokens; /* of SlTokenMark, in order; may be empty (older rows), never NULL */
   GArray *alternatives;  /* of SlAlternative, by token; complete when the answer has ended; never NULL */
   GArray *coordinates;   /* of SlCoordinate, by token; the same */
+  GArray *cuts;          /* of gsize: bytes of the raw text before which it repeated itself and was sent on; never NULL */
   GPtrArray *attentions; /* of SlAttention, one per picture of the conversation; empty unless asked for; never NULL */
 } SlGeneration;
 

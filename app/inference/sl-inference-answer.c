@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app/inference/sl-model-folder.h"
+#include "app/prompt/sl-page-options.h"
 #include "app/prompt/sl-prompt-view.h"
 
 static void
@@ -48,6 +49,7 @@ typedef struct
   SlTicket *ticket;
   vl2_session *session;
   const vl2_tokenizer *tokenizer;
+  gsize written; /* bytes */
 } Decoding;
 
 static void
@@ -110,6 +112,9 @@ on_token (const struct vl2_token *token,
   if (token->coordinate != NULL)
     note_coordinate (ticket->generation, ticket->status.decoded_tokens, token->coordinate);
   note_attention (ticket->generation, token);
+  if (token->breaks_cycle)
+    g_array_append_val (ticket->generation->cuts, decoding->written);
+  decoding->written += token->length;
   ticket->status.decoded_tokens++;
   ticket->status.context_used = vl2_session_length (decoding->session);
   g_mutex_unlock (&ticket->lock);
@@ -266,10 +271,13 @@ write_answer (const SlModelHandles *model,
   };
   Decoding decoding = { ticket, model->session, vl2_engine_tokenizer (model->engine) };
   struct vl2_generation generation = { 0 };
+  int32_t exempt[2];
   vl2_writing *writing;
   SlGeneration *g = ticket->generation;
   vl2_status status;
 
+  if (settings->page)
+    sl_page_options_fill (model->engine, settings, exempt, &options);
   options.replay = sl_prompt_get_replay (ticket->prompt, &options.n_replay);
   status = vl2_writing_begin (model->session, &options, &ticket->cancel, on_token, &decoding, &writing, err);
   if (status == VL2_OK)

@@ -15,6 +15,8 @@ make_info (const char              *dir,
 
   out->dir = g_strdup (dir);
   out->name = sl_model_folder_dup_name (dir);
+  out->family = g_strdup (info->family);
+  out->document = info->document;
   out->device = g_strdup (info->device);
   out->isa = g_strdup (info->isa);
   out->architecture = g_strdup (info->architecture);

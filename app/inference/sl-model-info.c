@@ -13,6 +13,7 @@ sl_model_info_copy (const SlModelInfo *self)
     return NULL;
   copy->dir = g_strdup (self->dir);
   copy->name = g_strdup (self->name);
+  copy->family = g_strdup (self->family);
   copy->device = g_strdup (self->device);
   copy->isa = g_strdup (self->isa);
   copy->architecture = g_strdup (self->architecture);
@@ -29,6 +30,7 @@ sl_model_info_free (SlModelInfo *self)
     return;
   g_free (self->dir);
   g_free (self->name);
+  g_free (self->family);
   g_free (self->device);
   g_free (self->isa);
   g_free (self->architecture);

@@ -29,11 +29,13 @@ typedef struct
 typedef struct
 {
   char *dir, *name; /* name: the folder's */
+  char *family; /* "DeepSeek-VL2", "DeepSeek-OCR", … */
   char *device, *isa, *architecture, *router, *weight_dtype;
   char *fallback; /* why the processor computes although there is a GPU; "" where it does not */
   guint64 parameters, weight_bytes;
   int layers, hidden, vocab, experts, experts_per_token, context, threads;
   int tile_side, tokens_per_tile;
+  gboolean document; /* reads pages: app/document/ */
   gboolean is_demo; /* the bundled one: knows shapes and short words only */
 } SlModelInfo;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * SlPromptView: an SlPrompt as the engine's own structures, with the pictures that they point to kept alive. Made and used by
- * the inference thread for an answer, and by a worker to plan a prompt. The one header here that knows the engine.
+ * the inference thread for an answer, and by a worker to plan a prompt. This header and sl-page-options.h know the engine.
  */
 #pragma once
 

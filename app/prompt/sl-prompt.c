@@ -54,6 +54,7 @@ G_STATIC_ASSERT ((int) SL_MARKUP_NONE == (int) VL2_MARKUP_NONE && (int) SL_MARKU
 G_STATIC_ASSERT ((int) SL_ROLE_SYSTEM == (int) VL2_SYSTEM && (int) SL_ROLE_USER == (int) VL2_USER
                  && (int) SL_ROLE_ASSISTANT == (int) VL2_ASSISTANT);
 G_STATIC_ASSERT ((int) SL_DETAIL_AUTO == (int) VL2_DETAIL_AUTO && (int) SL_DETAIL_LOW == (int) VL2_DETAIL_LOW);
+G_STATIC_ASSERT ((int) SL_DETAIL_TINY == (int) VL2_DETAIL_TINY && (int) SL_DETAIL_LARGE == (int) VL2_DETAIL_LARGE);
 
 static void
 part_clear (gpointer data)

@@ -22,6 +22,8 @@ typedef struct
   int max_tokens; /* 0 = as far as the context goes */
   gboolean constrain_boxes;
   SlOverflow overflow; /* what to do when the prompt does not fit; never SHORTEN */
+  gboolean page;         /* a document model reads a page: sl-page-options.h */
+  gboolean break_cycles; /* of a page that repeats itself: go on with its next block */
   guint attention_cells; /* attention to the pictures, in grids whose longer side has so many cells; 0 = not wanted */
 } SlSettings;
 

@@ -20,6 +20,7 @@ static struct
   GMutex lock;
   GCond changed;
   char *answer, *load_failure, *sync_failure, *prompt, *restored;
+  const char *family;
   size_t longest;
   gsize piece;
   gboolean load_closed;
@@ -61,6 +62,7 @@ fake_reset (void)
   g_clear_pointer (&fake.sync_failure, g_free);
   g_clear_pointer (&fake.prompt, g_free);
   g_clear_pointer (&fake.restored, g_free);
+  fake.family = NULL;
   fake.piece = 1;
   fake.longest = 0;
   fake.load_closed = FALSE;
@@ -75,6 +77,12 @@ fake_set_answer (const char *text,
 {
   set (&fake.answer, text);
   fake.piece = bytes;
+}
+
+void
+fake_set_document (const char *family)
+{
+  fake.family = family;
 }
 
 void
@@ -231,7 +239,8 @@ vl2_engine_open (const char                       *dir,
   options->progress (VL2_STAGE_LOAD, 100, 100, options->progress_user);
   engine = g_new0 (vl2_engine, 1);
   engine->dir = g_strdup (dir);
-  engine->info = (struct vl2_info) { .dir = engine->dir, .device = "fake", .isa = "none", .architecture = "MLA",
+  engine->info = (struct vl2_info) { .dir = engine->dir, .family = fake.family != NULL ? fake.family : "DeepSeek-VL2",
+                                     .document = fake.family != NULL, .device = "fake", .isa = "none", .architecture = "MLA",
                                      .router = "none", .weight_dtype = "strings", .fallback = "No GPU was lent.",
                                      .parameters = 7, .context = CAPACITY };
   g_mutex_lock (&fake.lock);
@@ -259,10 +268,13 @@ vl2_engine_info (const vl2_engine *engine)
   return &engine->info;
 }
 
+/* Memory of a tokenizer that knows no token. */
 const vl2_tokenizer *
 vl2_engine_tokenizer (const vl2_engine *engine)
 {
-  return NULL;
+  static const guint64 nothing[512];
+
+  return (const vl2_tokenizer *) nothing;
 }
 
 /* Token n is the text "<n>". */

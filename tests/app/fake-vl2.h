@@ -12,6 +12,8 @@
 void fake_reset (void);
 /* What every answer says, cut into tokens of `bytes` bytes each. */
 void fake_set_answer (const char *text, gsize bytes);
+/* The next engine is a document model of this family (static); NULL: it is none. */
+void fake_set_document (const char *family);
 /* The next load, or sync, fails with this sentence; a load that begins with "memory: " for lack of it. NULL: no more. */
 void fake_fail_load (const char *sentence);
 void fake_fail_sync (const char *sentence);

@@ -91,13 +91,19 @@ def a_picture_in_every_view_and_format():
     twin = TMP / "twin" / "shapes-1.png"
     twin.parent.mkdir()
     shutil.copy(SAMPLE, twin)
-    lines = read("--format", "md,html,txt,json,hocr,alto,pdf", SAMPLE, twin, out="all")
+    lines = read("--format", "md,html,txt,json,hocr,alto,pdf,coco,csv", SAMPLE, twin, out="all")
     names = sorted(path.name for path in (TMP / "all").iterdir())
-    endings = ("alto.xml", "hocr", "html", "json", "md", "pdf", "txt")
+    endings = ("alto.xml", "coco.json", "hocr", "html", "json", "md", "pdf", "txt")
     assert lines[-1] == {"read": 1, "kept": 1, "failed": 0}, lines  # the same bytes are read once
-    assert names == sorted(["sightline-batch.jsonl"] + [f"shapes-1{n}.{e}" for n in ("", "-2") for e in endings]), names
+    assert names == sorted(["sightline-batch.jsonl"] + [f"shapes-1{n}.{e}" for n in ("", "-2") for e in endings] +
+                           [f"shapes-1{n}_pages" for n in ("", "-2")]), names
     page = json.loads((TMP / "all" / "shapes-1.json").read_text())["pages"][0]
     assert page["source"] == "shapes-1.png" and page["page"] == 1 and page["stop"] in ("eos", "max_tokens"), page
+    coco = json.loads((TMP / "all" / "shapes-1.coco.json").read_text())
+    assert [image["file_name"] for image in coco["images"]] == ["shapes-1_pages/1.png"], coco["images"]
+    assert (TMP / "all" / "shapes-1_pages" / "1.png").read_bytes().startswith(b"\x89PNG")
+    placed = [block for block in page["blocks"] if block["box_px"]]
+    assert len(coco["annotations"]) == len(placed) and {c["name"] for c in coco["categories"]} == {b["type"] for b in placed}, coco
     for ending in ("alto.xml", "hocr"):
         xml.etree.ElementTree.parse(TMP / "all" / f"shapes-1.{ending}")
     assert (TMP / "all" / "shapes-1.pdf").read_bytes().startswith(b"%PDF-")
