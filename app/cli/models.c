@@ -518,7 +518,8 @@ cli_models (int    argc,
                   _("Finds and downloads models, and looks after those that are here."),
                   _("download takes OWNER/NAME or a page's address, fetches the files of a checkpoint, verifies each by its hash, and goes on "
                     "where it ended when it is called again; the folder is there when all of it is. A token for repositories that need one "
-                    "is read from HF_TOKEN and sent to the hub's own host only. list shows what was downloaded, what is in the cache of "
+                    "is read from HF_TOKEN, or from the desktop's keyring once the hub asks for one, and sent to the hub's own host only. "
+                    "list shows what was downloaded, what is in the cache of "
                     "Hugging Face's client, and folders that were imported; import leaves a folder where it is. verify reads every file "
                     "again. quantize makes NAME-FORMAT beside it in the library. A model of the library can be named wherever a command "
                     "takes --model."),

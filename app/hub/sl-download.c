@@ -5,6 +5,7 @@
  */
 #include "app/hub/sl-download-private.h"
 #include "app/hub/sl-library.h"
+#include "app/system/sl-secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -268,13 +269,59 @@ cancel_run (GCancellable *cancellable,
   g_cancellable_cancel (run);
 }
 
+/* Nothing of it is under way. */
+static void
+forget_run (SlDownload *self)
+{
+  g_mutex_lock (&self->mutex);
+  g_ptr_array_set_size (self->parts, 0);
+  self->progress.bytes = self->progress.files = 0;
+  self->tree = NULL;
+  g_mutex_unlock (&self->mutex);
+  g_clear_error (&self->error);
+}
+
+static gboolean
+run_once (SlDownload    *self,
+          SlJournal     *journal,
+          GCancellable  *cancellable,
+          GError       **error)
+{
+  gulong handler = 0;
+  gboolean good;
+
+  g_clear_object (&self->cancellable);
+  self->cancellable = g_cancellable_new ();
+  if (cancellable != NULL)
+    handler = g_cancellable_connect (cancellable, G_CALLBACK (cancel_run), self->cancellable, NULL);
+  good = run (self, journal, error);
+  if (cancellable != NULL)
+    g_cancellable_disconnect (cancellable, handler);
+  forget_run (self);
+  return good;
+}
+
+/* A keyring that does not answer has none; it is not asked before a host asks, because it may have to be unlocked. */
+static gboolean
+find_token (SlDownload   *self,
+            GCancellable *cancellable)
+{
+  g_autofree char *host = sl_hub_dup_host (self->endpoint);
+  char *kept = self->token == NULL ? sl_secret_lookup (SL_SECRET_HUB, host, cancellable, NULL) : NULL;
+
+  if (kept != NULL)
+    self->token = g_strdup (kept);
+  sl_secret_free (kept);
+  return kept != NULL;
+}
+
 gboolean
 sl_download_run (SlDownload    *self,
                  GCancellable  *cancellable,
                  GError       **error)
 {
   g_autoptr (SlJournal) journal = NULL;
-  gulong handler = 0;
+  g_autoptr (GError) cause = NULL;
   gboolean good;
 
   if (g_file_test (self->dest, G_FILE_TEST_EXISTS) || g_file_test (self->dest, G_FILE_TEST_IS_SYMLINK))
@@ -282,17 +329,17 @@ sl_download_run (SlDownload    *self,
   journal = sl_journal_open (self->folder, error);
   if (journal == NULL)
     return FALSE;
-  self->cancellable = g_cancellable_new ();
-  if (cancellable != NULL)
-    handler = g_cancellable_connect (cancellable, G_CALLBACK (cancel_run), self->cancellable, NULL);
-  good = run (self, journal, error);
-  if (cancellable != NULL)
-    g_cancellable_disconnect (cancellable, handler);
+  good = run_once (self, journal, cancellable, &cause);
+  if (g_error_matches (cause, SL_HTTP_ERROR, SL_HTTP_ERROR_ACCESS) && find_token (self, cancellable))
+    {
+      g_clear_error (&cause);
+      good = run_once (self, journal, cancellable, &cause);
+    }
+  if (cause != NULL)
+    g_propagate_error (error, g_steal_pointer (&cause));
   g_mutex_lock (&self->mutex);
-  g_ptr_array_set_size (self->parts, 0);
   self->progress.bytes = good ? self->progress.total : 0;
   self->progress.files = good ? self->progress.total_files : 0;
-  self->tree = NULL;
   g_mutex_unlock (&self->mutex);
   return good;
 }

@@ -20,7 +20,7 @@ typedef struct
   const char *repo;     /* "owner/name" */
   const char *revision; /* NULL: "main"; an unfinished download keeps the commit that it began with */
   const char *dest;     /* the folder to make */
-  const char *token;    /* NULL: none */
+  const char *token;    /* NULL: the one that the keyring has for the endpoint's host, once that gives no access without */
   guint connections;    /* 0: four */
   guint64 bytes_per_second; /* 0: as fast as it goes */
   guint tries;          /* in a row without a piece, before it gives up; 0: eight */

@@ -104,6 +104,16 @@ sl_hub_dup_endpoint (const char  *given,
   return g_steal_pointer (&text);
 }
 
+char *
+sl_hub_dup_host (const char *endpoint)
+{
+  g_autoptr (GUri) uri = g_uri_parse (endpoint, G_URI_FLAGS_NONE, NULL);
+
+  if (uri == NULL)
+    return g_strdup (endpoint);
+  return g_uri_get_port (uri) > 0 ? g_strdup_printf ("%s:%d", g_uri_get_host (uri), g_uri_get_port (uri)) : g_strdup (g_uri_get_host (uri));
+}
+
 gboolean
 sl_hub_is_repo (const char *repo)
 {

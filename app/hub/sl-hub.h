@@ -38,6 +38,9 @@ typedef struct
  * sentence for what is no http(s) address; plain http only where it leads to this computer. (transfer full) */
 char *sl_hub_dup_endpoint (const char *given, GError **error);
 
+/* "host" or "host:port" of such an address: what a token belongs to. (transfer full) */
+char *sl_hub_dup_host (const char *endpoint);
+
 /* Is it "owner/name" with characters that a hub allows? */
 gboolean sl_hub_is_repo (const char *repo);
 

@@ -5,6 +5,7 @@
 #include "ui/models/sl-download-row.h"
 
 #include "app/hub/sl-published.h"
+#include "ui/models/sl-access-box.h"
 #include "ui/models/sl-licence.h"
 #include "ui/models/sl-progress-text.h"
 
@@ -20,6 +21,7 @@ struct _SlDownloadRow
   GtkLabel *name, *about, *status;
   GtkProgressBar *bar;
   GtkWidget *begin, *stop, *discard;
+  SlAccessBox *access;
 };
 
 G_DEFINE_FINAL_TYPE (SlDownloadRow, sl_download_row, ADW_TYPE_PREFERENCES_ROW)
@@ -33,17 +35,18 @@ update (SlDownloadRow *self)
   const SlDownloadProgress *progress = self->item != NULL ? sl_download_item_get_progress (self->item) : NULL;
   gboolean active = self->item != NULL && (state == SL_DOWNLOAD_ITEM_RUNNING || state == SL_DOWNLOAD_ITEM_QUEUED);
   gboolean begun = self->item != NULL && state != SL_DOWNLOAD_ITEM_DONE;
-  g_autofree char *status = self->item != NULL ? sl_progress_dup_download (self->downloads, self->item) : NULL;
+  g_autofree char *status = self->item != NULL ? sl_progress_dup_download (self->item) : NULL;
 
   gtk_label_set_label (self->status, status != NULL ? status : "");
   gtk_widget_set_visible (GTK_WIDGET (self->status), status != NULL);
   gtk_widget_set_visible (GTK_WIDGET (self->bar), begun);
   if (progress != NULL && progress->total > 0)
     gtk_progress_bar_set_fraction (self->bar, (double) progress->bytes / progress->total);
-  gtk_button_set_label (GTK_BUTTON (self->begin), begun ? _("Go On") : _("Download"));
+  gtk_button_set_label (GTK_BUTTON (self->begin), begun ? sl_progress_get_resume (self->item) : _("Download"));
   gtk_widget_set_visible (self->begin, !active && (self->item == NULL || begun));
   gtk_widget_set_visible (self->stop, active);
   gtk_widget_set_visible (self->discard, begun);
+  sl_access_box_update (self->access, self->downloads, self->item);
 }
 
 /* There is an item for the repository from the moment it is asked for to its end or its being discarded. */
@@ -144,6 +147,7 @@ sl_download_row_class_init (SlDownloadRowClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
+  g_type_ensure (SL_TYPE_ACCESS_BOX);
   object_class->dispose = sl_download_row_dispose;
   object_class->finalize = sl_download_row_finalize;
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/sightline/Sightline/sl-download-row.ui");
@@ -154,6 +158,8 @@ sl_download_row_class_init (SlDownloadRowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SlDownloadRow, begin);
   gtk_widget_class_bind_template_child (widget_class, SlDownloadRow, stop);
   gtk_widget_class_bind_template_child (widget_class, SlDownloadRow, discard);
+  gtk_widget_class_bind_template_child (widget_class, SlDownloadRow, access);
+  gtk_widget_class_bind_template_callback (widget_class, sl_download_row_begin);
   gtk_widget_class_install_action (widget_class, "download.begin", NULL, on_begin);
   gtk_widget_class_install_action (widget_class, "download.stop", NULL, on_stop);
   gtk_widget_class_install_action (widget_class, "download.discard", NULL, on_discard);

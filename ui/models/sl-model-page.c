@@ -14,6 +14,7 @@
 #include "ui/models/sl-model-choose.h"
 #include "ui/models/sl-model-row.h"
 #include "ui/models/sl-setup-row.h"
+#include "ui/models/sl-token-dialog.h"
 
 #include <glib/gi18n.h>
 
@@ -217,6 +218,12 @@ on_repository (SlModelPage *self)
   sl_download_row_begin (add_download (self, repo));
 }
 
+static void
+on_token (SlModelPage *self)
+{
+  sl_token_dialog_show (get_window (self), sl_downloads_get_endpoint (sl_models_get_downloads (self->models)), NULL, NULL, NULL);
+}
+
 /* The answer to the first question is what there is to see now. */
 static void
 on_ready (SlModelPage *self)
@@ -317,6 +324,7 @@ sl_model_page_class_init (SlModelPageClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, on_add);
   gtk_widget_class_bind_template_callback (widget_class, on_guide);
   gtk_widget_class_bind_template_callback (widget_class, on_repository);
+  gtk_widget_class_bind_template_callback (widget_class, on_token);
 }
 
 static void

@@ -53,8 +53,7 @@ dup_running (const SlDownloadProgress *p)
 }
 
 char *
-sl_progress_dup_download (SlDownloads    *downloads,
-                          SlDownloadItem *item)
+sl_progress_dup_download (SlDownloadItem *item)
 {
   const SlDownloadProgress *progress = sl_download_item_get_progress (item);
   const GError *error = sl_download_item_get_error (item);
@@ -69,12 +68,20 @@ sl_progress_dup_download (SlDownloads    *downloads,
     case SL_DOWNLOAD_ITEM_FAILED:
       if (!g_error_matches (error, SL_HTTP_ERROR, SL_HTTP_ERROR_ACCESS))
         return g_strdup (error->message);
-      return g_strdup_printf (_("%s Accept the terms at %s/%s and name your token in HF_TOKEN."), error->message,
-                              sl_downloads_get_endpoint (downloads), sl_download_item_get_repo (item));
+      /* Translators: a sentence that says that there is no access */
+      return g_strdup_printf (_("%s Accept the terms on its page, then give Sightline a token of your account there."), error->message);
     case SL_DOWNLOAD_ITEM_DONE:
       return g_strdup (_("Downloaded: it is in the list above"));
     case SL_DOWNLOAD_ITEM_STOPPED:
     default:
       return progress->bytes > 0 ? g_strdup_printf (_("Stopped; %s are here"), bytes) : g_strdup (_("Stopped"));
     }
+}
+
+const char *
+sl_progress_get_resume (SlDownloadItem *item)
+{
+  if (sl_download_item_get_state (item) != SL_DOWNLOAD_ITEM_FAILED)
+    return _("Go On");
+  return g_error_matches (sl_download_item_get_error (item), G_IO_ERROR, G_IO_ERROR_INVALID_DATA) ? _("Fetch Again") : _("Try Again");
 }

@@ -15,7 +15,8 @@ char *sl_progress_dup_text (guint64 bytes,
                             double  seconds_left);
 
 /* How a download of the list is. (transfer full) */
-char *sl_progress_dup_download (SlDownloads    *downloads,
-                                SlDownloadItem *item);
+char *sl_progress_dup_download (SlDownloadItem *item);
+/* What its button says where it does not run: translated, static. */
+const char *sl_progress_get_resume (SlDownloadItem *item);
 
 G_END_DECLS

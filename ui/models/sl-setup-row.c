@@ -6,6 +6,7 @@
 
 #include "app/hub/sl-published.h"
 #include "app/inference/sl-read-rate.h"
+#include "ui/models/sl-access-box.h"
 #include "ui/models/sl-licence.h"
 #include "ui/models/sl-progress-text.h"
 
@@ -21,10 +22,12 @@ struct _SlSetupRow
   const SlPublished *model;
   SlFormat format;
   guint64 memory;
+  SlDownloadItem *item; /* of the model, NULL until there is one */
   GCancellable *cancellable;
   GtkLabel *name, *about, *status;
   GtkProgressBar *bar;
   GtkWidget *begin, *stop;
+  SlAccessBox *access;
 };
 
 G_DEFINE_FINAL_TYPE (SlSetupRow, sl_setup_row, ADW_TYPE_PREFERENCES_ROW)
@@ -91,11 +94,11 @@ dup_status (SlSetupRow     *self,
     case SL_MODEL_SETUP_READY:
       return g_strdup (_("It is in the list below, and is loaded."));
     case SL_MODEL_SETUP_FAILED:
-      return item == NULL ? g_strdup (sl_model_setup_get_error (self->setup)->message) : sl_progress_dup_download (self->downloads, item);
+      return item == NULL ? g_strdup (sl_model_setup_get_error (self->setup)->message) : sl_progress_dup_download (item);
     case SL_MODEL_SETUP_IDLE:
     case SL_MODEL_SETUP_DOWNLOADING:
     default:
-      return item != NULL ? sl_progress_dup_download (self->downloads, item) : NULL;
+      return item != NULL ? sl_progress_dup_download (item) : NULL;
     }
 }
 
@@ -120,8 +123,8 @@ get_fraction (SlSetupRow     *self,
 static void
 update (SlSetupRow *self)
 {
-  SlDownloadItem *found = sl_downloads_find (self->downloads, self->model->repo);
-  SlDownloadItem *item = found != NULL && sl_download_item_get_state (found) != SL_DOWNLOAD_ITEM_DONE ? found : NULL;
+  SlDownloadItem *item =
+    self->item != NULL && sl_download_item_get_state (self->item) != SL_DOWNLOAD_ITEM_DONE ? self->item : NULL;
   gboolean busy = sl_model_setup_is_busy (self->setup);
   g_autofree char *status = dup_status (self, item);
 
@@ -132,6 +135,24 @@ update (SlSetupRow *self)
   gtk_button_set_label (GTK_BUTTON (self->begin), item != NULL ? _("Go On and Try It") : _("Get It and Try It"));
   gtk_widget_set_visible (self->begin, !busy);
   gtk_widget_set_visible (self->stop, busy);
+  sl_access_box_update (self->access, self->downloads, item);
+}
+
+/* Somebody else may begin, stop or discard the download. */
+static void
+follow (SlSetupRow *self)
+{
+  SlDownloadItem *item = sl_downloads_find (self->downloads, self->model->repo);
+
+  if (item != self->item)
+    {
+      if (self->item != NULL)
+        g_signal_handlers_disconnect_by_func (self->item, update, self);
+      g_set_object (&self->item, item);
+      if (item != NULL)
+        g_signal_connect_object (item, "changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
+    }
+  update (self);
 }
 
 /* --- actions --------------------------------------------------------------- */
@@ -146,6 +167,12 @@ on_accepted (const char *repo,
 }
 
 static void
+on_again (SlSetupRow *self)
+{
+  on_accepted (self->model->repo, self);
+}
+
+static void
 on_begin (GtkWidget  *widget,
           const char *action,
           GVariant   *parameter)
@@ -154,9 +181,9 @@ on_begin (GtkWidget  *widget,
   g_autofree char *address = NULL;
 
   /* What was begun was begun under the licence. */
-  if (sl_downloads_find (self->downloads, self->model->repo) != NULL)
+  if (self->item != NULL)
     {
-      on_accepted (self->model->repo, self);
+      on_again (self);
       return;
     }
   address = g_strdup_printf ("%s/%s", sl_downloads_get_endpoint (self->downloads), self->model->repo);
@@ -180,6 +207,7 @@ sl_setup_row_dispose (GObject *object)
   SlSetupRow *self = SL_SETUP_ROW (object);
 
   g_cancellable_cancel (self->cancellable);
+  g_clear_object (&self->item);
   G_OBJECT_CLASS (sl_setup_row_parent_class)->dispose (object);
 }
 
@@ -199,6 +227,7 @@ sl_setup_row_class_init (SlSetupRowClass *klass)
 {
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
+  g_type_ensure (SL_TYPE_ACCESS_BOX);
   G_OBJECT_CLASS (klass)->dispose = sl_setup_row_dispose;
   G_OBJECT_CLASS (klass)->finalize = sl_setup_row_finalize;
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/sightline/Sightline/sl-setup-row.ui");
@@ -208,6 +237,8 @@ sl_setup_row_class_init (SlSetupRowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SlSetupRow, bar);
   gtk_widget_class_bind_template_child (widget_class, SlSetupRow, begin);
   gtk_widget_class_bind_template_child (widget_class, SlSetupRow, stop);
+  gtk_widget_class_bind_template_child (widget_class, SlSetupRow, access);
+  gtk_widget_class_bind_template_callback (widget_class, on_again);
   gtk_widget_class_install_action (widget_class, "setup.begin", NULL, on_begin);
   gtk_widget_class_install_action (widget_class, "setup.stop", NULL, on_stop);
 }
@@ -245,7 +276,7 @@ sl_setup_row_new (SlModels *models,
   describe (self, 0);
   sl_read_rate_measure_async (self->cancellable, on_measured, g_object_ref (self));
   g_signal_connect_object (self->setup, "changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->downloads, "items-changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
-  update (self);
+  g_signal_connect_object (self->downloads, "items-changed", G_CALLBACK (follow), self, G_CONNECT_SWAPPED);
+  follow (self);
   return GTK_WIDGET (self);
 }
