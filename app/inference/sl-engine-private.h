@@ -12,7 +12,4 @@ G_BEGIN_DECLS
 /* NULL after the shutdown. */
 SlInference *sl_engine_get_inference (SlEngine *self);
 
-/* Loads the model again where it was given back for a while. */
-void sl_engine_wake (SlEngine *self);
-
 G_END_DECLS

@@ -36,6 +36,7 @@ void sl_engine_cancel_load (SlEngine *self);
  * was loaded. Meanwhile the state is UNLOADED, model-dir stays, and sl_engine_is_asleep() holds. */
 void sl_engine_set_idle_seconds (SlEngine *self, guint seconds);
 gboolean sl_engine_is_asleep (SlEngine *self);
+void sl_engine_wake (SlEngine *self); /* no effect unless it is */
 /* Gives the memory back. The running job is stopped, waiting jobs fail with a sentence. */
 void sl_engine_unload (SlEngine *self);
 
@@ -60,7 +61,8 @@ SlJob *sl_engine_submit (SlEngine *self, SlPrompt *prompt);
  * is loaded they end at once. */
 void sl_engine_submit_guest (SlEngine *self, SlGuest *guest);
 void sl_engine_cancel_guest (SlEngine *self, SlGuest *guest);
-/* at_once: answers that go on together, 1 … 16; context: tokens of each, 0 = the model's. Each takes the memory of a session. */
+/* at_once: answers that go on together, 1 … 16, each with the memory of a session; 0: nobody will ask for now, what was read for them is
+ * given back. context: tokens of each, 0 = the model's. */
 void sl_engine_set_guest_limits (SlEngine *self, guint at_once, guint context);
 void sl_engine_count_guests (SlEngine *self, guint *waiting, guint *going);
 

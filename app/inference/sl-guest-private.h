@@ -43,6 +43,8 @@ guint sl_guests_count_going (SlGuests *self);
  * free. (transfer full) */
 SlGuest *sl_guests_pop (SlGuests *self);
 SlGuest *sl_guests_pop_any (SlGuests *self);
+/* Inference thread: nobody is expected, and there is something to give back by sl_guests_close(). */
+gboolean sl_guests_are_over (SlGuests *self);
 
 /* Inference thread, without lock: reads the guest's question, others going on meanwhile, and begins its answer. Ends it where that
  * fails. Takes the reference. VL2_ERR_DEVICE: the engine is lost. */

@@ -64,7 +64,7 @@ sl_guests_set_limits (SlGuests *self,
                       guint     at_once,
                       guint     context)
 {
-  self->at_once = CLAMP (at_once, 1, SL_MAX_GUESTS);
+  self->at_once = MIN (at_once, SL_MAX_GUESTS);
   self->context = context;
 }
 
@@ -179,6 +179,17 @@ sl_guests_pop_any (SlGuests *self)
   return g_queue_pop_head (&self->waiting);
 }
 
+gboolean
+sl_guests_are_over (SlGuests *self)
+{
+  gboolean over = self->at_once == 0 && g_atomic_int_get (&self->n_going) == 0 && self->waiting.length == 0;
+
+  for (guint i = 0; over && i < SL_MAX_GUESTS; i++)
+    if (self->slots[i].session != NULL)
+      return TRUE;
+  return FALSE;
+}
+
 /* ------------------------------------------------------------------------------------------------ slots */
 
 static void
@@ -195,10 +206,12 @@ choose_slot (SlGuests   *self,
 {
   Slot *own = NULL, *other = NULL;
 
-  for (guint i = 0; i < self->at_once; i++)
+  for (guint i = 0; i < SL_MAX_GUESTS; i++)
     {
       Slot *slot = &self->slots[i];
 
+      if (i >= self->at_once && (own != NULL || other != NULL)) /* beyond them only where the limit has been lowered just now */
+        break;
       if (slot->guest != NULL)
         continue;
       if (slot->session != NULL && strcmp (slot->room, room) == 0)

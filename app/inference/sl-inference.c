@@ -173,6 +173,12 @@ serve (SlInference *self)
       if (guest == NULL && sl_guests_count_going (self->guests) == going)
         return TRUE; /* a token is no news */
     }
+  else if (sl_guests_are_over (self->guests))
+    {
+      g_mutex_unlock (&self->lock);
+      sl_guests_close (self->guests, NULL);
+      g_mutex_lock (&self->lock);
+    }
   else
     return FALSE;
 
@@ -403,6 +409,7 @@ sl_inference_set_guest_limits (SlInference *self,
 {
   g_mutex_lock (&self->lock);
   sl_guests_set_limits (self->guests, at_once, context);
+  g_cond_signal (&self->wake);
   g_mutex_unlock (&self->lock);
 }
 

@@ -83,7 +83,7 @@ on_finished (SoupServerMessage *message,
   if (!x->finished)
     server->counts.cancelled++;
   g_ptr_array_remove_fast (server->exchanges, x);
-  sl_server_left (server);
+  sl_server_changed (server);
 }
 
 /* Nothing more comes; the client may still have to read it. */
@@ -494,9 +494,9 @@ read_request (SlServer          *self,
   g_autoptr (GBytes) body = soup_message_body_flatten (soup_server_message_get_request_body (message));
   g_autoptr (SlChatRequest) request = NULL;
   const SlModelInfo *info = sl_engine_get_info (self->engine);
-  guint waiting, going;
 
-  sl_engine_count_guests (self->engine, &waiting, &going);
+  if (info == NULL)
+    sl_engine_wake (self->engine); /* it may have been idle for long */
   if (info == NULL)
     sl_chat_error_set (error, 503, NULL, NULL, "%s", _("No model is loaded yet."));
   else if (self->exchanges->len >= self->options.queue + self->options.at_once)
@@ -545,6 +545,7 @@ sl_server_chat (SlServer          *self,
   soup_server_message_pause (message);
   watch_client (x);
   decode_pictures (x);
+  sl_server_changed (self);
 }
 
 void

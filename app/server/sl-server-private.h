@@ -40,8 +40,8 @@ struct _SlServer
 void sl_server_chat (SlServer *self, SoupServerMessage *message, const char *room, guint64 client);
 /* Breaks off all that is being answered. */
 void sl_server_break_off (SlServer *self);
-/* Called when an answer is out. */
-void sl_server_left (SlServer *self);
+/* Called when a question is in or an answer is out. */
+void sl_server_changed (SlServer *self);
 
 /* Prometheus text, owned by the caller. */
 char *sl_server_dup_metrics (SlServer *self);

@@ -12,7 +12,7 @@
 #define RETRY_SECONDS "2"
 #define BACKLOG 1024
 
-enum { DRAINED, N_SIGNALS };
+enum { DRAINED, CHANGED, N_SIGNALS };
 
 static guint signals[N_SIGNALS];
 
@@ -53,6 +53,7 @@ sl_server_class_init (SlServerClass *klass)
 
   object_class->dispose = sl_server_dispose;
   object_class->finalize = sl_server_finalize;
+  signals[CHANGED] = g_signal_new ("changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[DRAINED] = g_signal_new ("drained", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
@@ -491,8 +492,9 @@ sl_server_start (SlServer               *self,
 }
 
 void
-sl_server_left (SlServer *self)
+sl_server_changed (SlServer *self)
 {
+  g_signal_emit (self, signals[CHANGED], 0);
   if (self->draining && self->exchanges->len == 0)
     g_signal_emit (self, signals[DRAINED], 0);
 }
@@ -509,7 +511,7 @@ sl_server_drain (SlServer *self)
   for (GSList *l = listeners; l != NULL; l = l->next) /* soup_server_disconnect() would break answers off */
     g_socket_close (l->data, NULL);
   g_slist_free (listeners);
-  sl_server_left (self);
+  sl_server_changed (self);
 }
 
 void

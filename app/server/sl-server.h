@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 #define SL_TYPE_SERVER (sl_server_get_type ())
 G_DECLARE_FINAL_TYPE (SlServer, sl_server, SL, SERVER, GObject)
 
-/* Signals: drained (): after sl_server_drain(), when the last answer is out. */
+/* Signals: drained (): after sl_server_drain(), when the last answer is out; changed (): of sl_server_get_n_active(). */
 
 typedef struct
 {

@@ -75,7 +75,7 @@ sl_places_dup_locale_dir (void)
 static gboolean
 is_complete (GSettingsSchema *schema)
 {
-  static const char *const keys[] = { "device", "idle-minutes", "notify", "keep-awake", "accepted-licences" };
+  static const char *const keys[] = { "device", "idle-minutes", "notify", "keep-awake", "serve", "serve-port", "accepted-licences" };
 
   for (guint i = 0; i < G_N_ELEMENTS (keys); i++)
     if (!g_settings_schema_has_key (schema, keys[i]))

@@ -10,6 +10,7 @@
 G_BEGIN_DECLS
 
 #define SL_SECRET_ENGINE "engine" /* purpose: the key of an engine on a server; host is "host:port" of its address */
+#define SL_SECRET_SERVER "server" /* purpose: the key of the window's own server; host is the address that it listens at */
 #define SL_SECRET_HUB    "hub"    /* purpose: the token of a model hub */
 
 /* NULL without error where there is none; with a sentence where the keyring does not answer. (transfer full, wiped by sl_secret_free) */

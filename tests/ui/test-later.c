@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Whatever takes time goes to what it was meant for. The window is the real one; planning a question, opening a conversation and
- * decoding a picture are held (linked with --wrap) until the test lets them go, and in between the window is made to show something
- * else. Run by in_session.py, which gives it a display and a home.
+ * decoding a picture are held (linked with --wrap) until the test lets them go; meanwhile the window shows something else.
  */
 #include <glib/gstdio.h>
 
@@ -74,9 +73,10 @@ static void
 open_window (Fixture *fixture)
 {
   g_autoptr (SlRemotes) remotes = sl_remotes_new ();
+  g_autoptr (SlServerSwitch) server = sl_server_switch_new (fixture->backend.engine);
 
   fixture->window = sl_window_new (NULL, fixture->backend.engine, fixture->backend.store, fixture->backend.history, fixture->models,
-                                   remotes);
+                                   remotes, server);
   gtk_window_present (GTK_WINDOW (fixture->window));
 }
 

@@ -5,6 +5,7 @@
 #include "ui/models/sl-engine-page.h"
 
 #include "ui/models/sl-engine-dialog.h"
+#include "ui/models/sl-server-group.h"
 
 #include <glib/gi18n.h>
 
@@ -144,7 +145,8 @@ sl_engine_page_init (SlEnginePage *self)
 }
 
 GtkWidget *
-sl_engine_page_new (SlRemotes *remotes)
+sl_engine_page_new (SlRemotes      *remotes,
+                    SlServerSwitch *server)
 {
   SlEnginePage *self = g_object_new (SL_TYPE_ENGINE_PAGE, NULL);
 
@@ -152,5 +154,6 @@ sl_engine_page_new (SlRemotes *remotes)
   g_signal_connect_object (remotes, "items-changed", G_CALLBACK (fill), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (remotes, "edited", G_CALLBACK (fill), self, G_CONNECT_SWAPPED);
   fill (self);
+  adw_preferences_page_add (ADW_PREFERENCES_PAGE (self), ADW_PREFERENCES_GROUP (sl_server_group_new (server)));
   return GTK_WIDGET (self);
 }

@@ -26,6 +26,7 @@ struct _SlApplication
   SlHistory *history;
   SlModels *models;
   SlRemotes *remotes;
+  SlServerSwitch *server;
   GSettings *settings; /* NULL where the schema is missing: defaults */
   SlBackground *background;
   SlSearchProvider *search_provider;
@@ -64,7 +65,7 @@ ensure_window (SlApplication *self)
   if (window == NULL)
     {
       window = sl_window_new (GTK_APPLICATION (self), self->engine, self->store, self->history,
-                              self->models, self->remotes);
+                              self->models, self->remotes, self->server);
       if (sl_engine_get_state (self->engine) == SL_ENGINE_UNLOADED)
         start_model (self, window);
     }
@@ -303,9 +304,14 @@ sl_application_startup (GApplication *application)
   g_signal_connect_object (sl_models_get_setup (self->models), "changed", G_CALLBACK (on_work), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (sl_models_get_setup (self->models), "ready", G_CALLBACK (on_set_up), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (sl_models_get_downloads (self->models), "finished", G_CALLBACK (on_downloaded), self, G_CONNECT_SWAPPED);
+  self->server = sl_server_switch_new (self->engine);
   self->settings = sl_places_open_settings ();
   if (self->settings != NULL)
-    sl_engine_set_idle_seconds (self->engine, 60 * g_settings_get_uint (self->settings, "idle-minutes"));
+    {
+      g_settings_bind (self->settings, "serve-port", self->server, "port", G_SETTINGS_BIND_DEFAULT);
+      g_settings_bind (self->settings, "serve", self->server, "on", G_SETTINGS_BIND_DEFAULT);
+      sl_engine_set_idle_seconds (self->engine, 60 * g_settings_get_uint (self->settings, "idle-minutes"));
+    }
   self->history = sl_history_new (self->store, self->engine);
   self->background =
     sl_background_new (GTK_APPLICATION (self), self->engine, self->history, self->settings);
@@ -347,6 +353,12 @@ sl_application_shutdown (GApplication *application)
   sl_downloads_close (sl_models_get_downloads (self->models));
   if (!sl_models_flush (self->models, &failure))
     g_printerr ("%s\n", failure->message);
+  if (self->server != NULL)
+    {
+      g_settings_unbind (self->server, "on"); /* that it ends now is no choice */
+      sl_server_switch_close (self->server);
+    }
+  g_clear_object (&self->server);
   g_clear_object (&self->background);
   sl_search_provider_set_history (self->search_provider, NULL);
   if (self->history != NULL)

@@ -37,10 +37,11 @@ sl_preferences_init (SlPreferences *self)
 }
 
 GtkWidget *
-sl_preferences_new (SlEngine   *engine,
-                    SlModels   *models,
-                    SlRemotes  *remotes,
-                    const char *page)
+sl_preferences_new (SlEngine       *engine,
+                    SlModels       *models,
+                    SlRemotes      *remotes,
+                    SlServerSwitch *server,
+                    const char     *page)
 {
   SlPreferences *self = g_object_new (SL_TYPE_PREFERENCES, NULL);
   AdwPreferencesWindow *window = ADW_PREFERENCES_WINDOW (self);
@@ -54,7 +55,7 @@ sl_preferences_new (SlEngine   *engine,
   else
     adw_preferences_window_remove (window, self->general);
   adw_preferences_window_add (window, ADW_PREFERENCES_PAGE (sl_model_page_new (engine, models, settings)));
-  adw_preferences_window_add (window, ADW_PREFERENCES_PAGE (sl_engine_page_new (remotes)));
+  adw_preferences_window_add (window, ADW_PREFERENCES_PAGE (sl_engine_page_new (remotes, server)));
   adw_preferences_window_add (window, ADW_PREFERENCES_PAGE (sl_diagnostics_page_new ()));
   adw_preferences_window_set_visible_page_name (window, page);
   return GTK_WIDGET (self);

@@ -7,6 +7,7 @@
 #include "app/inference/sl-engine.h"
 #include "app/inference/sl-models.h"
 #include "app/remote/sl-remotes.h"
+#include "app/server/sl-server-switch.h"
 
 #include <adwaita.h>
 
@@ -17,9 +18,10 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SlPreferences, sl_preferences, SL, PREFERENCES, AdwPreferencesWindow)
 
 /* Loading activates an action of the window that it is transient for. page: "general", "models", "engines" or "diagnostics". */
-GtkWidget *sl_preferences_new (SlEngine   *engine,
-                               SlModels   *models,
-                               SlRemotes  *remotes,
-                               const char *page);
+GtkWidget *sl_preferences_new (SlEngine       *engine,
+                               SlModels       *models,
+                               SlRemotes      *remotes,
+                               SlServerSwitch *server,
+                               const char     *page);
 
 G_END_DECLS

@@ -232,7 +232,7 @@ static void
 show_preferences (SlWindow   *self,
                   const char *page)
 {
-  GtkWidget *window = sl_preferences_new (self->engine, self->models, self->remotes, page);
+  GtkWidget *window = sl_preferences_new (self->engine, self->models, self->remotes, self->server, page);
 
   gtk_window_set_transient_for (GTK_WINDOW (window), GTK_WINDOW (self));
   gtk_window_present (GTK_WINDOW (window));

@@ -31,6 +31,7 @@ struct _SlWindow
   SlHistory *history;
   SlModels *models;
   SlRemotes *remotes;
+  SlServerSwitch *server;
   SlConversation *conversation;
   SlMessage *editing;      /* the question that the next Send replaces */
   SlIntake *intake;

@@ -463,6 +463,7 @@ sl_window_dispose (GObject *object)
   g_clear_object (&self->history);
   g_clear_object (&self->models);
   g_clear_object (&self->remotes);
+  g_clear_object (&self->server);
   g_clear_pointer (&self->compared_from, g_free);
   self->toasts = NULL;
   G_OBJECT_CLASS (sl_window_parent_class)->dispose (object);
@@ -533,7 +534,8 @@ sl_window_new (GtkApplication *application,
                SlStore        *store,
                SlHistory      *history,
                SlModels       *models,
-               SlRemotes      *remotes)
+               SlRemotes      *remotes,
+               SlServerSwitch *server)
 {
   SlWindow *self = g_object_new (SL_TYPE_WINDOW, "application", application, NULL);
   g_autofree char *data_dir = sl_places_dup_data_dir ();
@@ -549,6 +551,7 @@ sl_window_new (GtkApplication *application,
   sl_model_bar_set_engine (self->model_bar, engine);
   sl_empty_state_set_samples (self->empty, samples);
   sl_window_set_remotes (self, remotes);
+  self->server = g_object_ref (server);
   sl_window_set_conversation (self, NULL);
   g_signal_connect_object (engine, "notify::state", G_CALLBACK (on_engine_state), self,
                            G_CONNECT_SWAPPED);

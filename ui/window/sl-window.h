@@ -10,6 +10,7 @@
 #include "app/inference/sl-engine.h"
 #include "app/inference/sl-models.h"
 #include "app/remote/sl-remotes.h"
+#include "app/server/sl-server-switch.h"
 
 #include <adwaita.h>
 
@@ -24,7 +25,8 @@ SlWindow *sl_window_new (GtkApplication *application,
                          SlStore        *store,
                          SlHistory      *history,
                          SlModels       *models,
-                         SlRemotes      *remotes);
+                         SlRemotes      *remotes,
+                         SlServerSwitch *server);
 
 /* Puts pictures (GFile) into the composer. */
 void sl_window_add_files (SlWindow   *self,
