@@ -49,6 +49,9 @@ def main(build_dirs):
             print(f"{build_dir}: no test ran; see {build_dir}/meson-logs/dev-test.log")
         seconds = max((t["starttime"] + t["duration"] for t in tests), default=0) - min(
             (t["starttime"] for t in tests), default=0)
+        again = sum((t.get("stdout") or "").count("# done again") for t in tests)
+        if again:
+            print(f"{build_dir}: {again} actions had to be done again in a window; more on a quiet machine means that it drops input")
         print(f"{build_dir}: {len(tests)} programs with {sum(map(checks, tests))} checks in {seconds:.0f} s")
         passed, failed, skipped = passed + good, failed + len(bad) + (not tests), skipped + len(missed)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))

@@ -10,6 +10,7 @@
 
 #define THUMBNAIL_SIDE 72
 #define ANCHOR_CHAR 0xFFFC
+#define ANCHOR_TEXT "\xEF\xBF\xBC" /* the same in UTF-8 */
 
 static SlThumbnail *
 get_thumbnail (const GtkTextIter *iter)
@@ -24,42 +25,62 @@ get_thumbnail (const GtkTextIter *iter)
   return n_widgets > 0 && SL_IS_THUMBNAIL (widgets[0]) ? SL_THUMBNAIL (widgets[0]) : NULL;
 }
 
+typedef struct
+{
+  int offset; /* characters before it */
+  SlThumbnail *thumbnail;
+} Place;
+
+/* The pictures, in order. By way of a copy of the text, which takes 2 ms for 200,000 letters; going from letter to letter takes 28. */
+static GArray *
+list_places (SlComposer *self)
+{
+  GArray *places = g_array_new (FALSE, FALSE, sizeof (Place));
+  g_autofree char *text = NULL;
+  const char *last;
+  GtkTextIter start, end;
+  int offset = 0;
+
+  gtk_text_buffer_get_bounds (self->buffer, &start, &end);
+  text = gtk_text_iter_get_slice (&start, &end);
+  last = text;
+  for (const char *at = text; (at = strstr (at, ANCHOR_TEXT)) != NULL; at += strlen (ANCHOR_TEXT))
+    {
+      SlThumbnail *thumbnail;
+
+      offset += g_utf8_pointer_to_offset (last, at);
+      last = at;
+      gtk_text_buffer_get_iter_at_offset (self->buffer, &start, offset);
+      thumbnail = get_thumbnail (&start);
+      if (thumbnail != NULL)
+        g_array_append_vals (places, &(Place) { offset, thumbnail }, 1);
+    }
+  return places;
+}
+
 static gboolean
 find_thumbnail (SlComposer  *self,
                 SlThumbnail *thumbnail,
                 GtkTextIter *iter)
 {
-  gtk_text_buffer_get_start_iter (self->buffer, iter);
-  do
-    if (get_thumbnail (iter) == thumbnail)
-      return TRUE;
-  while (gtk_text_iter_forward_char (iter));
+  g_autoptr (GArray) places = list_places (self);
+
+  for (guint i = 0; i < places->len; i++)
+    if (g_array_index (places, Place, i).thumbnail == thumbnail)
+      {
+        gtk_text_buffer_get_iter_at_offset (self->buffer, iter, g_array_index (places, Place, i).offset);
+        return TRUE;
+      }
   return FALSE;
 }
 
 void
 sl_composer_number_pictures (SlComposer *self)
 {
-  GtkTextIter iter;
-  guint count = 0;
+  g_autoptr (GArray) places = list_places (self);
 
-  for (guint pass = 0; pass < 2; pass++)
-    {
-      guint position = 0;
-      gtk_text_buffer_get_start_iter (self->buffer, &iter);
-      do
-        {
-          SlThumbnail *thumbnail = get_thumbnail (&iter);
-          if (thumbnail != NULL)
-            {
-              position++;
-              if (pass == 1)
-                sl_thumbnail_set_position (thumbnail, position, count);
-            }
-        }
-      while (gtk_text_iter_forward_char (&iter));
-      count = position;
-    }
+  for (guint i = 0; i < places->len; i++)
+    sl_thumbnail_set_position (g_array_index (places, Place, i).thumbnail, i + 1, places->len);
 }
 
 /* --- pictures come, move and go --------------------------------------------- */
@@ -237,33 +258,32 @@ sl_composer_add_drop_target (SlComposer *self)
 gboolean
 sl_composer_has_busy_picture (SlComposer *self)
 {
-  GtkTextIter iter;
+  g_autoptr (GArray) places = list_places (self);
 
-  gtk_text_buffer_get_start_iter (self->buffer, &iter);
-  do
-    {
-      SlThumbnail *thumbnail = get_thumbnail (&iter);
-      if (thumbnail != NULL && sl_thumbnail_is_busy (thumbnail))
-        return TRUE;
-    }
-  while (gtk_text_iter_forward_char (&iter));
+  for (guint i = 0; i < places->len; i++)
+    if (sl_thumbnail_is_busy (g_array_index (places, Place, i).thumbnail))
+      return TRUE;
   return FALSE;
 }
 
 void
 sl_composer_delete_words (SlComposer *self)
 {
+  g_autoptr (GArray) places = list_places (self);
   GtkTextIter start, end;
 
-  gtk_text_buffer_get_start_iter (self->buffer, &start);
-  while (!gtk_text_iter_is_end (&start))
+  /* From behind, where nothing moves what is yet to come. */
+  gtk_text_buffer_get_end_iter (self->buffer, &end);
+  for (guint i = places->len; i-- > 0;)
     {
-      end = start;
-      while (!gtk_text_iter_is_end (&end) && get_thumbnail (&end) == NULL)
-        gtk_text_iter_forward_char (&end);
+      int offset = g_array_index (places, Place, i).offset;
+
+      gtk_text_buffer_get_iter_at_offset (self->buffer, &start, offset + 1);
       gtk_text_buffer_delete (self->buffer, &start, &end);
-      gtk_text_iter_forward_char (&start);
+      gtk_text_buffer_get_iter_at_offset (self->buffer, &end, offset);
     }
+  gtk_text_buffer_get_start_iter (self->buffer, &start);
+  gtk_text_buffer_delete (self->buffer, &start, &end);
 }
 
 /* --- what is written --------------------------------------------------------- */
@@ -290,22 +310,20 @@ list_parts (SlComposer *self,
             gboolean    trim)
 {
   GPtrArray *parts = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GArray) places = list_places (self);
   GtkTextIter iter, start;
 
   gtk_text_buffer_get_start_iter (self->buffer, &start);
-  iter = start;
-  while (!gtk_text_iter_is_end (&iter))
+  for (guint i = 0; i < places->len; i++)
     {
-      SlThumbnail *thumbnail = get_thumbnail (&iter);
-      if (thumbnail != NULL)
-        {
-          take_text (parts, &start, &iter, trim && parts->len == 0, FALSE);
-          g_ptr_array_add (parts, g_object_ref (sl_thumbnail_get_part (thumbnail)));
-        }
-      gtk_text_iter_forward_char (&iter);
-      if (thumbnail != NULL)
-        start = iter;
+      const Place *place = &g_array_index (places, Place, i);
+
+      gtk_text_buffer_get_iter_at_offset (self->buffer, &iter, place->offset);
+      take_text (parts, &start, &iter, trim && parts->len == 0, FALSE);
+      g_ptr_array_add (parts, g_object_ref (sl_thumbnail_get_part (place->thumbnail)));
+      gtk_text_buffer_get_iter_at_offset (self->buffer, &start, place->offset + 1);
     }
+  gtk_text_buffer_get_end_iter (self->buffer, &iter);
   take_text (parts, &start, &iter, trim && parts->len == 0, trim);
   return parts;
 }

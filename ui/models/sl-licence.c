@@ -137,6 +137,7 @@ reading_free (Reading *self)
   g_free (self);
 }
 
+/* Nothing where there is nothing to accept. */
 static void
 read_text (GTask        *task,
            gpointer      source,
@@ -145,7 +146,10 @@ read_text (GTask        *task,
 {
   const Reading *reading = data;
 
-  g_task_return_pointer (task, dup_text (reading->dir), g_free);
+  if (reading->question != NULL && sl_model_folder_is_demo (reading->dir))
+    g_task_return_pointer (task, NULL, NULL);
+  else
+    g_task_return_pointer (task, dup_text (reading->dir), g_free);
 }
 
 /* Takes the question. The window may be gone when the text is there: the reading keeps it. */
@@ -279,7 +283,11 @@ on_text_to_accept (GObject      *source,
   g_autofree char *model = sl_model_folder_dup_name (reading->dir);
   g_autofree char *name = g_filename_display_name (model);
 
-  if (!is_closed (parent))
+  if (is_closed (parent))
+    return;
+  if (text == NULL)
+    reading->question->accepted (reading->dir, reading->question->data);
+  else
     ask (parent, name, text, g_steal_pointer (&reading->question));
 }
 
@@ -292,10 +300,7 @@ sl_licence_ask (GtkWindow         *parent,
 {
   g_autoptr (Question) question = question_new (dir, accepted, data, destroy);
 
-  if (sl_model_folder_is_demo (dir))
-    accepted (dir, data);
-  else
-    start_reading (parent, dir, g_steal_pointer (&question), on_text_to_accept);
+  start_reading (parent, dir, g_steal_pointer (&question), on_text_to_accept);
 }
 
 void

@@ -16,13 +16,14 @@ sl_window_load_model (SlWindow   *self,
                       gboolean    remember)
 {
   g_autoptr (GSettings) settings = sl_places_open_settings ();
+  g_autofree char *demo = sl_places_dup_demo_dir ();
   g_autofree char *device = NULL;
   SlEngineOptions options = { 0 };
 
   g_return_if_fail (SL_IS_WINDOW (self));
   if (remember)
     {
-      sl_models_set_last_dir (self->models, sl_model_folder_is_demo (dir) ? NULL : dir);
+      sl_models_set_last_dir (self->models, g_strcmp0 (dir, demo) == 0 ? NULL : dir);
       sl_model_bar_set_missing (self->model_bar, NULL);
     }
   options.device = device = settings ? g_settings_get_string (settings, "device") : NULL;
