@@ -11,6 +11,7 @@ G_BEGIN_DECLS
 
 typedef struct _SlBoxItem SlBoxItem;
 typedef struct _SlConversation SlConversation;
+typedef struct _SlDatabase SlDatabase;
 typedef struct _SlEngine SlEngine;
 typedef struct _SlHistory SlHistory;
 typedef struct _SlJob SlJob;

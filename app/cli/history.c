@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * `sightline-cli history`: looks into the window's conversations without changing anything, while the window runs or not.
+ * `sightline-cli history`: looks into the window's conversations, while the window runs or not, and hands them over: export into a
+ * conversation file is here, everything else in history-exchange.c.
  */
-#include "app/cli/cli.h"
+#include "app/cli/history.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,27 +16,16 @@
 #include "app/store/sl-database.h"
 #include "app/store/sl-store.h"
 
-static const char *const role_nicks[] = { "system", "user", "assistant" };
-static const char *const status_nicks[] = { "complete", "streaming", "stopped", "failed", "interrupted" };
-
-typedef struct
-{
-  CliOutput   output;
-  char       *dir;
-  char       *out;
-  char      **words;
-  gboolean    force;
-} Options;
-
 static void
-options_clear (Options *options)
+options_clear (HistoryOptions *options)
 {
   g_free (options->dir);
   g_free (options->out);
+  g_free (options->format);
   g_strfreev (options->words);
 }
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (HistoryOptions, options_clear)
 
 static char *
 format_time (gint64 microseconds)
@@ -48,7 +38,7 @@ format_time (gint64 microseconds)
 /* ------------------------------------------------------------------------------------------------ list */
 
 static CliStatus
-list (const Options *options,
+list (const HistoryOptions *options,
       SlDatabase    *database)
 {
   g_autoptr(GError) error = NULL;
@@ -79,7 +69,7 @@ list (const Options *options,
 /* ------------------------------------------------------------------------------------------------ check */
 
 static CliStatus
-check (const Options *options,
+check (const HistoryOptions *options,
        SlDatabase    *database)
 {
   g_autoptr(GError) error = NULL;
@@ -112,7 +102,7 @@ check (const Options *options,
 
 typedef struct
 {
-  const Options *options;
+  const HistoryOptions *options;
   const char    *dir;
   GHashTable    *copied; /* sha256 of pictures that are beside the file already */
 } Export;
@@ -280,8 +270,8 @@ message_to_json (Export                 *export,
   if (content == NULL)
     return NULL;
 
-  object = json_pack ("{s:s,s:o,s:I,s:s,s:s}", "role", role_nicks[message->role], "content", content, "id",
-                      (json_int_t) message->id, "created", created, "status", status_nicks[message->status]);
+  object = json_pack ("{s:s,s:o,s:I,s:s,s:s}", "role", sl_role_nicks[message->role], "content", content, "id",
+                      (json_int_t) message->id, "created", created, "status", sl_message_status_nicks[message->status]);
   if (message->role == SL_ROLE_USER)
     json_object_set_new (object, "mode", json_string (sl_mode_get_nick (message->mode)));
   if (message->boxes != NULL && message->boxes->len > 0)
@@ -316,7 +306,7 @@ conversation_to_json (Export                      *export,
 }
 
 static gboolean
-write_export (const Options  *options,
+write_export (const HistoryOptions  *options,
               json_t         *json,
               GError        **error)
 {
@@ -327,7 +317,7 @@ write_export (const Options  *options,
 }
 
 static gboolean
-check_export (const Options  *options,
+check_export (const HistoryOptions  *options,
               GError        **error)
 {
   g_autofree char *path = options->out != NULL ? g_build_filename (options->out, "conversation.json", NULL) : NULL;
@@ -336,7 +326,7 @@ check_export (const Options  *options,
 }
 
 static CliStatus
-export_one (const Options *options,
+export_one (const HistoryOptions *options,
             SlDatabase    *database,
             const char    *dir,
             gint64         id)
@@ -368,37 +358,100 @@ export_one (const Options *options,
 /* ------------------------------------------------------------------------------------------------ dispatch */
 
 static CliStatus
-usage (const Options *options)
+usage (const HistoryOptions *options)
 {
   return cli_fail (&options->output, CLI_USAGE, "%s",
-                   _("history needs “list”, “check” or “export ID” (see “sightline-cli history --help”)."));
+                   _("history needs “list”, “check”, “export ID” or “import FILE” (see “sightline-cli history --help”)."));
+}
+
+/* The words behind “export”; NULL where one of them is no number. */
+static GArray *
+read_ids (const HistoryOptions *options)
+{
+  g_autoptr(GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint64));
+
+  for (char **word = options->words + 1; *word != NULL; word++)
+    {
+      gint64 id;
+
+      if (!g_ascii_string_to_signed (*word, 10, 1, G_MAXINT64, &id, NULL))
+        return NULL;
+      g_array_append_val (ids, id);
+    }
+
+  return g_steal_pointer (&ids);
+}
+
+/* FALSE with *status where the words make no sense; before anything is opened. */
+static gboolean
+check_words (const HistoryOptions  *options,
+             HistoryFormat         *format,
+             GArray               **ids,
+             CliStatus             *status)
+{
+  g_autoptr(GArray) numbers = read_ids (options);
+  const CliOutput *output = &options->output;
+
+  *format = HISTORY_TALK;
+  if (numbers == NULL)
+    *status = cli_fail (output, CLI_USAGE, "%s", _("The ID of a conversation is a number (see “sightline-cli history list”)."));
+  else if (options->format != NULL && !history_format_from_nick (options->format, format))
+    *status = cli_fail (output, CLI_USAGE, _("“%s” is no format of an export."), options->format);
+  else if (*format == HISTORY_TALK && numbers->len != 1)
+    *status = cli_fail (output, CLI_USAGE, "%s", _("A conversation file holds one conversation: give one ID, or another --format."));
+  else if (*format != HISTORY_TALK && options->out == NULL)
+    *status = cli_fail (output, CLI_USAGE, "%s", _("Where to? --out names the file."));
+  else
+    *ids = g_steal_pointer (&numbers);
+
+  return *ids != NULL;
+}
+
+static gboolean
+makes_sense (const HistoryOptions *options,
+             const char           *verb)
+{
+  guint n_words = options->words != NULL ? g_strv_length (options->words) : 0;
+  gboolean exporting = strcmp (verb, "export") == 0;
+
+  if (!exporting && (options->out != NULL || options->format != NULL || options->all))
+    return FALSE;
+  if (exporting)
+    return (n_words > 1) != options->all;
+  if (strcmp (verb, "import") == 0)
+    return n_words > 1;
+
+  return n_words == 1 && (strcmp (verb, "list") == 0 || strcmp (verb, "check") == 0);
 }
 
 static CliStatus
-run (const Options *options)
+run (const HistoryOptions *options)
 {
   const char *verb = options->words != NULL ? options->words[0] : "";
-  guint n_words = options->words != NULL ? g_strv_length (options->words) : 0;
   g_autofree char *dir = options->dir != NULL ? g_strdup (options->dir) : sl_store_dup_default_dir ();
+  gboolean exporting = strcmp (verb, "export") == 0;
   g_autoptr(SlDatabase) database = NULL;
   g_autoptr(GError) error = NULL;
-  gboolean exporting = strcmp (verb, "export") == 0;
-  gint64 id = 0;
+  g_autoptr(GArray) ids = NULL;
+  HistoryFormat format;
+  CliStatus status;
 
-  if (!exporting && strcmp (verb, "list") != 0 && strcmp (verb, "check") != 0)
+  if (!makes_sense (options, verb))
     return usage (options);
-  if (n_words != (exporting ? 2u : 1u) || (options->out != NULL && !exporting))
-    return usage (options);
-  if (exporting && !g_ascii_string_to_signed (options->words[1], 10, 1, G_MAXINT64, &id, NULL))
-    return cli_fail (&options->output, CLI_USAGE, "%s", _("The ID of a conversation is a number (see “sightline-cli history list”)."));
+  if (strcmp (verb, "import") == 0)
+    return history_import (options, dir);
+  if (exporting && !check_words (options, &format, &ids, &status))
+    return status;
 
   sl_outputs_set_replace (cli_outputs, options->force);
   database = sl_database_open (dir, SL_DATABASE_READ, &error);
   if (database == NULL)
     return cli_fail_error (&options->output, CLI_INPUT, error);
 
+  if (exporting && format != HISTORY_TALK)
+    return history_export (options, database, dir, format, ids);
   if (exporting)
-    return export_one (options, database, dir, id);
+    return export_one (options, database, dir, g_array_index (ids, gint64, 0));
 
   return *verb == 'l' ? list (options, database) : check (options, database);
 }
@@ -407,21 +460,27 @@ CliStatus
 cli_history (int    argc,
              char **argv)
 {
-  g_auto(Options) options = { 0 };
+  g_auto(HistoryOptions) options = { 0 };
   CliStatus status;
   const GOptionEntry entries[] = {
     { "data-dir", 0, 0, G_OPTION_ARG_FILENAME, &options.dir, N_("Folder of the history (default: the window's)"), N_("DIR") },
-    { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("Export into this folder, pictures included"), N_("DIR") },
+    { "all", 'a', 0, G_OPTION_ARG_NONE, &options.all, N_("Export every conversation"), NULL },
+    { "format", 'f', 0, G_OPTION_ARG_FILENAME, &options.format, N_("Form of the export: json (the default) or sightline"), N_("FORMAT") },
+    { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("File of the export; json: folder, pictures included"), N_("PATH") },
     CLI_FORCE_ENTRY (options.force),
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.words, NULL, NULL },
     { NULL },
   };
 
-  if (!cli_parse (&argc, &argv, _("list|check|export ID [OPTION…]"), _("Looks into the conversations of the window; changes nothing."),
+  if (!cli_parse (&argc, &argv, _("list|check|export ID…|import FILE… [OPTION…]"), _("Looks into the conversations of the window."),
                   _("list: id, time and title of every conversation, newest first.\n"
                     "check: faults of the history, one per line; exit status 3 if there are any.\n"
-                    "export: the shown messages of one conversation as a conversation file (see “ask --help”), to the standard "
-                    "output with pictures where they are, or into a folder as conversation.json with its pictures beside it."),
+                    "export: conversations, or --all of them, into one file.\n"
+                    "  sightline: everything, with every version and the pictures as they came, for “import”.\n"
+                    "  json: the shown messages of one conversation as a conversation file (see “ask --help”), to the standard "
+                    "output with pictures where they are, or into a folder as conversation.json with its pictures beside it.\n"
+                    "import: conversations from files that “export --format sightline” has written, while no window has the history open. "
+                    "What is there already stays as it is; what is not whole is told, exit status 3, and the rest is imported."),
                   entries, &options.output, &status))
     return status;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The alternatives and coordinates of an answer as bytes, for the store. All numbers are little-endian, floats IEEE 754; entries
- * follow each other without padding, by ascending token. Any thread that owns the value.
+ * The tokens, alternatives and coordinates of an answer as bytes, for the store and for files. All numbers are little-endian, floats
+ * IEEE 754; entries follow each other without padding, by ascending token. Any thread that owns the value.
  *
+ *   tokens         id i32, log-probability f32, end u32
  *   alternatives   token u32, id i32, log-probability f32, length u16, text (UTF-8, `length` bytes)
  *   coordinates    token u32, index u8, whole u8, mass f32, expected f32, deviation f32, digits 10 × f32
  *
@@ -12,6 +13,7 @@
 
 #include <string.h>
 
+#define TOKEN_BYTES       12
 #define COORDINATE_FLOATS 13
 #define COORDINATE_BYTES  (6 + 4 * COORDINATE_FLOATS)
 #define ALTERNATIVE_BYTES 14 /* without the text */
@@ -70,6 +72,35 @@ get_float (const guint8 *bytes)
 
   memcpy (&value, &word, sizeof value);
   return value;
+}
+
+GByteArray *
+sl_generation_pack_tokens (const SlGeneration *self)
+{
+  GByteArray *bytes = g_byte_array_sized_new (self->tokens->len * TOKEN_BYTES);
+
+  for (guint i = 0; i < self->tokens->len; i++)
+    {
+      const SlTokenMark *mark = &g_array_index (self->tokens, SlTokenMark, i);
+
+      put_u32 (bytes, (guint32) mark->id);
+      put_float (bytes, mark->logprob);
+      put_u32 (bytes, mark->end);
+    }
+  return bytes;
+}
+
+void
+sl_generation_unpack_tokens (SlGeneration *self,
+                             const guint8 *bytes,
+                             gsize         length)
+{
+  for (gsize at = 0; length - at >= TOKEN_BYTES; at += TOKEN_BYTES)
+    {
+      SlTokenMark mark = { (gint32) get_u32 (bytes + at), get_float (bytes + at + 4), get_u32 (bytes + at + 8) };
+
+      g_array_append_val (self->tokens, mark);
+    }
 }
 
 GByteArray *

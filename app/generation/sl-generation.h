@@ -144,8 +144,10 @@ SlAttention *sl_attention_new (guint cols, guint rows);
  * Attention, which only one part has, is dropped. */
 void sl_generation_prepend (SlGeneration *self, const SlGeneration *earlier, gsize from);
 
-/* Alternatives and coordinates as they are stored: see sl-generation-format.c. The bytes may be damaged: what cannot be read is left
- * out. */
+/* Tokens, alternatives and coordinates as they are stored: see sl-generation-format.c. The bytes may be damaged: what cannot be read is
+ * left out. */
+GByteArray *sl_generation_pack_tokens (const SlGeneration *self);
+void sl_generation_unpack_tokens (SlGeneration *self, const guint8 *bytes, gsize length);
 GByteArray *sl_generation_pack_alternatives (const SlGeneration *self);
 void sl_generation_unpack_alternatives (SlGeneration *self, const guint8 *bytes, gsize length);
 GByteArray *sl_generation_pack_coordinates (const SlGeneration *self);

@@ -26,18 +26,24 @@ put_parts (SlDatabase           *self,
   return TRUE;
 }
 
+gboolean
+sl_database_insert_draft (SlDatabase           *self,
+                          const SlDraftRecord  *record,
+                          GError              **error)
+{
+  return sl_sql_run (self, error, "INSERT INTO draft(conversation, question, mode, raw) VALUES (?, ?, ?, ?)", "nnii",
+                     record->conversation, record->question, (gint64) record->mode, (gint64) record->raw)
+         && put_parts (self, record, error);
+}
+
 static gboolean
 replace (SlDatabase           *self,
          const SlDraftRecord  *record,
          GError              **error)
 {
-  if (!sl_sql_run (self, error, "DELETE FROM draft WHERE conversation IS ? AND question IS ?", "nn", record->conversation,
-                   record->question))
-    return FALSE;
-  return record->parts->len == 0
-         || (sl_sql_run (self, error, "INSERT INTO draft(conversation, question, mode, raw) VALUES (?, ?, ?, ?)", "nnii",
-                         record->conversation, record->question, (gint64) record->mode, (gint64) record->raw)
-             && put_parts (self, record, error));
+  return sl_sql_run (self, error, "DELETE FROM draft WHERE conversation IS ? AND question IS ?", "nn", record->conversation,
+                     record->question)
+         && (record->parts->len == 0 || sl_database_insert_draft (self, record, error));
 }
 
 static gboolean
@@ -74,7 +80,8 @@ sl_database_put_draft (SlDatabase           *self,
 }
 
 GPtrArray *
-sl_database_list_drafts (SlDatabase  *self,
+sl_database_read_drafts (SlDatabase  *self,
+                         gint64       conversation,
                          GError     **error)
 {
   g_autoptr (GPtrArray) drafts = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_draft_record_free);
@@ -83,7 +90,7 @@ sl_database_list_drafts (SlDatabase  *self,
     sl_sql_prepare (self, &failure,
                     "SELECT draft.id, draft.conversation, question, mode, raw, kind, text, picture, name, detail, mime_type, extension,"
                     " width, height FROM draft JOIN draft_part ON draft = draft.id LEFT JOIN picture ON sha256 = picture"
-                    " ORDER BY draft.id, position", "");
+                    " WHERE ? IN (0, draft.conversation) ORDER BY draft.id, position", "i", conversation);
   SlDraftRecord *draft = NULL;
   gint64 id = 0;
 
@@ -105,4 +112,11 @@ sl_database_list_drafts (SlDatabase  *self,
     return g_steal_pointer (&drafts);
   g_propagate_error (error, g_steal_pointer (&failure));
   return NULL;
+}
+
+GPtrArray *
+sl_database_list_drafts (SlDatabase  *self,
+                         GError     **error)
+{
+  return sl_database_read_drafts (self, 0, error);
 }

@@ -56,6 +56,16 @@ char *sl_database_dup_plain (SlRole role, const char *text);
 /* Inside a transaction: what the text of an answer that was cut off has of boxes becomes its rows. */
 gboolean sl_database_put_parsed_boxes (SlDatabase *self, gint64 message, const char *picture, const char *text, GError **error);
 
+/* Inside a transaction: a conversation's row; a message's rows; the words of a message, of which what a list shows is returned (transfer
+ * full), NULL with error. None of them touches when a conversation was changed. */
+gboolean sl_database_put_line (SlDatabase *self, const SlConversationRecord *record, GError **error);
+gboolean sl_database_put_rows (SlDatabase *self, const SlMessageRecord *record, GError **error);
+char *sl_database_index_message (SlDatabase *self, const SlMessageRecord *record, GError **error);
+/* Those of one conversation, or (0) all; (transfer full). */
+GPtrArray *sl_database_read_drafts (SlDatabase *self, gint64 conversation, GError **error);
+/* In a transaction: the row of a draft and what is in it. */
+gboolean sl_database_insert_draft (SlDatabase *self, const SlDraftRecord *record, GError **error);
+
 /* Writes the files that these SlPartRecord bring, noted as arriving; in the transaction, the row of one of them. */
 gboolean sl_database_put_files (SlDatabase *self, GPtrArray *parts, GError **error);
 gboolean sl_database_put_picture (SlDatabase *self, const SlPartRecord *part, GError **error);

@@ -2,13 +2,10 @@
  *
  * What the history tells: the list, one conversation whole, search. Tombstones are left out. The store's thread.
  */
-#include <string.h>
-
 #include "app/store/sl-database-private.h"
 #include "app/store/sl-picture-files.h"
 #include "app/store/sl-search-text.h"
 
-#define TOKEN_BYTES    12
 #define SNIPPET_CHARS  120
 #define MAX_SEARCHED   3000 /* messages looked at, newest first: bounds a query of one common letter */
 
@@ -151,26 +148,6 @@ read_part (sqlite3_stmt    *statement,
 }
 
 static void
-unpack_tokens (GArray        *tokens,
-               const guint8  *bytes,
-               gsize          length)
-{
-  for (gsize at = 0; at + TOKEN_BYTES <= length; at += TOKEN_BYTES)
-    {
-      SlTokenMark mark;
-      guint32 words[3];
-
-      memcpy (words, bytes + at, TOKEN_BYTES);
-      for (guint w = 0; w < G_N_ELEMENTS (words); w++)
-        words[w] = GUINT32_FROM_LE (words[w]);
-      mark.id = (gint32) words[0];
-      memcpy (&mark.logprob, &words[1], sizeof mark.logprob);
-      mark.end = words[2];
-      g_array_append_val (tokens, mark);
-    }
-}
-
-static void
 set_column_text (char         **field,
                  sqlite3_stmt  *statement,
                  int            column)
@@ -210,7 +187,7 @@ read_generation (sqlite3_stmt    *statement,
   g->decode_ms = sqlite3_column_double (statement, 23);
   g->stop = CLAMP (sqlite3_column_int (statement, 24), SL_STOP_NONE, SL_STOP_ERROR);
   g->error = sl_sql_dup_text_or_null (statement, 25);
-  unpack_tokens (g->tokens, sqlite3_column_blob (statement, 26), sqlite3_column_bytes (statement, 26));
+  sl_generation_unpack_tokens (g, sqlite3_column_blob (statement, 26), sqlite3_column_bytes (statement, 26));
   sl_generation_unpack_alternatives (g, sqlite3_column_blob (statement, 27), sqlite3_column_bytes (statement, 27));
   sl_generation_unpack_coordinates (g, sqlite3_column_blob (statement, 28), sqlite3_column_bytes (statement, 28));
   set_column_text (&g->place, statement, 29);

@@ -12,7 +12,6 @@
 #include "app/store/sl-search-text.h"
 
 #define SNIPPET_CHARS 120
-#define TOKEN_BYTES   12
 
 /* FTS5 has no upsert: an entry is removed and written again. */
 static gboolean
@@ -41,24 +40,28 @@ index_title (SlDatabase  *self,
 }
 
 gboolean
+sl_database_put_line (SlDatabase                  *self,
+                      const SlConversationRecord  *record,
+                      GError                     **error)
+{
+  const char *title = record->title != NULL ? record->title : "";
+
+  return sl_sql_run (self, error,
+                     "INSERT INTO conversation(id, created, updated, title, system_text, engine, choices) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                     " ON CONFLICT(id) DO UPDATE SET title = excluded.title, system_text = excluded.system_text,"
+                     " engine = excluded.engine, choices = excluded.choices, updated = max(updated, excluded.updated)",
+                     "iiissss", record->id, record->created, record->updated, title,
+                     record->system_text != NULL ? record->system_text : "", record->engine != NULL ? record->engine : "",
+                     record->choices != NULL ? record->choices : "")
+         && index_title (self, record->id, title, error);
+}
+
+gboolean
 sl_database_put_conversation (SlDatabase                  *self,
                               const SlConversationRecord  *record,
                               GError                     **error)
 {
-  const char *title = record->title != NULL ? record->title : "";
-  gboolean ok;
-
-  if (!sl_sql_begin (self, error))
-    return FALSE;
-  ok = sl_sql_run (self, error,
-                   "INSERT INTO conversation(id, created, updated, title, system_text, engine, choices) VALUES (?, ?, ?, ?, ?, ?, ?)"
-                   " ON CONFLICT(id) DO UPDATE SET title = excluded.title, system_text = excluded.system_text,"
-                   " engine = excluded.engine, choices = excluded.choices, updated = max(updated, excluded.updated)",
-                   "iiissss", record->id, record->created, record->updated, title,
-                   record->system_text != NULL ? record->system_text : "", record->engine != NULL ? record->engine : "",
-                   record->choices != NULL ? record->choices : "")
-       && index_title (self, record->id, title, error);
-  return sl_sql_end (self, ok, error);
+  return sl_sql_begin (self, error) && sl_sql_end (self, sl_database_put_line (self, record, error), error);
 }
 
 /* ------------------------------------------------------------------------------------------------ messages */
@@ -144,31 +147,13 @@ put_parts (SlDatabase             *self,
   return TRUE;
 }
 
-static GByteArray *
-pack_tokens (const GArray *tokens)
-{
-  GByteArray *bytes = g_byte_array_sized_new (tokens->len * TOKEN_BYTES);
-
-  for (guint i = 0; i < tokens->len; i++)
-    {
-      const SlTokenMark *mark = &g_array_index (tokens, SlTokenMark, i);
-      guint32 words[3] = { (guint32) mark->id, 0, mark->end };
-
-      memcpy (&words[1], &mark->logprob, sizeof words[1]);
-      for (guint w = 0; w < G_N_ELEMENTS (words); w++)
-        words[w] = GUINT32_TO_LE (words[w]);
-      g_byte_array_append (bytes, (const guint8 *) words, TOKEN_BYTES);
-    }
-  return bytes;
-}
-
 static gboolean
 put_generation (SlDatabase          *self,
                 gint64               message,
                 const SlGeneration  *g,
                 GError             **error)
 {
-  g_autoptr (GByteArray) tokens = pack_tokens (g->tokens);
+  g_autoptr (GByteArray) tokens = sl_generation_pack_tokens (g);
   g_autoptr (GByteArray) alternatives = sl_generation_pack_alternatives (g);
   g_autoptr (GByteArray) coordinates = sl_generation_pack_coordinates (g);
 
@@ -296,10 +281,10 @@ dup_words (const SlMessageRecord *record)
   return sl_database_dup_plain (record->role, text->str);
 }
 
-static gboolean
-put_rows (SlDatabase             *self,
-          const SlMessageRecord  *record,
-          GError                **error)
+gboolean
+sl_database_put_rows (SlDatabase             *self,
+                      const SlMessageRecord  *record,
+                      GError                **error)
 {
   return sl_sql_run (self, error,
                      "INSERT INTO message(id, conversation, parent, ordinal, role, mode, raw, status, created)"
@@ -314,6 +299,19 @@ put_rows (SlDatabase             *self,
          && put_boxes (self, record, error);
 }
 
+char *
+sl_database_index_message (SlDatabase             *self,
+                           const SlMessageRecord  *record,
+                           GError                **error)
+{
+  g_autofree char *words = dup_words (record);
+
+  if (!index_text (self, "DELETE FROM message_index WHERE rowid = ?",
+                   "INSERT INTO message_index(rowid, body) VALUES (?, ?)", record->id, words, error))
+    return NULL;
+  return sl_search_text_snippet (words, NULL, SNIPPET_CHARS);
+}
+
 /* The conversation's line in the list, and the index of the words. */
 static gboolean
 put_traces (SlDatabase             *self,
@@ -321,11 +319,9 @@ put_traces (SlDatabase             *self,
             gboolean                leaf,
             GError                **error)
 {
-  g_autofree char *words = dup_words (record);
-  g_autofree char *snippet = sl_search_text_snippet (words, NULL, SNIPPET_CHARS);
+  g_autofree char *snippet = sl_database_index_message (self, record, error);
 
-  return index_text (self, "DELETE FROM message_index WHERE rowid = ?",
-                     "INSERT INTO message_index(rowid, body) VALUES (?, ?)", record->id, words, error)
+  return snippet != NULL
          && sl_sql_run (self, error,
                         "UPDATE conversation SET updated = max(updated, ?),"
                         " snippet = CASE WHEN ? <> '' THEN ?2 ELSE snippet END WHERE id = ?",
@@ -344,7 +340,7 @@ sl_database_put_message (SlDatabase             *self,
 
   if (!sl_database_put_files (self, record->parts, error) || !sl_sql_begin (self, error))
     return FALSE;
-  ok = put_rows (self, record, error) && sl_database_note_arrived (self, record->parts, error)
+  ok = sl_database_put_rows (self, record, error) && sl_database_note_arrived (self, record->parts, error)
        && put_traces (self, record, leaf, error);
   return sl_sql_end (self, ok, error);
 }

@@ -8,11 +8,9 @@
  */
 #pragma once
 
-#include "app/store/sl-records.h"
+#include "app/store/sl-parcel.h"
 
 G_BEGIN_DECLS
-
-typedef struct _SlDatabase SlDatabase;
 
 typedef enum { SL_DATABASE_WRITE, SL_DATABASE_READ } SlDatabaseAccess;
 
@@ -68,6 +66,21 @@ GPtrArray *sl_database_list_drafts (SlDatabase *self, GError **error);
 SlSummaryRecord *sl_database_get_summary (SlDatabase *self, gint64 conversation, GError **error);
 SlConversationRecord *sl_database_load (SlDatabase *self, gint64 conversation, GError **error);
 GPtrArray *sl_database_search (SlDatabase *self, const char *query, guint limit, GError **error);
+
+/* Every read from here to sl_database_thaw() sees the history as it is now, whatever another program writes meanwhile. */
+gboolean sl_database_freeze (SlDatabase *self, GError **error);
+void sl_database_thaw (SlDatabase *self);
+/* A conversation with all that belongs to it, its pictures without bytes; NULL without error: there is no such conversation. An answer
+ * that is being written is INTERRUPTED in it; a picture that no row knows is named by nothing in it. */
+SlParcel *sl_database_load_parcel (SlDatabase *self, gint64 conversation, GError **error);
+/* Files of pictures (SlPartRecord with bytes) before the parcels that name them; one that no row names in the end is held as after a
+ * crash. */
+gboolean sl_database_put_pictures (SlDatabase *self, GPtrArray *pictures, GError **error);
+/* Brings in what is not there yet (sl-content-id.h), in one transaction. A conversation that is there keeps its title, settings, drafts
+ * and shown path, gets the messages that it lacks and, to those it has, boxes that a user made; when it was changed becomes what
+ * the parcel says, not now. first_id: the first of sl_parcel_count_ids() ids that nobody else uses. A picture without a file is named
+ * all the same: its file may come later. Changes the parcel. */
+gboolean sl_database_merge_parcel (SlDatabase *self, SlParcel *parcel, gint64 first_id, SlMerge *merge, GError **error);
 
 /* For a history that cannot be used: what it still holds becomes a new one (repair), or makes room for an empty one with everything that
  * belongs to it (set aside). The old one is kept in a folder below kept/, where `history --data-dir` reads it. A sentence for the user

@@ -4,6 +4,9 @@
  */
 #include "app/store/sl-records.h"
 
+const char *const sl_role_nicks[] = { "system", "user", "assistant" };
+const char *const sl_message_status_nicks[] = { "complete", "streaming", "stopped", "failed", "interrupted" };
+
 SlPartRecord *
 sl_part_record_new (SlPartKind kind)
 {

@@ -78,6 +78,10 @@ typedef struct
   char *title, *snippet;
 } SlSummaryRecord;
 
+/* What files call an SlRole and an SlMessageStatus. */
+extern const char *const sl_role_nicks[SL_ROLE_ASSISTANT + 1];
+extern const char *const sl_message_status_nicks[SL_MESSAGE_INTERRUPTED + 1];
+
 SlPartRecord *sl_part_record_new (SlPartKind kind);
 SlPartRecord *sl_part_record_copy (const SlPartRecord *self);
 void sl_part_record_free (SlPartRecord *self);

@@ -63,6 +63,14 @@ char *sl_store_dup_picture_path (SlStore *self, const char *sha256, const char *
  * only the clock is known: an id of then may be that of a row where the clock was set back. */
 gint64 sl_store_new_id (SlStore *self);
 
+/* So many in a row, from any thread; the first one. */
+gint64 sl_store_reserve_ids (SlStore *self, guint n_ids);
+
+/* Work on the database, for another thread than the UI's, which waits: it is done once and in its turn among the writes. Whatever it does
+ * has to be transactions. *changed: the conversation whose line in the list it has changed, 0 for none. */
+typedef gboolean (*SlStoreWork) (SlDatabase *database, gpointer data, gint64 *changed, GError **error);
+gboolean sl_store_work (SlStore *self, SlStoreWork work, gpointer data, GCancellable *cancellable, GError **error);
+
 /* Writes; arguments are copied or referenced. */
 void sl_store_put_conversation (SlStore *self, const SlConversationRecord *record);
 /* Picture files of its parts (bytes, may be NULL where already stored) go first, then message, parts, generation and boxes

@@ -35,7 +35,7 @@ _sightline_cli()
             if [[ $current == -* ]]; then
                 words=$(LC_ALL=C "${COMP_WORDS[0]}" "$command" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]*' | sort -u)
             elif [[ $command == history ]]; then
-                words='list check export'
+                words='list check export import'
             elif [[ $command == models ]]; then
                 words='list search download verify import quantize remove'
             fi

@@ -10,7 +10,7 @@ end
 complete --command sightline-cli --condition __fish_use_subcommand --no-files --arguments '(__sightline_cli_commands)'
 complete --command sightline-cli --condition 'not __fish_use_subcommand; and string match --quiet -- "-*" (commandline --current-token)' \
     --arguments '(__sightline_cli_options)'
-complete --command sightline-cli --condition '__fish_seen_subcommand_from history' --no-files --arguments 'list check export'
+complete --command sightline-cli --condition '__fish_seen_subcommand_from history' --no-files --arguments 'list check export import'
 complete --command sightline-cli --long-option mode --exclusive --arguments 'chat find ground'
 complete --command sightline-cli --long-option device --exclusive --arguments 'auto cpu cuda'
 complete --command sightline-cli --long-option endpoint-kind --exclusive --arguments 'other sightline vllm sglang lmdeploy deepseek'

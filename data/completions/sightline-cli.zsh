@@ -23,7 +23,7 @@ _sightline_cli() {
                     sed -nE 's/^  (-[a-z], )?(--[a-z-]+)[^ ]* *(.*)/\2:\3/p')"})
                 _describe -o -t options option found
             elif [[ ${words[2]} == history && $CURRENT -eq 3 ]]; then
-                compadd list check export
+                compadd list check export import
             elif [[ ${words[2]} == models && $CURRENT -eq 3 ]]; then
                 compadd list search download verify import quantize remove
             else

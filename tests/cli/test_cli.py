@@ -7,6 +7,7 @@ import json
 import os
 import struct
 import subprocess
+import zipfile
 
 from command import (CLI, DEVICE, INPUT, MAKE_HISTORY, PICTURES, SAMPLE, TMP, USAGE, copy_model,
                      environment, floats, path, read_tensors, run, run_json, tiles_of, tap, write)
@@ -36,7 +37,9 @@ def wrong_usage():
                  ["ask", "--batch", "x", "prompt"], ["preprocess", "--image", SAMPLE], ["preprocess", "--out", path("x")],
                  ["dump", "x"], ["dump", "--out", path("x")], ["tokenize", "word"], ["tokenize", "--markup", "some"],
                  ["detokenize", "1", "two"], ["detokenize", "-7"], ["devices", "cpu"], ["history"], ["history", "list", "5"],
-                 ["history", "export"], ["history", "export", "last"], ["history", "list", "--out", TMP]]:
+                 ["history", "export"], ["history", "export", "last"], ["history", "list", "--out", TMP], ["history", "import"],
+                 ["history", "export", "--all"], ["history", "export", "1", "--format", "doc"], ["history", "export", "--all", "--format", "sightline"],
+                 ["history", "export", "1", "--all", "--format", "sightline", "--out", "x"]]:
         run(*args, want=USAGE)
 
 
@@ -230,6 +233,39 @@ def history():
         for file in files:
             os.unlink(os.path.join(base, file))
     assert run_json("history", "check", "--data-dir", folder, want=INPUT)["faults"]
+
+
+@tap.test
+def history_is_handed_over():
+    first, second = path("handed-over"), path("handed-to")
+    subprocess.run([MAKE_HISTORY, first, os.path.join(PICTURES, "quadrants.jpg")], check=True, env=environment())
+    file, again = path("all.sightline"), path("again.sightline")
+    run("history", "export", "1000", "--format", "sightline", "--out", file, "--data-dir", first)
+    with zipfile.ZipFile(file) as archive:
+        assert archive.testzip() is None and archive.namelist()[0] == "mimetype"
+        (talk,) = (json.loads(archive.read(name)) for name in archive.namelist() if name.startswith("conversations/"))
+        (picture,) = (archive.read(name) for name in archive.namelist() if name.startswith("pictures/"))
+    assert len(talk["messages"]) == 3, "the question before its edit too"
+    with open(os.path.join(PICTURES, "quadrants.jpg"), "rb") as original:
+        assert picture == original.read()
+
+    (entry,) = run_json("history", "import", file, "--data-dir", second)["conversations"]
+    assert entry["new"] and entry["messages"] == 3 and entry["title"] == "圆形 and <b>"
+    (entry,) = run_json("history", "import", file, "--data-dir", second)["conversations"]
+    assert not entry["new"] and entry["messages"] == 0
+    assert run_json("history", "check", "--data-dir", second) == {"faults": []}
+    report = run_json("history", "export", "--all", "--format", "sightline", "--out", again, "--data-dir", second)
+    assert report["conversations"] == 1 and report["faults"] == []
+    with open(file, "rb") as one, open(again, "rb") as other:
+        written = one.read()
+        assert written == other.read()
+
+    run("history", "export", "--all", "--format", "sightline", "--out", again, "--data-dir", second, want=INPUT)
+    assert "again.sightline" in run.stderr and "--force" in run.stderr
+    write("cut.sightline", written[:-200])
+    assert run_json("history", "import", path("cut.sightline"), "--data-dir", second, want=INPUT)["faults"]
+    run("history", "import", path("nothing.sightline"), file, "--data-dir", second, want=INPUT)
+    assert "nothing.sightline" in run.stderr
 
 
 @tap.test
