@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """A model hub on the loopback, polite or not: /api/models/REPO/{revision,tree} and /REPO/resolve/COMMIT/FILE, with redirects to a
-content host of its own. `Hub(files)` serves names → bytes; `faults` says what goes wrong; `seen` remembers every request."""
+content host of its own. `Hub(files)` serves names → bytes; `faults` says what goes wrong; `seen` remembers every request.
+`Hub(files, certificate=PEM)` speaks TLS."""
 import hashlib
 import http.server
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import urllib.parse
@@ -135,18 +137,23 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Hub:
-    def __init__(self, files, repo="owner/model"):
-        self.files, self.repo = dict(files), repo
+    def __init__(self, files, repo="owner/model", certificate=None):
+        self.files, self.repo, self.certificate = dict(files), repo, certificate
         self.redirect, self.ranges, self.page = True, True, 0
         self.faults, self.between = [], None
         self.catalogue = [{"id": repo, "downloads": 7, "likes": 3}]
         self.seen, self.sent, self.lock = [], 0, threading.Lock()
         self.servers = [self.start("hub"), self.start("content")]
-        self.url, self.content_url = (f"http://127.0.0.1:{server.server_address[1]}" for server in self.servers)
+        scheme = "https" if certificate else "http"
+        self.url, self.content_url = (f"{scheme}://127.0.0.1:{server.server_address[1]}" for server in self.servers)
 
     def start(self, role):
         server = Server(("127.0.0.1", 0), Handler)
         server.hub, server.role = self, role
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         return server
 

@@ -6,6 +6,8 @@ right, nothing is written outside of it, no token goes to another host, and what
 test_download.py CLI SOURCE_ROOT [KILLS]. Prints TAP.
 """
 import random
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import threading
 import time
 
 import hub as hubs
-from case import CANCELLED, CLI, Case, ENV, FILES, INPUT, PIECE, TMP, TOKEN, USAGE, WEIGHTS, command, download, holds, tap
+from case import CANCELLED, CLI, Case, ENV, FILES, INPUT, PIECE, ROOT, TMP, TOKEN, USAGE, WEIGHTS, command, download, holds, tap
 
 KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 12
 
@@ -62,6 +64,25 @@ def dropped_connections_go_on_where_they_were():
         holds(c.dest, FILES)
         assert len(drops) == 4
         assert c.hub.sent <= sum(map(len, FILES.values())) + 4 * PIECE, "at most one piece twice for each break"
+
+
+@tap.test
+def dropped_at_random_bytes():
+    with Case() as c:
+        drops, dice = [], random.Random(17)
+
+        def drop(handler, name, at):
+            if name != "model.safetensors" or len(drops) == 12 or dice.random() > 0.1:
+                return False
+            drops.append(at + dice.randrange(65536))
+            handler.wfile.write(c.hub.files[name][at:drops[-1]])
+            handler.drop()
+            return True
+
+        c.hub.between = drop
+        download(c.hub, "--connections", "1", "--tries", "20", dest=c.dest)
+        holds(c.dest, FILES)
+        assert len(drops) == 12
 
 
 @tap.test
@@ -260,6 +281,44 @@ def a_signed_address_that_ran_out_is_asked_for_anew():
         c.hub.faults.append(once)
         download(c.hub, "--connections", "1", dest=c.dest)
         holds(c.dest, FILES)
+    with Case() as c:  # and said, where that does not help
+        refused = []
+        c.hub.faults.append(lambda handler, path: handler.server.role == "content" and path.endswith("model.safetensors")
+                            and (refused.append(handler.reply(403)) or True))
+        assert "does not give access (403" in download(c.hub, "--connections", "1", dest=c.dest, want=INPUT)
+        assert len(refused) == 2, "asked for anew once"
+
+
+@tap.test
+def nobody_is_trusted_without_a_known_certificate():
+    with Case() as c:
+        c.hub.close()
+        c.hub = hubs.Hub(FILES, certificate=ROOT / "tests" / "remote" / "both.pem")
+        said = download(c.hub, dest=c.dest, want=INPUT, env={"HF_TOKEN": TOKEN})
+        assert "127.0.0.1 is not safe" in said, said
+        assert not c.hub.seen and not c.dest.exists(), "nothing was asked, and no token shown"
+
+
+@tap.test
+def a_disk_that_is_full():
+    with Case() as c:  # from the start
+        large = c.hub.entries()
+        for entry in large:
+            if "lfs" in entry:
+                entry["lfs"]["size"] = entry["size"] = 1 << 41
+        c.hub.entries = lambda: large
+        said = download(c.hub, dest=c.dest, want=INPUT)
+        assert re.search(r"2\.2.TB are still to come, and the disk has room for ", said), said
+        assert not c.hub.asked("content", "/"), "nothing is fetched that cannot be kept"
+    with Case() as c:  # in the middle: a file that may not grow
+        done = subprocess.run(command(c.hub, "--connections", "1", dest=c.dest), capture_output=True, text=True, env=ENV, timeout=120, check=False,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4 * PIECE, 4 * PIECE)), restore_signals=False)
+        assert done.returncode == INPUT and "model.safetensors.part” cannot be written: " in done.stderr, done.stderr
+        assert not c.dest.exists()
+        before = c.hub.sent
+        download(c.hub, dest=c.dest)
+        holds(c.dest, FILES)
+        assert c.hub.sent - before <= len(WEIGHTS) - 4 * PIECE, "what was kept is not fetched again"
 
 
 @tap.test
