@@ -15,6 +15,9 @@
 #define MAX_WAIT    30.0
 #define LEAST_RATE  512 /* bytes per second */
 #define SAMPLE_USEC (G_USEC_PER_SEC / 4)
+#define SPARE       8                     /* buffers of pieces that wait to be hashed */
+#define ENOUGH_RATE ((guint64) 200 << 20) /* bytes per second of one connection, beside which others would only cost */
+#define LOOK_USEC   (G_USEC_PER_SEC / 2)  /* how long it has to show that */
 
 typedef struct
 {
@@ -43,6 +46,7 @@ sl_download_fail (SlDownload *self,
   else
     g_error_free (error);
   g_cond_broadcast (&self->changed);
+  g_cond_broadcast (&self->ended);
   g_mutex_unlock (&self->mutex);
   g_cancellable_cancel (self->cancellable);
 }
@@ -194,6 +198,8 @@ store_piece (Fetcher  *self,
     return FALSE;
   g_mutex_lock (&download->mutex);
   sl_part_keep (span->part, span->next);
+  if (wanted && download->spare->len > 0 && sl_part_hold (span->part, span->next, self->buffer))
+    self->buffer = g_ptr_array_steal_index_fast (download->spare, download->spare->len - 1);
   download->strikes = 0;
   g_cond_broadcast (&download->changed);
   g_mutex_unlock (&download->mutex);
@@ -312,6 +318,25 @@ fetch_span (Fetcher  *self,
   return good;
 }
 
+/* Waits until the first connection has shown that it does not bring enough by itself. */
+static void
+wait_for_need (SlDownload *self)
+{
+  guint64 before, enough = ENOUGH_RATE * LOOK_USEC / G_USEC_PER_SEC;
+
+  g_mutex_lock (&self->mutex);
+  do
+    {
+      gint64 until = g_get_monotonic_time () + LOOK_USEC;
+
+      before = self->received;
+      while (self->error == NULL && !all_finished (self) && g_cond_wait_until (&self->ended, &self->mutex, until))
+        ;
+    }
+  while (self->error == NULL && !all_finished (self) && self->received - before >= enough);
+  g_mutex_unlock (&self->mutex);
+}
+
 static gpointer
 fetch_loop (gpointer data)
 {
@@ -336,6 +361,13 @@ fetch_loop (gpointer data)
   return NULL;
 }
 
+static gpointer
+help_loop (gpointer data)
+{
+  wait_for_need (data);
+  return fetch_loop (data);
+}
+
 /* ------------------------------------------------------------------------------------------------ hashing */
 
 static gboolean
@@ -352,13 +384,16 @@ finish_part (SlDownload  *self,
     sl_part_set_finished (part);
   good = right || sl_part_begin_again (part, error);
   g_cond_broadcast (&self->changed);
+  if (all_finished (self))
+    g_cond_broadcast (&self->ended);
   g_mutex_unlock (&self->mutex);
   return good;
 }
 
-/* A part with something to do, NULL at the end. */
+/* A part with something to do, NULL at the end. held: its next piece where that is in memory. */
 static SlPart *
-wait_for_part (SlDownload *self)
+wait_for_part (SlDownload  *self,
+               guint8     **held)
 {
   SlPart *found = NULL;
 
@@ -371,21 +406,41 @@ wait_for_part (SlDownload *self)
       if (found == NULL)
         g_cond_wait (&self->changed, &self->mutex);
     }
+  *held = found != NULL && sl_part_wants_hashing (found) ? sl_part_take_held (found) : NULL;
   g_mutex_unlock (&self->mutex);
   return found;
+}
+
+/* Takes `held`. */
+static gboolean
+hash_piece (SlDownload  *self,
+            SlPart      *part,
+            guint8      *held,
+            GError     **error)
+{
+  gboolean good = sl_part_hash_next (part, held, error);
+
+  g_mutex_lock (&self->mutex);
+  if (good)
+    sl_part_note_hashed (part);
+  if (held != NULL)
+    g_ptr_array_add (self->spare, held);
+  g_mutex_unlock (&self->mutex);
+  return good;
 }
 
 static gpointer
 hash_loop (gpointer data)
 {
   SlDownload *self = data;
+  guint8 *held;
   SlPart *part;
 
-  while ((part = wait_for_part (self)) != NULL)
+  while ((part = wait_for_part (self, &held)) != NULL)
     {
       GError *error = NULL;
 
-      if (sl_part_is_complete (part) ? !finish_part (self, part, &error) : !sl_part_hash_next (part, &error))
+      if (sl_part_is_complete (part) ? !finish_part (self, part, &error) : !hash_piece (self, part, held, &error))
         sl_download_fail (self, error);
     }
   return NULL;
@@ -402,6 +457,7 @@ on_cancelled (GCancellable *cancellable,
   if (self->error == NULL)
     g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The download was stopped."));
   g_cond_broadcast (&self->changed);
+  g_cond_broadcast (&self->ended);
   g_mutex_unlock (&self->mutex);
 }
 
@@ -409,13 +465,17 @@ void
 sl_download_fetch (SlDownload *self)
 {
   g_autofree GThread **threads = g_new0 (GThread *, self->connections);
-  GThread *hasher = g_thread_new ("download-hash", hash_loop, self);
+  GThread *hasher;
   gulong handler = g_cancellable_connect (self->cancellable, G_CALLBACK (on_cancelled), self, NULL);
 
+  for (guint i = 0; i < SPARE; i++)
+    g_ptr_array_add (self->spare, g_malloc (SL_PIECE_BYTES));
+  hasher = g_thread_new ("download-hash", hash_loop, self);
   for (guint i = 0; i < self->connections; i++)
-    threads[i] = g_thread_new ("download", fetch_loop, self);
+    threads[i] = g_thread_new ("download", i == 0 ? fetch_loop : help_loop, self);
   for (guint i = 0; i < self->connections; i++)
     g_thread_join (threads[i]);
   g_thread_join (hasher);
+  g_ptr_array_set_size (self->spare, 0);
   g_cancellable_disconnect (self->cancellable, handler);
 }

@@ -20,9 +20,11 @@ struct _SlDownload
 
   GMutex mutex; /* all that follows */
   GCond changed;
+  GCond ended; /* an error, or all is here: for those who wait for nothing else */
   SlDownloadProgress progress;
   const SlHubTree *tree; /* the journal's */
   GPtrArray *parts;      /* of SlPart */
+  GPtrArray *spare;      /* buffers of a piece that nobody uses */
   GError *error;         /* the first that ends the run */
   guint strikes;         /* failed requests since a piece came */
   gint64 wait_until;     /* monotonic µs: nobody asks before */

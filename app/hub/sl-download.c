@@ -30,6 +30,7 @@ sl_download_new (const SlDownloadOptions *options)
 
   g_mutex_init (&self->mutex);
   g_cond_init (&self->changed);
+  g_cond_init (&self->ended);
   self->endpoint = g_strdup (options->endpoint);
   self->repo = g_strdup (options->repo);
   self->revision = g_strdup (options->revision);
@@ -42,6 +43,7 @@ sl_download_new (const SlDownloadOptions *options)
   self->first_wait = options->first_wait > 0 ? options->first_wait : FIRST_WAIT;
   self->limit = options->bytes_per_second;
   self->parts = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_part_free);
+  self->spare = g_ptr_array_new_with_free_func (g_free);
   return self;
 }
 
@@ -51,10 +53,12 @@ sl_download_free (SlDownload *self)
   if (self == NULL)
     return;
   g_ptr_array_unref (self->parts);
+  g_ptr_array_unref (self->spare);
   g_clear_error (&self->error);
   g_clear_object (&self->cancellable);
   g_mutex_clear (&self->mutex);
   g_cond_clear (&self->changed);
+  g_cond_clear (&self->ended);
   g_free (self->endpoint);
   g_free (self->repo);
   g_free (self->revision);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Pieces of one file, on the disk and in a hash. Two hashes: each piece has one of our own, which tells what a crash left; the whole
- * has the hub's, which is computed while the pieces arrive, from the first on, reading them back from the system's cache.
+ * has the hub's, which is computed while the pieces arrive, from the first on: from memory where one is next, else reading it back from
+ * the system's cache.
  */
 #include "app/hub/sl-part.h"
 
@@ -17,7 +18,9 @@
 #include <nettle/sha2.h>
 #include <xxhash.h>
 
-#define MAX_TRIES 3
+#define MAX_TRIES   3
+#define HELD        8 /* pieces in memory that wait for their turn to be hashed */
+#define SYNC_PIECES 8 /* are handed to the disk together, while more arrives: little is left to wait for at the end */
 
 enum { MISSING, TAKEN, PRESENT };
 
@@ -32,6 +35,7 @@ struct _SlPart
   guint64 bytes;
   guint8 *states; /* [n_pieces] */
   guint8 *buffer; /* of the hashing thread, and of recovery */
+  guint8 *held[HELD]; /* of piece i at i % HELD */
   gboolean whole_only, finished;
   union
   {
@@ -88,6 +92,8 @@ sl_part_free (SlPart *self)
   g_free (self->etag);
   g_free (self->states);
   g_free (self->buffer);
+  for (guint i = 0; i < HELD; i++)
+    g_free (self->held[i]);
   g_free (self);
 }
 
@@ -285,6 +291,9 @@ sl_part_write (SlPart        *self,
       else if (n == 0 || errno != EINTR)
         return fail (self->part_path, n == 0 ? ENOSPC : errno, error);
     }
+  if (piece % SYNC_PIECES == SYNC_PIECES - 1)
+    sync_file_range (self->fd, (off_t) (piece + 1 - SYNC_PIECES) * SL_PIECE_BYTES, (off_t) SYNC_PIECES * SL_PIECE_BYTES,
+                     SYNC_FILE_RANGE_WRITE);
   return sl_journal_add_piece (self->journal, self->index, piece, piece_hash (bytes, length), error);
 }
 
@@ -300,6 +309,17 @@ sl_part_keep (SlPart *self,
   self->bytes += sl_part_get_piece_size (self, piece);
 }
 
+gboolean
+sl_part_hold (SlPart *self,
+              guint   piece,
+              guint8 *buffer)
+{
+  if (piece < self->n_hashed || piece - self->n_hashed >= HELD || self->held[piece % HELD] != NULL)
+    return FALSE;
+  self->held[piece % HELD] = buffer;
+  return TRUE;
+}
+
 /* ------------------------------------------------------------------------------------------------ the whole */
 
 gboolean
@@ -308,20 +328,33 @@ sl_part_wants_hashing (const SlPart *self)
   return !self->finished && self->n_hashed < self->n_pieces && self->states[self->n_hashed] == PRESENT;
 }
 
+guint8 *
+sl_part_take_held (SlPart *self)
+{
+  return g_steal_pointer (&self->held[self->n_hashed % HELD]);
+}
+
 gboolean
-sl_part_hash_next (SlPart  *self,
-                   GError **error)
+sl_part_hash_next (SlPart        *self,
+                   const guint8  *held,
+                   GError       **error)
 {
   gsize size = sl_part_get_piece_size (self, self->n_hashed);
+  const guint8 *bytes = held != NULL ? held : self->buffer;
 
-  if (!read_piece (self, self->n_hashed, error))
+  if (held == NULL && !read_piece (self, self->n_hashed, error))
     return FALSE;
   if (self->file->kind == SL_HUB_HASH_SHA256)
-    sha256_update (&self->hash.sha256, size, self->buffer);
+    sha256_update (&self->hash.sha256, size, bytes);
   else
-    sha1_update (&self->hash.sha1, size, self->buffer);
-  self->n_hashed++;
+    sha1_update (&self->hash.sha1, size, bytes);
   return TRUE;
+}
+
+void
+sl_part_note_hashed (SlPart *self)
+{
+  self->n_hashed++;
 }
 
 gboolean

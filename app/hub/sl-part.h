@@ -43,11 +43,18 @@ void sl_part_set_etag (SlPart *self, const char *etag);
 /* Without the lock: writes a piece and notes it. sl_part_keep() then says that it is there. */
 gboolean sl_part_write (SlPart *self, guint piece, const guint8 *bytes, gsize length, GError **error);
 void sl_part_keep (SlPart *self, guint piece);
+/* Takes the buffer of a piece that was written, so that it need not be read back to be hashed; FALSE, and the buffer stays the caller's,
+ * where its turn is far. */
+gboolean sl_part_hold (SlPart *self, guint piece, guint8 *buffer);
 
 /* A piece that is there and not hashed yet, in its order. */
 gboolean sl_part_wants_hashing (const SlPart *self);
-/* Without the lock, from one thread: hashes the next piece. */
-gboolean sl_part_hash_next (SlPart *self, GError **error);
+/* The buffer of the next piece in that order, the caller's from now on; NULL: it has to be read. */
+guint8 *sl_part_take_held (SlPart *self);
+/* Without the lock, from one thread: hashes the next piece, which is in `held` or, where that is NULL, on the disk.
+ * sl_part_note_hashed() then says so. */
+gboolean sl_part_hash_next (SlPart *self, const guint8 *held, GError **error);
+void sl_part_note_hashed (SlPart *self);
 /* All pieces are hashed, and the file is not finished. */
 gboolean sl_part_is_complete (const SlPart *self);
 /* Without the lock, from the hashing thread, once, when it is complete: is the hash the hub's? */
