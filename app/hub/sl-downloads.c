@@ -16,6 +16,8 @@ struct _SlDownloadItem
   SlDownloadItemState state;
   SlDownloadProgress progress;
   GError *error;
+  gint64 turn;      /* the lowest is next */
+  guint ahead;
   gboolean discard; /* when its run has ended */
 };
 
@@ -110,6 +112,14 @@ sl_download_item_get_error (SlDownloadItem *self)
   return self->error;
 }
 
+guint
+sl_download_item_get_ahead (SlDownloadItem *self)
+{
+  g_return_val_if_fail (SL_IS_DOWNLOAD_ITEM (self), 0);
+
+  return self->ahead;
+}
+
 /* ------------------------------------------------------------------------------------------------ the list */
 
 struct _SlDownloads
@@ -117,6 +127,8 @@ struct _SlDownloads
   GObject parent_instance;
 
   char *endpoint;
+  guint64 limit;
+  gint64 first_turn, last_turn;
   GListStore *items;
   SlDownloadItem *running; /* borrowed */
   SlDownload *download;    /* its */
@@ -271,19 +283,54 @@ on_run (GObject      *source,
   notify_busy (self);
 }
 
+/* Of the item, among those that wait. */
+static guint
+count_ahead (SlDownloads    *self,
+             SlDownloadItem *item)
+{
+  guint n = self->running != NULL;
+
+  for (guint i = 0; i < sl_downloads_get_n_items (G_LIST_MODEL (self)); i++)
+    n += peek_item (self, i)->state == SL_DOWNLOAD_ITEM_QUEUED && peek_item (self, i)->turn < item->turn;
+  return n;
+}
+
+static void
+update_queue (SlDownloads *self)
+{
+  for (guint i = 0; i < sl_downloads_get_n_items (G_LIST_MODEL (self)); i++)
+    {
+      SlDownloadItem *item = peek_item (self, i);
+      guint ahead = item->state == SL_DOWNLOAD_ITEM_QUEUED ? count_ahead (self, item) : 0;
+
+      if (ahead == item->ahead)
+        continue;
+      item->ahead = ahead;
+      g_signal_emit (item, changed_signal, 0);
+    }
+}
+
+static SlDownloadItem *
+find_next (SlDownloads *self)
+{
+  for (guint i = 0; i < sl_downloads_get_n_items (G_LIST_MODEL (self)); i++)
+    if (peek_item (self, i)->state == SL_DOWNLOAD_ITEM_QUEUED && count_ahead (self, peek_item (self, i)) == 0)
+      return peek_item (self, i);
+  return NULL;
+}
+
+/* And says who waits for how many. */
 static void
 run_next (SlDownloads *self)
 {
-  for (guint i = 0; self->running == NULL && !self->closing && i < sl_downloads_get_n_items (G_LIST_MODEL (self)); i++)
-    {
-      SlDownloadItem *item = peek_item (self, i);
-      const SlDownloadOptions options = {
-        .endpoint = self->endpoint, .repo = item->repo, .dest = item->dest, .token = g_getenv ("HF_TOKEN")
-      };
-      g_autoptr (GTask) task = NULL;
+  SlDownloadItem *item = self->closing ? NULL : find_next (self);
+  SlDownloadOptions options = { .endpoint = self->endpoint, .token = g_getenv ("HF_TOKEN"), .bytes_per_second = self->limit };
+  g_autoptr (GTask) task = NULL;
 
-      if (item->state != SL_DOWNLOAD_ITEM_QUEUED)
-        continue;
+  if (item != NULL)
+    {
+      options.repo = item->repo;
+      options.dest = item->dest;
       self->running = item;
       self->download = sl_download_new (&options);
       self->cancellable = g_cancellable_new ();
@@ -295,6 +342,7 @@ run_next (SlDownloads *self)
       set_state (item, SL_DOWNLOAD_ITEM_RUNNING);
       g_task_run_in_thread (task, run);
     }
+  update_queue (self);
 }
 
 /* ------------------------------------------------------------------------------------------------ what a user does */
@@ -339,6 +387,7 @@ sl_downloads_resume (SlDownloads    *self,
   if (item->state == SL_DOWNLOAD_ITEM_RUNNING || item->state == SL_DOWNLOAD_ITEM_QUEUED)
     return;
   item->discard = FALSE;
+  item->turn = ++self->last_turn;
   set_state (item, SL_DOWNLOAD_ITEM_QUEUED);
   run_next (self);
   notify_busy (self);
@@ -354,8 +403,33 @@ sl_downloads_stop (SlDownloads    *self,
   if (item == self->running)
     g_cancellable_cancel (self->cancellable);
   else if (item->state == SL_DOWNLOAD_ITEM_QUEUED)
-    set_state (item, SL_DOWNLOAD_ITEM_STOPPED);
+    {
+      set_state (item, SL_DOWNLOAD_ITEM_STOPPED);
+      update_queue (self);
+    }
   notify_busy (self);
+}
+
+void
+sl_downloads_put_first (SlDownloads    *self,
+                        SlDownloadItem *item)
+{
+  g_return_if_fail (SL_IS_DOWNLOADS (self));
+  g_return_if_fail (SL_IS_DOWNLOAD_ITEM (item));
+
+  item->turn = --self->first_turn;
+  update_queue (self);
+}
+
+void
+sl_downloads_set_limit (SlDownloads *self,
+                        guint64      bytes_per_second)
+{
+  g_return_if_fail (SL_IS_DOWNLOADS (self));
+
+  self->limit = bytes_per_second;
+  if (self->download != NULL)
+    sl_download_set_limit (self->download, bytes_per_second);
 }
 
 void
@@ -372,6 +446,7 @@ sl_downloads_discard (SlDownloads    *self,
     {
       sl_download_discard (item->dest, NULL);
       take_out (self, item);
+      update_queue (self);
     }
   notify_busy (self);
 }

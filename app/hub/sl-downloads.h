@@ -30,6 +30,8 @@ SlDownloadItemState sl_download_item_get_state (SlDownloadItem *self);
 const SlDownloadProgress *sl_download_item_get_progress (SlDownloadItem *self);
 /* Why it failed; NULL in other states. */
 const GError *sl_download_item_get_error (SlDownloadItem *self);
+/* How many come before it, the running one included: 0 unless QUEUED. */
+guint sl_download_item_get_ahead (SlDownloadItem *self);
 
 /* A list model of SlDownloadItem. Property "busy" (gboolean, notify): something runs or waits.
  * Signal "finished" (SlDownloadItem): its folder is there. */
@@ -44,6 +46,10 @@ SlDownloadItem *sl_downloads_add (SlDownloads *self, const char *repo);
 SlDownloadItem *sl_downloads_find (SlDownloads *self, const char *repo); /* NULL: not in the list; borrowed */
 void sl_downloads_stop (SlDownloads *self, SlDownloadItem *item);
 void sl_downloads_resume (SlDownloads *self, SlDownloadItem *item);
+/* It waits for the running one only. */
+void sl_downloads_put_first (SlDownloads *self, SlDownloadItem *item);
+/* Of all together, from now on; 0: as fast as it goes. */
+void sl_downloads_set_limit (SlDownloads *self, guint64 bytes_per_second);
 /* Stops it, deletes what was fetched and takes it from the list. */
 void sl_downloads_discard (SlDownloads *self, SlDownloadItem *item);
 /* Stops what runs and waits for it, at the end of the program: seconds at most. What was fetched stays. */

@@ -3,16 +3,21 @@
 the direction of its language."""
 import json
 import os
+import pathlib
 import subprocess
 import sys
+import threading
 
 from harness import App, Session, check, rewrite_answer, run, sample, wait_for
 from test_window import ask, quiet, thumbnail, wait_for_box_lines
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "hub"))
+import hub as hubs  # noqa: E402  pylint: disable=wrong-import-position
+
 APP_ID = "io.github.sightline.Sightline"
 OBJECT = "/io/github/sightline/Sightline"
 
-# Stands for the desktop's notification daemon: prints the title and text of each call.
+# Stands for the desktop's notification daemon, and for its portal: prints the title and text of each call, and who asks to stay.
 DAEMON = """
 import sys
 from gi.repository import Gio, GLib
@@ -22,16 +27,27 @@ XML = '''<node><interface name="org.freedesktop.Notifications">
 <arg type="i" direction="in"/><arg type="u" direction="out"/></method>
 <method name="CloseNotification"><arg type="u" direction="in"/></method>
 <method name="GetCapabilities"><arg type="as" direction="out"/></method>
+</interface><interface name="org.freedesktop.portal.Background">
+<method name="RequestBackground"><arg type="s" direction="in"/><arg type="a{sv}" direction="in"/><arg type="o" direction="out"/></method>
+</interface><interface name="org.freedesktop.portal.Inhibit">
+<method name="Inhibit"><arg type="s" direction="in"/><arg type="u" direction="in"/><arg type="a{sv}" direction="in"/><arg type="o" direction="out"/></method>
 </interface></node>'''
 def on_call(connection, sender, path, interface, method, arguments, invocation):
     if method == "Notify":
         print(arguments.unpack()[3], "|", arguments.unpack()[4], flush=True)
         invocation.return_value(GLib.Variant("(u)", (1,)))
+    elif method in ("RequestBackground", "Inhibit"):
+        if method == "RequestBackground":
+            print("stays |", arguments.unpack()[1].get("reason"), flush=True)
+        invocation.return_value(GLib.Variant("(o)", ("/org/freedesktop/portal/desktop/request/1",)))
     elif method == "GetCapabilities":
         invocation.return_value(GLib.Variant("(as)", (["body"],)))
     else:
         invocation.return_value(None)
 def on_bus(connection, name):
+    for portal in Gio.DBusNodeInfo.new_for_xml(XML).interfaces[1:]:
+        connection.register_object("/org/freedesktop/portal/desktop", portal, on_call, None, None)
+    Gio.bus_own_name_on_connection(connection, "org.freedesktop.portal.Desktop", 0, None, None)
     connection.register_object("/org/freedesktop/Notifications", Gio.DBusNodeInfo.new_for_xml(XML).interfaces[0], on_call, None, None)
 def on_name(connection, name):
     print("ready", flush=True)
@@ -73,9 +89,29 @@ def test_search_provider_and_new_chat():
         quiet(app)
 
 
+def download_without_a_window(app, session, hub, daemon):
+    """It goes on when the window is closed, the desktop is asked, its end is told, and the program ends."""
+    gate, held = threading.Event(), threading.Event()
+    hub.between = lambda handler, name, at: name == "model.safetensors" and (held.set() or not gate.wait(60))
+    app.choose_after(lambda: session.key("F10"), "Models…")
+    app.press("Download")
+    app.find("label", "Licence of the Model")
+    app.answer_dialog(".*Accept")
+    check(held.wait(60), "the weights are asked for")
+    session.key("Escape")
+    wait_for("the window alone", lambda: len(app.windows()) == 1)
+    session.key("ctrl+q")
+    check(daemon.stdout.readline() == "stays | A model is being downloaded\n", "the desktop is not asked")
+    gate.set()
+    check(daemon.stdout.readline() == "The model is here | deepseek-ai/deepseek-vl2-tiny was downloaded and verified.\n", "its end is not told")
+    wait_for("the program's end", lambda: app.process.poll() is not None)
+    check(app.process.returncode == 0, f"exit status {app.process.returncode}")
+
+
 def test_notification():
-    """The end of an answer is told while another window has the focus, not while ours has."""
-    with Session(window_manager=True) as session:
+    """The end of an answer is told while another window has the focus, not while ours has; that of a download where there is no window."""
+    hub = hubs.Hub({"config.json": b"{}", "model.safetensors": bytes(1 << 20)}, repo="deepseek-ai/deepseek-vl2-tiny")
+    with Session(environment={"HF_ENDPOINT": hub.url, "no_proxy": "*"}, window_manager=True) as session:
         daemon = session._start(sys.executable, "-c", DAEMON, stdout=subprocess.PIPE, text=True)
         check(daemon.stdout.readline() == "ready\n", "there is no notification daemon")
         app = App(session)
@@ -88,8 +124,9 @@ def test_notification():
         app.press("Send")
         check(daemon.stdout.readline().startswith("In front | The answer is ready"), "the notification says something else")
         other.terminate()
-        app.close()
+        download_without_a_window(app, session, hub, daemon)
         quiet(app)
+    hub.close()
 
 
 def close_preferences(app, session):

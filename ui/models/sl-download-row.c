@@ -20,7 +20,7 @@ struct _SlDownloadRow
   char *repo;
   GtkLabel *name, *about, *status;
   GtkProgressBar *bar;
-  GtkWidget *begin, *stop, *discard;
+  GtkWidget *begin, *first, *stop, *discard;
   SlAccessBox *access;
 };
 
@@ -44,6 +44,7 @@ update (SlDownloadRow *self)
     gtk_progress_bar_set_fraction (self->bar, (double) progress->bytes / progress->total);
   gtk_button_set_label (GTK_BUTTON (self->begin), begun ? sl_progress_get_resume (self->item) : _("Download"));
   gtk_widget_set_visible (self->begin, !active && (self->item == NULL || begun));
+  gtk_widget_set_visible (self->first, self->item != NULL && sl_download_item_get_ahead (self->item) > 1);
   gtk_widget_set_visible (self->stop, active);
   gtk_widget_set_visible (self->discard, begun);
   sl_access_box_update (self->access, self->downloads, self->item);
@@ -98,6 +99,17 @@ on_begin (GtkWidget  *widget,
           GVariant   *parameter)
 {
   sl_download_row_begin (SL_DOWNLOAD_ROW (widget));
+}
+
+static void
+on_first (GtkWidget  *widget,
+          const char *action,
+          GVariant   *parameter)
+{
+  SlDownloadRow *self = SL_DOWNLOAD_ROW (widget);
+
+  if (self->item != NULL)
+    sl_downloads_put_first (self->downloads, self->item);
 }
 
 static void
@@ -156,11 +168,13 @@ sl_download_row_class_init (SlDownloadRowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SlDownloadRow, status);
   gtk_widget_class_bind_template_child (widget_class, SlDownloadRow, bar);
   gtk_widget_class_bind_template_child (widget_class, SlDownloadRow, begin);
+  gtk_widget_class_bind_template_child (widget_class, SlDownloadRow, first);
   gtk_widget_class_bind_template_child (widget_class, SlDownloadRow, stop);
   gtk_widget_class_bind_template_child (widget_class, SlDownloadRow, discard);
   gtk_widget_class_bind_template_child (widget_class, SlDownloadRow, access);
   gtk_widget_class_bind_template_callback (widget_class, sl_download_row_begin);
   gtk_widget_class_install_action (widget_class, "download.begin", NULL, on_begin);
+  gtk_widget_class_install_action (widget_class, "download.first", NULL, on_first);
   gtk_widget_class_install_action (widget_class, "download.stop", NULL, on_stop);
   gtk_widget_class_install_action (widget_class, "download.discard", NULL, on_discard);
 }

@@ -28,7 +28,8 @@ struct _SlModelPage
   AdwPreferencesGroup *recommended, *list, *get;
   GtkWidget *computing;
   GtkEditable *repository;
-  AdwComboRow *device, *idle;
+  AdwComboRow *device, *idle, *limit;
+  GtkStringList *limits;
   GPtrArray *rows;      /* borrowed: SlModelRow */
   GPtrArray *downloads; /* borrowed: SlDownloadRow */
   GCancellable *cancellable;
@@ -37,6 +38,7 @@ struct _SlModelPage
 G_DEFINE_FINAL_TYPE (SlModelPage, sl_model_page, ADW_TYPE_PREFERENCES_PAGE)
 
 static const guint idle_minutes[] = { 0, 5, 15, 60 };
+static const guint limits[] = { 0, 1, 2, 5, 10, 20, 50, 100 }; /* megabytes a second */
 static const char *const devices[] = { "auto", "cpu", "cuda" };
 
 static GtkWindow *
@@ -219,6 +221,31 @@ on_repository (SlModelPage *self)
 }
 
 static void
+on_limit (SlModelPage *self)
+{
+  g_settings_set_uint (self->settings, "download-limit", limits[adw_combo_row_get_selected (self->limit)]);
+}
+
+/* The program sets what the setting says. */
+static void
+show_limit (SlModelPage *self)
+{
+  guint limit = g_settings_get_uint (self->settings, "download-limit"), chosen = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (limits); i++)
+    {
+      g_autofree char *size = g_format_size ((guint64) limits[i] * 1000 * 1000);
+      /* Translators: a size */
+      g_autofree char *text = limits[i] > 0 ? g_strdup_printf (_("%s a second"), size) : g_strdup (_("None"));
+
+      gtk_string_list_append (self->limits, text);
+      chosen = limit >= limits[i] ? i : chosen;
+    }
+  adw_combo_row_set_selected (self->limit, chosen);
+  g_signal_connect_object (self->limit, "notify::selected", G_CALLBACK (on_limit), self, G_CONNECT_SWAPPED);
+}
+
+static void
 on_token (SlModelPage *self)
 {
   sl_token_dialog_show (get_window (self), sl_downloads_get_endpoint (sl_models_get_downloads (self->models)), NULL, NULL, NULL);
@@ -321,6 +348,8 @@ sl_model_page_class_init (SlModelPageClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SlModelPage, computing);
   gtk_widget_class_bind_template_child (widget_class, SlModelPage, device);
   gtk_widget_class_bind_template_child (widget_class, SlModelPage, idle);
+  gtk_widget_class_bind_template_child (widget_class, SlModelPage, limit);
+  gtk_widget_class_bind_template_child (widget_class, SlModelPage, limits);
   gtk_widget_class_bind_template_callback (widget_class, on_add);
   gtk_widget_class_bind_template_callback (widget_class, on_guide);
   gtk_widget_class_bind_template_callback (widget_class, on_repository);
@@ -353,7 +382,9 @@ sl_model_page_new (SlEngine  *engine,
     {
       self->settings = g_object_ref (settings);
       show_computing (self);
+      show_limit (self);
     }
+  gtk_widget_set_visible (GTK_WIDGET (self->limit), settings != NULL);
   g_signal_connect_object (models, "notify::dirs", G_CALLBACK (fill_list), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (models, "not-saved", G_CALLBACK (toast), self, G_CONNECT_SWAPPED);
   return GTK_WIDGET (self);

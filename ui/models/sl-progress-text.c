@@ -57,12 +57,14 @@ sl_progress_dup_download (SlDownloadItem *item)
 {
   const SlDownloadProgress *progress = sl_download_item_get_progress (item);
   const GError *error = sl_download_item_get_error (item);
+  guint ahead = sl_download_item_get_ahead (item);
   g_autofree char *bytes = g_format_size (progress->bytes);
 
   switch (sl_download_item_get_state (item))
     {
     case SL_DOWNLOAD_ITEM_QUEUED:
-      return g_strdup (_("Waits for the download before it"));
+      return ahead <= 1 ? g_strdup (_("Waits for the download before it"))
+                        : g_strdup_printf (ngettext ("Waits for %u download before it", "Waits for %u downloads before it", ahead), ahead);
     case SL_DOWNLOAD_ITEM_RUNNING:
       return dup_running (progress);
     case SL_DOWNLOAD_ITEM_FAILED:

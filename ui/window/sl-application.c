@@ -228,6 +228,24 @@ on_work (SlApplication *self)
     g_application_release (G_APPLICATION (self));
 }
 
+static void
+set_limit (SlApplication *self)
+{
+  guint64 megabytes = g_settings_get_uint (self->settings, "download-limit");
+
+  sl_downloads_set_limit (sl_models_get_downloads (self->models), megabytes * 1000 * 1000);
+}
+
+/* The desktop may end a program without a window that has not asked to stay. */
+static void
+sl_application_window_removed (GtkApplication *application,
+                               GtkWindow      *window)
+{
+  GTK_APPLICATION_CLASS (sl_application_parent_class)->window_removed (application, window);
+  if (SL_APPLICATION (application)->held && get_window (SL_APPLICATION (application)) == NULL)
+    sl_background_ask_to_stay (G_APPLICATION (application), _("A model is being downloaded"));
+}
+
 /* Whoever looks sees it without. */
 static void
 notify (SlApplication *self,
@@ -311,6 +329,8 @@ sl_application_startup (GApplication *application)
       g_settings_bind (self->settings, "serve-port", self->server, "port", G_SETTINGS_BIND_DEFAULT);
       g_settings_bind (self->settings, "serve", self->server, "on", G_SETTINGS_BIND_DEFAULT);
       sl_engine_set_idle_seconds (self->engine, 60 * g_settings_get_uint (self->settings, "idle-minutes"));
+      g_signal_connect_object (self->settings, "changed::download-limit", G_CALLBACK (set_limit), self, G_CONNECT_SWAPPED);
+      set_limit (self);
     }
   self->history = sl_history_new (self->store, self->engine);
   self->background =
@@ -392,6 +412,7 @@ sl_application_class_init (SlApplicationClass *klass)
   GApplicationClass *application_class = G_APPLICATION_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->finalize = sl_application_finalize;
+  GTK_APPLICATION_CLASS (klass)->window_removed = sl_application_window_removed;
   application_class->activate = sl_application_activate;
   application_class->dbus_register = sl_application_dbus_register;
   application_class->dbus_unregister = sl_application_dbus_unregister;

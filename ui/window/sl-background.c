@@ -146,3 +146,20 @@ sl_background_new (GtkApplication *application,
                            G_CONNECT_SWAPPED);
   return self;
 }
+
+/* ------------------------------------------------------------------------------------------------ without a window */
+
+void
+sl_background_ask_to_stay (GApplication *application,
+                           const char   *reason)
+{
+  GDBusConnection *bus = g_application_get_dbus_connection (application);
+  GVariantBuilder options;
+
+  if (bus == NULL)
+    return;
+  g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&options, "{sv}", "reason", g_variant_new_string (reason));
+  g_dbus_connection_call (bus, "org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop", "org.freedesktop.portal.Background",
+                          "RequestBackground", g_variant_new ("(sa{sv})", "", &options), NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+}

@@ -22,4 +22,8 @@ SlBackground *sl_background_new (GtkApplication *application,
                                SlHistory      *history,
                                GSettings      *settings);
 
+/* Asks the desktop's portal that the program may run without a window. What it answers changes nothing: where it says no, it ends the
+ * program some time later, and the download goes on at the next start. */
+void sl_background_ask_to_stay (GApplication *application, const char *reason);
+
 G_END_DECLS
