@@ -105,6 +105,11 @@ struct vl2_session_options {
 vl2_status vl2_session_open(vl2_engine *engine, const struct vl2_session_options *options, vl2_session **out, vl2_error *err);
 void vl2_session_close(vl2_session *session);
 
+/* What the next vl2_session_sync() of `session` may copy from other sessions of its engine, answering or not: of their conversations the
+ * longest beginning in whole chunks that is also its own, and their encoded pictures. Nothing where not both are repeatable, with chunks
+ * of one size. Borrows the array and the sessions until that sync has returned. */
+void vl2_session_look_at(vl2_session *session, vl2_session *const *others, size_t n_others);
+
 /* vl2_plan_make() and vl2_prompt_build() as this session would read it: with the ids of the answers that it generated. Not pure. */
 vl2_status vl2_session_plan(const vl2_session *session, const vl2_conversation *conversation, int32_t answer_tokens,
                             struct vl2_plan *out, vl2_error *err);

@@ -377,6 +377,24 @@ on_progress (vl2_stage  stage,
     reading->status = sl_guests_advance (reading->guests, NULL, &reading->err);
 }
 
+/* The sessions of the slot's room, which it may copy from: nothing of one key's reading gets to another's. */
+static gsize
+find_others (SlGuests    *self,
+             const Slot  *slot,
+             vl2_session *others[SL_MAX_GUESTS])
+{
+  gsize n = 0;
+
+  for (guint i = 0; i < SL_MAX_GUESTS; i++)
+    {
+      const Slot *other = &self->slots[i];
+
+      if (other != slot && other->session != NULL && strcmp (other->room, slot->room) == 0)
+        others[n++] = other->session;
+    }
+  return n;
+}
+
 static vl2_status
 read_question (SlGuests  *self,
                Slot      *slot,
@@ -386,6 +404,7 @@ read_question (SlGuests  *self,
   Reading reading = { .guests = self };
   struct vl2_watch watch = { &guest->cancel, on_progress, &reading };
   struct vl2_sync_report report;
+  vl2_session *others[SL_MAX_GUESTS];
   g_autoptr (GError) error = NULL;
   g_autoptr (SlPromptView) view = sl_prompt_view_new (guest->prompt, 0, guest->reading, &error);
   vl2_status status;
@@ -395,6 +414,7 @@ read_question (SlGuests  *self,
       g_strlcpy (err->text, error->message, sizeof err->text);
       return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) ? VL2_CANCELLED : VL2_ERR_INPUT;
     }
+  vl2_session_look_at (slot->session, others, find_others (self, slot, others));
   status = vl2_session_sync (slot->session, sl_prompt_view_get (view), &watch, &report, err);
   if (status == VL2_OK && reading.status != VL2_OK)
     {

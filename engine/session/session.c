@@ -211,6 +211,7 @@ static vl2_status reuse_cache(struct vl2_session *s, const struct vl2_layout *la
         return status;
     s->length = vl2_branches_fetch(s->engine, &s->branches, &s->kv, &want, prefix, limit, &report->reread);
     s->length -= s->length % chunk;
+    s->length = vl2_session_share(s, &want, limit, &report->reread);
     s->whole = s->length;
     report->reused_tokens = s->length;
     report->branch_tokens = s->length - prefix;
@@ -250,7 +251,8 @@ static vl2_status load_pictures(struct vl2_session *s, struct vl2_layout *layout
     for (size_t i = 0; i < layout->prompt.n_pictures; i++) {
         const struct vl2_picture_span *span = &layout->spans[i];
         bool kept = span->first + span->count <= prefix;
-        if (kept || vl2_picture_cache_find(s->engine, &s->pictures, &span->key, &layout->rows[i]))
+        if (kept || vl2_picture_cache_find(s->engine, &s->pictures, &span->key, &layout->rows[i]) ||
+            vl2_session_share_picture(s, &span->key, &layout->rows[i]))
             report->pictures_reused++;
         else
             work.total += blocks_of(c, &layout->prompt.pictures[i]);
@@ -466,8 +468,10 @@ vl2_status vl2_session_sync(vl2_session *s, const vl2_conversation *conversation
     vl2_status status = vl2_session_bring_back(s, err);
     if (status == VL2_OK)
         status = vl2_layout_make(s, conversation, &layout, err);
-    if (status != VL2_OK)
+    if (status != VL2_OK) {
+        vl2_session_look_at(s, NULL, 0);
         return status;
+    }
     report->prompt_tokens = layout.prompt.n_ids;
     report->pictures = layout.prompt.n_pictures;
     status = reuse_cache(s, &layout, report, err);
@@ -486,5 +490,6 @@ vl2_status vl2_session_sync(vl2_session *s, const vl2_conversation *conversation
         s->ready = true;
     }
     vl2_layout_deinit(&layout);
+    vl2_session_look_at(s, NULL, 0);
     return status;
 }

@@ -41,6 +41,9 @@ struct vl2_session {
         int32_t chunk;          /* rows of scratch */
     } away;
 
+    struct vl2_session *const *others; /* borrowed for the next sync: what they have read needs not be read again */
+    size_t n_others;
+
     struct vl2_picture_cache pictures;
     struct vl2_branches branches;
     struct vl2_answers answers;
@@ -77,6 +80,12 @@ vl2_status vl2_plan_build(const vl2_engine *engine, const vl2_conversation *conv
 /* True when the end of ids is one cycle repeated so long that nothing else will come: at least four rounds of at most 64 tokens,
  * 128 in all.   generate.c */
 bool vl2_is_cycling(const int32_t *ids, size_t n);
+
+/* Copies into the cache, from token s->length on, what others have read of `want`, at most to `limit`. Returns the new length; *reason as
+ * in vl2_timeline_match() where that moved. (share.c) */
+size_t vl2_session_share(struct vl2_session *session, const struct vl2_timeline *want, size_t limit, vl2_reread *reason);
+/* Puts another's rows of a picture into the session's own cache. False: nobody has it, or there is no memory for it. (share.c) */
+bool vl2_session_share_picture(struct vl2_session *session, const struct vl2_picture_key *key, struct vl2_picture_rows *out);
 
 /* Makes the layout the timeline, of which `prefix` tokens are in the cache. What else was in there is lost. */
 vl2_status vl2_session_adopt(struct vl2_session *session, const struct vl2_layout *layout, size_t prefix, vl2_error *err);

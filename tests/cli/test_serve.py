@@ -287,6 +287,20 @@ def who_leaves_is_not_answered():
 
 
 @tap.test
+def what_one_reads_serves_another_at_once():
+    """While a question about the picture is being answered, another connection's is read from where they differ; and says what it says alone."""
+    with serving() as server:
+        alone = server.chat(ask("<|ref|>blue square<|/ref|>"))
+    with serving() as server:
+        client = begin(server, ask("word " * 100, stream=True, max_tokens=100000, temperature=2, seed=1))
+        server.wait_for("answers_going", 1)
+        beside = server.chat(ask("<|ref|>blue square<|/ref|>"))
+        client.close()
+        assert beside["usage"]["prompt_tokens_details"]["cached_tokens"] > 0 == alone["usage"]["prompt_tokens_details"]["cached_tokens"], beside
+        assert beside["choices"] == alone["choices"]
+
+
+@tap.test
 def a_signal_lets_answers_end():
     server = Server()
     client = begin(server, ask(stream=True))

@@ -155,6 +155,55 @@ static void test_leaving(const char *root) {
     vl2_engine_close(engine);
 }
 
+/* A question after a long beginning with a picture, in chunks of 16 tokens. */
+static vl2_session *read_shared(vl2_engine *engine, vl2_session *other, const char *end, bool repeatable, struct vl2_sync_report *report) {
+    const struct vl2_session_options options = {.chunk_size = 16, .repeatable = repeatable};
+    char text[512];
+    struct talk t = {0};
+    vl2_session *s = NULL;
+    snprintf(text, sizeof text, "Here is a long beginning that everybody has in common, word for word, whoever asks what about it. %s", end);
+    talk_user(&t, &pictures[3], text);
+    if (vl2_session_open(engine, &options, &s, &err) != VL2_OK)
+        return NULL;
+    vl2_session_look_at(s, &other, other != NULL);
+    if (vl2_session_sync(s, &t.conversation, NULL, report, &err) != VL2_OK)
+        printf("# %s\n", err.text);
+    return s;
+}
+
+/* What another session has read is copied, while that one answers, and changes no bit of what is answered; not so where an answer may
+ * depend on who read what. */
+static void test_sharing(const char *root, const char *name) {
+    char dir[1024];
+    vl2_engine *engine = NULL;
+    struct vl2_sync_report first, copied, alone, apart;
+    struct written answers[2] = {0};
+    struct vl2_generate_options options = {.sampling = {.top_p = 1, .repetition_penalty = 1}, .max_tokens = ANSWER};
+    vl2_writing *writing = NULL;
+    snprintf(dir, sizeof dir, "%s/%s", root, name);
+    bool good = vl2_engine_open(dir, NULL, &engine, &err) == VL2_OK;
+    vl2_session *one = good ? read_shared(engine, NULL, "Where is it?", true, &first) : NULL;
+    good = one && vl2_writing_begin(one, &options, NULL, NULL, NULL, &writing, &err) == VL2_OK;
+    for (int i = 0; good && i < 5; i++)
+        good = vl2_writings_advance(&writing, 1, &err) == VL2_OK;
+    vl2_session *two = good ? read_shared(engine, one, "What is it?", true, &copied) : NULL;
+    vl2_session *fresh = good ? read_shared(engine, NULL, "What is it?", true, &alone) : NULL;
+    vl2_session *loose = good ? read_shared(engine, one, "What is it?", false, &apart) : NULL;
+    good = good && vl2_session_generate(two, &options, NULL, note, &answers[0], NULL, &err) == VL2_OK &&
+           vl2_session_generate(fresh, &options, NULL, note, &answers[1], NULL, &err) == VL2_OK;
+    ok(good && copied.reused_tokens > 16 && copied.reused_tokens % 16 == 0 && copied.pictures_reused == 1,
+       "%s: %zu of %zu tokens and a picture are another session's", name, copied.reused_tokens, copied.prompt_tokens);
+    ok(good && alone.reused_tokens == 0 && memcmp(&answers[0], &answers[1], sizeof answers[0]) == 0, "%s: they change no bit of the answer", name);
+    ok(good && apart.reused_tokens == 0 && apart.pictures_reused == 0, "%s: a session that is not repeatable takes none", name);
+    if (writing)
+        vl2_writing_end(writing, NULL);
+    vl2_session_close(one);
+    vl2_session_close(two);
+    vl2_session_close(fresh);
+    vl2_session_close(loose);
+    vl2_engine_close(engine);
+}
+
 int main(int argc, char **argv) {
     (void)argc;
     folder_expect(argv[1]);
@@ -163,5 +212,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
         test_model(argv[1], models[i]);
     test_leaving(argv[1]);
+    for (size_t i = 0; i < 4; i++)
+        test_sharing(argv[1], models[i]);
     return tap_done();
 }
