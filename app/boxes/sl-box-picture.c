@@ -15,6 +15,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "app/pictures/sl-picture-format.h"
+#include "app/pictures/sl-picture-profile.h"
 
 /* No PDF reader has to take a longer page. */
 #define PDF_MAX_SIDE 14400.0
@@ -281,13 +282,43 @@ write_document (const Drawing *drawing,
   return status;
 }
 
-static gboolean
-save_to_output (const char  *data,
-                gsize        size,
-                GError     **error,
-                gpointer     output)
+/* A PNG on its way to the file, with the picture's colour profile behind its head: no writer puts one there. */
+typedef struct
 {
-  if (write_to_output (output, (const guint8 *) data, size) == CAIRO_STATUS_SUCCESS)
+  SlOutput *output;
+  GBytes   *profile; /* the chunk, borrowed; NULL: none, or it is written */
+  gsize     head;    /* bytes to come before it */
+} Png;
+
+static cairo_status_t
+write_to_png (void                *data,
+              const unsigned char *bytes,
+              unsigned int         length)
+{
+  Png *png = data;
+  unsigned int first = MIN (length, png->head);
+  GBytes *chunk = png->profile;
+  cairo_status_t status;
+
+  if (chunk == NULL)
+    return write_to_output (png->output, bytes, length);
+  status = write_to_output (png->output, bytes, first);
+  png->head -= first;
+  if (status != CAIRO_STATUS_SUCCESS || png->head > 0)
+    return status;
+  png->profile = NULL;
+  status = write_to_output (png->output, g_bytes_get_data (chunk, NULL), g_bytes_get_size (chunk));
+
+  return status == CAIRO_STATUS_SUCCESS ? write_to_output (png->output, bytes + first, length - first) : status;
+}
+
+static gboolean
+save_to_png (const char  *data,
+             gsize        size,
+             GError     **error,
+             gpointer     png)
+{
+  if (write_to_png (png, (const guint8 *) data, size) == CAIRO_STATUS_SUCCESS)
     return TRUE;
 
   g_set_error_literal (error, G_IO_ERROR, g_io_error_from_errno (errno), g_strerror (errno));
@@ -297,7 +328,7 @@ save_to_output (const char  *data,
 /* As write_png(), past the size that cairo takes. */
 static cairo_status_t
 write_large_png (const Drawing *drawing,
-                 SlOutput      *output)
+                 Png           *png)
 {
   int width = sl_picture_get_width (drawing->picture);
   int height = sl_picture_get_height (drawing->picture);
@@ -310,7 +341,7 @@ write_large_png (const Drawing *drawing,
     return CAIRO_STATUS_NO_MEMORY;
   bytes = g_bytes_new_take (pixels, (gsize) 3 * width * height);
   pixbuf = gdk_pixbuf_new_from_bytes (bytes, GDK_COLORSPACE_RGB, FALSE, 8, width, height, 3 * width);
-  if (gdk_pixbuf_save_to_callback (pixbuf, save_to_output, output, "png", &error, NULL))
+  if (gdk_pixbuf_save_to_callback (pixbuf, save_to_png, png, "png", &error, NULL))
     return CAIRO_STATUS_SUCCESS;
 
   return error->domain == G_IO_ERROR ? CAIRO_STATUS_WRITE_ERROR : CAIRO_STATUS_NO_MEMORY;
@@ -321,12 +352,15 @@ write_png (const Drawing *drawing,
            SlOutput      *output)
 {
   cairo_rectangle_int_t whole = { 0, 0, sl_picture_get_width (drawing->picture), sl_picture_get_height (drawing->picture) };
+  GBytes *profile = sl_picture_get_profile (drawing->picture);
+  g_autoptr(GBytes) chunk = profile != NULL ? sl_picture_profile_to_chunk (profile) : NULL;
+  Png png = { output, chunk, SL_PNG_HEAD_BYTES };
   cairo_surface_t *pixels;
   cairo_t *cr;
   cairo_status_t status;
 
   if (!is_one_piece (drawing->picture))
-    return write_large_png (drawing, output);
+    return write_large_png (drawing, &png);
 
   pixels = area_to_surface (drawing->picture, &whole);
   cr = cairo_create (pixels);
@@ -334,7 +368,7 @@ write_png (const Drawing *drawing,
   status = cairo_status (cr);
   cairo_destroy (cr);
   if (status == CAIRO_STATUS_SUCCESS)
-    status = cairo_surface_write_to_png_stream (pixels, write_to_output, output);
+    status = cairo_surface_write_to_png_stream (pixels, write_to_png, &png);
   cairo_surface_destroy (pixels);
 
   return status;
@@ -452,7 +486,7 @@ sl_box_picture_crop (SlPicture               *picture,
         }
     }
 
-  return sl_picture_new_from_rgba (rgba, width, height, (gsize) width * 4, name, error);
+  return sl_picture_new_part (picture, rgba, width, height, (gsize) width * 4, name, error);
 }
 
 typedef struct
@@ -491,5 +525,5 @@ sl_box_picture_mark (SlPicture               *picture,
       return NULL;
     }
 
-  return sl_picture_new_from_rgba (rgba, width, height, (gsize) width * 4, name, error);
+  return sl_picture_new_part (picture, rgba, width, height, (gsize) width * 4, name, error);
 }

@@ -38,6 +38,7 @@ typedef struct
   guint64          refused_pixels; /* 0: the size is allowed */
   int              header_width;
   int              header_height;
+  GBytes          *profile;        /* of sl_picture_get_profile() */
   gboolean         turned; /* by its EXIF orientation */
   gboolean         endless; /* a JPEG without its end mark */
 } SlPictureDecode;

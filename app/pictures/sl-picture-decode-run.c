@@ -11,6 +11,7 @@
 
 #include "app/pictures/sl-picture-embedded.h"
 #include "app/pictures/sl-picture-loader.h"
+#include "app/pictures/sl-picture-profile.h"
 
 #define SVG_MAX_SIDE 4096
 
@@ -275,6 +276,7 @@ turn_upright (SlPictureDecode     *decode,
     gdk_pixbuf_set_option (pixbuf, "orientation", (const char[]) { (char) ('0' + exif), '\0' });
   orientation = gdk_pixbuf_get_option (pixbuf, "orientation");
   decode->turned = exif > 1 || (orientation != NULL && !g_str_equal (orientation, "1"));
+  decode->profile = decode->side > 0 ? NULL : sl_picture_profile_read (pixbuf); /* turning loses it */
   upright = gdk_pixbuf_apply_embedded_orientation (pixbuf);
   if (upright == NULL)
     sl_picture_set_no_memory (decode->name, error);
@@ -417,6 +419,7 @@ sl_picture_decode_run (SlPictureDecode  *decode,
   self->extension = sl_picture_format_get_extension (decode->format);
   self->turned = decode->turned;
   self->endless = decode->endless;
+  self->profile = g_steal_pointer (&decode->profile);
   self->on_white = g_strcmp0 (gdk_pixbuf_get_option (pixbuf, "tEXt::" SL_PICTURE_GROUND), "white") == 0;
 
   return g_steal_pointer (&self);

@@ -23,6 +23,7 @@ decode_unref (SlPictureDecode *decode)
   g_free (decode->name);
   g_mutex_clear (&decode->lock);
   g_cond_clear (&decode->cond);
+  g_clear_pointer (&decode->profile, g_bytes_unref);
   g_clear_object (&decode->result);
   g_clear_error (&decode->error);
   g_free (decode);

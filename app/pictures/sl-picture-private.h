@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the parts of SlPicture share: the object's fields and the decoder. Included by sl-picture.c, sl-picture-decode.c and
- * sl-picture-pixels.c only.
+ * What the parts of SlPicture share: the object's fields and the decoder. Included by sl-picture*.c only.
  */
 #pragma once
 
@@ -26,6 +25,7 @@ struct _SlPicture
   GBytes  *source;        /* the file that was laid over white, or NULL */
   char    *name;
   char    *sha256;
+  GBytes  *profile;       /* of sl_picture_get_profile() */
   const char *mime_type;  /* static */
   const char *extension;  /* static */
   gsize    stride;
@@ -69,7 +69,17 @@ gboolean   sl_picture_take_pixels (SlPicture      *self,
                                    SlPictureAlpha  alpha,
                                    gboolean        on_white);
 
-/* Sentences that both parts say. */
+/* What a worker is to read: bytes, or else a file. */
+typedef struct
+{
+  GBytes *bytes;
+  GFile  *file;
+  char   *name;
+} SlPictureImport;
+
+void       sl_picture_import_free (gpointer import);
+
+/* Sentences that several parts say. */
 void       sl_picture_set_too_many_pixels (const char             *name,
                                            guint                   width,
                                            guint                   height,

@@ -32,6 +32,7 @@ sl_picture_finalize (GObject *object)
   g_clear_pointer (&self->source, g_bytes_unref);
   g_clear_pointer (&self->name, g_free);
   g_clear_pointer (&self->sha256, g_free);
+  g_clear_pointer (&self->profile, g_bytes_unref);
 
   G_OBJECT_CLASS (sl_picture_parent_class)->finalize (object);
 }
@@ -209,17 +210,10 @@ sl_picture_new_from_file (GFile         *file,
 
 /* ------------------------------------------------------------------------------------------------ the pool */
 
-typedef struct
+void
+sl_picture_import_free (gpointer data)
 {
-  GBytes *bytes; /* or */
-  GFile  *file;
-  char   *name;
-} Import;
-
-static void
-import_free (gpointer data)
-{
-  Import *import = data;
+  SlPictureImport *import = data;
 
   g_clear_pointer (&import->bytes, g_bytes_unref);
   g_clear_object (&import->file);
@@ -232,7 +226,7 @@ pool_run (gpointer data,
           gpointer user_data)
 {
   g_autoptr(GTask) task = data;
-  Import *import = g_task_get_task_data (task);
+  SlPictureImport *import = g_task_get_task_data (task);
   GCancellable *cancellable = g_task_get_cancellable (task);
   GError *error = NULL;
   SlPicture *picture;
@@ -267,12 +261,12 @@ sl_picture_new_from_bytes_async (GBytes              *bytes,
                                  gpointer             user_data)
 {
   GTask *task = g_task_new (NULL, cancellable, callback, user_data);
-  Import *import = g_new0 (Import, 1);
+  SlPictureImport *import = g_new0 (SlPictureImport, 1);
 
   import->bytes = g_bytes_ref (bytes);
   import->name = g_strdup (name);
   g_task_set_source_tag (task, sl_picture_new_from_bytes_async);
-  g_task_set_task_data (task, import, import_free);
+  g_task_set_task_data (task, import, sl_picture_import_free);
   pool_push (task);
 }
 
@@ -283,11 +277,11 @@ sl_picture_new_from_file_async (GFile               *file,
                                 gpointer             user_data)
 {
   GTask *task = g_task_new (NULL, cancellable, callback, user_data);
-  Import *import = g_new0 (Import, 1);
+  SlPictureImport *import = g_new0 (SlPictureImport, 1);
 
   import->file = g_object_ref (file);
   g_task_set_source_tag (task, sl_picture_new_from_file_async);
-  g_task_set_task_data (task, import, import_free);
+  g_task_set_task_data (task, import, sl_picture_import_free);
   pool_push (task);
 }
 
@@ -298,150 +292,6 @@ sl_picture_new_finish (GAsyncResult  *result,
   g_return_val_if_fail (G_IS_TASK (result), NULL);
 
   return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-/* ------------------------------------------------------------------------------------------------ raw pixels */
-
-/* Lossless, and quick rather than small. ground: what is written down about it, or NULL. */
-static gboolean
-take_png (SlPicture   *self,
-          GdkPixbuf   *pixbuf,
-          const char  *ground,
-          GError     **error)
-{
-  g_autoptr(GError) cause = NULL;
-  char *png = NULL;
-  gsize size = 0;
-
-  if (!gdk_pixbuf_save_to_buffer (pixbuf, &png, &size, "png", &cause, "compression", "3",
-                                  ground != NULL ? "tEXt::" SL_PICTURE_GROUND : NULL, ground, NULL))
-    {
-      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_MEMORY,
-                   _("“%s” cannot be kept as PNG: %s."), self->name, cause->message);
-      return FALSE;
-    }
-
-  g_clear_pointer (&self->bytes, g_bytes_unref);
-  self->bytes = g_bytes_new_take (png, size);
-  g_free (self->sha256);
-  self->sha256 = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, self->bytes);
-  self->mime_type = sl_picture_format_get_mime_type (SL_PICTURE_FORMAT_PNG);
-  self->extension = sl_picture_format_get_extension (SL_PICTURE_FORMAT_PNG);
-  self->turned = FALSE;
-  self->endless = FALSE;
-
-  return TRUE;
-}
-
-SlPicture *
-sl_picture_new_from_rgba (const guint8  *rgba,
-                          int            width,
-                          int            height,
-                          gsize          stride,
-                          const char    *name,
-                          GError       **error)
-{
-  g_autofree char *valid_name = g_utf8_make_valid (name != NULL ? name : "", -1);
-  g_autoptr(GdkPixbuf) pixbuf = NULL;
-  g_autoptr(SlPicture) self = NULL;
-
-  g_return_val_if_fail (rgba != NULL, NULL);
-  g_return_val_if_fail (width > 0 && height > 0, NULL);
-  g_return_val_if_fail (stride >= (gsize) width * 4 && stride <= G_MAXINT, NULL);
-
-  if ((guint64) width * height > sl_picture_default_limits.max_pixels)
-    {
-      sl_picture_set_too_many_pixels (valid_name, width, height, &sl_picture_default_limits, error);
-      return NULL;
-    }
-
-  pixbuf = gdk_pixbuf_new_from_data (rgba, GDK_COLORSPACE_RGB, TRUE, 8, width, height, (int) stride, NULL, NULL);
-  self = g_object_new (SL_TYPE_PICTURE, NULL);
-  self->name = g_steal_pointer (&valid_name);
-  if (!take_png (self, pixbuf, NULL, error))
-    return NULL;
-  if (!sl_picture_take_pixels (self, pixbuf, SL_PICTURE_ALPHA_STRAIGHT, FALSE))
-    {
-      sl_picture_set_no_memory (self->name, error);
-      return NULL;
-    }
-
-  return g_steal_pointer (&self);
-}
-
-/* ------------------------------------------------------------------------------------------------ on white */
-
-static SlPicture *
-lay_on_white (GBytes        *bytes,
-              const char    *name,
-              GCancellable  *cancellable,
-              GError       **error)
-{
-  g_autoptr(SlPicture) self = sl_picture_decode (bytes, name, TRUE, 0, &sl_picture_default_limits, cancellable, error);
-  g_autoptr(GdkPixbuf) pixbuf = NULL;
-
-  if (self == NULL)
-    return NULL;
-  pixbuf = gdk_pixbuf_new_from_bytes (self->rgb, GDK_COLORSPACE_RGB, FALSE, 8, self->width, self->height, (int) self->stride);
-  if (!take_png (self, pixbuf, "white", error))
-    return NULL;
-  self->on_white = TRUE;
-  self->source = g_bytes_ref (bytes);
-
-  return g_steal_pointer (&self);
-}
-
-SlPicture *
-sl_picture_new_on_white (SlPicture     *picture,
-                         GCancellable  *cancellable,
-                         GError       **error)
-{
-  g_return_val_if_fail (SL_IS_PICTURE (picture), NULL);
-
-  if (!picture->transparent)
-    return g_object_ref (picture);
-
-  return lay_on_white (picture->bytes, picture->name, cancellable, error);
-}
-
-static void
-run_on_white (GTask        *task,
-              gpointer      source,
-              gpointer      data,
-              GCancellable *cancellable)
-{
-  Import *import = data;
-  g_autoptr(GBytes) bytes = import->bytes != NULL ? g_bytes_ref (import->bytes) : NULL;
-  GError *error = NULL;
-  SlPicture *picture = NULL;
-
-  if (bytes == NULL)
-    bytes = sl_picture_read_file (import->file, import->name, cancellable, &error);
-  if (bytes != NULL)
-    picture = lay_on_white (bytes, import->name, cancellable, &error);
-  if (picture != NULL)
-    g_task_return_pointer (task, picture, g_object_unref);
-  else
-    g_task_return_error (task, error);
-}
-
-void
-sl_picture_new_on_white_async (GBytes              *bytes,
-                               const char          *path,
-                               const char          *name,
-                               GCancellable        *cancellable,
-                               GAsyncReadyCallback  callback,
-                               gpointer             user_data)
-{
-  g_autoptr(GTask) task = g_task_new (NULL, cancellable, callback, user_data);
-  Import *import = g_new0 (Import, 1);
-
-  import->bytes = bytes != NULL ? g_bytes_ref (bytes) : NULL;
-  import->file = bytes == NULL ? g_file_new_for_path (path) : NULL;
-  import->name = g_strdup (name);
-  g_task_set_source_tag (task, sl_picture_new_on_white_async);
-  g_task_set_task_data (task, import, import_free);
-  g_task_run_in_thread (task, run_on_white);
 }
 
 /* ------------------------------------------------------------------------------------------------ getters */
@@ -516,6 +366,14 @@ sl_picture_get_on_white (SlPicture *self)
   g_return_val_if_fail (SL_IS_PICTURE (self), FALSE);
 
   return self->on_white;
+}
+
+GBytes *
+sl_picture_get_profile (SlPicture *self)
+{
+  g_return_val_if_fail (SL_IS_PICTURE (self), NULL);
+
+  return self->profile;
 }
 
 SlGround

@@ -89,6 +89,15 @@ SlPicture *sl_picture_new_from_rgba (const guint8 *rgba,
                                      const char   *name,
                                      GError      **error);
 
+/* The same of pixels that were another picture's, whose colour profile theirs is. */
+SlPicture *sl_picture_new_part      (SlPicture    *of,
+                                     const guint8 *rgba,
+                                     int           width,
+                                     int           height,
+                                     gsize         stride,
+                                     const char   *name,
+                                     GError      **error);
+
 /* What is transparent laid over white: a picture of its own, whose bytes are a PNG without alpha, so that its SHA-256, what is stored,
  * what a cache knows it by and what an export copies are those of the pixels that the model sees. One that is opaque comes back as it
  * is. Blocks as decoding does, and as long as the PNG takes. */
@@ -120,6 +129,9 @@ gboolean      sl_picture_get_transparent (SlPicture *self);
 gboolean      sl_picture_get_on_white  (SlPicture *self);
 /* The file that sl_picture_new_on_white() made it from; NULL for every other picture, also for one that was stored and read again. */
 GBytes       *sl_picture_get_source    (SlPicture *self);
+/* The ICC profile by which other programs show the colours; NULL: there is none, or none for red, green and blue. It is not applied
+ * here, as in the official pipeline, and goes along into what is made of the picture. */
+GBytes       *sl_picture_get_profile   (SlPicture *self);
 SlGround      sl_picture_get_ground    (SlPicture *self); /* the two in one */
 int           sl_picture_get_width     (SlPicture *self); /* upright pixels */
 int           sl_picture_get_height    (SlPicture *self);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Drawn pictures as files: sides past what a cairo image may have, and which JPEG files a document may hold as they are. Oracle: the
- * pixels of the test's own picture, found again in the PNG and in the pictures inside of the SVG; the words of the PDF.
+ * Drawn pictures as files: sides past what a cairo image may have, which JPEG files a document may hold as they are, and what becomes of
+ * a colour profile. Oracle: the pixels of the test's own picture, found again in the PNG and in the pictures inside of the SVG; the
+ * words of the PDF; the profile that the test wrote.
  */
 #include "app/boxes/sl-box-picture.h"
 
@@ -192,6 +193,157 @@ test_jpeg_inside (void)
     }
 }
 
+/* A header without tags (ICC.1, 7.2), of a display with this colour space; behind it bytes that do not get smaller when they are
+ * packed, as libpng takes no chunk that is shorter than a header. */
+#define PROFILE_BYTES 400
+
+static void
+make_profile (const char *space,
+              guint8      profile[PROFILE_BYTES])
+{
+  static const guint8 white[] = { 0, 0, 0xf6, 0xd6, 0, 1, 0, 0, 0, 0, 0xd3, 0x2d }; /* D50 */
+
+  memset (profile, 0, PROFILE_BYTES);
+  for (guint i = 132, noise = 1; i < PROFILE_BYTES; i++)
+    profile[i] = (noise = noise * 1664525 + 1013904223) >> 24;
+  profile[2] = PROFILE_BYTES >> 8;
+  profile[3] = PROFILE_BYTES & 255;
+  profile[8] = 4;
+  memcpy (profile + 12, "mntr", 4);
+  memcpy (profile + 16, space, 4);
+  memcpy (profile + 20, "XYZ ", 4);
+  memcpy (profile + 36, "acsp", 4);
+  memcpy (profile + 68, white, sizeof white);
+}
+
+static GBytes *
+insert (GBytes       *file,
+        gsize         at,
+        const void   *head,
+        gsize         head_size,
+        const guint8 *body,
+        gsize         body_size)
+{
+  GByteArray *all = g_byte_array_new ();
+  gsize size;
+  const guint8 *data = g_bytes_get_data (file, &size);
+
+  g_byte_array_append (all, data, at);
+  g_byte_array_append (all, head, head_size);
+  g_byte_array_append (all, body, body_size);
+  g_byte_array_append (all, data + at, size - at);
+  return g_byte_array_free_to_bytes (all);
+}
+
+static GBytes *
+jpeg_with_profile (int         components,
+                   const char *space)
+{
+  static const guint8 head[] = "\xff\xe2\x01\xa0ICC_PROFILE\0\x01\x01"; /* 2 + 14 + 400 bytes */
+  const WriterPixel color = { 180, 100, 90, 200 };
+  g_autoptr(GBytes) plain = writer_jpeg (&color, components);
+  guint8 profile[PROFILE_BYTES];
+
+  make_profile (space, profile);
+  return insert (plain, 2, head, sizeof head - 1, profile, sizeof profile);
+}
+
+/* Behind the header of a PNG: the profile in a block that is stored. */
+static GBytes *
+png_with_profile (int orientation)
+{
+  const WriterPixel pixels[4] = { { 200, 100, 50, 255 }, { 10, 20, 30, 128 }, { 90, 180, 250, 255 }, { 0, 255, 60, 64 } };
+  const WriterPng how = { 8, 6, orientation };
+  g_autoptr(GBytes) plain = writer_png (pixels, &how);
+  guint8 chunk[8 + 3 + 7 + PROFILE_BYTES + 4 + 4] = {
+    0, 0, (sizeof chunk - 12) >> 8, (sizeof chunk - 12) & 255, 'i', 'C', 'C', 'P', 'p', 0, 0,
+    0x78, 1, 1, PROFILE_BYTES & 255, PROFILE_BYTES >> 8, ~PROFILE_BYTES & 255, ~PROFILE_BYTES >> 8 & 255,
+  };
+  guint32 a = 1, b = 0;
+
+  make_profile ("RGB ", chunk + 18);
+  for (int i = 0; i < PROFILE_BYTES; i++)
+    {
+      a = (a + chunk[18 + i]) % 65521;
+      b = (b + a) % 65521;
+    }
+  a = GUINT32_TO_BE (b << 16 | a); /* Adler-32 */
+  memcpy (chunk + 18 + PROFILE_BYTES, &a, 4);
+  a = GUINT32_TO_BE (writer_crc (chunk + 4, sizeof chunk - 8));
+  memcpy (chunk + 22 + PROFILE_BYTES, &a, 4);
+  return insert (plain, 33, "", 0, chunk, sizeof chunk);
+}
+
+static void
+assert_profile (SlPicture  *picture,
+                const char *space)
+{
+  GBytes *got = sl_picture_get_profile (picture);
+  guint8 profile[PROFILE_BYTES];
+
+  if (space != NULL)
+    {
+      make_profile (space, profile);
+      g_assert_nonnull (got);
+      g_assert_cmpmem (g_bytes_get_data (got, NULL), g_bytes_get_size (got), profile, sizeof profile);
+    }
+  else
+    g_assert_null (got);
+}
+
+/* Nothing is computed with a profile; one of red, green and blue goes along into every PNG, and no other one does. */
+static void
+test_profile (void)
+{
+  static const struct
+  {
+    int components;
+    const char *in_file, *kept;
+  } cases[] = { { 3, "RGB ", "RGB " }, { 1, "GRAY", NULL }, { 4, "CMYK", NULL }, { 3, "GRAY", NULL } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(GBytes) bytes = jpeg_with_profile (cases[i].components, cases[i].in_file);
+      const WriterPixel color = { 180, 100, 90, 200 };
+      g_autoptr(GBytes) plain = writer_jpeg (&color, cases[i].components);
+      g_autoptr(SlPicture) picture = decode (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+      g_autoptr(SlPicture) without = decode (g_bytes_get_data (plain, NULL), g_bytes_get_size (plain));
+      gsize size;
+      g_autofree char *png = write_picture (picture, NULL, SL_BOX_PICTURE_PNG, &size);
+      g_autoptr(SlPicture) written = decode (png, size);
+
+      assert_same (without, picture, 0, 0);
+      assert_same (picture, written, 0, 0);
+      assert_profile (picture, cases[i].kept);
+      assert_profile (written, cases[i].kept);
+      assert_profile (without, NULL);
+    }
+}
+
+/* Whatever is made of a picture: turned, cut, marked, laid on white. */
+static void
+test_profile_of_parts (void)
+{
+  const cairo_rectangle_t area = { 0, 0, 1, 2 };
+  g_autoptr(GBytes) bytes = png_with_profile (6);
+  g_autoptr(SlPicture) picture = decode (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  g_autoptr(SlPicture) crop = sl_box_picture_crop (picture, &area, "crop", NULL);
+  g_autoptr(SlPicture) mark = sl_box_picture_mark (picture, &area, "mark", NULL);
+  g_autoptr(SlPicture) white = sl_picture_new_on_white (picture, NULL, NULL);
+  SlPicture *const made[] = { picture, crop, mark, white };
+
+  g_assert_true (sl_picture_get_turned (picture));
+  for (guint i = 0; i < G_N_ELEMENTS (made); i++)
+    {
+      GBytes *kept = sl_picture_get_bytes (made[i]);
+      g_autoptr(SlPicture) again = decode (g_bytes_get_data (kept, NULL), g_bytes_get_size (kept));
+
+      assert_profile (made[i], "RGB ");
+      assert_profile (again, "RGB ");
+      assert_same (made[i], again, 0, 0);
+    }
+}
+
 int
 main (int    argc,
       char **argv)
@@ -206,6 +358,8 @@ main (int    argc,
   g_test_add_data_func ("/box-picture/tall-pdf", "tall", test_long_pdf);
   g_test_add_func ("/box-picture/long-mark", test_long_mark);
   g_test_add_func ("/box-picture/jpeg-inside", test_jpeg_inside);
+  g_test_add_func ("/box-picture/profile", test_profile);
+  g_test_add_func ("/box-picture/profile-of-parts", test_profile_of_parts);
 
   return g_test_run ();
 }
