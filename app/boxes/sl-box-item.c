@@ -98,7 +98,7 @@ same_box (const SlBoxRecord *a,
   return a->id == b->id && a->origin == b->origin && a->status == b->status && a->label_index == b->label_index
          && a->start == b->start && a->end == b->end && a->confidence == b->confidence && a->overlap == b->overlap
          && memcmp (a->coords, b->coords, sizeof a->coords) == 0 && g_strcmp0 (a->label, b->label) == 0
-         && a->reason == b->reason && g_strcmp0 (a->picture, b->picture) == 0;
+         && a->reason == b->reason && a->accepted == b->accepted && g_strcmp0 (a->picture, b->picture) == 0;
 }
 
 void
@@ -206,6 +206,16 @@ sl_box_item_get_overlap (SlBoxItem *self,
   if (spread != NULL)
     memcpy (spread, self->record->spread, sizeof self->record->spread);
   return self->record->overlap;
+}
+
+gboolean
+sl_box_item_get_accepted (SlBoxItem *self)
+{
+  int coords[4];
+
+  g_return_val_if_fail (SL_IS_BOX_ITEM (self), FALSE);
+
+  return sl_box_item_get_coords (self, coords) && (self->record->accepted || self->record->kind == SL_BOX_KIND_EDITED);
 }
 
 gboolean

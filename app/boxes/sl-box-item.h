@@ -39,6 +39,8 @@ double sl_box_item_get_confidence (SlBoxItem *self);
 /* How much of the union it can be expected to share with the true box, 0 … 1, as far as the model told; negative where unknown, and
  * for edited boxes. spread (may be NULL): the standard deviation of each coordinate, in 0 … 999. */
 double sl_box_item_get_overlap (SlBoxItem *self, double spread[4]);
+/* Whether a user stands for it: said that the model's box is right, or made it. */
+gboolean sl_box_item_get_accepted (SlBoxItem *self);
 /* Whether its label is worth another question: a box of the model's that has no rectangle, or whose expected overlap is below the
  * 0.5 from which on a found box is customarily counted as right (PASCAL VOC). */
 gboolean sl_box_item_is_doubtful (SlBoxItem *self);

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include <glib/gi18n.h>
-#include <glib/gstdio.h>
 
 #include "app/exports/sl-box-export.h"
 #include "app/pictures/sl-picture-folder.h"
@@ -60,55 +59,22 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Batch, batch_clear)
 /* ------------------------------------------------------------------------------------------------ pictures */
 
 static gboolean
-is_same_folder (const char *a,
-                const char *b)
-{
-  GStatBuf one, other;
-
-  return g_stat (a, &one) == 0 && g_stat (b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
-static gboolean add_folder (Batch *batch, const char *path, GError **error);
-
-/* A link to a folder may lead round in a circle. */
-static gboolean
-add_entry (Batch       *batch,
-           const char  *path,
-           GError     **error)
-{
-  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
-    {
-      if (sl_picture_folder_takes (path))
-        g_ptr_array_add (batch->pictures, g_strdup (path));
-      else
-        batch->n_others++;
-      return TRUE;
-    }
-  if (is_same_folder (path, batch->options->out))
-    return TRUE;
-  if (batch->options->recursive && !g_file_test (path, G_FILE_TEST_IS_SYMLINK))
-    return add_folder (batch, path, error);
-  batch->n_folders++;
-
-  return TRUE;
-}
-
-static gboolean
 add_folder (Batch       *batch,
             const char  *path,
             GError     **error)
 {
+  SlPictureFolderRest rest = { 0 };
   g_autoptr(GError) cause = NULL;
-  g_autoptr(GPtrArray) found = sl_picture_folder_list (path, &cause);
+  g_autoptr(GPtrArray) found = sl_picture_folder_find (path, batch->options->recursive, batch->options->out, &rest, NULL, &cause);
 
   if (found == NULL)
     {
       cli_set_error (error, CLI_INPUT, "%s", cause->message);
       return FALSE;
     }
-  for (guint i = 0; i < found->len; i++)
-    if (!add_entry (batch, found->pdata[i], error))
-      return FALSE;
+  batch->n_folders += rest.n_folders;
+  batch->n_others += rest.n_others;
+  g_ptr_array_extend_and_steal (batch->pictures, g_steal_pointer (&found));
 
   return TRUE;
 }

@@ -101,7 +101,10 @@ build_prompt (SlConversation   *self,
   g_autoptr (GPtrArray) path = g_ptr_array_new ();
   SlRole last = SL_ROLE_ASSISTANT;
 
-  sl_prompt_set_session (prompt, session);
+  if (self->folder != NULL)
+    sl_prompt_set_patient (prompt, TRUE);
+  else
+    sl_prompt_set_session (prompt, session);
   if (self->system_text[0] != '\0')
     {
       last = start_message (prompt, SL_ROLE_SYSTEM, last);
@@ -408,6 +411,18 @@ sl_conversation_send (SlConversation    *self,
   if (!may_ask (self, parts, error))
     return NULL;
   return ask (self, sl_conversation_get_leaf (self), parts, mode, raw, settings);
+}
+
+SlMessage *
+sl_conversation_ask_apart (SlConversation  *self,
+                           GPtrArray       *parts,
+                           SlMode           mode,
+                           GError         **error)
+{
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+  g_return_val_if_fail (parts != NULL, NULL);
+
+  return may_ask (self, parts, error) ? ask (self, NULL, parts, mode, FALSE, NULL) : NULL;
 }
 
 SlMessage *

@@ -16,6 +16,23 @@ sl_conversation_set_box_picture (SlConversation *self,
   sl_store_set_box_picture (self->store, sl_message_get_id (answer), sl_message_get_box_picture (answer));
 }
 
+GPtrArray *
+sl_conversation_list_pictures (SlConversation *self,
+                               SlMessage      *until)
+{
+  GPtrArray *pictures;
+
+  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
+
+  pictures = g_ptr_array_new ();
+  for (SlMessage *message = until != NULL ? until : sl_conversation_get_leaf (self); message != NULL;
+       message = sl_message_get_parent (message))
+    for (guint p = sl_message_get_n_parts (message); p > 0; p--)
+      if (sl_message_part_get_kind (sl_message_get_part (message, p - 1)) == SL_PART_PICTURE)
+        g_ptr_array_insert (pictures, 0, sl_message_get_part (message, p - 1));
+  return pictures;
+}
+
 SlMessagePart *
 sl_conversation_find_picture (SlConversation *self,
                               SlMessage      *answer)
@@ -27,6 +44,26 @@ sl_conversation_find_picture (SlConversation *self,
     if (g_strcmp0 (sl_message_part_get_sha256 (parts->pdata[i - 1]), sha256) == 0)
       return parts->pdata[i - 1];
   return NULL;
+}
+
+void
+sl_conversation_accept_box (SlConversation *self,
+                            SlMessage      *answer,
+                            SlBoxItem      *box,
+                            gboolean        accepted)
+{
+  SlBoxRecord *record;
+
+  g_return_if_fail (SL_IS_CONVERSATION (self));
+  g_return_if_fail (SL_IS_BOX_ITEM (box));
+  g_return_if_fail (answer != self->answering);
+
+  if (sl_box_item_get_record (box)->accepted == accepted)
+    return;
+  record = sl_box_record_copy (sl_box_item_get_record (box));
+  record->accepted = accepted;
+  sl_store_put_box (self->store, sl_message_get_id (answer), record);
+  sl_box_item_take_record (box, record);
 }
 
 static void

@@ -22,6 +22,7 @@ struct _SlConversation
   char *title, *system_text, *engine_id;
   SlChoices choices;
   gboolean stored; /* has a row */
+  SlFolderRecord *folder; /* that it asks about; or NULL */
 
   GHashTable *messages; /* id → SlMessage, owns them all */
   GPtrArray *roots;     /* borrowed: alternatives of the first message */

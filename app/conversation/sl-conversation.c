@@ -101,6 +101,7 @@ sl_conversation_finalize (GObject *object)
   g_free (self->system_text);
   g_free (self->engine_id);
   g_free (self->asked_text);
+  sl_folder_record_free (self->folder);
   g_object_unref (self->store);
   g_object_unref (self->engine);
   g_object_unref (self->answerer);
@@ -261,6 +262,14 @@ message_from_record (SlConversation        *self,
   return sl_message_new_from_record (record, parts);
 }
 
+/* They come in their order, as good as always; there may be thousands. */
+static void
+sort_last (GPtrArray *siblings)
+{
+  if (siblings->len > 1 && compare_ordinals (&siblings->pdata[siblings->len - 2], &siblings->pdata[siblings->len - 1]) > 0)
+    g_ptr_array_sort (siblings, compare_ordinals);
+}
+
 SlConversation *
 sl_conversation_new_from_record (SlStore                    *store,
                                  SlEngine                   *engine,
@@ -279,6 +288,7 @@ sl_conversation_new_from_record (SlStore                    *store,
   g_free (self->engine_id);
   self->engine_id = g_strdup (record->engine != NULL ? record->engine : "");
   self->choices = sl_choices_from_json (record->choices);
+  self->folder = record->folder != NULL ? sl_folder_record_copy (record->folder) : NULL;
   for (guint i = 0; i < record->messages->len; i++)
     {
       const SlMessageRecord *row = g_ptr_array_index (record->messages, i);
@@ -291,7 +301,7 @@ sl_conversation_new_from_record (SlStore                    *store,
       own (self, message);
       sl_message_link (message, parent, children_of (self, parent), row->ordinal);
       g_ptr_array_add (children_of (self, parent), message);
-      g_ptr_array_sort (children_of (self, parent), compare_ordinals);
+      sort_last (children_of (self, parent));
       newest = message;
     }
   leaf = g_hash_table_lookup (self->messages, &record->leaf);
@@ -524,28 +534,6 @@ sl_conversation_get_n_pictures (SlConversation *self)
   g_return_val_if_fail (SL_IS_CONVERSATION (self), 0);
 
   return self->n_pictures;
-}
-
-GPtrArray *
-sl_conversation_list_pictures (SlConversation *self,
-                               SlMessage      *until)
-{
-  GPtrArray *pictures;
-
-  g_return_val_if_fail (SL_IS_CONVERSATION (self), NULL);
-
-  pictures = g_ptr_array_new ();
-  for (guint i = 0; i < self->path->len; i++)
-    {
-      SlMessage *message = g_ptr_array_index (self->path, i);
-
-      for (guint p = 0; p < sl_message_get_n_parts (message); p++)
-        if (sl_message_part_get_kind (sl_message_get_part (message, p)) == SL_PART_PICTURE)
-          g_ptr_array_add (pictures, sl_message_get_part (message, p));
-      if (message == until)
-        break;
-    }
-  return pictures;
 }
 
 void

@@ -48,7 +48,7 @@ void sl_conversation_set_choices (SlConversation *self, const SlChoices *choices
 SlSettings sl_conversation_get_settings (SlConversation *self, SlMode mode);
 /* Pictures on the active path. */
 guint sl_conversation_get_n_pictures (SlConversation *self);
-/* Their parts, in order: (transfer container) array of SlMessagePart. until: only up to this message; NULL for all. */
+/* Their parts, in order: (transfer container) array of SlMessagePart. until: those down to this message, which may lie on another path. */
 GPtrArray *sl_conversation_list_pictures (SlConversation *self, SlMessage *until);
 /* The one that an answer's boxes lie on, the last where it was sent twice (borrowed); NULL where they lie on none. */
 SlMessagePart *sl_conversation_find_picture (SlConversation *self, SlMessage *answer);
@@ -57,6 +57,8 @@ SlMessagePart *sl_conversation_find_picture (SlConversation *self, SlMessage *an
  * settings NULL: sl_conversation_get_settings(). Returns the answer (borrowed), or NULL with error: nothing to send, or busy. */
 SlMessage *sl_conversation_send (SlConversation *self, GPtrArray *parts, SlMode mode, gboolean raw,
                                  const SlSettings *settings, GError **error);
+/* The same as the first message of a branch of its own: nothing of the conversation is read with it. */
+SlMessage *sl_conversation_ask_apart (SlConversation *self, GPtrArray *parts, SlMode mode, GError **error);
 /* Another answer beside this one (which is kept as an alternative), or an answer to a question that has none. settings NULL: as
  * for the next one. */
 SlMessage *sl_conversation_regenerate (SlConversation *self, SlMessage *answer, const SlSettings *settings, GError **error);
@@ -96,6 +98,8 @@ SlPrompt *sl_conversation_build_prompt_of (SlConversation *self, SlMessage *mess
 void sl_conversation_set_box_picture (SlConversation *self, SlMessage *answer, const char *sha256);
 /* Takes the numbers of the answer's boxes for something else (scale and order count); remembered. Boxes that were edited stay. */
 void sl_conversation_set_box_space (SlConversation *self, SlMessage *answer, const SlBoxSpace *space);
+/* A user has looked at the box and says that it is right, or takes that back. Stored. */
+void sl_conversation_accept_box (SlConversation *self, SlMessage *answer, SlBoxItem *box, gboolean accepted);
 /* A user's box: origin is the model's box that it corrects, or NULL for one that the model did not name. Stored. */
 SlBoxItem *sl_conversation_add_box (SlConversation *self, SlMessage *answer, SlBoxItem *origin, const char *label,
                                     const int coords[4]);
@@ -112,6 +116,14 @@ GPtrArray *sl_conversation_list_located (SlConversation *self, const char *sha25
 SlMessage *sl_conversation_get_question (SlConversation *self, SlMessage *answer);
 /* Changes a stored picture's detail for the turns to come. */
 void sl_conversation_set_detail (SlConversation *self, SlMessagePart *part, SlDetail detail);
+
+/* The folder about each of whose pictures it asks the same, and how far it is; NULL: none. Whoever does that (app/folder) changes it and
+ * has it stored. Its answers give way to those of other conversations. */
+SlFolderRecord *sl_conversation_get_folder (SlConversation *self);
+/* Takes the record and has it stored: in a conversation where nothing has been asked. */
+void sl_conversation_take_folder (SlConversation *self, SlFolderRecord *folder);
+/* The newest answer to a question (borrowed); NULL: it has none. */
+SlMessage *sl_conversation_get_answer (SlConversation *self, SlMessage *question);
 
 /* For SlHistory, which makes and closes conversations. */
 

@@ -44,12 +44,14 @@ sl_message_set_box_picture (SlMessage  *self,
 static SlBoxRecord *
 describe_box (SlMessage   *self,
               const SlBox *box,
-              gint64       id)
+              gint64       id,
+              gboolean     accepted)
 {
   const SlGeneration *generation = sl_message_get_generation (self);
   SlBoxRecord *record = sl_box_record_new ();
 
   record->id = id;
+  record->accepted = accepted;
   record->kind = SL_BOX_KIND_MODEL;
   record->label = g_strdup (box->label != NULL ? box->label : "");
   record->label_index = box->label_index;
@@ -165,11 +167,13 @@ set_boxes (SlMessage   *self,
         {
           SlBoxItem *box = peek_box (self, at);
 
-          sl_box_item_take_record (box, describe_box (self, &boxes[i], sl_box_item_get_id (box)));
+          const SlBoxRecord *known = sl_box_item_get_record (box);
+
+          sl_box_item_take_record (box, describe_box (self, &boxes[i], known->id, known->accepted));
         }
       else
         {
-          g_autoptr (SlBoxItem) box = sl_box_item_new (describe_box (self, &boxes[i], 0));
+          g_autoptr (SlBoxItem) box = sl_box_item_new (describe_box (self, &boxes[i], 0, FALSE));
 
           at = end_of_model_boxes (self);
           g_list_store_insert (self->boxes, at, box);

@@ -111,10 +111,23 @@ describe (SlBoxItem  *item,
   return box;
 }
 
-/* Numbers are those on the picture: the placed boxes in order, also where one is hidden. */
+typedef enum { WHICH_VISIBLE, WHICH_ACCEPTED, WHICH_ONE } Which;
+
+static gboolean
+is_wanted (SlBoxItem *item,
+           Which      which,
+           SlBoxItem *only)
+{
+  if (which == WHICH_ONE)
+    return item == only;
+  return which == WHICH_ACCEPTED ? sl_box_item_get_accepted (item) : sl_box_item_get_visible (item);
+}
+
+/* Numbers are those on the picture: the placed boxes in order, also where one is left out. */
 static void
 add_boxes (SlExportPicture *record,
            SlMessage       *answer,
+           Which            which,
            SlBoxItem       *only)
 {
   GListModel *items = sl_message_get_boxes (answer);
@@ -131,7 +144,7 @@ add_boxes (SlExportPicture *record,
       if (sl_box_item_is_replaced (item, replaced))
         continue;
       number += placed;
-      if (only != NULL ? item != only : !sl_box_item_get_visible (item))
+      if (!is_wanted (item, which, only))
         continue;
       box = describe (item, sl_message_get_text (answer));
       box->number = placed ? number : 0;
@@ -143,18 +156,9 @@ static char *
 dup_question (SlConversation *conversation,
               SlMessage      *answer)
 {
-  GListModel *path = G_LIST_MODEL (conversation);
-  g_autoptr (SlMessage) before = NULL;
+  SlMessage *question = sl_conversation_get_question (conversation, answer);
 
-  for (guint i = 0; i < g_list_model_get_n_items (path); i++)
-    {
-      g_autoptr (SlMessage) message = g_list_model_get_item (path, i);
-
-      if (message == answer)
-        break;
-      g_set_object (&before, message);
-    }
-  return before != NULL ? g_strdup (sl_message_get_text (before)) : NULL;
+  return question != NULL ? g_strdup (sl_message_get_text (question)) : NULL;
 }
 
 /* Two answers that found the same thing found it once. */
@@ -198,17 +202,16 @@ join (SlExportJob     *self,
   return FALSE;
 }
 
-void
-sl_export_job_add_answer (SlExportJob    *self,
-                          SlConversation *conversation,
-                          SlMessage      *answer,
-                          SlBoxItem      *only)
+static void
+add_answer (SlExportJob    *self,
+            SlConversation *conversation,
+            SlMessage      *answer,
+            Which           which,
+            SlBoxItem      *only)
 {
   SlMessagePart *part;
   const SlGeneration *generation;
   Entry *entry;
-
-  g_return_if_fail (SL_IS_EXPORT_JOB (self));
 
   part = sl_conversation_find_picture (conversation, answer);
   if (part == NULL)
@@ -226,11 +229,32 @@ sl_export_job_add_answer (SlExportJob    *self,
   entry->record->model = g_strdup (generation != NULL ? generation->model : NULL);
   entry->record->prompt = dup_question (conversation, answer);
   entry->record->answer = g_strdup (sl_message_get_text (answer));
-  add_boxes (entry->record, answer, only);
+  add_boxes (entry->record, answer, which, only);
   if (join (self, entry->record))
     entry_free (entry);
   else
     g_ptr_array_add (self->entries, entry);
+}
+
+void
+sl_export_job_add_answer (SlExportJob    *self,
+                          SlConversation *conversation,
+                          SlMessage      *answer,
+                          SlBoxItem      *only)
+{
+  g_return_if_fail (SL_IS_EXPORT_JOB (self));
+
+  add_answer (self, conversation, answer, only != NULL ? WHICH_ONE : WHICH_VISIBLE, only);
+}
+
+void
+sl_export_job_add_accepted (SlExportJob    *self,
+                            SlConversation *conversation,
+                            SlMessage      *answer)
+{
+  g_return_if_fail (SL_IS_EXPORT_JOB (self));
+
+  add_answer (self, conversation, answer, WHICH_ACCEPTED, NULL);
 }
 
 void

@@ -19,6 +19,8 @@ void sl_export_job_set_classes (SlExportJob *self, GBytes *list, const char *nam
 /* The answer's boxes as they are now, hidden ones and model boxes that the user replaced left out. only: a single box of it,
  * or NULL. Answers without a picture are nothing. */
 void sl_export_job_add_answer (SlExportJob *self, SlConversation *conversation, SlMessage *answer, SlBoxItem *only);
+/* The same of what a user stands for (sl_box_item_get_accepted()), hidden or not. */
+void sl_export_job_add_accepted (SlExportJob *self, SlConversation *conversation, SlMessage *answer);
 /* Every answer of the shown path that has boxes. */
 void sl_export_job_add_conversation (SlExportJob *self, SlConversation *conversation);
 guint sl_export_job_get_n_pictures (SlExportJob *self);

@@ -142,6 +142,7 @@ show_unsaved (SlHistory      *self,
 
   record->id = sl_conversation_get_id (conversation);
   record->updated = g_get_real_time ();
+  record->folder = sl_conversation_get_folder (conversation) != NULL;
   record->title = g_strdup (sl_conversation_get_title (conversation));
   record->snippet = sl_search_text_snippet (leaf != NULL ? sl_message_get_text (leaf) : "", NULL, SNIPPET_CHARS);
   update_row (self, record);

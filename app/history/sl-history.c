@@ -105,7 +105,8 @@ on_busy (SlConversation *conversation,
 
   if (row != NULL)
     sl_summary_set_busy (row, sl_conversation_is_busy (conversation));
-  if (!sl_conversation_is_busy (conversation))
+  /* Of a folder, one answer is like another. */
+  if (!sl_conversation_is_busy (conversation) && sl_conversation_get_folder (conversation) == NULL)
     g_signal_emit (self, answered_signal, 0, conversation);
 }
 
@@ -249,6 +250,22 @@ sl_history_get_loaded (SlHistory *self)
   g_return_val_if_fail (SL_IS_HISTORY (self), FALSE);
 
   return self->loaded;
+}
+
+SlStore *
+sl_history_get_store (SlHistory *self)
+{
+  g_return_val_if_fail (SL_IS_HISTORY (self), NULL);
+
+  return self->store;
+}
+
+SlEngine *
+sl_history_get_engine (SlHistory *self)
+{
+  g_return_val_if_fail (SL_IS_HISTORY (self), NULL);
+
+  return self->engine;
 }
 
 SlConversation *

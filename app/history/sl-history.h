@@ -23,6 +23,10 @@ SlHistory *sl_history_new (SlStore *store, SlEngine *engine);
 /* Property "loaded" (gboolean). Signal answered (SlConversation): the answer that was being made there has ended. */
 gboolean sl_history_get_loaded (SlHistory *self);
 
+/* Borrowed. */
+SlStore *sl_history_get_store (SlHistory *self);
+SlEngine *sl_history_get_engine (SlHistory *self);
+
 /* A fresh conversation. It enters the list with its first message. (transfer full) */
 SlConversation *sl_history_create (SlHistory *self);
 /* What was said down to this message, which is not being written, as a conversation of its own. (transfer full) */

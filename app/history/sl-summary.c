@@ -11,10 +11,10 @@ struct _SlSummary
   gint64 id, message, updated_us;
   char *title, *snippet;
   GDateTime *updated;
-  gboolean busy;
+  gboolean busy, folder;
 };
 
-enum { PROP_0, PROP_TITLE, PROP_SNIPPET, PROP_UPDATED, PROP_BUSY, N_PROPS };
+enum { PROP_0, PROP_TITLE, PROP_SNIPPET, PROP_UPDATED, PROP_BUSY, PROP_FOLDER, N_PROPS };
 
 static GParamSpec *properties[N_PROPS];
 
@@ -41,6 +41,9 @@ sl_summary_get_property (GObject    *object,
       break;
     case PROP_BUSY:
       g_value_set_boolean (value, self->busy);
+      break;
+    case PROP_FOLDER:
+      g_value_set_boolean (value, self->folder);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -70,6 +73,7 @@ sl_summary_class_init (SlSummaryClass *klass)
   properties[PROP_SNIPPET] = g_param_spec_string ("snippet", NULL, NULL, "", flags);
   properties[PROP_UPDATED] = g_param_spec_boxed ("updated", NULL, NULL, G_TYPE_DATE_TIME, flags);
   properties[PROP_BUSY] = g_param_spec_boolean ("busy", NULL, NULL, FALSE, flags);
+  properties[PROP_FOLDER] = g_param_spec_boolean ("folder", NULL, NULL, FALSE, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
@@ -99,6 +103,11 @@ sl_summary_update (SlSummary             *self,
 {
   set_text (self, &self->title, record->title, PROP_TITLE);
   set_text (self, &self->snippet, record->snippet, PROP_SNIPPET);
+  if (self->folder != record->folder)
+    {
+      self->folder = record->folder;
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FOLDER]);
+    }
   if (self->updated == NULL || self->updated_us != record->updated)
     {
       g_autoptr (GDateTime) utc = g_date_time_new_from_unix_utc (record->updated / G_USEC_PER_SEC);
@@ -190,4 +199,12 @@ sl_summary_get_message (SlSummary *self)
   g_return_val_if_fail (SL_IS_SUMMARY (self), 0);
 
   return self->message;
+}
+
+gboolean
+sl_summary_get_folder (SlSummary *self)
+{
+  g_return_val_if_fail (SL_IS_SUMMARY (self), FALSE);
+
+  return self->folder;
 }

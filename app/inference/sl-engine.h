@@ -36,7 +36,8 @@ void sl_engine_cancel_load (SlEngine *self);
  * was loaded. Meanwhile the state is UNLOADED, model-dir stays, and sl_engine_is_asleep() holds. */
 void sl_engine_set_idle_seconds (SlEngine *self, guint seconds);
 gboolean sl_engine_is_asleep (SlEngine *self);
-void sl_engine_wake (SlEngine *self); /* no effect unless it is */
+/* Loads it again without a job, where it was given back for a while; no effect unless it was. */
+void sl_engine_wake (SlEngine *self);
 /* Gives the memory back. The running job is stopped, waiting jobs fail with a sentence. */
 void sl_engine_unload (SlEngine *self);
 

@@ -7,12 +7,14 @@
 #include "app/inference/sl-model-folder.h"
 
 static SlModelInfo *
-make_info (const char              *dir,
-           const struct vl2_info   *info,
-           int                      context)
+make_info (const char            *dir,
+           const char            *identity,
+           const struct vl2_info *info,
+           int                    context)
 {
   SlModelInfo *out = g_new0 (SlModelInfo, 1);
 
+  out->identity = g_strdup (identity);
   out->dir = g_strdup (dir);
   out->name = sl_model_folder_dup_name (dir);
   out->family = g_strdup (info->family);
@@ -120,6 +122,7 @@ sl_inference_load_model (SlInference *self)
   int threads = self->threads, context = self->context;
   guint64 memory_limit = self->memory_limit;
   guint serial = self->serial;
+  char identity[48] = "";
   vl2_error err = { 0 };
   vl2_status status;
 
@@ -127,6 +130,8 @@ sl_inference_load_model (SlInference *self)
   g_mutex_unlock (&self->lock);
   sl_inference_close_model (self);
   status = open_model (self, dir, device, threads, context, memory_limit, serial, &err);
+  if (status == VL2_OK)
+    vl2_engine_identity (self->engine, identity); /* reads the files */
   if (status == VL2_ERR_IO || status == VL2_ERR_MODEL)
     cause = sl_model_folder_explain (dir, NULL);
   if (cause == NULL)
@@ -143,7 +148,7 @@ sl_inference_load_model (SlInference *self)
     {
       self->loaded_bytes = self->total_bytes;
       sl_inference_set_state (self, SL_ENGINE_READY, NULL);
-      self->info = make_info (dir, vl2_engine_info (self->engine), vl2_session_capacity (self->session));
+      self->info = make_info (dir, identity, vl2_engine_info (self->engine), vl2_session_capacity (self->session));
     }
   else
     {

@@ -335,6 +335,29 @@ sl_inference_unload (SlInference *self)
   self->changed (self->user_data);
 }
 
+static gboolean
+is_patient (const SlTicket *ticket)
+{
+  return sl_prompt_get_patient (ticket->prompt);
+}
+
+/* Called with the lock held: those that are patient stand behind the others, and make room for them. */
+static void
+enqueue (SlInference *self,
+         SlTicket    *ticket)
+{
+  GList *before = NULL;
+
+  if (!is_patient (ticket))
+    {
+      for (before = self->queue.head; before != NULL && !is_patient (before->data); before = before->next)
+        ;
+      if (self->running != NULL && is_patient (self->running))
+        sl_ticket_cancel (self->running);
+    }
+  g_queue_insert_before (&self->queue, before, sl_ticket_ref (ticket));
+}
+
 void
 sl_inference_submit (SlInference *self,
                      SlTicket    *ticket)
@@ -342,7 +365,7 @@ sl_inference_submit (SlInference *self,
   g_mutex_lock (&self->lock);
   if (self->state == SL_ENGINE_READY || self->state == SL_ENGINE_LOADING)
     {
-      g_queue_push_tail (&self->queue, sl_ticket_ref (ticket));
+      enqueue (self, ticket);
       atomic_store (&self->save_cancel, true);
       renumber (self);
       g_cond_signal (&self->wake);

@@ -19,6 +19,7 @@ sl_model_info_copy (const SlModelInfo *self)
   copy->architecture = g_strdup (self->architecture);
   copy->router = g_strdup (self->router);
   copy->weight_dtype = g_strdup (self->weight_dtype);
+  copy->identity = g_strdup (self->identity);
   copy->fallback = g_strdup (self->fallback);
   return copy;
 }
@@ -36,6 +37,7 @@ sl_model_info_free (SlModelInfo *self)
   g_free (self->architecture);
   g_free (self->router);
   g_free (self->weight_dtype);
+  g_free (self->identity);
   g_free (self->fallback);
   g_free (self);
 }

@@ -31,6 +31,7 @@ typedef struct
   char *dir, *name; /* name: the folder's */
   char *family; /* "DeepSeek-VL2", "DeepSeek-OCR", … */
   char *device, *isa, *architecture, *router, *weight_dtype;
+  char *identity; /* of the weights, the same wherever they lie and whatever they are called */
   char *fallback; /* why the processor computes although there is a GPU; "" where it does not */
   guint64 parameters, weight_bytes;
   int layers, hidden, vocab, experts, experts_per_token, context, threads;

@@ -35,6 +35,7 @@ struct _SlPrompt
   guint n_pictures;
   GArray *replay; /* of gint32, NULL: the answer is to be made */
   char *session;
+  gboolean patient;
 };
 
 struct _SlPromptView
@@ -198,6 +199,19 @@ const char *
 sl_prompt_get_session (const SlPrompt *self)
 {
   return self->session;
+}
+
+void
+sl_prompt_set_patient (SlPrompt *self,
+                       gboolean  patient)
+{
+  self->patient = patient;
+}
+
+gboolean
+sl_prompt_get_patient (const SlPrompt *self)
+{
+  return self->patient;
 }
 
 guint

@@ -56,6 +56,10 @@ const gint32 *sl_prompt_get_replay (const SlPrompt *self, gsize *n_ids);
 void sl_prompt_set_session (SlPrompt *self, const char *name);
 const char *sl_prompt_get_session (const SlPrompt *self);
 
+/* It gives way to every question that is not patient: it waits behind those, and is stopped where one comes. */
+void sl_prompt_set_patient (SlPrompt *self, gboolean patient);
+gboolean sl_prompt_get_patient (const SlPrompt *self);
+
 guint sl_prompt_get_n_messages (const SlPrompt *self);
 guint sl_prompt_get_n_pictures (const SlPrompt *self);
 const SlSettings *sl_prompt_get_settings (const SlPrompt *self);

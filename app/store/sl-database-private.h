@@ -72,6 +72,9 @@ gboolean sl_database_put_picture (SlDatabase *self, const SlPartRecord *part, GE
 /* From a row's columns: kind, text, picture, name, detail, mime_type, extension, width, height, beginning with that one. */
 SlPartRecord *sl_database_read_part (sqlite3_stmt *statement, int column);
 
+/* What the conversation asks about a folder; NULL where it does not. FALSE: it cannot be read, *folder has what can. */
+gboolean sl_database_read_folder (SlDatabase *self, gint64 conversation, SlFolderRecord **folder, GError **error);
+
 /* Before the files of these SlPartRecord are written, outside of a transaction; and in the transaction that brings their rows. */
 gboolean sl_database_note_arriving (SlDatabase *self, GPtrArray *parts, GError **error);
 gboolean sl_database_note_arrived (SlDatabase *self, GPtrArray *parts, GError **error);

@@ -9,6 +9,9 @@
 #define SNIPPET_CHARS  120
 #define MAX_SEARCHED   3000 /* messages looked at, newest first: bounds a query of one common letter */
 
+/* Whether it asks about a folder: in SQL, of the conversation with this id. */
+#define ASKS_FOLDER(id) "EXISTS (SELECT 1 FROM folder WHERE folder.conversation = " id ")"
+
 static void
 fill_summary (SlSummaryRecord *record,
               sqlite3_stmt    *statement)
@@ -17,6 +20,7 @@ fill_summary (SlSummaryRecord *record,
   record->updated = sqlite3_column_int64 (statement, 1);
   record->title = sl_sql_dup_text (statement, 2);
   record->snippet = sl_sql_dup_text (statement, 3);
+  record->folder = sqlite3_column_int (statement, 4) != 0;
 }
 
 GPtrArray *
@@ -27,7 +31,7 @@ sl_database_list (SlDatabase  *self,
   g_autoptr (GError) failure = NULL;
   g_autoptr (sqlite3_stmt) statement =
     sl_sql_prepare (self, &failure,
-                    "SELECT id, updated, title, snippet FROM conversation"
+                    "SELECT id, updated, title, snippet, " ASKS_FOLDER ("id") " FROM conversation"
                     " WHERE id NOT IN (SELECT conversation FROM tombstone WHERE conversation IS NOT NULL)"
                     " ORDER BY updated DESC, id DESC", "");
 
@@ -69,7 +73,7 @@ sl_database_get_summary (SlDatabase  *self,
   g_autoptr (GError) failure = NULL;
   g_autoptr (sqlite3_stmt) statement =
     sl_sql_prepare (self, &failure,
-                    "SELECT id, updated, title, snippet FROM conversation WHERE id = ?"
+                    "SELECT id, updated, title, snippet, " ASKS_FOLDER ("id") " FROM conversation WHERE id = ?"
                     " AND id NOT IN (SELECT conversation FROM tombstone WHERE conversation IS NOT NULL)",
                     "i", conversation);
 
@@ -220,6 +224,7 @@ read_box (sqlite3_stmt    *statement,
   box->confidence = sqlite3_column_type (statement, 13) == SQLITE_NULL ? -1 : sqlite3_column_double (statement, 13);
   box->start = sqlite3_column_int64 (statement, 14);
   box->end = sqlite3_column_int64 (statement, 15);
+  box->accepted = sqlite3_column_int (statement, 16) != 0;
   g_ptr_array_add (message->boxes, box);
 }
 
@@ -239,7 +244,7 @@ static const struct
     " tiling_changed, vision_ms, prefill_ms, first_token_ms, decode_ms, stop, error, tokens, alternatives, coordinates,"
     " place, boxes_as, reasoning, system_text FROM generation", "message", read_generation },
   { "SELECT message, id, kind, origin, picture, label, label_index, x1, y1, x2, y2, status, reason, confidence, text_start,"
-    " text_end FROM box", "message, ordinal, id", read_box },
+    " text_end, accepted FROM box", "message, ordinal, id", read_box },
 };
 
 /* Whose messages they are is one number in the middle of SQL. */
@@ -340,7 +345,8 @@ sl_database_load (SlDatabase  *self,
     }
   if (failure != NULL)
     g_propagate_error (error, g_steal_pointer (&failure));
-  if (record == NULL || !read_messages (self, record, by_id, error))
+  if (record == NULL || !read_messages (self, record, by_id, error)
+      || !sl_database_read_folder (self, record->id, &record->folder, error))
     return NULL;
   return g_steal_pointer (&record);
 }
@@ -365,7 +371,7 @@ add_hit (GPtrArray    *hits,
   if (message != 0)
     {
       g_autofree char *text = g_steal_pointer (&record->snippet);
-      g_autofree char *plain = sl_database_dup_plain (sqlite3_column_int (statement, 5), text);
+      g_autofree char *plain = sl_database_dup_plain (sqlite3_column_int (statement, 6), text);
 
       record->snippet = sl_search_text_snippet (plain, query, SNIPPET_CHARS);
     }
@@ -399,12 +405,11 @@ sl_database_search (SlDatabase  *self,
     "   JOIN conversation ON id = conversation ORDER BY updated DESC LIMIT ?)"
     " SELECT shown.conversation, updated, title,"
     "  (SELECT group_concat(text, ' ') FROM (SELECT text FROM message_part WHERE message = shown.message AND text IS NOT NULL"
-    "    ORDER BY position)),"
-    "  message, role"
+    "    ORDER BY position)), " ASKS_FOLDER ("shown.conversation") ", message, role"
     " FROM shown JOIN message ON message.id = shown.message ORDER BY updated DESC";
   static const char in_titles[] =
-    "SELECT id, updated, conversation.title, snippet FROM conversation_index JOIN conversation ON id = conversation_index.rowid"
-    " WHERE conversation_index MATCH ?"
+    "SELECT id, updated, conversation.title, snippet, " ASKS_FOLDER ("id")
+    " FROM conversation_index JOIN conversation ON id = conversation_index.rowid WHERE conversation_index MATCH ?"
     "  AND id NOT IN (SELECT conversation FROM tombstone WHERE conversation IS NOT NULL) ORDER BY updated DESC LIMIT ?";
   g_autoptr (GPtrArray) hits = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_summary_record_free);
   g_autoptr (GHashTable) seen = g_hash_table_new (g_int64_hash, g_int64_equal);
@@ -418,7 +423,7 @@ sl_database_search (SlDatabase  *self,
 
   messages = sl_sql_prepare (self, &failure, in_messages, "sii", match, (gint64) MAX_SEARCHED, (gint64) limit);
   while (messages != NULL && sl_sql_next (self, messages, &failure))
-    add_hit (hits, seen, messages, query, sqlite3_column_int64 (messages, 4));
+    add_hit (hits, seen, messages, query, sqlite3_column_int64 (messages, 5));
   if (failure == NULL)
     titles = sl_sql_prepare (self, &failure, in_titles, "si", match, (gint64) limit);
   while (titles != NULL && sl_sql_next (self, titles, &failure))

@@ -250,6 +250,31 @@ save_message (Salvage *salvage,
     }
 }
 
+/* Where a question is lost, its picture is one that waits. */
+static void
+save_folder (Salvage *salvage,
+             gint64   id)
+{
+  g_autoptr (SlFolderRecord) folder = NULL;
+
+  sl_database_read_folder (salvage->old, id, &folder, NULL);
+  if (folder == NULL)
+    return;
+  for (guint i = 0; i < folder->pictures->len; i++)
+    {
+      SlFolderPictureRecord *picture = g_ptr_array_index (folder->pictures, i);
+
+      if (!g_hash_table_contains (salvage->messages, &picture->question))
+        picture->question = 0;
+    }
+  if (!sl_database_put_folder (salvage->fresh, folder, NULL))
+    {
+      for (guint i = 0; i < folder->pictures->len; i++)
+        ((SlFolderPictureRecord *) g_ptr_array_index (folder->pictures, i))->question = 0;
+      sl_database_put_folder (salvage->fresh, folder, NULL);
+    }
+}
+
 static int
 compare_ids (gconstpointer a,
              gconstpointer b)
@@ -311,6 +336,9 @@ salvage_all (Salvage  *salvage,
       save_conversation (salvage, *(gint64 *) g_ptr_array_index (conversations, i));
   for (guint i = 0; i < messages->len; i++)
     save_message (salvage, *(gint64 *) g_ptr_array_index (messages, i));
+  for (guint i = 0; i < conversations->len; i++)
+    if (!g_hash_table_contains (salvage->deleted, g_ptr_array_index (conversations, i)))
+      save_folder (salvage, *(gint64 *) g_ptr_array_index (conversations, i));
   restore_lines (salvage);
   if (salvage->n_conversations > 0)
     return sl_sql_exec (salvage->fresh, "PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)", error);

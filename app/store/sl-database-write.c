@@ -184,17 +184,18 @@ put_box (SlDatabase         *self,
 {
   return sl_sql_run (self, error,
                      "INSERT INTO box(id, message, ordinal, kind, origin, picture, label, label_index, x1, y1, x2, y2, status,"
-                     " reason, confidence, text_start, text_end)"
-                     " VALUES (?, ?, (SELECT count(*) FROM box WHERE message = ?2), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                     " reason, confidence, text_start, text_end, accepted)"
+                     " VALUES (?, ?, (SELECT count(*) FROM box WHERE message = ?2), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                      " ON CONFLICT(id) DO UPDATE SET origin = excluded.origin, picture = excluded.picture,"
                      " label = excluded.label, label_index = excluded.label_index, x1 = excluded.x1, y1 = excluded.y1,"
                      " x2 = excluded.x2, y2 = excluded.y2, status = excluded.status, reason = excluded.reason,"
-                     " confidence = excluded.confidence, text_start = excluded.text_start, text_end = excluded.text_end",
-                     "iiinss" "iiiiissdii", box->id, message, (gint64) box->kind, box->origin, box->picture,
+                     " confidence = excluded.confidence, text_start = excluded.text_start, text_end = excluded.text_end,"
+                     " accepted = excluded.accepted",
+                     "iiinss" "iiiiissdiii", box->id, message, (gint64) box->kind, box->origin, box->picture,
                      box->label != NULL ? box->label : "", (gint64) box->label_index, (gint64) box->coords[0],
                      (gint64) box->coords[1], (gint64) box->coords[2], (gint64) box->coords[3],
                      sl_box_status_get_nick (box->status), sl_box_reason_get_english (box->reason), box->confidence,
-                     (gint64) box->start, (gint64) box->end);
+                     (gint64) box->start, (gint64) box->end, (gint64) box->accepted);
 }
 
 static SlBoxRecord

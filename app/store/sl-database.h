@@ -33,6 +33,11 @@ gboolean sl_database_set_box_picture (SlDatabase *self, gint64 message, const ch
 gboolean sl_database_put_box (SlDatabase *self, gint64 message, const SlBoxRecord *record, GError **error);
 gboolean sl_database_remove_box (SlDatabase *self, gint64 box, GError **error);
 
+/* The folder that the conversation, which is there, asks about, with all its pictures in the place of those that were known; and one of
+ * them. */
+gboolean sl_database_put_folder (SlDatabase *self, const SlFolderRecord *record, GError **error);
+gboolean sl_database_put_folder_picture (SlDatabase *self, gint64 conversation, const SlFolderPictureRecord *record, GError **error);
+
 /* In the place of the draft of the same conversation and question; without parts there is none any more. */
 gboolean sl_database_put_draft (SlDatabase *self, const SlDraftRecord *record, GError **error);
 

@@ -130,6 +130,101 @@ sl_message_record_free (SlMessageRecord *self)
   g_free (self);
 }
 
+SlFolderPictureRecord *
+sl_folder_picture_record_new (const char *path)
+{
+  SlFolderPictureRecord *self = g_atomic_rc_box_new0 (SlFolderPictureRecord);
+
+  self->path = g_strdup (path);
+  self->sha256 = g_strdup ("");
+  return self;
+}
+
+SlFolderPictureRecord *
+sl_folder_picture_record_copy (const SlFolderPictureRecord *self)
+{
+  SlFolderPictureRecord *copy = g_atomic_rc_box_new0 (SlFolderPictureRecord);
+
+  *copy = *self;
+  copy->path = g_strdup (self->path);
+  copy->sha256 = g_strdup (self->sha256);
+  copy->error = g_strdup (self->error);
+  return copy;
+}
+
+static void
+clear_picture (gpointer data)
+{
+  SlFolderPictureRecord *self = data;
+
+  g_free (self->path);
+  g_free (self->sha256);
+  g_free (self->error);
+}
+
+SlFolderPictureRecord *
+sl_folder_picture_record_ref (SlFolderPictureRecord *self)
+{
+  return g_atomic_rc_box_acquire (self);
+}
+
+void
+sl_folder_picture_record_unref (SlFolderPictureRecord *self)
+{
+  g_atomic_rc_box_release_full (self, clear_picture);
+}
+
+static gpointer
+copy_picture (gconstpointer picture,
+              gpointer      data)
+{
+  return sl_folder_picture_record_copy (picture);
+}
+
+SlFolderRecord *
+sl_folder_record_new (const char *path,
+                      gboolean    recursive,
+                      const char *prompt,
+                      SlMode      mode)
+{
+  SlFolderRecord *self = g_new0 (SlFolderRecord, 1);
+
+  self->path = g_strdup (path);
+  self->recursive = recursive;
+  self->prompt = g_strdup (prompt);
+  self->mode = mode;
+  self->model = g_strdup ("");
+  self->model_name = g_strdup ("");
+  self->pictures = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_folder_picture_record_unref);
+  return self;
+}
+
+SlFolderRecord *
+sl_folder_record_copy (const SlFolderRecord *self)
+{
+  SlFolderRecord *copy = g_memdup2 (self, sizeof *self);
+
+  copy->path = g_strdup (self->path);
+  copy->prompt = g_strdup (self->prompt);
+  copy->model = g_strdup (self->model);
+  copy->model_name = g_strdup (self->model_name);
+  copy->pictures = g_ptr_array_copy (self->pictures, copy_picture, NULL);
+  return copy;
+}
+
+void
+sl_folder_record_free (SlFolderRecord *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->path);
+  g_free (self->prompt);
+  g_free (self->model);
+  g_free (self->model_name);
+  g_ptr_array_unref (self->pictures);
+  g_free (self);
+}
+
 SlConversationRecord *
 sl_conversation_record_new (void)
 {
@@ -149,6 +244,7 @@ sl_conversation_record_copy (const SlConversationRecord *self)
   copy->engine = g_strdup (self->engine);
   copy->choices = g_strdup (self->choices);
   copy->messages = g_ptr_array_copy (self->messages, copy_message, NULL);
+  copy->folder = self->folder != NULL ? sl_folder_record_copy (self->folder) : NULL;
   return copy;
 }
 
@@ -162,6 +258,7 @@ sl_conversation_record_free (SlConversationRecord *self)
   g_free (self->engine);
   g_free (self->choices);
   g_ptr_array_unref (self->messages);
+  sl_folder_record_free (self->folder);
   g_free (self);
 }
 

@@ -34,6 +34,7 @@ typedef struct
   SlBoxReason reason;
   double confidence; /* see sl_box_item_get_confidence() */
   double overlap, spread[4]; /* see sl_box_item_get_overlap(); not stored: it follows from the generation */
+  gboolean accepted;         /* see sl_box_item_get_accepted() */
   guint32 start, end;
 } SlBoxRecord;
 
@@ -52,6 +53,29 @@ typedef struct
   GPtrArray *boxes;         /* of SlBoxRecord */
 } SlMessageRecord;
 
+/* A picture of a folder that is asked about. */
+typedef struct
+{
+  char *path;            /* bytes, below the folder's */
+  char *sha256;          /* of the file as it was asked about; "" before */
+  gint64 size, modified; /* of that file: bytes, µs since 1970 */
+  gint64 question;       /* id of the message, 0 before */
+  char *error;           /* why it cannot be asked about, or NULL */
+  gboolean seen;         /* a user has looked through what was found on it */
+} SlFolderPictureRecord;
+
+/* What a conversation asks about each picture of a folder. */
+typedef struct
+{
+  gint64 conversation;
+  char *path; /* bytes */
+  gboolean recursive;
+  char *prompt;
+  SlMode mode;
+  char *model, *model_name; /* which one is asked: what tells it from others, and what people call it; "" before */
+  GPtrArray *pictures;      /* of SlFolderPictureRecord, in the order of their paths */
+} SlFolderRecord;
+
 typedef struct
 {
   gint64 id, created, updated, leaf; /* leaf: last message of the shown path, 0 for none */
@@ -59,6 +83,7 @@ typedef struct
   char *engine;        /* id of the engine that is asked; "" for this computer */
   char *choices; /* sl_choices_to_json(); NULL: none */
   GPtrArray *messages; /* of SlMessageRecord, in order of creation, so parents come first; may be empty */
+  SlFolderRecord *folder; /* that it asks about; or NULL */
 } SlConversationRecord;
 
 /* What is being written: of a conversation, or (0) of one that has not begun; a new version of a question, or (0) the next one. */
@@ -76,6 +101,7 @@ typedef struct
   gint64 id, updated;
   gint64 message; /* of a hit, 0 where the title matched */
   char *title, *snippet;
+  gboolean folder; /* it asks about one */
 } SlSummaryRecord;
 
 /* What files call an SlRole and an SlMessageStatus. */
@@ -91,6 +117,14 @@ void sl_box_record_free (SlBoxRecord *self);
 SlMessageRecord *sl_message_record_new (void);
 SlMessageRecord *sl_message_record_copy (const SlMessageRecord *self);
 void sl_message_record_free (SlMessageRecord *self);
+SlFolderPictureRecord *sl_folder_picture_record_new (const char *path);
+SlFolderPictureRecord *sl_folder_picture_record_copy (const SlFolderPictureRecord *self);
+/* Counted: a row of a list may outlive the list. */
+SlFolderPictureRecord *sl_folder_picture_record_ref (SlFolderPictureRecord *self);
+void sl_folder_picture_record_unref (SlFolderPictureRecord *self);
+SlFolderRecord *sl_folder_record_new (const char *path, gboolean recursive, const char *prompt, SlMode mode);
+SlFolderRecord *sl_folder_record_copy (const SlFolderRecord *self);
+void sl_folder_record_free (SlFolderRecord *self);
 SlConversationRecord *sl_conversation_record_new (void);
 SlConversationRecord *sl_conversation_record_copy (const SlConversationRecord *self);
 void sl_conversation_record_free (SlConversationRecord *self);
@@ -102,6 +136,8 @@ void sl_summary_record_free (SlSummaryRecord *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlPartRecord, sl_part_record_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlBoxRecord, sl_box_record_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlMessageRecord, sl_message_record_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlFolderPictureRecord, sl_folder_picture_record_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlFolderRecord, sl_folder_record_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlConversationRecord, sl_conversation_record_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlDraftRecord, sl_draft_record_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlSummaryRecord, sl_summary_record_free)

@@ -153,7 +153,29 @@ static const char version_5[] =
   "ALTER TABLE conversation ADD COLUMN choices TEXT NOT NULL DEFAULT '';"
   "ALTER TABLE generation ADD COLUMN system_text TEXT;";
 
-const char *const sl_schema_migrations[] = { version_1, version_2, version_3, version_4, version_5 };
+/* A conversation that asks the same about each picture of a folder. Paths are bytes, those of pictures below the folder's; `question` is the
+ * first message of the branch that is about the picture. `accepted`: a user has said that the box is right. */
+static const char version_6[] =
+  "CREATE TABLE folder ("
+  "  conversation INTEGER PRIMARY KEY REFERENCES conversation(id) ON DELETE CASCADE,"
+  "  path BLOB NOT NULL,"
+  "  recursive INTEGER NOT NULL,"
+  "  prompt TEXT NOT NULL,"
+  "  mode INTEGER NOT NULL,"
+  "  model TEXT NOT NULL, model_name TEXT NOT NULL);"
+  "CREATE TABLE folder_picture ("
+  "  folder INTEGER NOT NULL REFERENCES folder(conversation) ON DELETE CASCADE,"
+  "  path BLOB NOT NULL,"
+  "  sha256 TEXT NOT NULL,"
+  "  size INTEGER NOT NULL, modified INTEGER NOT NULL,"
+  "  question INTEGER REFERENCES message(id) ON DELETE SET NULL,"
+  "  error TEXT,"
+  "  seen INTEGER NOT NULL,"
+  "  PRIMARY KEY (folder, path)) WITHOUT ROWID;"
+  "CREATE INDEX folder_picture_question ON folder_picture(question) WHERE question IS NOT NULL;"
+  "ALTER TABLE box ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0;";
+
+const char *const sl_schema_migrations[] = { version_1, version_2, version_3, version_4, version_5, version_6 };
 const int sl_schema_n_migrations = G_N_ELEMENTS (sl_schema_migrations);
 G_STATIC_ASSERT (G_N_ELEMENTS (sl_schema_migrations) == SL_DATABASE_VERSION);
 

@@ -209,6 +209,52 @@ sl_store_remove_box (SlStore *self,
 }
 
 static gboolean
+run_put_folder (SlDatabase  *database,
+                SlStoreOp   *op,
+                GError     **error)
+{
+  return sl_database_put_folder (database, op->record, error);
+}
+
+void
+sl_store_put_folder (SlStore              *self,
+                     const SlFolderRecord *record)
+{
+  SlStoreOp *op;
+
+  g_return_if_fail (SL_IS_STORE (self));
+
+  op = sl_store_write_op (run_put_folder, record->conversation);
+  op->changes = record->conversation;
+  op->record = sl_folder_record_copy (record);
+  op->free_record = (GDestroyNotify) sl_folder_record_free;
+  sl_store_push_write (self, op);
+}
+
+static gboolean
+run_put_folder_picture (SlDatabase  *database,
+                        SlStoreOp   *op,
+                        GError     **error)
+{
+  return sl_database_put_folder_picture (database, op->id, op->record, error);
+}
+
+void
+sl_store_put_folder_picture (SlStore                     *self,
+                             gint64                       conversation,
+                             const SlFolderPictureRecord *record)
+{
+  SlStoreOp *op;
+
+  g_return_if_fail (SL_IS_STORE (self));
+
+  op = sl_store_write_op (run_put_folder_picture, conversation);
+  op->record = sl_folder_picture_record_copy (record);
+  op->free_record = (GDestroyNotify) sl_folder_picture_record_unref;
+  sl_store_push_write (self, op);
+}
+
+static gboolean
 run_put_draft (SlDatabase  *database,
                SlStoreOp   *op,
                GError     **error)

@@ -84,6 +84,9 @@ void sl_store_set_detail (SlStore *self, gint64 message, guint position, SlDetai
 void sl_store_set_box_picture (SlStore *self, gint64 message, const char *sha256);
 void sl_store_put_box (SlStore *self, gint64 message, const SlBoxRecord *record);
 void sl_store_remove_box (SlStore *self, gint64 box);
+/* The folder that a conversation asks about, with all its pictures; one of them. */
+void sl_store_put_folder (SlStore *self, const SlFolderRecord *record);
+void sl_store_put_folder_picture (SlStore *self, gint64 conversation, const SlFolderPictureRecord *record);
 /* Takes the record. What is written is written often: a newer one takes the place of one that still waits. */
 void sl_store_take_draft (SlStore *self, SlDraftRecord *record);
 /* Tombstones: hidden from reads, gone with the next purge. */

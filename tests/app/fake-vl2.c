@@ -268,6 +268,13 @@ vl2_engine_info (const vl2_engine *engine)
   return &engine->info;
 }
 
+void
+vl2_engine_identity (const vl2_engine *engine,
+                     char              out[48])
+{
+  g_snprintf (out, 48, "fake:%s", engine->dir);
+}
+
 /* Memory of a tokenizer that knows no token. */
 const vl2_tokenizer *
 vl2_engine_tokenizer (const vl2_engine *engine)
