@@ -19,7 +19,7 @@ import tempfile
 import time
 import traceback
 
-from accessible import Bus
+from accessible import ROOT, Bus
 
 DEADLINE = float(os.environ.get("SIGHTLINE_TEST_DEADLINE", "60"))
 # GTK asks EGL for a visual even where cairo draws. Mesa (seen with 22.3) then keeps a table of an AMD processor's caches in a module
@@ -385,19 +385,27 @@ class App:
     def click_in_front(self, role, name):
         """Clicks such a widget of the window that has the keyboard, a dialog for example; needs a window manager."""
         x, y, width, height = self.find(role, name).extents()
-        front = subprocess.run(["xdotool", "getactivewindow"], env=self.session.environment, check=True, stdout=subprocess.PIPE, text=True)
-        left, top = self.session._geometry(front.stdout.strip())
+        # None has it for a moment while a dialog closes.
+        front = wait_for("a window with the keyboard", lambda: subprocess.run(
+            ["xdotool", "getactivewindow"], env=self.session.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout)
+        left, top = self.session._geometry(front.strip())
         self.session.click(left + x + FRAME + width // 2, top + y + FRAME + height // 2)
 
     def answer_dialog(self, name):
         """Presses a dialog's button and waits until the dialog has left the display.
 
         GTK 4.8 crashes when the accessible tree is read while a window is taken apart, so
-        nobody may look at it until then.
+        nobody may look at it until then. And a dialog is in the tree before it is on the display, when its buttons have no size yet
+        and do nothing.
         """
-        count = len(self.windows())
+        def shown():
+            count = len(self.windows())
+            button = self.has("push button", name)
+            on_display = button and button.extents()[2] > 0 and count >= sum(node.parent == ROOT for node in self.all())
+            return count if on_display else 0
+        count = wait_for(f"the dialog with {name} on the display", shown)
         self.press(name)
-        wait_for("the dialog to close", lambda: 0 < len(self.windows()) < count)
+        wait_for(f"the dialog to close after {name}", lambda: 0 < len(self.windows()) < count)
 
     # --- acting ------------------------------------------------------------
 
