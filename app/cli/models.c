@@ -65,6 +65,8 @@ describe_model (const SlLibraryModel *model)
 
   if (model->state == SL_LIBRARY_VANISHED)
     return g_strdup_printf (_("%s is not there now"), dir);
+  if (model->state == SL_LIBRARY_LEFTOVER)
+    return g_strdup (_("left by work that was ended in the middle; “models remove” puts it into the trash"));
   if (model->state == SL_LIBRARY_UNFINISHED && model->place == SL_LIBRARY_CACHE)
     return g_strdup_printf (_("%s, not all of it is in the cache"), from);
   if (model->state == SL_LIBRARY_UNFINISHED)

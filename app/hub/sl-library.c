@@ -6,6 +6,7 @@
 #include "app/hub/sl-library.h"
 
 #include "app/hub/sl-hub-cache.h"
+#include "app/system/sl-output.h"
 #include "engine/model_folder.h"
 #include "engine/vl2.h"
 
@@ -117,6 +118,17 @@ is_partial (const char *name)
   return g_regex_match_simple ("\\.[A-Za-z0-9]{6}$", name, G_REGEX_RAW | G_REGEX_DOLLAR_ENDONLY, 0);
 }
 
+static SlLibraryModel *
+look_at_partial (const char *path,
+                 const char *name)
+{
+  SlLibraryModel *self = sl_output_folder_is_held (path) ? NULL : new_model (name, path, NULL, SL_LIBRARY_OWN);
+
+  if (self != NULL)
+    self->state = SL_LIBRARY_LEFTOVER;
+  return self;
+}
+
 /* A folder in the folder of models. */
 static SlLibraryModel *
 look_at_own (const char *folder,
@@ -129,8 +141,9 @@ look_at_own (const char *folder,
   g_autoptr (SlHubTree) tree = read_note (path, unfinished ? "journal" : NOTE);
   SlLibraryModel *self;
 
-  if (!g_file_test (path, G_FILE_TEST_IS_DIR) || (tree == NULL && is_partial (name))
-      || (unfinished ? tree == NULL : !g_file_test (config, G_FILE_TEST_IS_REGULAR)))
+  if (tree == NULL && is_partial (name) && g_file_test (path, G_FILE_TEST_IS_DIR))
+    return look_at_partial (path, name);
+  if (!g_file_test (path, G_FILE_TEST_IS_DIR) || (unfinished ? tree == NULL : !g_file_test (config, G_FILE_TEST_IS_REGULAR)))
     return NULL;
   self = new_model (finished, path, tree, SL_LIBRARY_OWN);
   if (unfinished)

@@ -27,7 +27,8 @@ typedef enum
 {
   SL_LIBRARY_WHOLE,
   SL_LIBRARY_UNFINISHED, /* a download that can go on: ours, or of the cache by the program that began it */
-  SL_LIBRARY_VANISHED    /* the user's folder is not there now */
+  SL_LIBRARY_VANISHED,   /* the user's folder is not there now */
+  SL_LIBRARY_LEFTOVER    /* "NAME.XXXXXX": work that was killed was filling it; nobody needs it */
 } SlLibraryState;
 
 typedef struct

@@ -204,16 +204,17 @@ move_to_other_disk (SlModelWork  *self,
                     GError      **error)
 {
   g_autofree char *partial = sl_output_folder_begin (self->dest, error);
+  gboolean good;
+  int hold;
 
   if (partial == NULL)
     return FALSE;
-  if (!copy_folder (self, partial, error) || !check_copy (self, partial, error) || !sl_output_folder_finish (partial, self->dest, error))
-    {
-      sl_output_folder_discard (partial);
-      return FALSE;
-    }
-  sl_output_folder_discard (self->dir);
-  return TRUE;
+  hold = sl_output_folder_hold (partial);
+  good = copy_folder (self, partial, error) && check_copy (self, partial, error) && sl_output_folder_finish (partial, self->dest, error);
+  sl_output_folder_discard (good ? self->dir : partial);
+  if (hold >= 0)
+    close (hold);
+  return good;
 }
 
 static char *

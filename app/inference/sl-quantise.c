@@ -8,6 +8,8 @@
 #include "app/inference/sl-model-folder.h"
 #include "app/system/sl-output.h"
 
+#include <unistd.h>
+
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
 
@@ -139,6 +141,8 @@ sl_quantise_folder (const SlQuantiseOptions     *options,
                     GError                     **error)
 {
   g_autofree char *partial = NULL;
+  gboolean good;
+  int hold;
 
   if (g_file_test (options->out, G_FILE_TEST_EXISTS) || g_file_test (options->out, G_FILE_TEST_IS_SYMLINK))
     {
@@ -150,8 +154,11 @@ sl_quantise_folder (const SlQuantiseOptions     *options,
   partial = sl_output_folder_begin (options->out, error);
   if (partial == NULL)
     return FALSE;
-  if (fill_folder (options, partial, report, error) && sl_output_folder_finish (partial, options->out, error))
-    return TRUE;
-  sl_output_folder_discard (partial);
-  return FALSE;
+  hold = sl_output_folder_hold (partial);
+  good = fill_folder (options, partial, report, error) && sl_output_folder_finish (partial, options->out, error);
+  if (!good)
+    sl_output_folder_discard (partial);
+  if (hold >= 0)
+    close (hold);
+  return good;
 }

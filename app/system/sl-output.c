@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <glib/gi18n-lib.h>
@@ -352,6 +353,29 @@ sl_output_folder_discard (const char *temporary)
         sl_output_folder_discard (path);
     }
   g_rmdir (temporary);
+}
+
+int
+sl_output_folder_hold (const char *temporary)
+{
+  int fd = g_open (temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+  if (fd >= 0 && flock (fd, LOCK_EX | LOCK_NB) != 0)
+    {
+      close (fd);
+      fd = -1;
+    }
+  return fd;
+}
+
+gboolean
+sl_output_folder_is_held (const char *temporary)
+{
+  int fd = sl_output_folder_hold (temporary);
+
+  if (fd >= 0)
+    close (fd);
+  return fd < 0;
 }
 
 void

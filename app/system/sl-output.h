@@ -87,6 +87,10 @@ gboolean   sl_output_folder_finish  (const char  *temporary,
                                      GError     **error);
 /* With all that is in it. */
 void       sl_output_folder_discard (const char  *temporary);
+/* Says that the folder is being filled, until the descriptor that it returns is closed or the process ends; -1: it cannot be said. */
+int        sl_output_folder_hold    (const char  *temporary);
+/* Does anybody say so? */
+gboolean   sl_output_folder_is_held (const char  *temporary);
 /* Removes what a killed run left in this folder. Only where no other run can be at work in it. */
 void       sl_output_sweep          (const char  *folder);
 

@@ -4,6 +4,7 @@
 
 test_models.py CLI SOURCE_ROOT. Prints TAP.
 """
+import fcntl
 import hashlib
 import json
 import os
@@ -184,6 +185,24 @@ def quantised_by_name():
         models("verify", "whole-int8", env=env, want=INPUT)
         info = models("remove", "whole-int8", env=env)
         assert info["trashed"] and info["bytes"] >= len(data) and not (library / "whole-int8").exists()
+
+
+@tap.test
+def what_a_kill_leaves_is_seen_and_removed():
+    with Case() as c:
+        library = c.dir / "model"
+        env = ENV | {"SIGHTLINE_MODELS": str(library)}
+        left = library / "whole-int8.a1B2c3"
+        left.mkdir(parents=True)
+        (left / "model.safetensors").write_bytes(bytes(1 << 16))
+        handle = os.open(left, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert models("list", env=env)["models"] == [], "somebody fills it"
+        os.close(handle)
+        (listed,) = models("list", env=env)["models"]
+        assert (listed["name"], listed["complete"], listed["bytes"]) == (left.name, False, 1 << 16), listed
+        assert models("remove", left.name, env=env)["trashed"] and not left.exists()
+        assert models("list", env=env)["models"] == []
 
 
 tap.run(TMP)

@@ -28,6 +28,7 @@ def fill(session):
     """A model in the library, one in the cache of Hugging Face's client, and a folder in the list that is away. The library."""
     library = pathlib.Path(session.path(".local/share/io.github.sightline.Sightline/models"))
     copy_model(library / "mine")
+    (library / "ended-int8.a1B2c3").mkdir()
     cache = pathlib.Path(session.path(".cache/huggingface/hub/models--org--cached"))
     copy_model(cache / "snapshots" / COMMIT)
     (cache / "refs").mkdir()
@@ -91,6 +92,7 @@ def test_library():
             app.find("label", name)
         session.xdotool("getactivewindow", "windowsize", "--sync", 640, 960)  # every row is to be clicked
         app.find("label", "“.*away” is not there.*")
+        app.find("label", "Left by work that was ended in the middle; it can be deleted")
         session.screenshot("library")
 
         more(app, "mine", "Verify")

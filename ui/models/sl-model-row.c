@@ -21,7 +21,7 @@ struct _SlModelRow
   SlModels *models;
   char *dir;
   guint64 bytes;
-  gboolean bundled, own, listed, vanished, quantised; /* own: its files are Sightline's to move and delete;
+  gboolean bundled, own, listed, vanished, leftover, quantised; /* own: its files are Sightline's to move and delete;
                                                            listed: the user named the folder */
   GCancellable *cancellable;
   GtkWidget *load, *unload, *more;
@@ -46,13 +46,13 @@ update_buttons (SlModelRow *self)
   SlModelWork *work = sl_models_get_work (self->models, self->dir);
   gboolean busy = work != NULL && sl_model_work_get_state (work) == SL_MODEL_WORK_RUNNING;
 
-  gtk_widget_set_visible (self->load, !loaded);
+  gtk_widget_set_visible (self->load, !loaded && !self->leftover);
   gtk_widget_set_visible (self->unload, loaded);
   gtk_widget_action_set_enabled (widget, "model.reveal", !self->vanished);
-  gtk_widget_action_set_enabled (widget, "model.licence", !self->bundled && !self->vanished);
-  gtk_widget_action_set_enabled (widget, "model.verify", !busy && !self->vanished);
-  gtk_widget_action_set_enabled (widget, "model.quantise", !busy && !self->vanished && !self->quantised);
-  gtk_widget_action_set_enabled (widget, "model.move", self->own && !busy && !loaded);
+  gtk_widget_action_set_enabled (widget, "model.licence", !self->bundled && !self->vanished && !self->leftover);
+  gtk_widget_action_set_enabled (widget, "model.verify", !busy && !self->vanished && !self->leftover);
+  gtk_widget_action_set_enabled (widget, "model.quantise", !busy && !self->vanished && !self->leftover && !self->quantised);
+  gtk_widget_action_set_enabled (widget, "model.move", self->own && !busy && !loaded && !self->leftover);
   gtk_widget_action_set_enabled (widget, "model.delete", self->own && !busy && !loaded);
   gtk_widget_action_set_enabled (widget, "model.remove", self->listed && !busy);
 }
@@ -467,6 +467,7 @@ sl_model_row_new (SlEngine             *engine,
   self->own = !bundled && model->place == SL_LIBRARY_OWN;
   self->listed = !bundled && model->place == SL_LIBRARY_FOLDER;
   self->vanished = model->state == SL_LIBRARY_VANISHED;
+  self->leftover = model->state == SL_LIBRARY_LEFTOVER;
   show (self, model);
   g_signal_connect_object (engine, "notify::state", G_CALLBACK (update_buttons), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (engine, "notify::model-dir", G_CALLBACK (update_buttons), self, G_CONNECT_SWAPPED);
@@ -477,7 +478,10 @@ sl_model_row_new (SlEngine             *engine,
       adw_expander_row_set_expanded (ADW_EXPANDER_ROW (self), TRUE);
     }
   update_buttons (self);
-  look (self);
+  if (self->leftover)
+    adw_expander_row_set_subtitle (ADW_EXPANDER_ROW (self), _("Left by work that was ended in the middle; it can be deleted"));
+  else
+    look (self);
   return GTK_WIDGET (self);
 }
 

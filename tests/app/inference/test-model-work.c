@@ -5,6 +5,7 @@
  */
 #include "app/hub/sl-library.h"
 #include "app/inference/sl-model-work.h"
+#include "app/system/sl-output.h"
 #include "app/system/sl-places.h"
 #include "tests/app/app-test.h"
 
@@ -170,6 +171,17 @@ is_copying (gpointer data)
   return g_atomic_int_get (&copies) == 2;
 }
 
+/* Lists see that it is under way. */
+static void
+expect_held (Fixture *self)
+{
+  g_autoptr (GDir) dir = g_dir_open (self->place, 0, NULL);
+  g_autofree char *partial = g_build_filename (self->place, g_dir_read_name (dir), NULL);
+
+  g_assert_true (sl_output_folder_is_held (partial));
+  g_assert_false (sl_output_folder_is_held (self->dir));
+}
+
 static void
 test_move_cancelled (Fixture      *self,
                      gconstpointer data)
@@ -179,6 +191,7 @@ test_move_cancelled (Fixture      *self,
   g_atomic_pointer_set (&to_cancel, (gpointer) self);
   work = sl_model_work_new_move (self->dir, self->dest);
   app_test_wait (is_copying, NULL);
+  expect_held (self);
   sl_model_work_cancel (work);
   expect (work, SL_MODEL_WORK_CANCELLED, "nothing was changed");
   g_atomic_pointer_set (&to_cancel, NULL);
