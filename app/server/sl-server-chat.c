@@ -86,17 +86,6 @@ on_finished (SoupServerMessage *message,
   sl_server_changed (server);
 }
 
-/* Nothing more comes; the client may still have to read it. */
-static void
-complete (Exchange *x)
-{
-  x->finished = TRUE;
-  destroy_source (&x->watch);
-  destroy_source (&x->timer);
-  soup_message_body_complete (soup_server_message_get_response_body (x->message));
-  soup_server_message_unpause (x->message);
-}
-
 static void
 hang_up (Exchange *x)
 {
@@ -111,6 +100,58 @@ hang_up (Exchange *x)
     soup_server_message_set_status (x->message, SOUP_STATUS_INTERNAL_SERVER_ERROR, NULL);
   else
     soup_message_body_append (soup_server_message_get_response_body (x->message), SOUP_MEMORY_STATIC, "\n", 1);
+  soup_server_message_unpause (x->message);
+}
+
+static GSource *
+add_timer (Exchange    *x,
+           guint        seconds,
+           GSourceFunc  callback)
+{
+  GSource *source = g_timeout_source_new_seconds (seconds);
+
+  g_source_set_callback (source, callback, x, NULL);
+  g_source_attach (source, x->server->context);
+  return source;
+}
+
+static gboolean
+on_out_of_patience (gpointer data)
+{
+  Exchange *x = data;
+
+  g_clear_pointer (&x->patience, g_source_unref);
+  if (x->unsent > 0)
+    hang_up (x);
+  return G_SOURCE_REMOVE;
+}
+
+/* From now on, for whoever reads nothing at all of what is there for him. */
+static void
+be_patient (Exchange *x)
+{
+  destroy_source (&x->patience);
+  x->patience = add_timer (x, MIN (PATIENCE_SECONDS, x->server->options.seconds), on_out_of_patience);
+}
+
+static void
+on_wrote (SoupServerMessage *message,
+          guint              n_bytes,
+          Exchange          *x)
+{
+  x->unsent -= MIN (n_bytes, x->unsent);
+  be_patient (x);
+}
+
+/* Nothing more comes; the client may still have to read it. */
+static void
+complete (Exchange *x)
+{
+  x->finished = TRUE;
+  destroy_source (&x->watch);
+  destroy_source (&x->timer);
+  be_patient (x);
+  soup_message_body_complete (soup_server_message_get_response_body (x->message));
   soup_server_message_unpause (x->message);
 }
 
@@ -183,7 +224,12 @@ finish_answer (Exchange *x)
   if (x->streaming)
     append (x, sl_chat_reply_take_events (x->reply));
   else
-    sl_server_respond_json (x->message, 200, sl_chat_reply_dup_json (x->reply));
+    {
+      char *json = sl_chat_reply_dup_json (x->reply);
+
+      x->unsent = strlen (json);
+      sl_server_respond_json (x->message, 200, json);
+    }
   complete (x);
 }
 
@@ -304,40 +350,6 @@ on_out_of_time (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-static gboolean
-on_out_of_patience (gpointer data)
-{
-  Exchange *x = data;
-
-  g_clear_pointer (&x->patience, g_source_unref);
-  if (x->unsent > 0)
-    hang_up (x);
-  return G_SOURCE_REMOVE;
-}
-
-static GSource *
-add_timer (Exchange    *x,
-           guint        seconds,
-           GSourceFunc  callback)
-{
-  GSource *source = g_timeout_source_new_seconds (seconds);
-
-  g_source_set_callback (source, callback, x, NULL);
-  g_source_attach (source, x->server->context);
-  return source;
-}
-
-static void
-on_wrote (SoupServerMessage *message,
-          guint              n_bytes,
-          Exchange          *x)
-{
-  x->unsent -= MIN (n_bytes, x->unsent);
-  destroy_source (&x->patience);
-  if (x->streaming)
-    x->patience = add_timer (x, PATIENCE_SECONDS, on_out_of_patience);
-}
-
 static void
 watch_client (Exchange *x)
 {
@@ -381,19 +393,14 @@ decoding_free (gpointer data)
 static void
 submit (Exchange *x)
 {
-  const SlServerOptions *options = &x->server->options;
   g_autoptr (SlPrompt) prompt = sl_chat_request_make_prompt (x->request);
   const SlModelInfo *info = sl_engine_get_info (x->server->engine);
-  guint alternatives = x->request->top_logprobs, waiting, going;
+  guint alternatives = x->request->top_logprobs;
   SlChatError error = { 0 };
 
-  sl_engine_count_guests (x->server->engine, &waiting, &going);
   if (info == NULL)
-    sl_chat_error_set (&error, 503, NULL, NULL, "%s", _("No model is loaded yet."));
-  else if (waiting + going >= options->queue + options->at_once)
-    sl_chat_error_set (&error, 503, "overloaded", NULL, "%s", _("Too many questions are waiting; ask again in a moment."));
-  if (error.message != NULL)
     {
+      sl_chat_error_set (&error, 503, NULL, NULL, "%s", _("No model is loaded yet."));
       fail (x, &error);
       sl_chat_error_clear (&error);
       return;
@@ -484,10 +491,26 @@ decode_pictures (Exchange *x)
   g_thread_pool_push (x->server->decoders, decoding, NULL);
 }
 
+/* The queue is full: 429 for whoever has questions in it, 503 where it is full of others'. */
+static void
+set_busy (SlServer    *self,
+          guint64      client,
+          SlChatError *error)
+{
+  for (guint i = 0; i < self->exchanges->len; i++)
+    if (((Exchange *) g_ptr_array_index (self->exchanges, i))->client == client)
+      {
+        sl_chat_error_set (error, 429, "rate_limit_exceeded", NULL, "%s", _("Too many of your questions are waiting; ask again in a moment."));
+        return;
+      }
+  sl_chat_error_set (error, 503, "overloaded", NULL, "%s", _("Too many questions are waiting; ask again in a moment."));
+}
+
 /* NULL with *error: what can be told before anything is decoded. */
 static SlChatRequest *
 read_request (SlServer          *self,
               SoupServerMessage *message,
+              guint64            client,
               SlChatError       *error)
 {
   const SlChatLimits limits = { self->options.body_bytes, self->options.pictures, 1000, (const char *const *) self->picture_dirs };
@@ -500,7 +523,7 @@ read_request (SlServer          *self,
   if (info == NULL)
     sl_chat_error_set (error, 503, NULL, NULL, "%s", _("No model is loaded yet."));
   else if (self->exchanges->len >= self->options.queue + self->options.at_once)
-    sl_chat_error_set (error, 503, "overloaded", NULL, "%s", _("Too many questions are waiting; ask again in a moment."));
+    set_busy (self, client, error);
   else
     request = sl_chat_request_parse (g_bytes_get_data (body, NULL), g_bytes_get_size (body), &limits, error);
   if (request != NULL && request->model != NULL && strcmp (request->model, info->name) != 0)
@@ -519,7 +542,7 @@ sl_server_chat (SlServer          *self,
                 guint64            client)
 {
   SlChatError error = { 0 };
-  SlChatRequest *request = read_request (self, message, &error);
+  SlChatRequest *request = read_request (self, message, client, &error);
   Exchange *x;
 
   if (request == NULL)

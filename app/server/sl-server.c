@@ -5,12 +5,14 @@
 #include "app/server/sl-server-private.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include <glib/gi18n-lib.h>
 
 #define REQUEST_SECONDS 30 /* from the beginning of a connection to the last byte of its request */
 #define RETRY_SECONDS "2"
 #define BACKLOG 1024
+#define KERNEL_BYTES (128 * 1024) /* of an answer that is not read yet; Linux takes twice as much */
 
 enum { DRAINED, CHANGED, N_SIGNALS };
 
@@ -439,7 +441,8 @@ check_options (const SlServerOptions  *options,
   return error == NULL || *error == NULL;
 }
 
-/* libsoup's own would let ten connections wait to be taken, and a burst of more of them wait for seconds. */
+/* libsoup's own would let ten connections wait to be taken, and a burst of more of them wait for seconds; and the kernel would keep
+ * megabytes for each client that does not read. Connections inherit the latter. */
 static GSocket *
 listen_at (GInetAddress  *address,
            guint16        port,
@@ -451,6 +454,7 @@ listen_at (GInetAddress  *address,
   if (socket == NULL || !g_socket_bind (socket, where, TRUE, error))
     return NULL;
   g_socket_set_listen_backlog (socket, BACKLOG);
+  g_socket_set_option (socket, SOL_SOCKET, SO_SNDBUF, KERNEL_BYTES, NULL);
   return g_socket_listen (socket, error) ? g_steal_pointer (&socket) : NULL;
 }
 

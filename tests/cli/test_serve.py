@@ -14,10 +14,12 @@ import os
 import pathlib
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 CLI, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 sys.path[:0] = [str(ROOT / "tests")]
@@ -261,17 +263,97 @@ def a_full_queue_says_so():
         answers = list(pool.map(lambda _: server.request("POST", "/v1/chat/completions", ask("word " * 200, max_tokens=200, stop=["\x01"])),
                                 range(12)))
         statuses = [a.status for a, _ in answers]
-        assert set(statuses) == {200, 503}, statuses
-        assert all(a.getheader("Retry-After") for a, _ in answers if a.status == 503)
-        assert server.metric("requests_busy_total") == statuses.count(503)
+        assert set(statuses) == {200, 429}, statuses
+        assert all(int(a.getheader("Retry-After")) > 0 and json.loads(t)["error"]["code"] == "rate_limit_exceeded" for a, t in answers if a.status == 429)
+        assert server.metric("requests_busy_total") == statuses.count(429)
+    keys = TMP / "keys-busy"
+    keys.write_text("\n".join(KEYS) + "\n")
+    with serving("--at-once", "1", "--queue", "0", "--key-file", str(keys)) as server:
+        client = begin(server, ask("word " * 100, picture=None, stream=True, max_tokens=100000, temperature=2, seed=1), KEYS[0])
+        client.recv(15)
+        answer, text = server.request("POST", "/v1/chat/completions", ask(), KEYS[1])
+        assert answer.status == 503 and answer.getheader("Retry-After") and json.loads(text)["error"]["code"] == "overloaded", text
+        client.close()
 
 
-def begin(server, body):
+def begin(server, body, key="none", read_bytes=None):
+    """read_bytes: how much the kernel takes for the client ahead of its reading."""
     body = json.dumps(body).encode()
-    client = socket.create_connection(("127.0.0.1", server.port), 60)
-    client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-                   + body)
+    client = socket.socket()
+    client.settimeout(60)
+    if read_bytes:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, read_bytes)
+    client.connect(("127.0.0.1", server.port))
+    client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\n"
+                   b"Content-Length: %d\r\n\r\n" % (key.encode(), len(body)) + body)
     return client
+
+
+def read_all(client):
+    text = b""
+    while piece := client.recv(65536):
+        text += piece
+    return text
+
+
+@tap.test
+def what_clients_of_others_send():
+    """Requests as openai, langchain-openai, litellm and curl made them (tests/peers/serve.py --record): the answer that everybody gets."""
+    with serving() as server:
+        want = server.chat(ask("<|ref|>the red circle<|/ref|>", max_tokens=400))["choices"][0]["message"]["content"]
+        files = sorted((ROOT / "tests" / "cli" / "clients").glob("*.http"))
+        assert len(files) >= 7, files
+        for file in files:
+            head, body = file.read_text().replace("@PICTURE@", DATA_URL).split("\n\n", 1)
+            head = head.replace("@HOST@", f"127.0.0.1:{server.port}").replace("@LENGTH@", str(len(body.encode())))
+            with socket.create_connection(("127.0.0.1", server.port), 60) as client:
+                client.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body.encode())
+                status, _, text = read_all(client).decode().partition("\r\n\r\n")
+            assert status.startswith("HTTP/1.1 200"), (file.name, status, text[:200])
+            if "stream" in file.name:
+                said = events(text)
+                assert said[-1] == "[DONE]", (file.name, said[-1])
+                deltas = [json.loads(e)["choices"] for e in said[:-1]]
+                got = "".join(c[0]["delta"].get("content") or "" for c in deltas if c)
+            else:
+                got = json.loads(text)["choices"][0]["message"]["content"]
+            assert got == want and got, (file.name, got, want)
+
+
+def huge_png(side):
+    """Few bytes that claim many pixels."""
+    def part(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) + part(
+        b"IDAT", zlib.compress(b"\0" * 1000)) + part(b"IEND", b"")
+
+
+@tap.test
+def pixels_and_time_have_limits():
+    with serving("--time-limit", "1") as server:
+        url = "data:image/png;base64," + base64.b64encode(huge_png(20000)).decode()
+        answer, text = server.request("POST", "/v1/chat/completions", ask(picture=url))
+        assert answer.status == 413 and json.loads(text)["error"]["param"] == "image_url 1", (answer.status, text)
+        endless = ask("word " * 100, picture=None, max_tokens=100000, temperature=100, seed=1, logprobs=True,
+                      top_logprobs=20)
+        answer, text = server.request("POST", "/v1/chat/completions", endless)
+        assert answer.status == 504 and json.loads(text)["error"]["code"] == "timeout", (answer.status, text[:200])
+        server.wait_for("answers_going", 0)
+        _, text = server.request("POST", "/v1/chat/completions", endless | {"stream": True})
+        assert json.loads(events(text)[-1])["error"]["code"] == "timeout" and "[DONE]" not in text, text[-300:]
+
+
+@tap.test
+def who_reads_slowly_is_left():
+    """For a client that does not read, a quarter of a megabyte waits in the kernel, one here; then its answer is given up."""
+    with serving() as server:
+        body = ask("word " * 100, picture=None, stream=True, max_tokens=100000, temperature=100, seed=1, logprobs=True, top_logprobs=20)
+        client = begin(server, body, read_bytes=4096)
+        server.wait_for("answers_cancelled_total", 1)
+        server.wait_for("answers_going", 0)
+        assert server.metric("answers_total") == 0, "all of it was made for nobody"
+        assert server.chat(ask())["choices"][0]["message"]["boxes"], "others are answered"
+        client.close()
 
 
 @tap.test

@@ -519,13 +519,13 @@ def a_batch_goes_on_where_it_was_killed():
 def a_busy_server_is_asked_again():
     def answer(_):
         with lock:
-            count[0] += 1
-            busy = count[0] <= 2
-        return [whole({}, 503, Retry_After=0)] if busy else say(DOG)
-    lock, count = threading.Lock(), [0]
+            times.append(time.monotonic())
+            busy = len(times) <= 2
+        return [whole({}, 429 if len(times) == 1 else 503, Retry_After=len(times))] if busy else say(DOG)
+    lock, times = threading.Lock(), []
     with Fake(answer) as fake:
         run("batch", "--endpoint", fake.url, "--jobs", 1, "-p", "dog", "-o", TMP / "out-busy", folder(1))
-        assert len(fake.asked) == 3
+        assert len(times) == 3 and times[1] - times[0] >= 1 and times[2] - times[1] >= 2, f"asked at {times}, told to wait for 1 and 2 seconds"
 
 
 @test
