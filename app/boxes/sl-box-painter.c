@@ -36,11 +36,15 @@ sl_box_palette_get (guint index)
 }
 
 void
-sl_box_painter_assign_colors (SlPaintBox    *boxes,
-                              gsize          n_boxes,
-                              SlBoxColoring  coloring)
+sl_box_painter_assign_colors (SlPaintBox        *boxes,
+                              gsize              n_boxes,
+                              SlBoxColoring      coloring,
+                              const char *const *first_labels)
 {
   g_autoptr(GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; first_labels != NULL && first_labels[i] != NULL; i++)
+    g_hash_table_insert (seen, (gpointer) first_labels[i], GUINT_TO_POINTER (i));
 
   for (gsize i = 0; i < n_boxes; i++)
     {

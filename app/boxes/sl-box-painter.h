@@ -42,10 +42,12 @@ typedef struct
   gboolean    hidden;
 } SlPaintBox;
 
-/* Fills `color` of each box. */
-void sl_box_painter_assign_colors (SlPaintBox    *boxes,
-                                   gsize          n_boxes,
-                                   SlBoxColoring  coloring);
+/* Fills `color` of each box. first_labels (NULL-terminated, or NULL): by label, these have the first colours whether they are there or
+ * not. */
+void sl_box_painter_assign_colors (SlPaintBox        *boxes,
+                                   gsize              n_boxes,
+                                   SlBoxColoring      coloring,
+                                   const char *const *first_labels);
 
 typedef struct
 {

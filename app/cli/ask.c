@@ -389,7 +389,7 @@ draw (const Options    *options,
       g_array_append_val (paint, box);
     }
 
-  sl_box_painter_assign_colors ((SlPaintBox *) paint->data, paint->len, SL_BOX_COLORING_LABEL);
+  sl_box_painter_assign_colors ((SlPaintBox *) paint->data, paint->len, SL_BOX_COLORING_LABEL, NULL);
 
   return sl_box_picture_write (picture, (const SlPaintBox *) paint->data, paint->len, NULL, SL_BOX_PICTURE_PNG, cli_outputs,
                                options->draw, error);

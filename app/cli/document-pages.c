@@ -4,15 +4,12 @@
  */
 #include "app/cli/document.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <glib/gi18n.h>
 
 #include "app/prompt/sl-page-options.h"
 #include "app/prompt/sl-prompt-view.h"
-
-#define MAX_PAGES 100000
 
 void
 cli_file_free (CliFile *self)
@@ -45,55 +42,6 @@ cli_formats_from_text (const char *text,
       *out |= 1u << i;
     }
   return *out != 0;
-}
-
-/* "3", "3-7" or "3-"; from 1. */
-static gboolean
-read_range (const char *word,
-            int         n,
-            int        *from,
-            int        *to)
-{
-  char *end;
-  long first = strtol (word, &end, 10), last = first;
-
-  if (end == word || first < 1 || first > MAX_PAGES)
-    return FALSE;
-  if (*end == '-')
-    {
-      const char *rest = end + 1;
-
-      last = *rest != '\0' ? strtol (rest, &end, 10) : n;
-      if (*rest != '\0' && (end == rest || last < first || last > MAX_PAGES))
-        return FALSE;
-      end = *rest != '\0' ? end : (char *) rest;
-    }
-  *from = (int) first;
-  *to = (int) MIN (last, n);
-  return *end == '\0';
-}
-
-GArray *
-cli_pages_from_text (const char *text,
-                     int         n)
-{
-  g_autoptr(GArray) pages = g_array_new (FALSE, FALSE, sizeof (int));
-  g_auto(GStrv) words = g_strsplit (text != NULL ? text : "1-", ",", -1);
-  g_autofree gboolean *wanted = g_new0 (gboolean, n + 1);
-
-  for (char **word = words; *word != NULL; word++)
-    {
-      int from, to;
-
-      if (!read_range (*word, n, &from, &to))
-        return NULL;
-      for (int i = from; i <= to; i++)
-        wanted[i - 1] = TRUE;
-    }
-  for (int i = 0; i < n; i++)
-    if (wanted[i])
-      g_array_append_val (pages, i);
-  return g_steal_pointer (&pages);
 }
 
 /* ------------------------------------------------------------------------------------------------ a page */

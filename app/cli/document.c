@@ -129,7 +129,7 @@ static const char *
 check_usage (Run *run)
 {
   const Options *options = run->options;
-  g_autoptr(GArray) pages = cli_pages_from_text (options->pages, 1);
+  g_autoptr(GArray) pages = sl_page_numbers_parse (options->pages, 1);
 
   if (options->out == NULL)
     return _("--out is missing (see “sightline-cli document --help”).");
@@ -317,7 +317,7 @@ count_pages (const Run *run)
   for (guint i = 0; i < run->files->len; i++)
     {
       const CliFile *file = run->files->pdata[i];
-      g_autoptr(GArray) pages = cli_pages_from_text (run->options->pages, sl_page_source_get_n_pages (file->source));
+      g_autoptr(GArray) pages = sl_page_numbers_parse (run->options->pages, sl_page_source_get_n_pages (file->source));
 
       n += pages->len;
     }
@@ -408,7 +408,7 @@ run_files (Run       *run,
   for (guint i = 0; i < run->files->len; i++)
     {
       CliFile *file = run->files->pdata[i];
-      g_autoptr(GArray) pages = cli_pages_from_text (run->options->pages, sl_page_source_get_n_pages (file->source));
+      g_autoptr(GArray) pages = sl_page_numbers_parse (run->options->pages, sl_page_source_get_n_pages (file->source));
 
       for (guint k = 0; k < pages->len; k++)
         if (cli_cancel || !run_page (run, file, g_array_index (pages, int, k), &worst))

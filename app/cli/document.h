@@ -36,10 +36,6 @@ typedef struct
 /* "md,pdf" as a set of 1 << SlPagesFormat; FALSE for other words. */
 gboolean cli_formats_from_text (const char         *text,
                                 guint              *out);
-/* "1-3,7,20-": pages of [0, n) as a set of gint; NULL for what makes no sense. NULL text: all. (transfer full) */
-GArray  *cli_pages_from_text   (const char         *text,
-                                int                 n);
-
 /* Reads page `number` (from 0). *tokens: of the answer. (transfer full) */
 SlPage  *cli_read_page         (const CliReading   *reading,
                                 CliFile            *file,

@@ -194,7 +194,7 @@ add_annotations (const SlPage *page,
 {
   for (guint i = 0; i < page->blocks->len; i++)
     {
-      const SlBlock *block = page->blocks->pdata[i];
+      const SlPageBlock *block = page->blocks->pdata[i];
       double p[4];
       json_t *object;
 
@@ -203,8 +203,8 @@ add_annotations (const SlPage *page,
       object = json_pack ("{s:i, s:i, s:i, s:[f,f,f,f], s:f, s:i, s:[], s:s}", "id", (int) json_array_size (annotations) + 1, "image_id",
                           image, "category_id", find_category (categories, block->type), "bbox", p[0], p[1], p[2] - p[0], p[3] - p[1],
                           "area", (p[2] - p[0]) * (p[3] - p[1]), "iscrowd", 0, "segmentation", "text", block->text);
-      if (sl_block_get_score (block) >= 0)
-        json_object_set_new (object, "score", json_real (sl_block_get_score (block)));
+      if (sl_page_block_get_score (block) >= 0)
+        json_object_set_new (object, "score", json_real (sl_page_block_get_score (block)));
       json_array_append_new (annotations, object);
     }
 }
@@ -248,7 +248,7 @@ write_tables (const SlPagesWork *work,
 
       for (guint k = 0; k < page->blocks->len; k++)
         {
-          g_autoptr(SlPageTable) table = sl_page_table_parse (((const SlBlock *) page->blocks->pdata[k])->text);
+          g_autoptr(SlPageTable) table = sl_page_table_parse (((const SlPageBlock *) page->blocks->pdata[k])->text);
           g_autofree char *csv = table != NULL ? sl_page_table_to_csv (table) : NULL;
           g_autofree char *marked = csv != NULL ? g_strconcat ("\xef\xbb\xbf", csv, NULL) : NULL;
           g_autofree char *name = NULL;

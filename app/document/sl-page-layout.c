@@ -124,9 +124,9 @@ line_units (const GArray *pieces,
 
 GArray *
 sl_page_lay_words (const SlPage  *page,
-                   const SlBlock *block)
+                   const SlPageBlock *block)
 {
-  g_autofree char *plain = sl_block_dup_plain (block);
+  g_autofree char *plain = sl_page_block_dup_plain (block);
   g_autoptr(GArray) pieces = cut (plain);
   g_autofree guint *line = g_new0 (guint, pieces->len + 1);
   GArray *words = g_array_new (FALSE, FALSE, sizeof (SlWord));
@@ -173,7 +173,7 @@ append_hocr_block (GString       *out,
                    const SlPage  *page,
                    guint          index)
 {
-  const SlBlock *block = page->blocks->pdata[index];
+  const SlPageBlock *block = page->blocks->pdata[index];
   g_autoptr(GArray) words = sl_page_lay_words (page, block);
   int percent = block->certainty >= 0 ? (int) lrint (100 * block->certainty) : 100;
   double p[4];
@@ -288,7 +288,7 @@ append_alto_block (GString      *out,
                    const SlPage *page,
                    guint         index)
 {
-  const SlBlock *block = page->blocks->pdata[index];
+  const SlPageBlock *block = page->blocks->pdata[index];
   g_autoptr(GArray) words = sl_page_lay_words (page, block);
   g_autofree char *id = g_strdup_printf ("p%d_b%u", page->number, index + 1);
   double p[4];

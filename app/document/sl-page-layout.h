@@ -19,7 +19,7 @@ typedef struct
 
 /* The words of a block; over the whole page where it has no place. A GArray of SlWord that frees them. (transfer full) */
 GArray *sl_page_lay_words  (const SlPage  *page,
-                            const SlBlock *block);
+                            const SlPageBlock *block);
 
 /* Whole files; pages: SlPage. (transfer full) */
 char   *sl_pages_to_hocr   (GPtrArray     *pages,

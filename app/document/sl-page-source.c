@@ -121,6 +121,8 @@ get_page (SlPageSource *self,
 
 static cairo_surface_t *
 draw_pixels (PopplerPage *page,
+             double       x,
+             double       y,
              int          width,
              int          height,
              double       scale)
@@ -131,6 +133,7 @@ draw_pixels (PopplerPage *page,
   cairo_set_source_rgb (cr, 1, 1, 1);
   cairo_paint (cr);
   cairo_scale (cr, scale, scale);
+  cairo_translate (cr, -x, -y);
   poppler_page_render (page, cr);
   cairo_destroy (cr);
   cairo_surface_flush (surface);
@@ -171,12 +174,13 @@ picture_of (cairo_surface_t *surface,
 static SlPicture *
 render_pdf (SlPageSource  *self,
             int            number,
+            const double   area[4],
             int            longer_side,
             double        *dpi,
             GError       **error)
 {
   PopplerPage *page = get_page (self, number);
-  double width = 0, height = 0, scale;
+  double x, y, width = 0, height = 0, scale;
   cairo_surface_t *surface;
   SlPicture *picture;
 
@@ -188,9 +192,13 @@ render_pdf (SlPageSource  *self,
       g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_BROKEN, _("Page %d of “%s” cannot be read."), number + 1, self->name);
       return NULL;
     }
+  x = area[0] * width;
+  y = area[1] * height;
+  width *= area[2] - area[0];
+  height *= area[3] - area[1];
   scale = longer_side / MAX (width, height);
   *dpi = 72 * scale;
-  surface = draw_pixels (page, MAX (1, (int) lrint (width * scale)), MAX (1, (int) lrint (height * scale)), scale);
+  surface = draw_pixels (page, x, y, MAX (1, (int) lrint (width * scale)), MAX (1, (int) lrint (height * scale)), scale);
   picture = picture_of (surface, self->name, error);
   cairo_surface_destroy (surface);
   g_object_unref (page);
@@ -208,6 +216,57 @@ sl_page_source_get_n_pages (SlPageSource *self)
   return 1;
 }
 
+/* Pixels of a picture as they are: there are no finer ones. */
+static SlPicture *
+cut_picture (SlPicture     *picture,
+             const double   area[4],
+             GError       **error)
+{
+  int width = sl_picture_get_width (picture), height = sl_picture_get_height (picture);
+  int x = CLAMP ((int) floor (area[0] * width), 0, width - 1), y = CLAMP ((int) floor (area[1] * height), 0, height - 1);
+  int right = CLAMP ((int) ceil (area[2] * width), x + 1, width), bottom = CLAMP ((int) ceil (area[3] * height), y + 1, height);
+  gsize stride = (gsize) (right - x) * 4;
+  g_autofree guint8 *rgba = NULL;
+
+  if (right - x == width && bottom - y == height)
+    return g_object_ref (picture);
+  rgba = g_try_malloc_n ((gsize) (bottom - y), stride);
+  if (rgba == NULL)
+    {
+      g_set_error (error, SL_PICTURE_ERROR, SL_PICTURE_ERROR_MEMORY, _("There is not enough memory for a page of “%s”."),
+                   sl_picture_get_name (picture));
+      return NULL;
+    }
+  for (int row = y; row < bottom; row++)
+    {
+      const guint8 *from = sl_picture_get_rgb (picture) + (gsize) row * sl_picture_get_stride (picture) + (gsize) x * 3;
+      guint8 *to = rgba + (gsize) (row - y) * stride;
+
+      for (int i = x; i < right; i++, from += 3, to += 4)
+        {
+          memcpy (to, from, 3);
+          to[3] = 255;
+        }
+    }
+  return sl_picture_new_from_rgba (rgba, right - x, bottom - y, stride, sl_picture_get_name (picture), error);
+}
+
+SlPicture *
+sl_page_source_render_area (SlPageSource  *self,
+                            int            page,
+                            const double   area[4],
+                            int            longer_side,
+                            double        *dpi,
+                            GError       **error)
+{
+#ifdef SL_HAVE_POPPLER
+  if (self->picture == NULL)
+    return render_pdf (self, page, area, longer_side, dpi, error);
+#endif
+  *dpi = PICTURE_DPI;
+  return cut_picture (self->picture, area, error);
+}
+
 SlPicture *
 sl_page_source_render (SlPageSource  *self,
                        int            page,
@@ -215,12 +274,7 @@ sl_page_source_render (SlPageSource  *self,
                        double        *dpi,
                        GError       **error)
 {
-#ifdef SL_HAVE_POPPLER
-  if (self->picture == NULL)
-    return render_pdf (self, page, longer_side, dpi, error);
-#endif
-  *dpi = PICTURE_DPI;
-  return g_object_ref (self->picture);
+  return sl_page_source_render_area (self, page, (double[]) { 0, 0, 1, 1 }, longer_side, dpi, error);
 }
 
 gboolean

@@ -27,6 +27,13 @@ SlPicture    *sl_page_source_render  (SlPageSource  *self,
                                       int            longer_side,
                                       double        *dpi,
                                       GError       **error);
+/* The same of a part of it, x1 y1 x2 y2 as shares of the page. */
+SlPicture    *sl_page_source_render_area (SlPageSource  *self,
+                                          int            page,
+                                          const double   area[4],
+                                          int            longer_side,
+                                          double        *dpi,
+                                          GError       **error);
 /* In points, 72 to the inch. FALSE for a page that cannot be read. */
 gboolean      sl_page_source_get_size (SlPageSource *self,
                                        int           page,

@@ -62,11 +62,11 @@ append_table (GString    *out,
 }
 
 char *
-sl_block_dup_plain (const SlBlock *block)
+sl_page_block_dup_plain (const SlPageBlock *block)
 {
   g_autoptr(GString) out = g_string_new (NULL);
   const char *text = block->text;
-  gboolean table = sl_block_is_table (block);
+  gboolean table = sl_page_block_is_table (block);
 
   if (!table)
     while (*text == '#')
@@ -109,14 +109,14 @@ sl_page_dup_picture_name (const SlPage *page,
   guint number = 0;
 
   for (guint i = 0; i <= index; i++)
-    number += sl_block_is_picture (page->blocks->pdata[i]) && ((const SlBlock *) page->blocks->pdata[i])->has_place;
-  if (!sl_block_is_picture (page->blocks->pdata[index]) || !((const SlBlock *) page->blocks->pdata[index])->has_place)
+    number += sl_page_block_is_picture (page->blocks->pdata[i]) && ((const SlPageBlock *) page->blocks->pdata[i])->has_place;
+  if (!sl_page_block_is_picture (page->blocks->pdata[index]) || !((const SlPageBlock *) page->blocks->pdata[index])->has_place)
     return NULL;
   return g_strdup_printf ("%s_images/%d_%u.png", name, page->number, number);
 }
 
 static gboolean
-is_title (const SlBlock *block)
+is_title (const SlPageBlock *block)
 {
   return g_str_equal (block->type, "title") || g_str_equal (block->type, "doc_title");
 }
@@ -134,7 +134,7 @@ sl_pages_to_markdown (GPtrArray  *pages,
 
       for (guint i = 0; i < page->blocks->len; i++)
         {
-          const SlBlock *block = page->blocks->pdata[i];
+          const SlPageBlock *block = page->blocks->pdata[i];
           g_autofree char *picture = sl_page_dup_picture_name (page, i, name);
           g_autofree char *escaped = picture != NULL ? g_uri_escape_string (picture, "/", TRUE) : NULL;
 
@@ -156,9 +156,9 @@ append_html_block (GString    *out,
                    const SlPage *page,
                    guint       index)
 {
-  const SlBlock *block = page->blocks->pdata[index];
+  const SlPageBlock *block = page->blocks->pdata[index];
   g_autofree char *picture = sl_page_dup_picture_name (page, index, name);
-  g_autofree char *plain = sl_block_dup_plain (block);
+  g_autofree char *plain = sl_page_block_dup_plain (block);
   g_autofree char *escaped = sl_escape_xml (plain);
   const char *tag = is_title (block) ? "h1" : g_str_equal (block->type, "sub_title") ? "h2" : "p";
 
@@ -168,7 +168,7 @@ append_html_block (GString    *out,
 
       g_string_append_printf (out, "<figure><img src=\"%s\" alt=\"\"></figure>\n", uri);
     }
-  if (sl_block_is_table (block))
+  if (sl_page_block_is_table (block))
     {
       append_table (out, block->text);
       g_string_append_c (out, '\n');
@@ -209,7 +209,7 @@ sl_pages_to_text (GPtrArray *pages)
 
       for (guint i = 0; i < page->blocks->len; i++)
         {
-          g_autofree char *plain = sl_block_dup_plain (page->blocks->pdata[i]);
+          g_autofree char *plain = sl_page_block_dup_plain (page->blocks->pdata[i]);
 
           if (*plain != '\0')
             g_string_append_printf (out, "%s\n\n", plain);

@@ -23,7 +23,7 @@ char *sl_pages_to_html     (GPtrArray  *pages,
 char *sl_pages_to_text     (GPtrArray  *pages);
 
 /* A block's words without markup: cells of a table are separated by tabs, its rows by line breaks. (transfer full) */
-char *sl_block_dup_plain   (const SlBlock *block);
+char *sl_page_block_dup_plain   (const SlPageBlock *block);
 
 /* Text for XML and HTML; characters that XML forbids are left out. (transfer full) */
 char *sl_escape_xml        (const char    *text);

@@ -12,18 +12,18 @@
 static void
 block_free (gpointer data)
 {
-  SlBlock *self = data;
+  SlPageBlock *self = data;
 
   g_free (self->type);
   g_free (self->text);
   g_free (self);
 }
 
-static SlBlock *
+static SlPageBlock *
 block_new (const char *type,
            gsize       length)
 {
-  SlBlock *self = g_new0 (SlBlock, 1);
+  SlPageBlock *self = g_new0 (SlPageBlock, 1);
 
   self->type = g_strstrip (g_strndup (type, length));
   if (*self->type == '\0')
@@ -36,12 +36,12 @@ block_new (const char *type,
   return self;
 }
 
-SlBlock *
+SlPageBlock *
 sl_page_add_block (SlPage     *self,
                    int         at,
                    const char *type)
 {
-  SlBlock *block = block_new (type, strlen (type));
+  SlPageBlock *block = block_new (type, strlen (type));
 
   g_ptr_array_insert (self->blocks, at, block);
   return block;
@@ -78,19 +78,19 @@ sl_page_free (SlPage *self)
 }
 
 gboolean
-sl_block_is_picture (const SlBlock *self)
+sl_page_block_is_picture (const SlPageBlock *self)
 {
   return g_str_equal (self->type, "image") || g_str_equal (self->type, "figure");
 }
 
 gboolean
-sl_block_is_table (const SlBlock *self)
+sl_page_block_is_table (const SlPageBlock *self)
 {
   return strstr (self->text, "<table") != NULL;
 }
 
 double
-sl_block_get_score (const SlBlock *self)
+sl_page_block_get_score (const SlPageBlock *self)
 {
   if (self->edited || self->accepted)
     return 1;
@@ -101,7 +101,7 @@ sl_block_get_score (const SlBlock *self)
 
 gboolean
 sl_page_get_pixels (const SlPage  *self,
-                    const SlBlock *block,
+                    const SlPageBlock *block,
                     double         pixels[4])
 {
   for (int i = 0; i < 4; i++)
@@ -136,7 +136,7 @@ mean_probability (const SlGeneration *record,
 
 /* Where several boxes belong to one block, the one around them. */
 static void
-set_place (SlBlock            *block,
+set_place (SlPageBlock            *block,
            const SlBox        *boxes,
            gsize               n_boxes,
            const SlSpan       *span,
@@ -169,7 +169,7 @@ is_blank (const char *text,
 }
 
 /* "title [" of <|det|>title [1, 2, 3, 4]<|/det|>, where no label stands in front. */
-static SlBlock *
+static SlPageBlock *
 block_of_boxes (const char   *text,
                 const SlSpan *span,
                 const char   *label)
@@ -187,7 +187,7 @@ block_of_boxes (const char   *text,
 
 static void
 add_text (SlPage             *self,
-          SlBlock            *block,
+          SlPageBlock            *block,
           const char         *text,
           const SlSpan       *span,
           const SlGeneration *record)
@@ -226,7 +226,7 @@ sl_page_read (SlPage             *self,
   g_autoptr(SlGrounding) grounding = sl_grounding_parse_in (answer, length, &space);
   const SlSpan *spans = sl_grounding_get_spans (grounding, &n_spans);
   const SlBox *boxes = sl_grounding_get_boxes (grounding, &n_boxes);
-  SlBlock *open = NULL; /* the block whose text comes next */
+  SlPageBlock *open = NULL; /* the block whose text comes next */
   const char *label = NULL;
 
   for (gsize i = 0; i < n_spans; i++)
@@ -246,7 +246,7 @@ sl_page_read (SlPage             *self,
         {
           add_text (self, open, answer, span, record);
           if (self->blocks->len > 0 && is_cut (record, span))
-            ((SlBlock *) self->blocks->pdata[self->blocks->len - 1])->cut = TRUE;
+            ((SlPageBlock *) self->blocks->pdata[self->blocks->len - 1])->cut = TRUE;
         }
     }
 }
@@ -260,7 +260,7 @@ sl_page_to_json (const SlPage *self)
 
   for (guint i = 0; i < self->blocks->len; i++)
     {
-      const SlBlock *block = self->blocks->pdata[i];
+      const SlPageBlock *block = self->blocks->pdata[i];
       json_t *object = json_pack ("{s:s, s:n, s:n, s:n, s:n, s:s}", "type", block->type, "box_999", "box_px", "certainty", "overlap",
                                   "text", block->text);
       double pixels[4];
@@ -288,13 +288,13 @@ sl_page_to_json (const SlPage *self)
                     self->height, "dpi", self->dpi, "stop", self->stop, "blocks", blocks);
 }
 
-static SlBlock *
+static SlPageBlock *
 block_from_json (json_t *object)
 {
   const char *type = json_string_value (json_object_get (object, "type")), *text = json_string_value (json_object_get (object, "text"));
   json_t *place = json_object_get (object, "box_999"), *certainty = json_object_get (object, "certainty");
   json_t *overlap = json_object_get (object, "overlap");
-  SlBlock *self;
+  SlPageBlock *self;
 
   if (type == NULL || text == NULL)
     return NULL;
@@ -340,7 +340,7 @@ sl_page_from_json (json_t *object)
   self->stop = g_strdup (stop);
   json_array_foreach (blocks, i, value)
     {
-      SlBlock *block = block_from_json (value);
+      SlPageBlock *block = block_from_json (value);
 
       if (block == NULL)
         return NULL;

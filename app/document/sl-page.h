@@ -24,7 +24,7 @@ typedef struct
   double   overlap;   /* that its place can be expected to have with the true one, 0 … 1; negative: not known */
   gboolean edited;    /* a user changed it */
   gboolean accepted;  /* a user looked at it */
-} SlBlock;
+} SlPageBlock;
 
 typedef struct
 {
@@ -33,7 +33,7 @@ typedef struct
   int        width, height; /* pixels that the model saw */
   double     dpi;           /* of those pixels */
   char      *stop;          /* why the answer ended: "eos", "max_tokens", … */
-  GPtrArray *blocks;        /* SlBlock */
+  GPtrArray *blocks;        /* SlPageBlock */
 } SlPage;
 
 SlPage  *sl_page_new       (const char         *source,
@@ -45,7 +45,7 @@ SlPage  *sl_page_copy      (const SlPage       *self); /* (transfer full) */
 void     sl_page_free      (SlPage             *self);
 
 /* An empty block at the end, or before block `at`; borrowed. */
-SlBlock *sl_page_add_block (SlPage             *self,
+SlPageBlock *sl_page_add_block (SlPage             *self,
                             int                 at,
                             const char         *type);
 
@@ -57,12 +57,12 @@ void     sl_page_read      (SlPage             *self,
 
 /* Pixels of a block's place; FALSE where it has none. */
 gboolean sl_page_get_pixels (const SlPage      *self,
-                             const SlBlock     *block,
+                             const SlPageBlock     *block,
                              double             pixels[4]);
-gboolean sl_block_is_picture (const SlBlock    *self);
-gboolean sl_block_is_table   (const SlBlock    *self);
+gboolean sl_page_block_is_picture (const SlPageBlock    *self);
+gboolean sl_page_block_is_table   (const SlPageBlock    *self);
 /* How sure the model was of its text and place: the lower of the two. 1 where a user wrote or accepted it; negative: not known. */
-double   sl_block_get_score  (const SlBlock    *self);
+double   sl_page_block_get_score  (const SlPageBlock    *self);
 
 /* {"source", "page", "width", "height", "dpi", "stop", "blocks": [{"type", "box_999", "box_px", "certainty", "overlap",
  * "text", "cut", "edited", "accepted"}]} and back: NULL for what is not that. The last three are there where they are true. (transfer full) */

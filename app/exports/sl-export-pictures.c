@@ -30,7 +30,7 @@ get_paint_boxes (const SlExportPicture *record)
       one.y2 = pixels[3];
       g_array_append_val (paint, one);
     }
-  sl_box_painter_assign_colors ((SlPaintBox *) paint->data, paint->len, SL_BOX_COLORING_LABEL);
+  sl_box_painter_assign_colors ((SlPaintBox *) paint->data, paint->len, SL_BOX_COLORING_LABEL, NULL);
 
   return paint;
 }

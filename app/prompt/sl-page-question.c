@@ -4,10 +4,12 @@
  */
 #include "app/prompt/sl-page-question.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <glib/gi18n-lib.h>
 
+#define MAX_PAGES 100000
 #define UNLIMITED "Unlimited-OCR"
 
 SlPageQuestion *
@@ -115,4 +117,55 @@ sl_page_question_make_prompt (const SlPageQuestion *self,
     sl_prompt_add_picture (prompt, pictures->pdata[i], self->view);
   add_words (self, family, prompt);
   return prompt;
+}
+
+/* ------------------------------------------------------------------------------------------------ page numbers */
+
+/* "3", "3-7" or "3-"; from 1. */
+static gboolean
+read_range (const char *word,
+            int         n,
+            int        *from,
+            int        *to)
+{
+  char *end;
+  long first = strtol (word, &end, 10), last = first;
+
+  if (end == word || first < 1 || first > MAX_PAGES)
+    return FALSE;
+  if (*end == '-')
+    {
+      const char *rest = end + 1;
+
+      last = *rest != '\0' ? strtol (rest, &end, 10) : n;
+      if (*rest != '\0' && (end == rest || last < first || last > MAX_PAGES))
+        return FALSE;
+      end = *rest != '\0' ? end : (char *) rest;
+    }
+  *from = (int) first;
+  *to = (int) MIN (last, n);
+  return *end == '\0';
+}
+
+GArray *
+sl_page_numbers_parse (const char *text,
+                       int         n)
+{
+  g_autoptr(GArray) pages = g_array_new (FALSE, FALSE, sizeof (int));
+  g_auto(GStrv) words = g_strsplit (text != NULL ? text : "1-", ",", -1);
+  g_autofree gboolean *wanted = g_new0 (gboolean, n + 1);
+
+  for (char **word = words; *word != NULL; word++)
+    {
+      int from, to;
+
+      if (!read_range (*word, n, &from, &to))
+        return NULL;
+      for (int i = from; i <= to; i++)
+        wanted[i - 1] = TRUE;
+    }
+  for (int i = 0; i < n; i++)
+    if (wanted[i])
+      g_array_append_val (pages, i);
+  return g_steal_pointer (&pages);
 }

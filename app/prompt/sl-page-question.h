@@ -52,6 +52,10 @@ SlPrompt       *sl_page_question_make_prompt (const SlPageQuestion *self,
                                               const char           *family,
                                               GPtrArray            *pictures);
 
+/* "1-3,7,20-": pages of [0, n) as a set of gint; NULL for what makes no sense. NULL text: all. (transfer full) */
+GArray         *sl_page_numbers_parse  (const char           *text,
+                                        int                   n);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SlPageQuestion, sl_page_question_free)
 
 G_END_DECLS

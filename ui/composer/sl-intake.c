@@ -55,6 +55,7 @@ enum
 {
   PICTURE,
   FAILED,
+  FILES,
   N_SIGNALS,
 };
 
@@ -256,7 +257,11 @@ on_gathered (GObject      *source,
 
   if (gathered != NULL)
     {
-      for (guint i = 0; i < gathered->files->len; i++)
+      gboolean taken = FALSE;
+
+      if (gathered->files->len > 0)
+        g_signal_emit (batch->intake, signals[FILES], 0, gathered->files, &taken);
+      for (guint i = 0; i < gathered->files->len && !taken; i++)
         sl_picture_new_from_file_async (gathered->files->pdata[i], batch->intake->cancellable, on_decoded,
                                         slot_new (batch));
       if (gathered->n_failed > 0)
@@ -539,6 +544,8 @@ sl_intake_class_init (SlIntakeClass *klass)
   g_object_class_install_properties (object_class, N_PROPS, properties);
   signals[PICTURE] = g_signal_new ("picture", SL_TYPE_INTAKE, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                    NULL, G_TYPE_NONE, 2, SL_TYPE_PICTURE, G_TYPE_OBJECT);
+  signals[FILES] = g_signal_new ("files", SL_TYPE_INTAKE, G_SIGNAL_RUN_LAST, 0, g_signal_accumulator_true_handled, NULL, NULL,
+                                 G_TYPE_BOOLEAN, 1, G_TYPE_PTR_ARRAY);
   signals[FAILED] = g_signal_new ("failed", SL_TYPE_INTAKE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                   G_TYPE_NONE, 2, G_TYPE_UINT, G_TYPE_STRING);
 }

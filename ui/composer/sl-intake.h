@@ -17,6 +17,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SlIntake, sl_intake, SL, INTAKE, GObject)
 
 /* Property: "busy" (gboolean): something is being read or decoded.
+ * Signal "files" (GPtrArray of GFile) → gboolean: TRUE takes them, as something else than pictures of a question.
  * Signals: "picture" (SlPicture, GObject *target), "failed" (guint count, const char
  * *sentence): once for each thing given that had bad pictures, with the first reason. */
 

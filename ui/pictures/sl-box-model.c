@@ -17,6 +17,7 @@ struct _SlBoxModel
   GArray *paint_boxes; /* SlPaintBox; labels are borrowed from the items */
   GPtrArray *items;    /* SlBoxItem, one per paint box */
   SlBoxColoring coloring;
+  const char *const *first_labels;
   gboolean hiding;     /* many at once: one signal at the end */
 
   int lit_label;
@@ -151,8 +152,8 @@ update_shown (SlBoxModel *self,
 static void
 assign_colors (SlBoxModel *self)
 {
-  sl_box_painter_assign_colors ((SlPaintBox *) self->paint_boxes->data, self->paint_boxes->len,
-                                self->coloring);
+  sl_box_painter_assign_colors ((SlPaintBox *) self->paint_boxes->data, self->paint_boxes->len, self->coloring,
+                                self->first_labels);
 }
 
 /* Light and selection stay with their boxes, whatever number these have now. */
@@ -281,6 +282,16 @@ sl_box_model_set_coloring (SlBoxModel    *self,
   if (self->coloring == coloring)
     return;
   self->coloring = coloring;
+  assign_colors (self);
+  g_signal_emit (self, signals[SHOWN_CHANGED], 0);
+}
+
+void
+sl_box_model_set_first_labels (SlBoxModel        *self,
+                               const char *const *labels)
+{
+  g_return_if_fail (SL_IS_BOX_MODEL (self));
+  self->first_labels = labels;
   assign_colors (self);
   g_signal_emit (self, signals[SHOWN_CHANGED], 0);
 }

@@ -192,6 +192,19 @@ sl_picture_view_follow (SlPictureView *self,
     sl_picture_view_set_view (self, other->scale, other->x, other->y);
 }
 
+gboolean
+sl_picture_view_get_middle (SlPictureView *self,
+                            double        *x,
+                            double        *y)
+{
+  g_return_val_if_fail (SL_IS_PICTURE_VIEW (self), FALSE);
+  if (self->fitted || self->part == NULL)
+    return FALSE;
+  *x = (gtk_widget_get_width (GTK_WIDGET (self)) / 2.0 - self->x) / self->scale;
+  *y = (gtk_widget_get_height (GTK_WIDGET (self)) / 2.0 - self->y) / self->scale;
+  return TRUE;
+}
+
 void
 sl_picture_view_keep_zoom (SlPictureView *self,
                            double         old_width,

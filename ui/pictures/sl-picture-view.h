@@ -48,6 +48,10 @@ void   sl_picture_view_reveal    (SlPictureView *self,
 /* The box in the middle, with some of what is around it. */
 void   sl_picture_view_zoom_to   (SlPictureView *self,
                                   int            paint_box);
+/* The picture's pixel in the middle of the view; FALSE where the whole picture is shown. */
+gboolean sl_picture_view_get_middle (SlPictureView *self,
+                                     double        *x,
+                                     double        *y);
 /* Shows what the other view shows; where that is fitted, the whole picture. */
 void   sl_picture_view_follow    (SlPictureView *self,
                                   SlPictureView *other);

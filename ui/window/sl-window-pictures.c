@@ -269,6 +269,7 @@ sl_window_init_pictures (SlWindow *self)
   self->waiting = g_ptr_array_new_with_free_func (waiting_free);
   self->intake = sl_intake_new ();
   g_signal_connect_object (self->intake, "picture", G_CALLBACK (on_picture), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->intake, "files", G_CALLBACK (sl_window_open_documents), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->intake, "failed", G_CALLBACK (on_intake_failed), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->intake, "notify::busy", G_CALLBACK (on_intake_busy), self, G_CONNECT_SWAPPED);
   add_drop_target (self);

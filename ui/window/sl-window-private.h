@@ -13,6 +13,7 @@
 #include "ui/chat/sl-empty-state.h"
 #include "ui/composer/sl-composer.h"
 #include "ui/composer/sl-intake.h"
+#include "ui/document/sl-document-view.h"
 #include "ui/inspector/sl-compare-view.h"
 #include "ui/inspector/sl-picture-viewer.h"
 #include "ui/models/sl-engine-bar.h"
@@ -72,6 +73,7 @@ struct _SlWindow
   SlComposer *composer;
   SlPictureViewer *viewer; /* NULL until it is first opened */
   SlCompareView *compare;  /* NULL until it is first opened */
+  SlDocumentView *document; /* the same */
   GtkRevealer *drop_highlight;
   SlStoreBar *store_bar;
 
@@ -172,6 +174,12 @@ void     sl_window_take_waiting_pictures (SlWindow *self);
 void     sl_window_choose_pictures       (SlWindow *self);
 /* FALSE: there is no picture on the clipboard. */
 gboolean sl_window_paste                 (SlWindow *self);
+
+/* Documents: sl-window-document.c. files (element-type GFile) that came; FALSE: no document model is loaded, they are pictures for a
+ * question. */
+gboolean sl_window_open_documents  (SlWindow  *self,
+                                    GPtrArray *files);
+void     sl_window_choose_document (GtkWidget *widget, const char *name, GVariant *parameter);
 
 /* Who answers: sl-window-engine.c. */
 void     sl_window_set_remotes (SlWindow  *self,

@@ -370,17 +370,17 @@ test_colors (void)
 {
   SlPaintBox boxes[] = { { .label = "a" }, { .label = "b" }, { .label = "a" }, { .label = NULL }, { .label = "" } };
 
-  sl_box_painter_assign_colors (boxes, 3, SL_BOX_COLORING_LABEL);
+  sl_box_painter_assign_colors (boxes, 3, SL_BOX_COLORING_LABEL, NULL);
   g_assert_cmpuint (boxes[0].color, ==, boxes[2].color);
   g_assert_cmpuint (boxes[0].color, !=, boxes[1].color);
 
   /* More boxes arrive: the colours of the first ones stay. */
-  sl_box_painter_assign_colors (boxes, 5, SL_BOX_COLORING_LABEL);
+  sl_box_painter_assign_colors (boxes, 5, SL_BOX_COLORING_LABEL, NULL);
   g_assert_cmpuint (boxes[0].color, ==, 0);
   g_assert_cmpuint (boxes[1].color, ==, 1);
   g_assert_cmpuint (boxes[3].color, ==, boxes[4].color);
 
-  sl_box_painter_assign_colors (boxes, 5, SL_BOX_COLORING_INSTANCE);
+  sl_box_painter_assign_colors (boxes, 5, SL_BOX_COLORING_INSTANCE, NULL);
   g_assert_cmpuint (boxes[2].color, ==, 2);
 
   for (guint i = 0; i < SL_BOX_N_COLORS; i++)

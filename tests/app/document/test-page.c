@@ -35,7 +35,7 @@ read_page (const char *answer)
   return page;
 }
 
-static const SlBlock *
+static const SlPageBlock *
 block_at (const SlPage *page,
           guint         index)
 {
@@ -51,7 +51,7 @@ check_block (const SlPage *page,
              int           left,
              int           bottom)
 {
-  const SlBlock *block = block_at (page, index);
+  const SlPageBlock *block = block_at (page, index);
 
   g_assert_cmpstr (block->type, ==, type);
   if (text != NULL)
@@ -190,7 +190,7 @@ test_table (void)
 /* Inside of the block, in the order of reading, and none on top of another. */
 static void
 check_words (const SlPage  *page,
-             const SlBlock *block,
+             const SlPageBlock *block,
              guint          n_words)
 {
   g_autoptr(GArray) words = sl_page_lay_words (page, block);
@@ -256,7 +256,7 @@ test_xml (void)
 static void
 find_words (PopplerPage   *pdf,
             const SlPage  *page,
-            const SlBlock *block,
+            const SlPageBlock *block,
             const char    *word)
 {
   double width, height, place[4];
