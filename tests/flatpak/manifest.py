@@ -16,7 +16,7 @@ import sys
 
 ALLOWED = {"--share=network", "--talk-name=org.freedesktop.secrets", "--share=ipc", "--socket=wayland", "--socket=fallback-x11", "--device=dri"}
 # What Debian's packages in the local runtime stand for.
-FROM_DEBIAN = {"jansson", "md4c", "xxhash"}
+FROM_DEBIAN = {"jansson", "md4c", "poppler", "xxhash"}
 # Where a Debian mirror keeps the archive of a module, byte for byte.
 DEBIAN_ARCHIVES = {"md4c": "pool/main/m/md4c/md4c_0.5.2.orig.tar.gz", "xxhash": "pool/main/x/xxhash/xxhash_0.8.3.orig.tar.gz"}
 # What the engine does without: the build finds no nvcc, and the CUDA engine opens cuBLAS only where it is.
