@@ -46,9 +46,13 @@ SlGuest *sl_guests_pop_any (SlGuests *self);
 /* Inference thread: nobody is expected, and there is something to give back by sl_guests_close(). */
 gboolean sl_guests_are_over (SlGuests *self);
 
+/* Somebody who comes first has come (any thread): the question that is being read is put off. Until sl_guests_begin(). */
+void sl_guests_hurry (SlGuests *self);
 /* Inference thread, without lock: reads the guest's question, others going on meanwhile, and begins its answer. Ends it where that
- * fails. Takes the reference. VL2_ERR_DEVICE: the engine is lost. */
-vl2_status sl_guests_begin (SlGuests *self, vl2_engine *engine, SlGuest *guest, vl2_error *err);
+ * fails. Takes the reference, or gives it back in *put_off: to be begun again, from where its reading was. VL2_ERR_DEVICE: the engine is
+ * lost. */
+vl2_status sl_guests_begin (SlGuests *self, vl2_engine *engine, SlGuest *guest, SlGuest **put_off, vl2_error *err);
+void sl_guests_push_first (SlGuests *self, SlGuest *guest); /* under lock; takes the reference */
 /* Inference thread, without lock: a token for everybody who is being answered, and for `own` (NULL: nobody) in the same pass. */
 vl2_status sl_guests_advance (SlGuests *self, vl2_writing *own, vl2_error *err);
 /* Inference thread, without lock: ends all and gives their memory back. reason as of SL_GUEST_FAILED; NULL: cancelled. */

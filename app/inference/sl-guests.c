@@ -33,6 +33,7 @@ struct _SlGuests
   guint64 tick;
   guint at_once, context;
   gint n_going; /* atomic */
+  gint hurried; /* atomic: somebody who comes first waits for the end of a reading */
   GMutex lock;  /* of the slots' guests, which another thread may stop */
   Slot slots[SL_MAX_GUESTS];
 };
@@ -73,6 +74,19 @@ sl_guests_push (SlGuests *self,
                 SlGuest  *guest)
 {
   g_queue_push_tail (&self->waiting, sl_guest_ref (guest));
+}
+
+void
+sl_guests_push_first (SlGuests *self,
+                      SlGuest  *guest)
+{
+  g_queue_push_head (&self->waiting, guest);
+}
+
+void
+sl_guests_hurry (SlGuests *self)
+{
+  g_atomic_int_set (&self->hurried, TRUE);
 }
 
 static void
@@ -151,6 +165,7 @@ sl_guests_pop (SlGuests *self)
   guint fewest = 0;
   guint64 oldest = 0;
 
+  g_atomic_int_set (&self->hurried, FALSE); /* it is the guests' turn */
   if ((guint) g_atomic_int_get (&self->n_going) >= self->at_once)
     return NULL;
   for (GList *l = self->waiting.head; l != NULL; l = l->next)
@@ -360,11 +375,13 @@ end_of (vl2_status status)
 typedef struct
 {
   SlGuests *guests;
+  SlGuest *guest;
+  gboolean put_off;
   vl2_status status;
   vl2_error err;
 } Reading;
 
-/* Between two chunks of a question: a failure is told when it is read. */
+/* Between two chunks of a question: a failure is told when it is read. What has been read stays in the slot's session. */
 static void
 on_progress (vl2_stage  stage,
              uint64_t   done,
@@ -375,6 +392,26 @@ on_progress (vl2_stage  stage,
 
   if (reading->status == VL2_OK)
     reading->status = sl_guests_advance (reading->guests, NULL, &reading->err);
+  if (!reading->put_off && g_atomic_int_get (&reading->guests->hurried))
+    {
+      reading->put_off = TRUE;
+      atomic_store (&reading->guest->cancel, true);
+    }
+}
+
+/* It was not cancelled but put off: it may go on, unless it has been cancelled since. */
+static gboolean
+is_put_off (const Reading *reading,
+            vl2_status     status)
+{
+  SlGuest *guest = reading->guest;
+
+  if (!reading->put_off)
+    return FALSE;
+  atomic_store (&guest->cancel, false);
+  if (g_cancellable_is_cancelled (guest->reading))
+    atomic_store (&guest->cancel, true);
+  return status == VL2_CANCELLED && !atomic_load (&guest->cancel);
 }
 
 /* The sessions of the slot's room, which it may copy from: nothing of one key's reading gets to another's. */
@@ -398,10 +435,11 @@ find_others (SlGuests    *self,
 static vl2_status
 read_question (SlGuests  *self,
                Slot      *slot,
+               gboolean  *put_off,
                vl2_error *err)
 {
   SlGuest *guest = slot->guest;
-  Reading reading = { .guests = self };
+  Reading reading = { .guests = self, .guest = guest };
   struct vl2_watch watch = { &guest->cancel, on_progress, &reading };
   struct vl2_sync_report report;
   vl2_session *others[SL_MAX_GUESTS];
@@ -416,6 +454,7 @@ read_question (SlGuests  *self,
     }
   vl2_session_look_at (slot->session, others, find_others (self, slot, others));
   status = vl2_session_sync (slot->session, sl_prompt_view_get (view), &watch, &report, err);
+  *put_off = is_put_off (&reading, status);
   if (status == VL2_OK && reading.status != VL2_OK)
     {
       *err = reading.err;
@@ -449,16 +488,25 @@ vl2_status
 sl_guests_begin (SlGuests   *self,
                  vl2_engine *engine,
                  SlGuest    *guest,
+                 SlGuest   **put_off,
                  vl2_error  *err)
 {
   Slot *slot = choose_slot (self, guest->room);
+  gboolean later = FALSE;
   vl2_status status;
 
+  *put_off = NULL;
   g_atomic_int_inc (&self->n_going);
   set_guest (self, slot, guest);
   status = open_slot (self, slot, engine, guest->room, err);
   if (status == VL2_OK)
-    status = read_question (self, slot, err);
+    status = read_question (self, slot, &later, err);
+  if (later)
+    {
+      *put_off = set_guest (self, slot, NULL);
+      g_atomic_int_add (&self->n_going, -1);
+      return VL2_OK;
+    }
   if (status == VL2_OK)
     status = begin_answer (slot, err);
   if (status == VL2_OK)

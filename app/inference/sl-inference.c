@@ -134,15 +134,18 @@ static void
 run_guests (SlInference *self,
             SlGuest     *guest)
 {
+  SlGuest *put_off = NULL;
   vl2_error err = { 0 };
   vl2_status status;
 
   g_mutex_unlock (&self->lock);
   if (guest != NULL)
-    status = sl_guests_begin (self->guests, self->engine, guest, &err);
+    status = sl_guests_begin (self->guests, self->engine, guest, &put_off, &err);
   else
     status = sl_guests_advance (self->guests, NULL, &err);
   g_mutex_lock (&self->lock);
+  if (put_off != NULL)
+    sl_guests_push_first (self->guests, put_off);
   note_device (self, status, &err);
 }
 
@@ -367,6 +370,7 @@ sl_inference_submit (SlInference *self,
     {
       enqueue (self, ticket);
       atomic_store (&self->save_cancel, true);
+      sl_guests_hurry (self->guests);
       renumber (self);
       g_cond_signal (&self->wake);
     }

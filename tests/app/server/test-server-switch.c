@@ -220,6 +220,89 @@ test_last_answer (void)
   clear (&app);
 }
 
+/* What became of a guest, noted on the inference thread. */
+typedef struct
+{
+  gint read, ended; /* atomic */
+  gint end;
+} Guest;
+
+static void
+on_guest_read (gpointer data,
+               guint    prompt_tokens,
+               guint    reused_tokens)
+{
+  g_atomic_int_set (&((Guest *) data)->read, (gint) prompt_tokens);
+}
+
+static void
+on_guest_token (gpointer            data,
+                const SlGuestToken *token)
+{
+}
+
+static void
+on_guest_ended (gpointer      data,
+                SlGuestEnd    end,
+                SlStopReason  stop,
+                const char   *reason)
+{
+  ((Guest *) data)->end = end;
+  g_atomic_int_set (&((Guest *) data)->ended, TRUE);
+}
+
+static const SlGuestEvents guest_events = { on_guest_read, on_guest_token, on_guest_ended };
+
+static SlPrompt *
+new_prompt (guint n_words,
+            int   max_tokens)
+{
+  SlSettings settings = sl_settings_for_mode (SL_MODE_FIND);
+  g_autoptr (GString) text = g_string_new (NULL);
+  SlPrompt *prompt;
+
+  settings.max_tokens = max_tokens;
+  for (guint i = 0; i < n_words; i++)
+    g_string_append (text, "word ");
+  prompt = sl_prompt_new (&settings);
+  sl_prompt_add_message (prompt, SL_ROLE_USER);
+  sl_prompt_add_text (prompt, text->str, -1, SL_MARKUP_NONE);
+  return prompt;
+}
+
+static gboolean
+has_ended (gpointer guest)
+{
+  return g_atomic_int_get (&((Guest *) guest)->ended);
+}
+
+/* The window asks while a guest's long question is being read: it is answered before that has been read, which then goes on. */
+static void
+test_window_first (void)
+{
+  App app = { 0 };
+  Guest noted = { 0 };
+  g_autoptr (SlPrompt) lengthy = new_prompt (3500, 2), brief = new_prompt (1, 1);
+  g_autoptr (SlGuest) guest = sl_guest_new (lengthy, "", 1, 0, &guest_events, &noted, NULL);
+  g_autoptr (SlJob) job = NULL;
+  guint waiting, going = 0;
+
+  init (&app);
+  sl_engine_set_guest_limits (app.engine, 1, 0);
+  sl_engine_submit_guest (app.engine, guest);
+  while (going == 0)
+    sl_engine_count_guests (app.engine, &waiting, &going);
+  job = sl_engine_submit (app.engine, brief);
+  while (sl_job_drain (job))
+    g_thread_yield ();
+  g_assert_cmpint (sl_job_get_state (job), ==, SL_JOB_DONE);
+  g_assert_cmpint (g_atomic_int_get (&noted.read), ==, 0);
+  app_test_wait (has_ended, &noted);
+  g_assert_cmpint (noted.end, ==, SL_GUEST_DONE);
+  g_assert_cmpint (noted.read, >, 3500);
+  clear (&app);
+}
+
 static void
 test_taken_port (void)
 {
@@ -257,6 +340,7 @@ main (int    argc,
   g_test_add_func ("/server-switch/on-and-off", test_on_and_off);
   g_test_add_func ("/server-switch/new-key", test_new_key);
   g_test_add_func ("/server-switch/last-answer", test_last_answer);
+  g_test_add_func ("/server-switch/window-first", test_window_first);
   g_test_add_func ("/server-switch/taken-port", test_taken_port);
   return g_test_run ();
 }
