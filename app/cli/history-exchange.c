@@ -9,25 +9,8 @@
 
 #include <glib/gi18n.h>
 
-#include "app/exchange/sl-archive.h"
 #include "app/exchange/sl-import.h"
 #include "app/store/sl-store-error.h"
-
-static const char *const format_nicks[] = { "json", "sightline" };
-
-gboolean
-history_format_from_nick (const char    *nick,
-                          HistoryFormat *format)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (format_nicks); i++)
-    if (strcmp (nick, format_nicks[i]) == 0)
-      {
-        *format = i;
-        return TRUE;
-      }
-
-  return FALSE;
-}
 
 static json_t *
 strings_to_json (GPtrArray *strings)
@@ -52,26 +35,11 @@ finish (GPtrArray *faults,
 
 /* ------------------------------------------------------------------------------------------------ export */
 
-static gboolean
-add_all (SlDatabase  *database,
-         GArray      *ids,
-         GError     **error)
-{
-  g_autoptr(GPtrArray) summaries = sl_database_list (database, error);
-
-  if (summaries == NULL)
-    return FALSE;
-  for (guint i = 0; i < summaries->len; i++)
-    g_array_append_val (ids, ((const SlSummaryRecord *) g_ptr_array_index (summaries, i))->id);
-
-  return TRUE;
-}
-
 CliStatus
 history_export (const HistoryOptions *options,
                 SlDatabase           *database,
                 const char           *dir,
-                HistoryFormat         format,
+                SlExchangeFormat      format,
                 GArray               *ids)
 {
   g_autoptr(GPtrArray) faults = g_ptr_array_new_with_free_func (g_free);
@@ -79,15 +47,18 @@ history_export (const HistoryOptions *options,
   SlExport job = { .database = database, .dir = dir, .outputs = cli_outputs, .path = options->out, .faults = faults };
   CliStatus printed = CLI_OK;
   g_autofree char *name = NULL;
+  g_autoptr(GArray) all = NULL;
 
   sl_outputs_add_input (cli_outputs, dir);
   sl_outputs_set_cancellable (cli_outputs, cli_cancellable);
-  if (!cli_check_output (options->out, &error) || (options->all && !add_all (database, ids, &error)))
+  if (options->all)
+    ids = all = sl_export_list_all (database, &error);
+  if (ids == NULL || !cli_check_output (options->out, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
 
   job.ids = (const gint64 *) (gpointer) ids->data;
   job.n_ids = ids->len;
-  if (!sl_archive_write (&job, &error))
+  if (!sl_export_write (&job, format, &error))
     return cli_fail_error (&options->output, cli_status_of_error (error), error);
 
   name = g_filename_display_name (options->out);

@@ -11,7 +11,7 @@
 
 #include <glib/gi18n.h>
 
-#include "app/conversation/sl-message-part.h"
+#include "app/exchange/sl-transcript.h"
 #include "app/prompt/sl-mode.h"
 #include "app/store/sl-database.h"
 #include "app/store/sl-store.h"
@@ -106,34 +106,6 @@ typedef struct
   const char    *dir;
   GHashTable    *copied; /* sha256 of pictures that are beside the file already */
 } Export;
-
-/* The shown path: from the leaf up to the first message, then in reading order. */
-static GPtrArray *
-shown_path (const SlConversationRecord *conversation)
-{
-  g_autoptr(GHashTable) by_id = g_hash_table_new (g_int64_hash, g_int64_equal);
-  GPtrArray *path = g_ptr_array_new ();
-  gint64 id = conversation->leaf;
-
-  for (guint i = 0; i < conversation->messages->len; i++)
-    {
-      SlMessageRecord *message = g_ptr_array_index (conversation->messages, i);
-
-      g_hash_table_insert (by_id, &message->id, message);
-    }
-
-  while (path->len < conversation->messages->len)
-    {
-      SlMessageRecord *message = g_hash_table_lookup (by_id, &id);
-
-      if (message == NULL)
-        break;
-      g_ptr_array_insert (path, 0, message);
-      id = message->parent;
-    }
-
-  return path;
-}
 
 /* A picture of another conversation's export is called by the same hash and is the same. */
 static gboolean
@@ -285,7 +257,7 @@ conversation_to_json (Export                      *export,
                       const SlConversationRecord  *conversation,
                       GError                     **error)
 {
-  g_autoptr(GPtrArray) path = shown_path (conversation);
+  g_autoptr(GPtrArray) path = sl_transcript_get_path (conversation);
   g_autofree char *created = format_time (conversation->created);
   g_autoptr(json_t) messages = json_array ();
 
@@ -382,24 +354,37 @@ read_ids (const HistoryOptions *options)
   return g_steal_pointer (&ids);
 }
 
+#define TALK SL_N_EXCHANGE_FORMATS /* "json": a conversation file, which is written here */
+
+static gboolean
+find_format (const char       *nick,
+             SlExchangeFormat *format)
+{
+  for (*format = 0; *format < SL_N_EXCHANGE_FORMATS; (*format)++)
+    if (strcmp (nick, sl_exchange_format_get_nick (*format)) == 0)
+      return TRUE;
+
+  return strcmp (nick, "json") == 0;
+}
+
 /* FALSE with *status where the words make no sense; before anything is opened. */
 static gboolean
 check_words (const HistoryOptions  *options,
-             HistoryFormat         *format,
+             SlExchangeFormat      *format,
              GArray               **ids,
              CliStatus             *status)
 {
   g_autoptr(GArray) numbers = read_ids (options);
   const CliOutput *output = &options->output;
 
-  *format = HISTORY_TALK;
+  *format = TALK;
   if (numbers == NULL)
     *status = cli_fail (output, CLI_USAGE, "%s", _("The ID of a conversation is a number (see “sightline-cli history list”)."));
-  else if (options->format != NULL && !history_format_from_nick (options->format, format))
+  else if (options->format != NULL && !find_format (options->format, format))
     *status = cli_fail (output, CLI_USAGE, _("“%s” is no format of an export."), options->format);
-  else if (*format == HISTORY_TALK && numbers->len != 1)
+  else if (*format == TALK && numbers->len != 1)
     *status = cli_fail (output, CLI_USAGE, "%s", _("A conversation file holds one conversation: give one ID, or another --format."));
-  else if (*format != HISTORY_TALK && options->out == NULL)
+  else if (*format != TALK && options->out == NULL)
     *status = cli_fail (output, CLI_USAGE, "%s", _("Where to? --out names the file."));
   else
     *ids = g_steal_pointer (&numbers);
@@ -433,7 +418,7 @@ run (const HistoryOptions *options)
   g_autoptr(SlDatabase) database = NULL;
   g_autoptr(GError) error = NULL;
   g_autoptr(GArray) ids = NULL;
-  HistoryFormat format;
+  SlExchangeFormat format;
   CliStatus status;
 
   if (!makes_sense (options, verb))
@@ -448,7 +433,7 @@ run (const HistoryOptions *options)
   if (database == NULL)
     return cli_fail_error (&options->output, CLI_INPUT, error);
 
-  if (exporting && format != HISTORY_TALK)
+  if (exporting && format != TALK)
     return history_export (options, database, dir, format, ids);
   if (exporting)
     return export_one (options, database, dir, g_array_index (ids, gint64, 0));
@@ -465,8 +450,9 @@ cli_history (int    argc,
   const GOptionEntry entries[] = {
     { "data-dir", 0, 0, G_OPTION_ARG_FILENAME, &options.dir, N_("Folder of the history (default: the window's)"), N_("DIR") },
     { "all", 'a', 0, G_OPTION_ARG_NONE, &options.all, N_("Export every conversation"), NULL },
-    { "format", 'f', 0, G_OPTION_ARG_FILENAME, &options.format, N_("Form of the export: json (the default) or sightline"), N_("FORMAT") },
-    { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("File of the export; json: folder, pictures included"), N_("PATH") },
+    { "format", 'f', 0, G_OPTION_ARG_FILENAME, &options.format,
+      N_("Form of the export: json (the default), sightline, markdown or html"), N_("FORMAT") },
+    { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("File of the export; json and markdown: folder, pictures included"), N_("PATH") },
     CLI_FORCE_ENTRY (options.force),
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.words, NULL, NULL },
     { NULL },
@@ -477,6 +463,8 @@ cli_history (int    argc,
                     "check: faults of the history, one per line; exit status 3 if there are any.\n"
                     "export: conversations, or --all of them, into one file.\n"
                     "  sightline: everything, with every version and the pictures as they came, for “import”.\n"
+                    "  html: the shown messages, with pictures and boxes, for any browser.\n"
+                    "  markdown: the same as a folder, pictures beside the text.\n"
                     "  json: the shown messages of one conversation as a conversation file (see “ask --help”), to the standard "
                     "output with pictures where they are, or into a folder as conversation.json with its pictures beside it.\n"
                     "import: conversations from files that “export --format sightline” has written, while no window has the history open. "

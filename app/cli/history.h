@@ -5,6 +5,7 @@
 #pragma once
 
 #include "app/cli/cli.h"
+#include "app/exchange/sl-exchange.h"
 #include "app/store/sl-database.h"
 
 G_BEGIN_DECLS
@@ -20,19 +21,11 @@ typedef struct
   gboolean    force;
 } HistoryOptions;
 
-typedef enum
-{
-  HISTORY_TALK, /* "json": a conversation file */
-  HISTORY_ARCHIVE,
-} HistoryFormat;
-
-gboolean  history_format_from_nick (const char           *nick,
-                                    HistoryFormat        *format);
-/* Any format but HISTORY_TALK, into options->out; ids: of gint64. */
+/* Into options->out; ids: of gint64. */
 CliStatus history_export           (const HistoryOptions *options,
                                     SlDatabase           *database,
                                     const char           *dir,
-                                    HistoryFormat         format,
+                                    SlExchangeFormat      format,
                                     GArray               *ids);
 /* The words behind “import” are files. */
 CliStatus history_import           (const HistoryOptions *options,

@@ -8,7 +8,7 @@
 
 #include <gio/gio.h>
 
-#include "app/exchange/sl-archive.h"
+#include "app/exchange/sl-export.h"
 #include "app/store/sl-store.h"
 
 G_BEGIN_DECLS

@@ -3,8 +3,11 @@
 """Drives the real sightline-cli: every subcommand, every exit status, the shape of --json, bad input; `ask` and pictures have tests
 of their own. What is answered other tests judge; here only what holds for any weights is asserted. Arguments: see command.py.
 """
+import base64
+import html.parser
 import json
 import os
+import re
 import struct
 import subprocess
 import zipfile
@@ -266,6 +269,51 @@ def history_is_handed_over():
     assert run_json("history", "import", path("cut.sightline"), "--data-dir", second, want=INPUT)["faults"]
     run("history", "import", path("nothing.sightline"), file, "--data-dir", second, want=INPUT)
     assert "nothing.sightline" in run.stderr
+
+
+class Page(html.parser.HTMLParser):
+    """What of a page a browser would show, run or fetch."""
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self.addresses, self.boxes = set(), "", [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.addresses += [value for name, value in attrs if name in ("href", "src")]
+        if tag == "rect":
+            self.boxes.append([float(dict(attrs)[name]) for name in ("x", "y", "width", "height")])
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@tap.test
+def history_is_read_elsewhere():
+    folder, page, notes = path("read"), path("read.html"), path("read-notes")
+    subprocess.run([MAKE_HISTORY, folder, os.path.join(PICTURES, "quadrants.jpg")], check=True, env=environment())
+    with open(os.path.join(PICTURES, "quadrants.jpg"), "rb") as file:
+        original = file.read()
+    run("history", "export", "--all", "--format", "html", "--out", page, "--data-dir", folder)
+    with open(page, encoding="utf-8") as file:
+        seen = Page(file.read())
+    assert "圆形 and <b>" in seen.text and not seen.tags & {"b", "script", "iframe", "link", "img"}, seen.tags
+    pictures = [address for address in seen.addresses if address.startswith("data:image/jpeg;base64,")]
+    assert len(pictures) == 1 and base64.b64decode(pictures[0].split(",")[1]) == original, "once, as it came"
+    assert all(address.startswith(("data:", "#")) for address in seen.addresses), seen.addresses
+    # The official rule, int(c / 999 * size), in a picture of 48 x 32.
+    assert seen.boxes == [[0, 0, 14, 12]] * 2, seen.boxes
+
+    run("history", "export", "1000", "--format", "markdown", "--out", notes, "--data-dir", folder)
+    (name,) = (name for name in os.listdir(notes) if name.endswith(".md"))
+    with open(os.path.join(notes, name), encoding="utf-8") as file:
+        text = file.read()
+    linked = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
+    assert len(linked) == 2 and "# 圆形 and <b>" in text and "before the edit" not in text, text
+    with open(os.path.join(notes, linked[0]), "rb") as file:
+        assert file.read() == original
+    assert all(os.path.getsize(os.path.join(notes, link)) > 0 for link in linked)
+    run("history", "export", "1000", "--format", "markdown", "--out", notes, "--data-dir", folder, want=INPUT)
 
 
 @tap.test

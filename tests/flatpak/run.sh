@@ -10,9 +10,9 @@ id=io.github.sightline.Sightline
 manifest=$root/flatpak/$id.json
 suite=bookworm
 # What the finished program loads, and the fonts and icons of its window.
-platform=(libgtk-4-1 libadwaita-1-0 libgtksourceview-5-0 libmd4c0 libsqlite3-0 libjansson4 libarchive13 libpcre2-8-0 libxxhash0 libpoppler-glib8
-    librsvg2-common webp-pixbuf-loader heif-gdk-pixbuf shared-mime-info adwaita-icon-theme fonts-cantarell fonts-noto-cjk at-spi2-core
-    libglib2.0-bin dbus-user-session ca-certificates locales)
+platform=(libgtk-4-1 libadwaita-1-0 libgtksourceview-5-0 libmd4c0 libmd4c-html0 libsqlite3-0 libjansson4 libarchive13 libpcre2-8-0 libxxhash0
+    libpoppler-glib8 librsvg2-common webp-pixbuf-loader heif-gdk-pixbuf shared-mime-info adwaita-icon-theme fonts-cantarell fonts-noto-cjk
+    at-spi2-core libglib2.0-bin dbus-user-session ca-certificates locales)
 
 die() { printf 'flatpak: %s\n' "$*" >&2; exit 1; }
 step() { printf '%s %s\n' "$(date +%T)" "$*"; }

@@ -46,7 +46,7 @@ FORBIDDEN = [
 # (jansson: libjansson-dev); None: every Debian has it.
 BROUGHT_BY = {
     "c": "gcc", "threads": "libc6-dev", "sh": None, "msgfmt": "gettext", "xmllint": "libxml2-utils", "libpcre2-8": "libpcre2-dev",
-    "sqlite3": "libsqlite3-dev", "gtk4": "libgtk-4-dev", "cairo": "libgtk-4-dev", "gdk-pixbuf-2.0": "libgtk-4-dev",
+    "sqlite3": "libsqlite3-dev", "md4c-html": "libmd4c-html0-dev", "gtk4": "libgtk-4-dev", "cairo": "libgtk-4-dev", "gdk-pixbuf-2.0": "libgtk-4-dev",
     "gio-2.0": "libgtk-4-dev", "gio-unix-2.0": "libgtk-4-dev", "gobject-2.0": "libgtk-4-dev", "pangocairo": "libgtk-4-dev",
     "gtk4-update-icon-cache": "libgtk-4-dev", "glib-compile-resources": "libgtk-4-dev", "glib-compile-schemas": "libgtk-4-dev",
     "update-desktop-database": "desktop-file-utils", "desktop-file-validate": "desktop-file-utils", "appstreamcli": "appstream",

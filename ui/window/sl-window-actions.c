@@ -360,6 +360,7 @@ sl_window_update_actions (SlWindow *self)
   gtk_widget_action_set_enabled (widget, "win.stop", busy || self->asking != NULL);
   gtk_widget_action_set_enabled (widget, "win.rename", some);
   gtk_widget_action_set_enabled (widget, "win.export", some);
+  gtk_widget_action_set_enabled (widget, "win.export-conversation", some);
   gtk_widget_action_set_enabled (widget, "win.compare", some);
   gtk_widget_action_set_enabled (widget, "win.delete", some);
   gtk_widget_action_set_enabled (widget, "win.cancel-load", state == SL_ENGINE_LOADING);
@@ -446,6 +447,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
         gtk_widget_class_add_binding_action (klass, actions[i].key, actions[i].modifiers,
                                              actions[i].name, NULL);
     }
+  sl_window_install_exchange (klass);
   sl_window_install_find (klass);
   sl_window_install_turns (klass);
   sl_window_install_settings (klass);

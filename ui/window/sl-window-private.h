@@ -127,6 +127,9 @@ void sl_window_init_settings    (SlWindow       *self);
 void sl_window_watch_settings   (SlWindow       *self);
 void sl_window_update_settings  (SlWindow       *self);
 
+/* Conversations into files and back: sl-window-exchange.c. */
+void sl_window_install_exchange (GtkWidgetClass *klass);
+
 /* Words in the conversation: sl-window-find.c. */
 void sl_window_install_find     (GtkWidgetClass *klass);
 void sl_window_init_find        (SlWindow       *self);
