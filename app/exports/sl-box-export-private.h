@@ -55,7 +55,7 @@ gboolean sl_box_export_get_object (SlBoxExport *self, const SlExportPicture *rec
 const char *sl_box_export_get_class (SlBoxExport *self, guint class_id);
 /* Notes what no reader of the format will see of the picture. */
 void sl_box_export_count_left_out (SlBoxExport *self, const SlExportPicture *record);
-/* Which file came from where, for formats that have no room for it. */
+/* Which file came from where, for formats that have no room for it: written last of all where the format's line names it. */
 #define SL_EXPORT_SOURCES "sources.csv"
 gboolean sl_box_export_write_sources (SlBoxExport *self, GError **error);
 /* Without control characters, which neither XML 1.0 nor PDF know, the last two code points of a plane and separators of lines, at which

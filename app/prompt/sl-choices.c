@@ -17,6 +17,7 @@ static const struct
   const char *name;
   double least, most;
   int digits;
+  gboolean truth;
 } choices[SL_N_CHOICES] = {
   [SL_CHOICE_TEMPERATURE] = { "temperature", N_("Temperature"), 0, 2, 2 },
   [SL_CHOICE_TOP_P] = { "top_p", N_("Top-p"), 0.01, 1, 2 },
@@ -24,8 +25,8 @@ static const struct
   [SL_CHOICE_REPETITION] = { "repetition_penalty", N_("Repetition Penalty"), 1, 2, 2 },
   [SL_CHOICE_LENGTH] = { "max_tokens", N_("Longest Answer"), 0, 1000000, 0 },
   [SL_CHOICE_SEED] = { "seed", N_("Seed"), -1, WHOLE, 0 },
-  [SL_CHOICE_BOXES] = { "constrain_boxes", N_("Keep Boxes Well-Formed"), 0, 1, 0 },
-  [SL_CHOICE_DETAIL] = { "low_detail", N_("Pictures in Low Detail"), 0, 1, 0 },
+  [SL_CHOICE_BOXES] = { "constrain_boxes", N_("Keep Boxes Well-Formed"), 0, 1, 0, TRUE },
+  [SL_CHOICE_DETAIL] = { "low_detail", N_("Pictures in Low Detail"), 0, 1, 0, TRUE },
 };
 
 gboolean
@@ -182,16 +183,22 @@ sl_choices_choose (SlChoices *self,
     self->set &= ~(1u << choice);
 }
 
+gboolean
+sl_choice_is_truth (SlChoice choice)
+{
+  return choices[choice].truth;
+}
+
+int
+sl_choice_get_digits (SlChoice choice)
+{
+  return choices[choice].digits;
+}
+
 const char *
 sl_choice_get_display_name (SlChoice choice)
 {
   return _(choices[choice].name);
-}
-
-static gboolean
-is_truth (SlChoice choice)
-{
-  return choice == SL_CHOICE_BOXES || choice == SL_CHOICE_DETAIL;
 }
 
 char *
@@ -205,7 +212,7 @@ sl_choices_dup_text (const SlChoices *self)
         continue;
       if (text->len > 0)
         g_string_append (text, " · ");
-      if (!is_truth (i))
+      if (!choices[i].truth)
         g_string_append_printf (text, "%s %.*f", _(choices[i].name), choices[i].digits, get_number (self, i));
       else if (get_number (self, i) != 0)
         g_string_append (text, _(choices[i].name));
@@ -225,7 +232,7 @@ sl_choices_to_json (const SlChoices *self)
   for (int i = 0; i < SL_N_CHOICES; i++)
     if (sl_choices_has (self, i))
       json_object_set_new (object, choices[i].nick,
-                           is_truth (i)                ? json_boolean (get_number (self, i) != 0)
+                           choices[i].truth         ? json_boolean (get_number (self, i) != 0)
                            : choices[i].digits == 0 ? json_integer ((json_int_t) get_number (self, i))
                                                        : json_real (get_number (self, i)));
   text = self->set != 0 ? json_dumps (object, JSON_COMPACT | JSON_REAL_PRECISION (6)) : NULL;
@@ -245,8 +252,8 @@ sl_choices_from_json (const char *json)
     {
       const json_t *value = json_object_get (object, choices[i].nick);
 
-      if (is_truth (i) ? json_is_boolean (value) : json_is_number (value) && json_number_value (value) >= 0)
-        choose (&self, i, is_truth (i) ? json_is_true (value) : json_number_value (value));
+      if (choices[i].truth ? json_is_boolean (value) : json_is_number (value) && json_number_value (value) >= 0)
+        choose (&self, i, choices[i].truth ? json_is_true (value) : json_number_value (value));
     }
   json_decref (object);
   return self;

@@ -45,6 +45,9 @@ double sl_choice_get_default (SlChoice choice, SlMode mode);
 void sl_choices_choose (SlChoices *self, SlChoice choice, double value, SlMode mode);
 /* Its smallest and largest number. Seeds are whole numbers that a double holds. */
 void sl_choice_get_range (SlChoice choice, double *least, double *most);
+/* A truth is chosen with a switch, any other as a number with so many digits behind the point. */
+gboolean sl_choice_is_truth (SlChoice choice);
+int sl_choice_get_digits (SlChoice choice);
 const char *sl_choice_get_display_name (SlChoice choice); /* translated */
 
 /* "Temperature 0.7 · Seed 5", translated, "" where nothing is chosen. (transfer full) */

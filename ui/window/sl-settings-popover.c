@@ -273,13 +273,13 @@ on_input (GtkSpinButton *spin,
 static GtkWidget *
 make_spin (SlChoice choice)
 {
-  gboolean whole = choice == SL_CHOICE_TOP_K || choice == SL_CHOICE_LENGTH || choice == SL_CHOICE_SEED;
+  gboolean whole = sl_choice_get_digits (choice) == 0;
   double least, most;
   GtkWidget *spin;
 
   sl_choice_get_range (choice, &least, &most);
   spin = gtk_spin_button_new_with_range (least, most, choice == SL_CHOICE_LENGTH ? 64 : whole ? 1 : 0.05);
-  gtk_spin_button_set_digits (GTK_SPIN_BUTTON (spin), whole ? 0 : 2);
+  gtk_spin_button_set_digits (GTK_SPIN_BUTTON (spin), sl_choice_get_digits (choice));
   gtk_editable_set_width_chars (GTK_EDITABLE (spin), 8);
   if (whole)
     {
@@ -295,7 +295,7 @@ static void
 add_row (SlSettingsPopover *self,
          SlChoice           choice)
 {
-  gboolean truth = choice == SL_CHOICE_BOXES || choice == SL_CHOICE_DETAIL;
+  gboolean truth = sl_choice_is_truth (choice);
   const char *name = sl_choice_get_display_name (choice);
   GtkWidget *value = truth ? gtk_switch_new () : make_spin (choice);
 
