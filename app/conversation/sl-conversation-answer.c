@@ -224,25 +224,6 @@ status_for (SlJobState state)
 }
 
 static void
-number_boxes (SlConversation *self,
-              SlMessage      *message)
-{
-  GListModel *boxes = sl_message_get_boxes (message);
-
-  for (guint i = 0; i < g_list_model_get_n_items (boxes); i++)
-    {
-      g_autoptr (SlBoxItem) box = g_list_model_get_item (boxes, i);
-      SlBoxRecord *record;
-
-      if (sl_box_item_get_id (box) != 0)
-        continue;
-      record = sl_box_record_copy (sl_box_item_get_record (box));
-      record->id = sl_store_new_id (self->store);
-      sl_box_item_take_record (box, record);
-    }
-}
-
-static void
 finish_answer (SlConversation  *self,
                SlMessageStatus  status)
 {
@@ -259,7 +240,7 @@ finish_answer (SlConversation  *self,
   self->answering = NULL;
   sl_message_set_status (message, status);
   sl_message_update_boxes (message);
-  number_boxes (self, message);
+  sl_conversation_number_boxes (self, message);
   sl_conversation_save_message (self, message, FALSE);
   question = sl_message_get_parent (message);
   for (guint i = 0; question != NULL && i < sl_message_get_n_parts (question); i++)
@@ -545,23 +526,6 @@ sl_conversation_continue (SlConversation    *self,
   sl_conversation_save_message (self, answer, FALSE);
   start_answer (self, answer, prompt);
   return TRUE;
-}
-
-void
-sl_conversation_set_box_space (SlConversation   *self,
-                               SlMessage        *answer,
-                               const SlBoxSpace *space)
-{
-  g_autofree char *text = sl_box_space_to_text (space);
-
-  g_return_if_fail (SL_IS_CONVERSATION (self));
-  g_return_if_fail (SL_IS_MESSAGE (answer));
-
-  if (answer == self->answering)
-    return;
-  sl_message_set_boxes_as (answer, text);
-  number_boxes (self, answer);
-  sl_conversation_save_message (self, answer, FALSE);
 }
 
 void

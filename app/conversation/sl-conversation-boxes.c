@@ -5,6 +5,42 @@
 #include "app/conversation/sl-conversation-private.h"
 
 void
+sl_conversation_number_boxes (SlConversation *self,
+                              SlMessage      *message)
+{
+  GListModel *boxes = sl_message_get_boxes (message);
+
+  for (guint i = 0; i < g_list_model_get_n_items (boxes); i++)
+    {
+      g_autoptr (SlBoxItem) box = g_list_model_get_item (boxes, i);
+      SlBoxRecord *record;
+
+      if (sl_box_item_get_id (box) != 0)
+        continue;
+      record = sl_box_record_copy (sl_box_item_get_record (box));
+      record->id = sl_store_new_id (self->store);
+      sl_box_item_take_record (box, record);
+    }
+}
+
+void
+sl_conversation_set_box_space (SlConversation   *self,
+                               SlMessage        *answer,
+                               const SlBoxSpace *space)
+{
+  g_autofree char *text = sl_box_space_to_text (space);
+
+  g_return_if_fail (SL_IS_CONVERSATION (self));
+  g_return_if_fail (SL_IS_MESSAGE (answer));
+
+  if (answer == self->answering)
+    return;
+  sl_message_set_boxes_as (answer, text);
+  sl_conversation_number_boxes (self, answer);
+  sl_conversation_save_message (self, answer, FALSE);
+}
+
+void
 sl_conversation_set_box_picture (SlConversation *self,
                                  SlMessage      *answer,
                                  const char     *sha256)

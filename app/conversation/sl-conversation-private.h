@@ -53,6 +53,8 @@ SlMessage *sl_conversation_get_leaf (SlConversation *self);
 void sl_conversation_adopt (SlConversation *self, SlMessage *message, SlMessage *parent);
 void sl_conversation_save_message (SlConversation *self, SlMessage *message, gboolean leaf);
 void sl_conversation_show (SlConversation *self, SlMessage *leaf);
+/* Gives boxes that were just read from the answer's text the ids under which they are stored: sl-conversation-boxes.c. */
+void sl_conversation_number_boxes (SlConversation *self, SlMessage *message);
 /* Its row, and its title from the words where it has none. */
 void sl_conversation_ensure_stored (SlConversation *self, GPtrArray *parts);
 

@@ -25,8 +25,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_CYCLE = 64, MIN_REPEATED = 128, MIN_ROUNDS = 4 };
-
 struct vl2_writing { /* one answer */
     struct vl2_session *session;
     struct vl2_generate_options options;
@@ -78,19 +76,6 @@ static vl2_status check_options(const struct vl2_session *s, const struct vl2_ge
         return vl2_fail(err, VL2_ERR_USAGE, "%d alternatives were asked for; 0 to %d are possible.", o->alternatives,
                         VLK_MAX_ALTERNATIVES);
     return VL2_OK;
-}
-
-bool vl2_is_cycling(const int32_t *ids, size_t n) {
-    for (size_t period = 1; period <= MAX_CYCLE; period++) {
-        size_t wanted = period * MIN_ROUNDS > MIN_REPEATED ? period * MIN_ROUNDS : MIN_REPEATED, matched = period;
-        if (n < wanted)
-            return false;
-        while (matched < wanted && ids[n - 1 - matched] == ids[n - 1 - matched + period])
-            matched++;
-        if (matched == wanted)
-            return true;
-    }
-    return false;
 }
 
 /* The grammar is wanted for its mask, or to know where numbers are. */
@@ -184,6 +169,7 @@ static void keep_text(struct vl2_writing *r, const char *text, size_t length) {
 /* Takes the sampled token into the answer and hands it over. False: the caller wants no more. */
 static bool deliver(struct vl2_writing *r) {
     struct vl2_session *s = r->session;
+    vl2_attention_tap_read(&r->attention);
     struct vl2_token token = {.id = r->sampled.id,
                               .logprob = r->sampled.logprob,
                               .breaks_cycle = r->breaking,
@@ -192,7 +178,6 @@ static bool deliver(struct vl2_writing *r) {
                               .alternative_logprobs = r->sampled.alt_logprob,
                               .n_attention = r->attention.n_pictures,
                               .attention = r->attention.maps};
-    vl2_attention_tap_read(&r->attention);
     if (r->options.coordinates && vl2_confidence_read(&r->confidence, &r->boxes, token.id, s->scratch.logits, token.logprob))
         token.coordinate = &r->confidence.coordinate;
     s->answer[s->answer_prefix + r->out.tokens++] = token.id;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { MAX_CYCLE = 64, MIN_REPEATED = 128, MIN_ROUNDS = 4 };
+
 static bool is_exempt(const struct vl2_repeat_guard *g, int32_t id) {
     for (size_t i = 0; i < g->n_exempt; i++)
         if (g->exempt[i] == id)
@@ -40,4 +42,17 @@ bool vl2_repeat_guard_mask(const struct vl2_repeat_guard *g, const int32_t *ids,
             allowed[id / 32] = before;
     }
     return masked;
+}
+
+bool vl2_is_cycling(const int32_t *ids, size_t n) {
+    for (size_t period = 1; period <= MAX_CYCLE; period++) {
+        size_t wanted = period * MIN_ROUNDS > MIN_REPEATED ? period * MIN_ROUNDS : MIN_REPEATED, matched = period;
+        if (n < wanted)
+            return false;
+        while (matched < wanted && ids[n - 1 - matched] == ids[n - 1 - matched + period])
+            matched++;
+        if (matched == wanted)
+            return true;
+    }
+    return false;
 }

@@ -465,16 +465,16 @@ vl2_status vl2_session_sync(vl2_session *s, const vl2_conversation *conversation
     report = report ? report : &unused;
     *report = (struct vl2_sync_report){0};
     s->ready = false;
-    vl2_status status = vl2_session_bring_back(s, err);
-    if (status == VL2_OK)
-        status = vl2_layout_make(s, conversation, &layout, err);
+    vl2_status status = vl2_layout_make(s, conversation, &layout, err);
     if (status != VL2_OK) {
         vl2_session_look_at(s, NULL, 0);
         return status;
     }
     report->prompt_tokens = layout.prompt.n_ids;
     report->pictures = layout.prompt.n_pictures;
-    status = reuse_cache(s, &layout, report, err);
+    status = vl2_session_bring_back(s, err);
+    if (status == VL2_OK)
+        status = reuse_cache(s, &layout, report, err);
     double start = vl2_now_ms();
     if (status == VL2_OK)
         status = load_pictures(s, &layout, s->length, watch, report, err);

@@ -77,10 +77,6 @@ vl2_status vl2_session_options_check(const struct vl2_engine *engine, const stru
 vl2_status vl2_plan_build(const vl2_engine *engine, const vl2_conversation *conversation, const struct vl2_answers *answers,
                           const struct vl2_session_options *options, int32_t answer_tokens, struct vl2_plan *out, vl2_error *err);
 
-/* True when the end of ids is one cycle repeated so long that nothing else will come: at least four rounds of at most 64 tokens,
- * 128 in all.   generate.c */
-bool vl2_is_cycling(const int32_t *ids, size_t n);
-
 /* Copies into the cache, from token s->length on, what others have read of `want`, at most to `limit`. Returns the new length; *reason as
  * in vl2_timeline_match() where that moved. (share.c) */
 size_t vl2_session_share(struct vl2_session *session, const struct vl2_timeline *want, size_t limit, vl2_reread *reason);

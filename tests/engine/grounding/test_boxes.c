@@ -5,6 +5,7 @@
  *
  *   test_boxes VOCABULARIES CHECKPOINTS DEMO-MODEL
  */
+#include "engine/session/repeat_guard.h"
 #include "engine/session/session_parts.h"
 #include "tests/engine/talk.h"
 #include "tests/tap.h"
