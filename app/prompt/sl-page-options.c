@@ -18,5 +18,5 @@ sl_page_options_fill (const vl2_engine            *engine,
   out->guard = (struct vl2_repeat_guard) { unlimited ? 35 : 30, unlimited ? 128 : 90, exempt, unlimited ? 0 : 2 };
   out->cycles = settings->break_cycles ? VL2_CYCLES_BREAK : VL2_CYCLES_KEEP;
   out->breaker = vl2_tokenizer_id (tokenizer, unlimited ? "<|det|>" : "<|ref|>");
-  out->constrain_boxes = settings->constrain_boxes && !unlimited; /* the other form of its boxes is not one that the grammar knows */
+  out->constrain_boxes = settings->constrain_boxes;
 }

@@ -23,10 +23,12 @@ enum node {
     NEXT,       /* after ',' between boxes: ' ' or '[' */
     NEXT_GAP,   /* after ", " between boxes: '[' */
     END,        /* only <|/det|> */
+    LABEL,      /* after <|det|> of a labelled block: its label, or '[' */
+    OPEN,       /* after the '[' behind a label: a digit, or '[' of a list */
     MALFORMED   /* given text broke the grammar: unconstrained until <|/det|> */
 };
 
-enum { HIGHEST = 999 };
+enum { HIGHEST = 999, LONGEST_LABEL = 48 };
 
 struct piece {
     int32_t id;
@@ -40,6 +42,7 @@ struct vl2_box_grammar {
     size_t n_pieces;
     char *bytes;
     bool whole; /* 0 … 999 are one token each */
+    bool labelled;
 };
 
 static bool begin_number(struct vl2_box_state *s, char c) {
@@ -69,7 +72,7 @@ static bool continue_number(struct vl2_box_state *s, char c) {
     }
     if (c == ']' && s->number == 3) {
         s->boxes++;
-        s->node = BOX_END;
+        s->node = s->single ? END : BOX_END;
         return true;
     }
     return false;
@@ -81,6 +84,23 @@ static bool begin_box(struct vl2_box_state *s, char c) {
     s->node = BOX;
     s->number = 0;
     return true;
+}
+
+static bool is_of_label(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' || c == ' ';
+}
+
+static bool continue_label(struct vl2_box_state *s, char c) {
+    if (c != '[')
+        return is_of_label(c) && s->digits++ < LONGEST_LABEL;
+    s->node = OPEN;
+    s->digits = 0;
+    return true;
+}
+
+static bool open_box(struct vl2_box_state *s, char c) {
+    s->single = c != '[';
+    return s->single ? begin_number(s, c) : begin_box(s, c);
 }
 
 /* One byte; false when the grammar has no such continuation. */
@@ -114,6 +134,10 @@ static bool step(struct vl2_box_state *s, char c) {
             return begin_box(s, c);
         s->node = NEXT_GAP;
         return true;
+    case LABEL:
+        return continue_label(s, c);
+    case OPEN:
+        return open_box(s, c);
     case OUTSIDE:
     case END:
     case MALFORMED:
@@ -156,7 +180,7 @@ static int32_t missing(const struct vl2_box_state *s, int index) {
 
 /* Bytes of the shortest way to END, an upper bound on the tokens that it takes. */
 static int32_t distance(const struct vl2_box_state *s) {
-    int32_t bytes = 2; /* "]]" */
+    int32_t bytes = s->single ? 1 : 2; /* "]]" */
     switch ((enum node)s->node) {
     case START:
         return 11;
@@ -165,7 +189,10 @@ static int32_t distance(const struct vl2_box_state *s) {
     case NEXT_GAP:
         return 10;
     case BOX:
+    case LABEL:
         return 9;
+    case OPEN:
+        return 8;
     case NUMBER:
     case COMMA:
     case COMMA_GAP:
@@ -220,11 +247,11 @@ static bool walk_in_order(const struct vl2_box_grammar *g, const struct piece *p
     return true;
 }
 
-static bool in_alphabet(const char *text, size_t length) {
+static bool in_alphabet(const struct vl2_box_grammar *g, const char *text, size_t length) {
     if (length == 0 || length > 64)
         return false;
     for (size_t i = 0; i < length; i++)
-        if (!strchr("0123456789[], ", text[i]) || !text[i])
+        if (!text[i] || (!strchr("0123456789[], ", text[i]) && !(g->labelled && is_of_label(text[i]))))
             return false;
     return true;
 }
@@ -237,7 +264,7 @@ static vl2_status collect(struct vl2_box_grammar *g, const vl2_tokenizer *tokeni
         vl2_status status = vl2_tokenizer_decode(tokenizer, &id, 1, &text, &length, err);
         if (status)
             return status;
-        bool fits = in_alphabet(text, length);
+        bool fits = in_alphabet(g, text, length);
         if (fits && g->n_pieces == capacity) {
             struct piece *grown = vlk_realloc(g->pieces, capacity * sizeof *grown, (capacity * 2 + 256) * sizeof *grown);
             capacity = capacity * 2 + 256;
@@ -292,14 +319,15 @@ static bool has_whole_numbers(const struct vl2_box_grammar *g) {
     return count == 1000;
 }
 
-vl2_status vl2_box_grammar_open(const vl2_tokenizer *tokenizer, int32_t det, int32_t det_end, struct vl2_box_grammar **out,
-                                vl2_error *err) {
+vl2_status vl2_box_grammar_open(const vl2_tokenizer *tokenizer, int32_t det, int32_t det_end, bool labelled,
+                                struct vl2_box_grammar **out, vl2_error *err) {
     *out = NULL;
     struct vl2_box_grammar *g = vlk_alloc(1, sizeof *g);
     if (!g)
         return vl2_fail(err, VL2_ERR_MEMORY, "Not enough memory for the box grammar");
     g->det = det;
     g->det_end = det_end;
+    g->labelled = labelled;
     vl2_status status = collect(g, tokenizer, err);
     if (status) {
         vl2_box_grammar_close(g);
@@ -316,6 +344,10 @@ void vl2_box_grammar_close(struct vl2_box_grammar *grammar) {
     vlk_free(grammar->pieces);
     vlk_free(grammar->bytes);
     vlk_free(grammar);
+}
+
+static struct vl2_box_state start_of(const struct vl2_box_grammar *g) {
+    return (struct vl2_box_state){.node = g->labelled ? LABEL : START};
 }
 
 static const struct piece *find_piece(const struct vl2_box_grammar *g, int32_t id) {
@@ -335,7 +367,7 @@ void vl2_box_grammar_feed(const struct vl2_box_grammar *grammar, struct vl2_box_
         *state = (struct vl2_box_state){.node = OUTSIDE};
     } else if (state->node == OUTSIDE) {
         if (id == grammar->det)
-            *state = (struct vl2_box_state){.node = START};
+            *state = start_of(grammar);
     } else if (state->node != MALFORMED) {
         const struct piece *piece = find_piece(grammar, id);
         if (!piece || !walk(grammar, piece, state))
@@ -354,7 +386,7 @@ bool vl2_box_grammar_mask(const struct vl2_box_grammar *grammar, const struct vl
     if (state->node == MALFORMED)
         return false;
     if (state->node == OUTSIDE) {
-        const struct vl2_box_state start = {.node = START};
+        const struct vl2_box_state start = start_of(grammar);
         if (remaining >= distance(&start) + 2 || grammar->det < 0 || grammar->det >= vocab)
             return false;
         memset(allowed, 0xff, words * sizeof *allowed);

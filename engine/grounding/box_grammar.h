@@ -9,6 +9,10 @@
  * the number can still become large enough. A given beginning that rules this out is gone on with in any order.
  *
  *   block := '[' box ( ',' ' '? box )* ']'        box := '[' num ( ',' ' '? num ){3} ']'        num := '0' | [1-9][0-9]{0,2}
+ *
+ * Unlimited-OCR writes what a block is in front of its one box, `title [357, 135, 642, 155]`; a list may stand there as well:
+ *
+ *   labelled := [A-Za-z_ -]{0,48} ( box | block )
  */
 #ifndef VL2_BOX_GRAMMAR_H
 #define VL2_BOX_GRAMMAR_H
@@ -22,16 +26,17 @@ struct vl2_box_grammar;
 struct vl2_box_state {
     int8_t node;    /* of the grammar: enum in box_grammar.c; 0 = outside a block */
     int8_t number;  /* index of the current number in its box, 0 … 3 */
-    int8_t digits;  /* of the current number so far */
+    int8_t digits;  /* of the current number so far; bytes of a label */
+    bool single;    /* the block is one box without a list around it */
     bool zero;      /* the current number is "0" */
     int16_t boxes;  /* completed in this block */
     int16_t value;  /* of the current number so far */
     int16_t corner[2]; /* x1 and y1 of this box, those before the current number */
 };
 
-/* Collects the tokens that can occur inside a block. det, det_end: the ids of <|det|> and <|/det|>. */
-vl2_status vl2_box_grammar_open(const vl2_tokenizer *tokenizer, int32_t det, int32_t det_end, struct vl2_box_grammar **out,
-                                vl2_error *err);
+/* Collects the tokens that can occur inside a block. det, det_end: the ids of <|det|> and <|/det|>. labelled: blocks are of that form. */
+vl2_status vl2_box_grammar_open(const vl2_tokenizer *tokenizer, int32_t det, int32_t det_end, bool labelled,
+                                struct vl2_box_grammar **out, vl2_error *err);
 void vl2_box_grammar_close(struct vl2_box_grammar *grammar);
 
 /* Moves on by one token of the answer, generated or given as its prefix. A given block that is already malformed is not
@@ -45,7 +50,7 @@ bool vl2_box_grammar_mask(const struct vl2_box_grammar *grammar, const struct vl
                           int32_t vocab, uint32_t *allowed);
 
 /* The spot within a block, so coarse that what follows a spot once is likely to follow it again; 0 where the grammar holds nothing. */
-enum { VL2_BOX_SPOTS = 12 * 4 * 4 };
+enum { VL2_BOX_SPOTS = 14 * 4 * 4 };
 int vl2_box_grammar_spot(const struct vl2_box_state *state);
 /* The only token that can come next, -1 where the state alone does not say. */
 int32_t vl2_box_grammar_only(const struct vl2_box_grammar *grammar, const struct vl2_box_state *state);

@@ -408,7 +408,8 @@ static vl2_status prepare(struct vl2_writing *r, vl2_error *err) {
     bool follow = follows_boxes(&r->options);
     vl2_status status = VL2_OK;
     if (follow && !e->grammar)
-        status = vl2_box_grammar_open(e->tokenizer, e->special.det, e->special.det_end, &e->grammar, err);
+        status = vl2_box_grammar_open(e->tokenizer, e->special.det, e->special.det_end, e->config.family == VL2_FAMILY_UNLIMITED_OCR,
+                                      &e->grammar, err);
     if (status == VL2_OK && r->options.coordinates)
         status = vl2_confidence_init(e, &r->confidence, err);
     if (status == VL2_OK)
