@@ -467,7 +467,8 @@ cli_history (int    argc,
                     "  markdown: the same as a folder, pictures beside the text.\n"
                     "  json: the shown messages of one conversation as a conversation file (see “ask --help”), to the standard "
                     "output with pictures where they are, or into a folder as conversation.json with its pictures beside it.\n"
-                    "import: conversations from files that “export --format sightline” has written, while no window has the history open. "
+                    "import: conversations from files that “export --format sightline” has written, or from those of Open WebUI, ChatGPT, "
+                    "LM Studio and Alpaca, while no window has the history open. "
                     "What is there already stays as it is; what is not whole is told, exit status 3, and the rest is imported."),
                   entries, &options.output, &status))
     return status;

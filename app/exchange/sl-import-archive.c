@@ -4,7 +4,7 @@
  * that a conversation never comes before its pictures and no more than one of either is in memory. Names of entries are compared with what
  * belongs there and never become paths. A zip whose end is lost or whose list is damaged is read from its beginning.
  */
-#include "app/exchange/sl-import-private.h"
+#include "app/exchange/sl-import-other.h"
 
 #include <string.h>
 
@@ -378,8 +378,7 @@ read_archive (Reading  *self,
   if (self->n_conversations == 0 && g_hash_table_size (self->announced) == 0)
     {
       g_ptr_array_set_size (sl_import_get_faults (self->import), n_before);
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, _("“%s” does not hold conversations in a form that is known."),
-                   sl_import_get_name (self->import));
+      sl_import_set_unknown (self->import, error);
       return FALSE;
     }
   self->n_expected = g_hash_table_size (self->good) + g_hash_table_size (self->pictures);

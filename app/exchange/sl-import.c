@@ -2,7 +2,7 @@
  *
  * What a file is, and the two ways into a history: straight, or through the window's store and its thread.
  */
-#include "app/exchange/sl-import-private.h"
+#include "app/exchange/sl-import-other.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -261,6 +261,17 @@ read_head (const char  *path,
   return FALSE;
 }
 
+/* Behind the mark that some editors put there. */
+static gboolean
+begins_json (const char head[HEAD])
+{
+  const char *text = memcmp (head, "\xef\xbb\xbf", 3) == 0 ? head + 3 : head;
+
+  while (g_ascii_isspace (*text) && text < head + HEAD - 1)
+    text++;
+  return *text == '[' || *text == '{';
+}
+
 gboolean
 sl_import_file (SlImport      *self,
                 const char    *path,
@@ -276,6 +287,10 @@ sl_import_file (SlImport      *self,
     return FALSE;
   if (memcmp (head, "PK\3\4", 4) == 0)
     return sl_import_archive (self, path, error);
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, _("“%s” does not hold conversations in a form that is known."), self->name);
+  if (memcmp (head, "SQLite format 3", HEAD) == 0)
+    return sl_import_sqlite (self, path, error);
+  if (begins_json (head))
+    return sl_import_json (self, path, error);
+  sl_import_set_unknown (self, error);
   return FALSE;
 }

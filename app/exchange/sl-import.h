@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * SlImport: conversations from files into a history: archives of Sightline (sl-archive.h). What a file is, its content says.
+ * SlImport: conversations from files into a history: archives of Sightline (sl-archive.h), and what Open WebUI, ChatGPT, LM Studio and
+ * Alpaca export or keep, with the pictures where the file or its neighbours hold them. What a file is, its content says.
  * The command line gives it a database, the window its store; it works on a thread that may wait. Nothing in a file is trusted: what
  * is wrong is a sentence, and the rest is imported.
  */
