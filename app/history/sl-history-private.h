@@ -14,7 +14,7 @@ struct _SlHistory
 
   SlStore *store;
   SlEngine *engine;
-  GPtrArray *rows;     /* of SlSummary, newest first */
+  GPtrArray *rows;     /* of SlSummary, the pinned first */
   GHashTable *open;    /* id → SlConversation, not owned: a weak notify takes it out */
   GHashTable *deleted; /* id → time (monotonic µs): hidden, may come back */
   GPtrArray *drafts;   /* of SlDraft */
@@ -33,7 +33,7 @@ sl_history_box_id (gint64 id)
 
 /* sl-history-rows.c. Connected once: a conversation that changed, or could not be saved, changes its row. */
 void sl_history_follow_store (SlHistory *self);
-/* list: of SlSummaryRecord, newest first, or NULL. What is deleted or unsaved is heeded. */
+/* list: of SlSummaryRecord, in the order of the rows, or NULL. What is deleted or unsaved is heeded. */
 void sl_history_set_rows (SlHistory *self, GPtrArray *list);
 SlSummary *sl_history_get_row (SlHistory *self, gint64 id); /* or NULL; borrowed */
 void sl_history_remove_row (SlHistory *self, gint64 id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The rows of the list: newest first, kept in line with what the store says has changed, or could not be saved.
+ * The rows of the list: the pinned, then the others, newest first, kept in line with what the store says has changed, or could not be saved.
  */
 #include "app/history/sl-history-private.h"
 
@@ -44,15 +44,13 @@ sl_history_remove_row (SlHistory *self,
   g_list_model_items_changed (G_LIST_MODEL (self), position, 1, 0);
 }
 
-static guint
-find_position (SlHistory *self,
-               gint64     updated)
+static gboolean
+precedes (SlSummary *one,
+          SlSummary *other)
 {
-  guint position = 0;
-
-  while (position < self->rows->len && sl_summary_get_updated_us (g_ptr_array_index (self->rows, position)) > updated)
-    position++;
-  return position;
+  if (sl_summary_get_pinned (one) != sl_summary_get_pinned (other))
+    return sl_summary_get_pinned (one);
+  return sl_summary_get_updated_us (one) > sl_summary_get_updated_us (other);
 }
 
 static void
@@ -61,8 +59,10 @@ insert_row (SlHistory *self,
 {
   gint64 id = sl_summary_get_id (summary);
   SlConversation *conversation = g_hash_table_lookup (self->open, &id);
-  guint position = find_position (self, sl_summary_get_updated_us (summary));
+  guint position = 0;
 
+  while (position < self->rows->len && precedes (g_ptr_array_index (self->rows, position), summary))
+    position++;
   sl_summary_set_busy (summary, conversation != NULL && sl_conversation_is_busy (conversation));
   g_ptr_array_insert (self->rows, position, summary);
   g_list_model_items_changed (G_LIST_MODEL (self), position, 0, 1);
@@ -85,9 +85,8 @@ update_row (SlHistory             *self,
     }
   summary = g_ptr_array_index (self->rows, position);
   sl_summary_update (summary, record);
-  if ((position == 0 || sl_summary_get_updated_us (g_ptr_array_index (self->rows, position - 1)) >= record->updated)
-      && (position + 1 >= self->rows->len
-          || sl_summary_get_updated_us (g_ptr_array_index (self->rows, position + 1)) <= record->updated))
+  if ((position == 0 || !precedes (summary, g_ptr_array_index (self->rows, position - 1)))
+      && (position + 1 >= self->rows->len || !precedes (g_ptr_array_index (self->rows, position + 1), summary)))
     return;
   g_object_ref (summary);
   sl_history_remove_row (self, record->id);
@@ -137,12 +136,14 @@ show_unsaved (SlHistory      *self,
               SlConversation *conversation)
 {
   g_autoptr (SlSummaryRecord) record = sl_summary_record_new ();
+  SlSummary *row = sl_history_get_row (self, sl_conversation_get_id (conversation));
   guint n_messages = g_list_model_get_n_items (G_LIST_MODEL (conversation));
   g_autoptr (SlMessage) leaf = g_list_model_get_item (G_LIST_MODEL (conversation), n_messages - 1);
 
   record->id = sl_conversation_get_id (conversation);
   record->updated = g_get_real_time ();
   record->folder = sl_conversation_get_folder (conversation) != NULL;
+  record->pinned = row != NULL && sl_summary_get_pinned (row);
   record->title = g_strdup (sl_conversation_get_title (conversation));
   record->snippet = sl_search_text_snippet (leaf != NULL ? sl_message_get_text (leaf) : "", NULL, SNIPPET_CHARS);
   update_row (self, record);
@@ -166,6 +167,16 @@ on_pending (SlHistory *self)
 {
   if (sl_store_get_pending (self->store) == 0)
     g_hash_table_remove_all (self->unsaved);
+}
+
+void
+sl_history_set_pinned (SlHistory *self,
+                       gint64     id,
+                       gboolean   pinned)
+{
+  g_return_if_fail (SL_IS_HISTORY (self));
+
+  sl_store_set_pinned (self->store, id, pinned); /* its signal moves the row */
 }
 
 void

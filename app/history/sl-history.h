@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * SlHistory: all conversations, newest first, as a GListModel of SlSummary; opening, naming, deleting, finding them. Keeps one
- * SlConversation per id alive while somebody holds it or it is answering. Owns neither store nor engine, only references.
+ * SlHistory: all conversations, the pinned above the others, both newest first, as a GListModel of SlSummary; opening, naming, pinning,
+ * deleting, finding them. Keeps one SlConversation per id alive while somebody holds it or it is answering. Owns neither store nor
+ * engine, only references.
  * UI thread. It must not know GTK.
  */
 #pragma once
@@ -37,6 +38,7 @@ void sl_history_open_async (SlHistory *self, gint64 id, GCancellable *cancellabl
 SlConversation *sl_history_open_finish (SlHistory *self, GAsyncResult *result, GError **error);
 
 void sl_history_rename (SlHistory *self, gint64 id, const char *title);
+void sl_history_set_pinned (SlHistory *self, gint64 id, gboolean pinned);
 
 /* What is being written; 0: in a conversation that has not begun, the next question. question −1: a new version of any question. Known
  * once "loaded"; borrowed until the next change. A draft that is taken replaces the one of the same place; without parts it only goes. */

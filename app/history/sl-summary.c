@@ -11,10 +11,10 @@ struct _SlSummary
   gint64 id, message, updated_us;
   char *title, *snippet;
   GDateTime *updated;
-  gboolean busy, folder;
+  gboolean busy, folder, pinned;
 };
 
-enum { PROP_0, PROP_TITLE, PROP_SNIPPET, PROP_UPDATED, PROP_BUSY, PROP_FOLDER, N_PROPS };
+enum { PROP_0, PROP_TITLE, PROP_SNIPPET, PROP_UPDATED, PROP_BUSY, PROP_FOLDER, PROP_PINNED, N_PROPS };
 
 static GParamSpec *properties[N_PROPS];
 
@@ -45,6 +45,9 @@ sl_summary_get_property (GObject    *object,
     case PROP_FOLDER:
       g_value_set_boolean (value, self->folder);
       break;
+    case PROP_PINNED:
+      g_value_set_boolean (value, self->pinned);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -74,6 +77,7 @@ sl_summary_class_init (SlSummaryClass *klass)
   properties[PROP_UPDATED] = g_param_spec_boxed ("updated", NULL, NULL, G_TYPE_DATE_TIME, flags);
   properties[PROP_BUSY] = g_param_spec_boolean ("busy", NULL, NULL, FALSE, flags);
   properties[PROP_FOLDER] = g_param_spec_boolean ("folder", NULL, NULL, FALSE, flags);
+  properties[PROP_PINNED] = g_param_spec_boolean ("pinned", NULL, NULL, FALSE, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
@@ -97,17 +101,26 @@ set_text (SlSummary   *self,
   g_object_notify_by_pspec (G_OBJECT (self), properties[property]);
 }
 
+static void
+set_flag (SlSummary *self,
+          gboolean  *field,
+          gboolean   value,
+          guint      property)
+{
+  if (*field == value)
+    return;
+  *field = value;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[property]);
+}
+
 void
 sl_summary_update (SlSummary             *self,
                    const SlSummaryRecord *record)
 {
   set_text (self, &self->title, record->title, PROP_TITLE);
   set_text (self, &self->snippet, record->snippet, PROP_SNIPPET);
-  if (self->folder != record->folder)
-    {
-      self->folder = record->folder;
-      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FOLDER]);
-    }
+  set_flag (self, &self->folder, record->folder, PROP_FOLDER);
+  set_flag (self, &self->pinned, record->pinned, PROP_PINNED);
   if (self->updated == NULL || self->updated_us != record->updated)
     {
       g_autoptr (GDateTime) utc = g_date_time_new_from_unix_utc (record->updated / G_USEC_PER_SEC);
@@ -141,10 +154,7 @@ void
 sl_summary_set_busy (SlSummary *self,
                      gboolean   busy)
 {
-  if (self->busy == busy)
-    return;
-  self->busy = busy;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_BUSY]);
+  set_flag (self, &self->busy, busy, PROP_BUSY);
 }
 
 gint64
@@ -207,4 +217,12 @@ sl_summary_get_folder (SlSummary *self)
   g_return_val_if_fail (SL_IS_SUMMARY (self), FALSE);
 
   return self->folder;
+}
+
+gboolean
+sl_summary_get_pinned (SlSummary *self)
+{
+  g_return_val_if_fail (SL_IS_SUMMARY (self), FALSE);
+
+  return self->pinned;
 }

@@ -21,6 +21,7 @@ fill_summary (SlSummaryRecord *record,
   record->title = sl_sql_dup_text (statement, 2);
   record->snippet = sl_sql_dup_text (statement, 3);
   record->folder = sqlite3_column_int (statement, 4) != 0;
+  record->pinned = sqlite3_column_int (statement, 5) != 0;
 }
 
 GPtrArray *
@@ -31,9 +32,9 @@ sl_database_list (SlDatabase  *self,
   g_autoptr (GError) failure = NULL;
   g_autoptr (sqlite3_stmt) statement =
     sl_sql_prepare (self, &failure,
-                    "SELECT id, updated, title, snippet, " ASKS_FOLDER ("id") " FROM conversation"
+                    "SELECT id, updated, title, snippet, " ASKS_FOLDER ("id") ", pinned FROM conversation"
                     " WHERE id NOT IN (SELECT conversation FROM tombstone WHERE conversation IS NOT NULL)"
-                    " ORDER BY updated DESC, id DESC", "");
+                    " ORDER BY pinned DESC, updated DESC, id DESC", "");
 
   while (statement != NULL && sl_sql_next (self, statement, &failure))
     {
@@ -73,7 +74,7 @@ sl_database_get_summary (SlDatabase  *self,
   g_autoptr (GError) failure = NULL;
   g_autoptr (sqlite3_stmt) statement =
     sl_sql_prepare (self, &failure,
-                    "SELECT id, updated, title, snippet, " ASKS_FOLDER ("id") " FROM conversation WHERE id = ?"
+                    "SELECT id, updated, title, snippet, " ASKS_FOLDER ("id") ", pinned FROM conversation WHERE id = ?"
                     " AND id NOT IN (SELECT conversation FROM tombstone WHERE conversation IS NOT NULL)",
                     "i", conversation);
 
@@ -371,7 +372,7 @@ add_hit (GPtrArray    *hits,
   if (message != 0)
     {
       g_autofree char *text = g_steal_pointer (&record->snippet);
-      g_autofree char *plain = sl_database_dup_plain (sqlite3_column_int (statement, 6), text);
+      g_autofree char *plain = sl_database_dup_plain (sqlite3_column_int (statement, 7), text);
 
       record->snippet = sl_search_text_snippet (plain, query, SNIPPET_CHARS);
     }
@@ -401,14 +402,14 @@ sl_database_search (SlDatabase  *self,
     " newest(conversation, message) AS (SELECT conversation, max(message.id) FROM hit JOIN message ON message.id = hit.id"
     "   WHERE message.id NOT IN (SELECT message FROM tombstone WHERE message IS NOT NULL)"
     "   AND conversation NOT IN (SELECT conversation FROM tombstone WHERE conversation IS NOT NULL) GROUP BY conversation),"
-    " shown(conversation, updated, title, message) AS (SELECT id, updated, title, message FROM newest"
+    " shown(conversation, updated, title, pinned, message) AS (SELECT id, updated, title, pinned, message FROM newest"
     "   JOIN conversation ON id = conversation ORDER BY updated DESC LIMIT ?)"
     " SELECT shown.conversation, updated, title,"
     "  (SELECT group_concat(text, ' ') FROM (SELECT text FROM message_part WHERE message = shown.message AND text IS NOT NULL"
-    "    ORDER BY position)), " ASKS_FOLDER ("shown.conversation") ", message, role"
+    "    ORDER BY position)), " ASKS_FOLDER ("shown.conversation") ", pinned, message, role"
     " FROM shown JOIN message ON message.id = shown.message ORDER BY updated DESC";
   static const char in_titles[] =
-    "SELECT id, updated, conversation.title, snippet, " ASKS_FOLDER ("id")
+    "SELECT id, updated, conversation.title, snippet, " ASKS_FOLDER ("id") ", pinned"
     " FROM conversation_index JOIN conversation ON id = conversation_index.rowid WHERE conversation_index MATCH ?"
     "  AND id NOT IN (SELECT conversation FROM tombstone WHERE conversation IS NOT NULL) ORDER BY updated DESC LIMIT ?";
   g_autoptr (GPtrArray) hits = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_summary_record_free);
@@ -423,7 +424,7 @@ sl_database_search (SlDatabase  *self,
 
   messages = sl_sql_prepare (self, &failure, in_messages, "sii", match, (gint64) MAX_SEARCHED, (gint64) limit);
   while (messages != NULL && sl_sql_next (self, messages, &failure))
-    add_hit (hits, seen, messages, query, sqlite3_column_int64 (messages, 5));
+    add_hit (hits, seen, messages, query, sqlite3_column_int64 (messages, 6));
   if (failure == NULL)
     titles = sl_sql_prepare (self, &failure, in_titles, "si", match, (gint64) limit);
   while (titles != NULL && sl_sql_next (self, titles, &failure))

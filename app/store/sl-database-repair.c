@@ -175,9 +175,10 @@ save_conversation (Salvage *salvage,
   SlConversationRecord record = { .id = id, .created = id, .updated = id };
   g_autoptr (GError) failure = NULL;
   g_autoptr (sqlite3_stmt) row = sl_sql_prepare (salvage->old, &failure,
-                                                 "SELECT created, updated, title, system_text, engine, choices FROM conversation"
+                                                 "SELECT created, updated, title, system_text, engine, choices, pinned FROM conversation"
                                                  " WHERE id = ?", "i", id);
   g_autofree char *title = NULL, *system_text = NULL, *engine = NULL, *choices = NULL;
+  gboolean pinned = FALSE;
 
   if (row != NULL && sl_sql_next (salvage->old, row, &failure))
     {
@@ -187,8 +188,11 @@ save_conversation (Salvage *salvage,
       record.system_text = system_text = sl_sql_dup_text (row, 3);
       record.engine = engine = sl_sql_dup_text (row, 4);
       record.choices = choices = sl_sql_dup_text (row, 5);
+      pinned = sqlite3_column_int (row, 6) != 0;
     }
   salvage->n_conversations += sl_database_put_conversation (salvage->fresh, &record, NULL);
+  if (pinned)
+    sl_database_set_pinned (salvage->fresh, id, TRUE, NULL);
 }
 
 /* A row of a picture that is lost would refuse the message. */

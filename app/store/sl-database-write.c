@@ -374,6 +374,15 @@ sl_database_set_title (SlDatabase  *self,
 }
 
 gboolean
+sl_database_set_pinned (SlDatabase  *self,
+                        gint64       conversation,
+                        gboolean     pinned,
+                        GError     **error)
+{
+  return sl_sql_run (self, error, "UPDATE conversation SET pinned = ? WHERE id = ?", "ii", (gint64) pinned, conversation);
+}
+
+gboolean
 sl_database_set_leaf (SlDatabase  *self,
                       gint64       conversation,
                       gint64       message,

@@ -27,6 +27,7 @@ gboolean sl_database_put_conversation (SlDatabase *self, const SlConversationRec
 gboolean sl_database_put_message (SlDatabase *self, const SlMessageRecord *record, gboolean leaf, GError **error);
 gboolean sl_database_put_progress (SlDatabase *self, gint64 message, const char *text, GError **error);
 gboolean sl_database_set_title (SlDatabase *self, gint64 conversation, const char *title, GError **error);
+gboolean sl_database_set_pinned (SlDatabase *self, gint64 conversation, gboolean pinned, GError **error);
 gboolean sl_database_set_leaf (SlDatabase *self, gint64 conversation, gint64 message, GError **error);
 gboolean sl_database_set_detail (SlDatabase *self, gint64 message, guint position, SlDetail detail, GError **error);
 gboolean sl_database_set_box_picture (SlDatabase *self, gint64 message, const char *sha256, GError **error);

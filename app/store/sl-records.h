@@ -102,6 +102,7 @@ typedef struct
   gint64 message; /* of a hit, 0 where the title matched */
   char *title, *snippet;
   gboolean folder; /* it asks about one */
+  gboolean pinned; /* it stands above those that are not */
 } SlSummaryRecord;
 
 /* What files call an SlRole and an SlMessageStatus. */

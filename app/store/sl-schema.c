@@ -175,7 +175,11 @@ static const char version_6[] =
   "CREATE INDEX folder_picture_question ON folder_picture(question) WHERE question IS NOT NULL;"
   "ALTER TABLE box ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0;";
 
-const char *const sl_schema_migrations[] = { version_1, version_2, version_3, version_4, version_5, version_6 };
+/* Stands above the others, however old. */
+static const char version_7[] =
+  "ALTER TABLE conversation ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;";
+
+const char *const sl_schema_migrations[] = { version_1, version_2, version_3, version_4, version_5, version_6, version_7 };
 const int sl_schema_n_migrations = G_N_ELEMENTS (sl_schema_migrations);
 G_STATIC_ASSERT (G_N_ELEMENTS (sl_schema_migrations) == SL_DATABASE_VERSION);
 

@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 /* The schema that this program writes. */
-#define SL_DATABASE_VERSION 6
+#define SL_DATABASE_VERSION 7
 
 /* migrations[v] leads from version v to v + 1. */
 extern const char *const sl_schema_migrations[];

@@ -101,6 +101,29 @@ sl_store_set_title (SlStore    *self,
 }
 
 static gboolean
+run_set_pinned (SlDatabase  *database,
+                SlStoreOp   *op,
+                GError     **error)
+{
+  return sl_database_set_pinned (database, op->id, op->second != 0, error);
+}
+
+void
+sl_store_set_pinned (SlStore  *self,
+                     gint64    conversation,
+                     gboolean  pinned)
+{
+  SlStoreOp *op;
+
+  g_return_if_fail (SL_IS_STORE (self));
+
+  op = sl_store_write_op (run_set_pinned, conversation);
+  op->second = pinned;
+  op->changes = conversation;
+  sl_store_push_write (self, op);
+}
+
+static gboolean
 run_set_leaf (SlDatabase  *database,
               SlStoreOp   *op,
               GError     **error)

@@ -79,6 +79,7 @@ void sl_store_put_message (SlStore *self, const SlMessageRecord *record, gboolea
 /* A streaming answer's text so far, cheap. */
 void sl_store_put_progress (SlStore *self, gint64 message, const char *text);
 void sl_store_set_title (SlStore *self, gint64 conversation, const char *title);
+void sl_store_set_pinned (SlStore *self, gint64 conversation, gboolean pinned);
 void sl_store_set_leaf (SlStore *self, gint64 conversation, gint64 message);
 void sl_store_set_detail (SlStore *self, gint64 message, guint position, SlDetail detail);
 void sl_store_set_box_picture (SlStore *self, gint64 message, const char *sha256);

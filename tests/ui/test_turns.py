@@ -102,7 +102,8 @@ def test_again():
 
 
 def test_delete_and_branch():
-    """A turn goes with what follows and comes back; a branch is a conversation of its own, to which nothing of the old one happens."""
+    """A turn goes with what follows and comes back; a branch is a conversation of its own, to which nothing of the old one happens;
+    the list's menu pins one above the other."""
     with Session() as session:
         app = App(session, sample("shapes-1.png"))
         app.find("image", thumbnail("shapes-1.png"))
@@ -122,6 +123,13 @@ def test_delete_and_branch():
         check(not app.has("label", "There is no picture.*"), "the branch has lost its picture")
         choose_of(app, 1, "More Actions", "Delete From Here On")
         app.find("label", "Answer deleted")
+
+        x, y, _, height = app.extents(app.all("list item")[1])
+        app.choose_after(lambda: session.xdotool("mousemove", x + 60, y + height // 2, "click", 3), "Pin Above the Others")
+        app.find("image", "Pinned")
+        app.key_for("shift+F10", "menu item", "Un_?pin|Pin Above the Others")
+        session.key("Escape")
+        app.gone("menu item", "Rename Conversation…")
         app.close()
         quiet(app)
         with opened_history(session) as database:

@@ -4,6 +4,8 @@
  */
 #include "ui/window/sl-sidebar.h"
 
+#include "ui/window/sl-conversation-row.h"
+
 #include <adwaita.h>
 #include <glib/gi18n.h>
 
@@ -46,6 +48,7 @@ make_factory (void)
   g_autoptr (GtkBuilderScope) scope = gtk_builder_cscope_new ();
 
   g_type_ensure (SL_TYPE_SUMMARY);
+  g_type_ensure (SL_TYPE_CONVERSATION_ROW);
   gtk_builder_cscope_add_callback_symbol (GTK_BUILDER_CSCOPE (scope), "display_title", G_CALLBACK (display_title));
   return gtk_builder_list_item_factory_new_from_resource (
     scope, "/io/github/sightline/Sightline/sl-conversation-row.ui");
@@ -204,6 +207,21 @@ act_on_selected (GtkWidget *widget,
          gtk_widget_activate_action (widget, g_variant_get_string (action, NULL), "x", sl_summary_get_id (summary));
 }
 
+/* Of the row that has the keyboard. */
+static gboolean
+open_menu (GtkWidget *widget,
+           GVariant  *args,
+           gpointer   data)
+{
+  GtkWidget *focus = gtk_root_get_focus (gtk_widget_get_root (widget));
+  GtkWidget *row = focus != NULL ? gtk_widget_get_first_child (focus) : NULL;
+
+  if (!SL_IS_CONVERSATION_ROW (row))
+    return FALSE;
+  sl_conversation_row_open_menu (SL_CONVERSATION_ROW (row));
+  return TRUE;
+}
+
 static void
 sl_sidebar_class_init (SlSidebarClass *klass)
 {
@@ -214,6 +232,8 @@ sl_sidebar_class_init (SlSidebarClass *klass)
                               G_TYPE_NONE, 2, G_TYPE_INT64, G_TYPE_INT64);
   gtk_widget_class_add_binding (widget_class, GDK_KEY_Delete, 0, act_on_selected, "s", "win.delete-conversation");
   gtk_widget_class_add_binding (widget_class, GDK_KEY_F2, 0, act_on_selected, "s", "win.rename-conversation");
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_Menu, 0, open_menu, NULL);
+  gtk_widget_class_add_binding (widget_class, GDK_KEY_F10, GDK_SHIFT_MASK, open_menu, NULL);
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
   gtk_widget_class_set_css_name (widget_class, "sidebar");
   gtk_widget_class_set_template_from_resource (widget_class,

@@ -73,6 +73,18 @@ rename_conversation (GtkWidget  *widget,
 }
 
 static void
+pin_conversation (GtkWidget  *widget,
+                  const char *name,
+                  GVariant   *parameter)
+{
+  gint64 id;
+  gboolean pinned;
+
+  g_variant_get (parameter, "(xb)", &id, &pinned);
+  sl_history_set_pinned (SL_WINDOW (widget)->history, id, pinned);
+}
+
+static void
 undo_delete (GtkWidget  *widget,
              const char *name,
              GVariant   *parameter)
@@ -409,6 +421,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.rename", rename_chat, NULL, GDK_KEY_F2, 0 },
     { "win.delete", delete_chat, NULL, 0, 0 },
     { "win.rename-conversation", rename_conversation, "x", 0, 0 },
+    { "win.pin-conversation", pin_conversation, "(xb)", 0, 0 },
     { "win.delete-conversation", delete_conversation, "x", 0, 0 },
     { "win.undo-delete", undo_delete, "x", 0, 0 },
     { "win.search", search, NULL, GDK_KEY_F, GDK_CONTROL_MASK | GDK_SHIFT_MASK },

@@ -462,6 +462,69 @@ test_refusals (void)
   app_deinit (&app);
 }
 
+/* ------------------------------------------------------------------------------------------------ pinned */
+
+static const char *
+title_at (SlHistory *history,
+          guint      position)
+{
+  g_autoptr (SlSummary) row = g_list_model_get_item (G_LIST_MODEL (history), position);
+
+  return row != NULL ? sl_summary_get_title (row) : "";
+}
+
+static gboolean
+is_old_first (gpointer history)
+{
+  return g_str_equal (title_at (history, 0), "old");
+}
+
+static gboolean
+is_new_first (gpointer history)
+{
+  return g_str_equal (title_at (history, 0), "new");
+}
+
+static gboolean
+has_two_rows (gpointer history)
+{
+  return count (history) == 2;
+}
+
+/* What is pinned stands above what is newer, also after a restart, and goes back to its place by its age. */
+static void
+test_pinned (void)
+{
+  App app;
+  gint64 old = 0;
+
+  app_init (&app);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (SlConversation) conversation = sl_history_create (app.history);
+
+      fake_set_answer ("yes", 1);
+      ask (conversation, i == 0 ? "old" : "new", NULL, SL_MODE_CHAT);
+      app_test_wait (is_idle, conversation);
+      sl_history_rename (app.history, sl_conversation_get_id (conversation), i == 0 ? "old" : "new");
+      app_test_wait (i == 0 ? is_old_first : is_new_first, app.history);
+      old = i == 0 ? sl_conversation_get_id (conversation) : old;
+    }
+  g_assert_cmpuint (count (app.history), ==, 2);
+  sl_history_set_pinned (app.history, old, TRUE);
+  app_test_wait (is_old_first, app.history);
+  g_assert_cmpstr (title_at (app.history, 1), ==, "new");
+  app_stop (&app);
+
+  app_start (&app);
+  app_test_wait (has_two_rows, app.history);
+  g_assert_cmpstr (title_at (app.history, 0), ==, "old");
+  sl_history_set_pinned (app.history, old, FALSE);
+  app_test_wait (is_new_first, app.history);
+  g_assert_cmpstr (title_at (app.history, 1), ==, "old");
+  app_deinit (&app);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -476,5 +539,6 @@ main (int    argc,
   g_test_add_func ("/conversation/branch-out", test_branch_out);
   g_test_add_func ("/conversation/kept-session", test_kept_session);
   g_test_add_func ("/conversation/refusals", test_refusals);
+  g_test_add_func ("/conversation/pinned", test_pinned);
   return g_test_run ();
 }
