@@ -11,7 +11,7 @@
 #include <glib/gi18n-lib.h>
 
 #define SPAN_PIECES 64
-#define READ_BYTES  (256u << 10)
+#define READ_BYTES  (128u << 10) /* written while the processor's cache has them */
 #define MAX_WAIT    30.0
 #define LEAST_RATE  512 /* bytes per second */
 #define SAMPLE_USEC (G_USEC_PER_SEC / 4)
@@ -32,6 +32,7 @@ typedef struct
   guint first, n; /* pieces that were taken */
   guint next;     /* the piece that the stream is at */
   gsize filled;   /* bytes of it in the buffer */
+  gboolean wanted; /* nobody had it when it began */
   gint64 since;   /* monotonic µs: bytes that came from then on are counted */
   gsize came;
 } Span;
@@ -182,6 +183,27 @@ strike (SlDownload *self,
 
 /* ------------------------------------------------------------------------------------------------ fetching */
 
+/* Bytes that came, behind those that are in the buffer. */
+static gboolean
+store_bytes (Fetcher  *self,
+             Span     *span,
+             gsize     n,
+             GError  **error)
+{
+  SlDownload *download = self->download;
+
+  if (span->filled == 0)
+    {
+      g_mutex_lock (&download->mutex);
+      span->wanted = !sl_part_has (span->part, span->next);
+      g_mutex_unlock (&download->mutex);
+    }
+  if (span->wanted && !sl_part_write (span->part, span->next, span->filled, self->buffer + span->filled, n, error))
+    return FALSE;
+  span->filled += n;
+  return TRUE;
+}
+
 /* A whole piece is in the buffer. */
 static gboolean
 store_piece (Fetcher  *self,
@@ -189,16 +211,12 @@ store_piece (Fetcher  *self,
              GError  **error)
 {
   SlDownload *download = self->download;
-  gboolean wanted;
 
-  g_mutex_lock (&download->mutex);
-  wanted = !sl_part_has (span->part, span->next);
-  g_mutex_unlock (&download->mutex);
-  if (wanted && !sl_part_write (span->part, span->next, self->buffer, span->filled, error))
+  if (span->wanted && !sl_part_note (span->part, span->next, self->buffer, span->filled, error))
     return FALSE;
   g_mutex_lock (&download->mutex);
   sl_part_keep (span->part, span->next);
-  if (wanted && download->spare->len > 0 && sl_part_hold (span->part, span->next, self->buffer))
+  if (span->wanted && download->spare->len > 0 && sl_part_hold (span->part, span->next, self->buffer))
     self->buffer = g_ptr_array_steal_index_fast (download->spare, download->spare->len - 1);
   download->strikes = 0;
   g_cond_broadcast (&download->changed);
@@ -251,9 +269,8 @@ read_span (Fetcher       *self,
           sl_http_propagate (self->http, error, cause, uri);
           return FALSE;
         }
-      span->filled += n;
       obey_limit (self->download, n);
-      if (span->filled == size && !store_piece (self, span, error))
+      if (!store_bytes (self, span, n, error) || (span->filled == size && !store_piece (self, span, error)))
         return FALSE;
     }
   return TRUE;

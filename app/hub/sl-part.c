@@ -276,6 +276,7 @@ sl_part_set_etag (SlPart     *self,
 gboolean
 sl_part_write (SlPart        *self,
                guint          piece,
+               gsize          at,
                const guint8  *bytes,
                gsize          length,
                GError       **error)
@@ -284,13 +285,23 @@ sl_part_write (SlPart        *self,
 
   while (done < length)
     {
-      gssize n = pwrite (self->fd, bytes + done, length - done, (off_t) piece * SL_PIECE_BYTES + done);
+      gssize n = pwrite (self->fd, bytes + done, length - done, (off_t) piece * SL_PIECE_BYTES + at + done);
 
       if (n > 0)
         done += n;
       else if (n == 0 || errno != EINTR)
         return fail (self->part_path, n == 0 ? ENOSPC : errno, error);
     }
+  return TRUE;
+}
+
+gboolean
+sl_part_note (SlPart        *self,
+              guint          piece,
+              const guint8  *bytes,
+              gsize          length,
+              GError       **error)
+{
   if (piece % SYNC_PIECES == SYNC_PIECES - 1)
     sync_file_range (self->fd, (off_t) (piece + 1 - SYNC_PIECES) * SL_PIECE_BYTES, (off_t) SYNC_PIECES * SL_PIECE_BYTES,
                      SYNC_FILE_RANGE_WRITE);

@@ -40,8 +40,10 @@ gboolean sl_part_is_whole_only (const SlPart *self);
 const char *sl_part_get_etag (const SlPart *self);
 void sl_part_set_etag (SlPart *self, const char *etag);
 
-/* Without the lock: writes a piece and notes it. sl_part_keep() then says that it is there. */
-gboolean sl_part_write (SlPart *self, guint piece, const guint8 *bytes, gsize length, GError **error);
+/* Without the lock: writes bytes of a piece, from `at` in it, as they come. */
+gboolean sl_part_write (SlPart *self, guint piece, gsize at, const guint8 *bytes, gsize length, GError **error);
+/* Without the lock: notes a piece of which all is written. sl_part_keep() then says that it is there. */
+gboolean sl_part_note (SlPart *self, guint piece, const guint8 *bytes, gsize length, GError **error);
 void sl_part_keep (SlPart *self, guint piece);
 /* Takes the buffer of a piece that was written, so that it need not be read back to be hashed; FALSE, and the buffer stays the caller's,
  * where its turn is far. */
