@@ -143,10 +143,10 @@ draw_boxes (cairo_t       *cr,
   sl_box_painter_draw (painter, cr);
 }
 
-/* Onto a surface that has no pixels of its own. Pieces overlap by a pixel, so that no seam shines through where they are scaled. */
-static void
-draw_picture (SlPicture *picture,
-              cairo_t   *cr)
+/* Pieces overlap by a pixel, so that no seam shines through where they are scaled. */
+void
+sl_box_picture_paint (SlPicture *picture,
+                      cairo_t   *cr)
 {
   cairo_rectangle_int_t piece = { 0 };
 
@@ -270,7 +270,7 @@ write_document (const Drawing *drawing,
   cairo_t *cr = cairo_create (document);
   cairo_status_t status;
 
-  draw_picture (drawing->picture, cr);
+  sl_box_picture_paint (drawing->picture, cr);
   draw_boxes (cr, drawing);
   status = cairo_status (cr);
   cairo_destroy (cr);

@@ -30,6 +30,10 @@ gboolean   sl_box_picture_write       (SlPicture           *picture,
                                        const char          *path,
                                        GError             **error);
 
+/* The upright picture onto a surface that has no pixels of its own, a unit for each of its pixels; a JPEG as it came, where that can be. */
+void       sl_box_picture_paint       (SlPicture           *picture,
+                                       cairo_t             *cr);
+
 /* The upright picture alone, as PNG. */
 gboolean   sl_box_picture_write_plain (SlPicture           *picture,
                                        SlOutputs           *outputs,

@@ -451,7 +451,7 @@ cli_history (int    argc,
     { "data-dir", 0, 0, G_OPTION_ARG_FILENAME, &options.dir, N_("Folder of the history (default: the window's)"), N_("DIR") },
     { "all", 'a', 0, G_OPTION_ARG_NONE, &options.all, N_("Export every conversation"), NULL },
     { "format", 'f', 0, G_OPTION_ARG_FILENAME, &options.format,
-      N_("Form of the export: json (the default), sightline, markdown or html"), N_("FORMAT") },
+      N_("Form of the export: json (the default), sightline, markdown, html or pdf"), N_("FORMAT") },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, N_("File of the export; json and markdown: folder, pictures included"), N_("PATH") },
     CLI_FORCE_ENTRY (options.force),
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.words, NULL, NULL },
@@ -464,6 +464,7 @@ cli_history (int    argc,
                     "export: conversations, or --all of them, into one file.\n"
                     "  sightline: everything, with every version and the pictures as they came, for “import”.\n"
                     "  html: the shown messages, with pictures and boxes, for any browser.\n"
+                    "  pdf: the same on pages.\n"
                     "  markdown: the same as a folder, pictures beside the text.\n"
                     "  json: the shown messages of one conversation as a conversation file (see “ask --help”), to the standard "
                     "output with pictures where they are, or into a folder as conversation.json with its pictures beside it.\n"

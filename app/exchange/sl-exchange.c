@@ -16,6 +16,7 @@ static const struct
 } formats[SL_N_EXCHANGE_FORMATS] = {
   [SL_EXCHANGE_ARCHIVE] = { "sightline", ".sightline", N_("Everything, to Be Imported Again"), sl_archive_write },
   [SL_EXCHANGE_HTML] = { "html", ".html", N_("Web Page (HTML)"), sl_transcript_write_html },
+  [SL_EXCHANGE_PDF] = { "pdf", ".pdf", N_("Document (PDF)"), sl_transcript_write_pdf },
   [SL_EXCHANGE_MARKDOWN] = { "markdown", "", N_("Folder of Markdown and Pictures"), sl_transcript_write_markdown },
 };
 

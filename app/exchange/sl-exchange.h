@@ -13,11 +13,12 @@ typedef enum
 {
   SL_EXCHANGE_ARCHIVE, /* sl-archive.h */
   SL_EXCHANGE_HTML,    /* these: sl-transcript.h */
+  SL_EXCHANGE_PDF,
   SL_EXCHANGE_MARKDOWN,
   SL_N_EXCHANGE_FORMATS
 } SlExchangeFormat;
 
-/* "sightline", "html", "markdown"; what a file's name ends with, "" for a folder; and what a user reads (translated). */
+/* "sightline", "html", "pdf", "markdown"; what a file's name ends with, "" for a folder; and what a user reads (translated). */
 const char *sl_exchange_format_get_nick         (SlExchangeFormat format);
 const char *sl_exchange_format_get_extension    (SlExchangeFormat format);
 const char *sl_exchange_format_get_display_name (SlExchangeFormat format);

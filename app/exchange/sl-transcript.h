@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Conversations for people to read, in any program: the path that is shown of each, as one HTML file or as a folder of Markdown. Called by
+ * Conversations for people to read, in any program: the path that is shown of each, as one HTML file, as PDF or as a folder of Markdown. Called by
  * sl_export_write(). Nothing reads these back.
  */
 #pragma once
@@ -11,6 +11,8 @@ G_BEGIN_DECLS
 
 /* One file: pictures in it, boxes as SVG over them, light and dark as the reader's system is, nothing from elsewhere, no scripts. */
 gboolean sl_transcript_write_html (const SlExport *self, GError **error);
+/* One document on pages of A4, with text that can be searched. */
+gboolean sl_transcript_write_pdf (const SlExport *self, GError **error);
 /* A folder, which appears when it is complete: a file for each conversation, its pictures in their original bytes, and those with boxes
  * drawn on. self->path must not exist. */
 gboolean sl_transcript_write_markdown (const SlExport *self, GError **error);
