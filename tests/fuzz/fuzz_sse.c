@@ -24,6 +24,13 @@ static gboolean on_event(const char *event, const char *data, gsize length, gpoi
     }
     for (guint i = 0; reply.tokens && i < reply.tokens->len; i++)
         CHECK(!(g_array_index(reply.tokens, SlReplyToken, i).logprob > 0));
+    CHECK(!reply.coordinates || (reply.has_boxes && reply.coordinates->len % 4 == 0));
+    for (guint i = 0; reply.coordinates && i < reply.coordinates->len; i++) {
+        const SlCoordinate *c = &g_array_index(reply.coordinates, SlCoordinate, i);
+
+        CHECK(c->index == i % 4 && c->expected >= 0 && c->deviation >= 0 && c->mass >= 0 && c->mass < 2);
+        CHECK(i == 0 || c->token >= c[-1].token);
+    }
     sl_reply_clear(&reply);
     return TRUE;
 }

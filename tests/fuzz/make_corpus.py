@@ -85,6 +85,12 @@ def streams():
     put("sse", "plain", 'data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: [DONE]\n\n')
     put("sse", "tokens", 'data: {"choices":[{"delta":{"content":"a"},"logprobs":{"content":[{"token":"a","logprob":-1,"bytes":[97],'
         '"top_logprobs":[{"token":"b","logprob":-2}]}]},"finish_reason":"length"}],"usage":{"prompt_tokens":1}}\r\n\r\n')
+    number = '{"token":%d,"mass":1,"expected":10.5,"deviation":2}'
+    put("sse", "boxes", 'data: {"choices":[{"delta":{"boxes":[{"label":"a","box":[1,2,3,4],"status":"ok","coordinates":[%s]},'
+        '{"box":[1,2,3,4],"status":"ok","coordinates":[{"token":1,"mass":1,"first_digit":[0,0,0,0,0,0,0,0,0,1]}]},{"box":1}]}}]}\n\n'
+        % ",".join(number % i for i in (3, 5, 7, 9)))
+    put("sse", "boxes-backwards", 'data: {"choices":[{"delta":{"boxes":[{"box":[1,2,3,4],"status":"ok","coordinates":[%s]}]}}]}\n\n'
+        % ",".join(number % i for i in (9, 5, 3, 3)))
     put("sse", "error", 'event: error\rdata: {"error":{"message":"no"}}\r\r: x\rdata: {"detail":[{"msg":"x"}]}\r\r')
     put("sse", "lines", "\ufeffdata\ndata: {\ndata: }\n\nid: 1\n\ndata")
 
