@@ -136,7 +136,7 @@ def main(build_dir):
     os.environ["SIGHTLINE_DATA"] = str(ROOT / "data")
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for take in (take_window, take_large,
-                 lambda: take_preferences("models", "Models…", lambda app: app.find("label", "Compute on")),
+                 lambda: take_preferences("models", "Models…", lambda app: app.find("label", r"Fits your .* a second\..*")),
                  lambda: take_preferences("diagnostics", "Diagnostics", test_self)):
         # A session's bus is known to its process for good: one process each.
         child = os.fork()
