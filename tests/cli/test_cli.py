@@ -315,13 +315,6 @@ def history_is_read_elsewhere():
     assert all(os.path.getsize(os.path.join(notes, link)) > 0 for link in linked)
     run("history", "export", "1000", "--format", "markdown", "--out", notes, "--data-dir", folder, want=INPUT)
 
-    pages = path("read.pdf")
-    run("history", "export", "1000", "--format", "pdf", "--out", pages, "--data-dir", folder)
-    with open(pages, "rb") as file:
-        document = file.read()
-    assert document.startswith(b"%PDF-") and document.count(b"/Type /Page\n") + document.count(b"/Type /Page ") == 1
-    assert original in document, "the picture as it came"
-
 
 @tap.test
 def history_that_is_none():

@@ -147,6 +147,24 @@ def history_exports_do_not_meet():
 
 
 @tap.test
+def conversations_leave_what_is_there():
+    """Each form in which they are handed over; PDF is looked at here, where no sanitizer counts what cairo 1.16 loses with each font of
+    Chinese that it puts into one."""
+    data, photo = folder("handed"), ROOT / "tests" / "app" / "pictures" / "quadrants.jpg"
+    subprocess.run([MAKE_HISTORY, data, photo], check=True, env=ENV)
+    for form in ("sightline", "html", "pdf", "markdown"):
+        out = TMP / f"handed.{form}"
+        out.write_bytes(MINE)
+        run("history", "export", "--all", "--format", form, "--out", out, "--data-dir", data, want=INPUT)
+        assert out.read_bytes() == MINE and f"handed.{form}" in run.stderr, run.stderr
+        if form != "markdown":  # a folder takes no file's place
+            run("history", "export", "--all", "--format", form, "--out", out, "--data-dir", data, "--force")
+            assert photo.read_bytes() in out.read_bytes() or form == "html", "the picture as it came"
+    document = (TMP / "handed.pdf").read_bytes()
+    assert document.startswith(b"%PDF-") and document.count(b"/Type /Page\n") + document.count(b"/Type /Page ") == 1
+
+
+@tap.test
 def quantize_makes_a_new_folder():
     out = folder("quantized")
     run("quantize", "--out", out, want=INPUT)
