@@ -175,6 +175,14 @@ sl_folder_job_init (SlFolderJob *self)
   self->rows = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
+static void
+on_leaving (SlFolderJob *self,
+            gint64       id)
+{
+  if (id == 0 || id == sl_conversation_get_id (self->conversation))
+    sl_folder_job_pause (self);
+}
+
 SlFolderJob *
 sl_folder_job_get (SlHistory      *history,
                    SlConversation *conversation)
@@ -194,6 +202,7 @@ sl_folder_job_get (SlHistory      *history,
     g_ptr_array_add (self->rows, sl_folder_row_new (conversation, self->record->pictures->pdata[i]));
   self->state = self->rows->len == 0 || sl_folder_job_find_waiting (self) != NULL ? SL_FOLDER_JOB_PAUSED : SL_FOLDER_JOB_DONE;
   g_object_set_data (G_OBJECT (conversation), "sl-folder-job", self);
+  g_signal_connect_object (history, "leaving", G_CALLBACK (on_leaving), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (conversation, "notify::busy", G_CALLBACK (sl_folder_job_on_busy), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (sl_history_get_engine (history), "notify::state", G_CALLBACK (sl_folder_job_on_engine_state), self, G_CONNECT_SWAPPED);
   return self;

@@ -14,7 +14,7 @@
 enum { PROP_0, PROP_LOADED, N_PROPS };
 
 static GParamSpec *properties[N_PROPS];
-static guint answered_signal;
+static guint answered_signal, leaving_signal;
 
 static GType
 sl_history_get_item_type (GListModel *model)
@@ -210,6 +210,8 @@ sl_history_class_init (SlHistoryClass *klass)
   g_object_class_install_properties (object_class, N_PROPS, properties);
   answered_signal = g_signal_new ("answered", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
                                   SL_TYPE_CONVERSATION);
+  leaving_signal = g_signal_new ("leaving", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                                 G_TYPE_INT64);
 }
 
 static void
@@ -482,6 +484,7 @@ sl_history_delete (SlHistory *self,
 
   g_return_if_fail (SL_IS_HISTORY (self));
 
+  g_signal_emit (self, leaving_signal, 0, id);
   conversation = g_hash_table_lookup (self->open, &id);
   if (conversation != NULL)
     sl_conversation_abandon_answer (conversation);
@@ -576,6 +579,7 @@ sl_history_shutdown (SlHistory *self)
 
   g_return_if_fail (SL_IS_HISTORY (self));
 
+  g_signal_emit (self, leaving_signal, 0, (gint64) 0);
   conversations = g_hash_table_get_values (self->open);
   for (GList *l = conversations; l != NULL; l = l->next)
     {

@@ -21,7 +21,8 @@ G_DECLARE_FINAL_TYPE (SlHistory, sl_history, SL, HISTORY, GObject)
 
 /* Starts reading the list; rows appear when it is read ("loaded" notifies). */
 SlHistory *sl_history_new (SlStore *store, SlEngine *engine);
-/* Property "loaded" (gboolean). Signal answered (SlConversation): the answer that was being made there has ended. */
+/* Property "loaded" (gboolean). Signals: answered (SlConversation): the answer that was being made there has ended; leaving (gint64 id):
+ * nothing may be asked any more in that conversation, which is deleted, or (0) in any. */
 gboolean sl_history_get_loaded (SlHistory *self);
 
 /* Borrowed. */

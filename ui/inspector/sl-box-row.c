@@ -39,7 +39,9 @@ status_word (SlBoxItem *item)
       return sl_box_item_get_kind (item) == SL_BOX_KIND_EDITED ? _("Removed") : _("Unusable");
     case SL_BOX_OK:
     default:
-      return sl_box_item_get_kind (item) == SL_BOX_KIND_EDITED ? _("Edited") : NULL;
+      if (sl_box_item_get_kind (item) == SL_BOX_KIND_EDITED)
+        return _("Edited");
+      return sl_box_item_get_accepted (item) ? _("Accepted") : NULL;
     }
 }
 

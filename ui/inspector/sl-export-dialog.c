@@ -25,9 +25,12 @@ typedef enum
 typedef struct
 {
   GtkWindow *parent; /* weak */
-  SlConversation *conversation;
+  SlConversation *conversation; /* NULL: it is collected */
   SlMessage *answer;
   SlBoxItem *box;
+  SlExportCollect collect;
+  gpointer data;
+  GDestroyNotify destroy;
   SlExportDone done;
 
   Scope first_scope; /* of the row's first entry */
@@ -47,7 +50,9 @@ static void
 export_free (Export *self)
 {
   g_clear_weak_pointer (&self->parent);
-  g_object_unref (self->conversation);
+  g_clear_object (&self->conversation);
+  if (self->destroy != NULL)
+    self->destroy (self->data);
   g_clear_object (&self->answer);
   g_clear_object (&self->box);
   g_clear_object (&self->job);
@@ -190,7 +195,7 @@ on_response (AdwMessageDialog *dialog,
              const char       *response,
              Export           *self)
 {
-  Scope scope = self->first_scope + adw_combo_row_get_selected (self->scope_row);
+  Scope scope = self->scope_row != NULL ? self->first_scope + adw_combo_row_get_selected (self->scope_row) : SCOPE_CONVERSATION;
   SlExportFormat format = adw_combo_row_get_selected (self->format_row);
 
   if (!g_str_equal (response, "export") || self->parent == NULL)
@@ -201,7 +206,9 @@ on_response (AdwMessageDialog *dialog,
   if (self->answer == NULL)
     scope = SCOPE_CONVERSATION;
   self->job = sl_export_job_new (format);
-  if (scope == SCOPE_CONVERSATION)
+  if (self->collect != NULL)
+    self->collect (self->job, self->data);
+  else if (scope == SCOPE_CONVERSATION)
     sl_export_job_add_conversation (self->job, self->conversation);
   else
     sl_export_job_add_answer (self->job, self->conversation, self->answer,
@@ -279,12 +286,11 @@ make_classes_row (Export *self)
   return self->classes_row;
 }
 
-static GtkWidget *
-make_choices (Export *self)
+static void
+add_scopes (Export              *self,
+            AdwPreferencesGroup *group)
 {
-  AdwPreferencesGroup *group = ADW_PREFERENCES_GROUP (adw_preferences_group_new ());
   g_autoptr (GtkStringList) scopes = gtk_string_list_new (NULL);
-  g_autoptr (GtkStringList) formats = gtk_string_list_new (NULL);
 
   self->first_scope = self->box != NULL ? SCOPE_BOX : SCOPE_ANSWER;
   if (self->box != NULL)
@@ -292,31 +298,36 @@ make_choices (Export *self)
   if (self->answer != NULL)
     gtk_string_list_append (scopes, _("This answer"));
   gtk_string_list_append (scopes, _("The whole conversation"));
+  self->scope_row = add_row (group, _("Boxes of"), scopes);
+}
+
+static GtkWidget *
+make_choices (Export *self)
+{
+  AdwPreferencesGroup *group = ADW_PREFERENCES_GROUP (adw_preferences_group_new ());
+  g_autoptr (GtkStringList) formats = gtk_string_list_new (NULL);
+
+  if (self->collect == NULL)
+    add_scopes (self, group);
   for (guint i = 0; i < SL_N_EXPORT_FORMATS; i++)
     gtk_string_list_append (formats, sl_export_format_get_display_name (i));
-  self->scope_row = add_row (group, _("Boxes of"), scopes);
   self->format_row = add_row (group, _("Format"), formats);
-  if (self->box != NULL)
-    adw_combo_row_set_selected (self->format_row, SL_EXPORT_CROPS);
+  if (self->box != NULL || self->collect != NULL)
+    adw_combo_row_set_selected (self->format_row, self->box != NULL ? SL_EXPORT_CROPS : SL_EXPORT_COCO);
   adw_preferences_group_add (group, make_classes_row (self));
   return GTK_WIDGET (group);
 }
 
-void
-sl_export_dialog_present (GtkWindow      *parent,
-                          SlConversation *conversation,
-                          SlMessage      *answer,
-                          SlBoxItem      *box,
-                          SlExportDone    done)
+/* Takes over what was filled in. */
+static void
+present (Export       *self,
+         GtkWindow    *parent,
+         const char   *what,
+         SlExportDone  done)
 {
-  Export *self = g_new0 (Export, 1);
-  GtkWidget *dialog = adw_message_dialog_new (parent, _("Export Boxes"),
-                                              _("Hidden boxes are left out."));
+  GtkWidget *dialog = adw_message_dialog_new (parent, _("Export Boxes"), what);
 
   g_set_weak_pointer (&self->parent, parent);
-  self->conversation = g_object_ref (conversation);
-  self->answer = answer ? g_object_ref (answer) : NULL;
-  self->box = box ? g_object_ref (box) : NULL;
   self->done = done;
   adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), make_choices (self));
   adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", _("_Cancel"), "export",
@@ -327,4 +338,35 @@ sl_export_dialog_present (GtkWindow      *parent,
                                               ADW_RESPONSE_SUGGESTED);
   g_signal_connect (dialog, "response", G_CALLBACK (on_response), self);
   gtk_window_present (GTK_WINDOW (dialog));
+}
+
+void
+sl_export_dialog_present (GtkWindow      *parent,
+                          SlConversation *conversation,
+                          SlMessage      *answer,
+                          SlBoxItem      *box,
+                          SlExportDone    done)
+{
+  Export *self = g_new0 (Export, 1);
+
+  self->conversation = g_object_ref (conversation);
+  self->answer = answer ? g_object_ref (answer) : NULL;
+  self->box = box ? g_object_ref (box) : NULL;
+  present (self, parent, _("Hidden boxes are left out."), done);
+}
+
+void
+sl_export_dialog_present_collected (GtkWindow       *parent,
+                                    const char      *what,
+                                    SlExportCollect  collect,
+                                    gpointer         data,
+                                    GDestroyNotify   destroy,
+                                    SlExportDone     done)
+{
+  Export *self = g_new0 (Export, 1);
+
+  self->collect = collect;
+  self->data = data;
+  self->destroy = destroy;
+  present (self, parent, what, done);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "app/conversation/sl-conversation.h"
+#include "app/exports/sl-export-job.h"
 
 #include <gtk/gtk.h>
 
@@ -21,5 +22,14 @@ void sl_export_dialog_present (GtkWindow      *parent,
                                SlMessage      *answer,
                                SlBoxItem      *box,
                                SlExportDone    done);
+
+/* The same of answers that the caller adds to the job; @data is released by @destroy in any case. */
+typedef void (*SlExportCollect) (SlExportJob *job, gpointer data);
+void sl_export_dialog_present_collected (GtkWindow       *parent,
+                                         const char      *what,
+                                         SlExportCollect  collect,
+                                         gpointer         data,
+                                         GDestroyNotify   destroy,
+                                         SlExportDone     done);
 
 G_END_DECLS

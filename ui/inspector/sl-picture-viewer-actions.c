@@ -171,12 +171,14 @@ sl_picture_viewer_update_actions (SlPictureViewer *self)
   gboolean edit = sl_picture_viewer_can_edit (self);
   static const char *const of_box[] = { "viewer.zoom-box", "viewer.hide-label", "viewer.ask",
                                         "viewer.copy-crop", "viewer.save-crop" };
+  static const char *const of_series[] = { "viewer.accept", "viewer.accept-all", "viewer.take-back", "viewer.reject",
+                                           "viewer.reject-all" };
 
   for (guint i = 0; i < G_N_ELEMENTS (of_box); i++)
     gtk_widget_action_set_enabled (widget, of_box[i], placed);
   gtk_widget_action_set_enabled (widget, "viewer.ask-on-white", sl_picture_viewer_get_transparent (self) != NULL);
   gtk_widget_action_set_enabled (widget, "viewer.find-again",
-                                 item != NULL && sl_box_item_is_doubtful (item));
+                                 item != NULL && sl_box_item_is_doubtful (item) && self->n_series == 0);
   gtk_widget_action_set_enabled (widget, "viewer.copy", item != NULL);
   gtk_widget_action_set_enabled (widget, "viewer.rename", placed && edit);
   gtk_widget_action_set_enabled (widget, "viewer.remove", placed && edit);
@@ -185,7 +187,9 @@ sl_picture_viewer_update_actions (SlPictureViewer *self)
   gtk_widget_action_set_enabled (widget, "viewer.add", edit);
   gtk_widget_action_set_enabled (widget, "viewer.toggle-all", self->boxes != NULL);
   gtk_widget_action_set_enabled (widget, "viewer.export", self->answer != NULL);
-  gtk_widget_action_set_enabled (widget, "viewer.compare", self->answer != NULL);
+  gtk_widget_action_set_enabled (widget, "viewer.compare", self->answer != NULL && self->n_series == 0);
+  for (guint i = 0; i < G_N_ELEMENTS (of_series); i++)
+    gtk_widget_action_set_enabled (widget, of_series[i], edit && self->n_series > 0);
   gtk_widget_action_set_enabled (widget, "viewer.undo", edit && sl_box_edits_can_undo (self->edits));
   gtk_widget_action_set_enabled (widget, "viewer.redo", edit && sl_box_edits_can_redo (self->edits));
 }
@@ -215,6 +219,7 @@ sl_picture_viewer_install_actions (GtkWidgetClass *klass)
                                      actions[i].activate);
   sl_picture_viewer_install_crop_actions (klass);
   sl_picture_viewer_install_edit_actions (klass);
+  sl_picture_viewer_install_review_actions (klass);
   gtk_widget_class_install_property_action (klass, "viewer.coloring", "coloring");
   gtk_widget_class_install_property_action (klass, "viewer.opacity", "opacity-percent");
   gtk_widget_class_install_property_action (klass, "viewer.fill", "fill-percent");

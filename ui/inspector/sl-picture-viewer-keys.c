@@ -78,14 +78,19 @@ activate (SlPictureViewer *self,
           guint            keyval,
           GdkModifierType  state)
 {
-  static const struct
+  const struct
   {
     guint key;
     GdkModifierType state;
     const char *action;
     const char *target;
   } keys[] = {
-    { GDK_KEY_Delete, 0, "viewer.remove", NULL },
+    { GDK_KEY_Return, 0, "viewer.accept", NULL },
+    { GDK_KEY_KP_Enter, 0, "viewer.accept", NULL },
+    { GDK_KEY_Return, GDK_SHIFT_MASK, "viewer.accept-all", NULL },
+    { GDK_KEY_BackSpace, 0, "viewer.take-back", NULL },
+    { GDK_KEY_Delete, GDK_SHIFT_MASK, "viewer.reject-all", NULL },
+    { GDK_KEY_Delete, 0, self->n_series > 0 ? "viewer.reject" : "viewer.remove", NULL },
     { GDK_KEY_F2, 0, "viewer.rename", NULL },
     { GDK_KEY_a, 0, "viewer.add", NULL },
     { GDK_KEY_r, 0, "viewer.ask-region", NULL },
@@ -100,6 +105,9 @@ activate (SlPictureViewer *self,
   };
 
   state &= GDK_CONTROL_MASK | GDK_SHIFT_MASK | GDK_ALT_MASK;
+  /* A button that has the focus is pressed. */
+  if (keyval == GDK_KEY_Return && (self->n_series == 0 || GTK_IS_BUTTON (gtk_root_get_focus (gtk_widget_get_root (GTK_WIDGET (self))))))
+    return FALSE;
   if (take_arrow (self, keyval, state))
     return TRUE;
   if (keyval == GDK_KEY_v && state == 0 && self->boxes != NULL)

@@ -42,6 +42,9 @@ struct _SlPictureViewer
   guint position;
   gboolean filling;     /* the drop down is being set up, not used */
 
+  GtkWidget *review_tools;
+  guint series, n_series; /* which one of a series that is looked through; 0: there is none */
+
   SlBoxStyle style;
   char *coloring, *opacity, *fill; /* as the menu names them */
   gboolean least_sure_first; /* in the list of boxes */
@@ -70,6 +73,9 @@ void sl_picture_viewer_take_area       (SlPictureViewer *self,
 SlBoxItem *sl_picture_viewer_get_current (SlPictureViewer *self);
 SlMessagePart *sl_picture_viewer_get_part (SlPictureViewer *self);
 void sl_picture_viewer_update_status   (SlPictureViewer *self);
+void sl_picture_viewer_update_title    (SlPictureViewer *self);
+/* sl-picture-viewer-review.c. */
+void sl_picture_viewer_install_review_actions (GtkWidgetClass *klass);
 void sl_picture_viewer_set_drawing     (SlPictureViewer *self,
                                         gboolean         drawing,
                                         gboolean         asking);

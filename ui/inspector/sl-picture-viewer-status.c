@@ -68,3 +68,25 @@ sl_picture_viewer_update_status (SlPictureViewer *self)
   gtk_label_set_label (self->status, line->str);
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->status), line->str);
 }
+
+/* Of a series, or of an answer's pictures. */
+void
+sl_picture_viewer_update_title (SlPictureViewer *self)
+{
+  SlMessagePart *part = sl_picture_viewer_get_part (self);
+  guint position = self->n_series > 0 ? self->series : self->position;
+  guint n = self->n_series > 0 ? self->n_series : self->parts->len;
+  g_autofree char *subtitle = NULL;
+
+  if (part == NULL)
+    return;
+  /* Translators: which picture is shown, and its size */
+  subtitle = g_strdup_printf (_("Picture %u of %u · %d × %d px"), position + 1, n, sl_message_part_get_width (part),
+                              sl_message_part_get_height (part));
+  adw_window_title_set_title (self->title, sl_message_part_get_name (part));
+  adw_window_title_set_subtitle (self->title, subtitle);
+  gtk_widget_set_visible (GTK_WIDGET (self->previous), n > 1);
+  gtk_widget_set_visible (GTK_WIDGET (self->next), n > 1);
+  gtk_widget_set_sensitive (GTK_WIDGET (self->previous), position > 0);
+  gtk_widget_set_sensitive (GTK_WIDGET (self->next), position + 1 < n);
+}

@@ -31,6 +31,7 @@ enum
   COMPARE,
   FIND_AGAIN,
   FAILED,
+  TURN,
   N_SIGNALS,
 };
 
@@ -43,26 +44,6 @@ SlMessagePart *
 sl_picture_viewer_get_part (SlPictureViewer *self)
 {
   return self->position < self->parts->len ? self->parts->pdata[self->position] : NULL;
-}
-
-static void
-update_title (SlPictureViewer *self)
-{
-  SlMessagePart *part = sl_picture_viewer_get_part (self);
-  g_autofree char *subtitle = NULL;
-
-  if (part == NULL)
-    return;
-  /* Translators: which picture is shown, and its size */
-  subtitle = g_strdup_printf (_("Picture %u of %u · %d × %d px"), self->position + 1,
-                              self->parts->len, sl_message_part_get_width (part),
-                              sl_message_part_get_height (part));
-  adw_window_title_set_title (self->title, sl_message_part_get_name (part));
-  adw_window_title_set_subtitle (self->title, subtitle);
-  gtk_widget_set_visible (GTK_WIDGET (self->previous), self->parts->len > 1);
-  gtk_widget_set_visible (GTK_WIDGET (self->next), self->parts->len > 1);
-  gtk_widget_set_sensitive (GTK_WIDGET (self->previous), self->position > 0);
-  gtk_widget_set_sensitive (GTK_WIDGET (self->next), self->position + 1 < self->parts->len);
 }
 
 /* --- what the pointer and the list are at ----------------------------------- */
@@ -103,7 +84,7 @@ update_picture (SlPictureViewer *self)
 {
   sl_picture_view_set_part (SL_PICTURE_VIEW (self->view), sl_picture_viewer_get_part (self));
   sl_hood_view_set_picture (SL_HOOD_VIEW (self->hood), self->position);
-  update_title (self);
+  sl_picture_viewer_update_title (self);
   sl_picture_viewer_update_status (self);
   sl_picture_viewer_update_actions (self);
 }
@@ -135,7 +116,9 @@ void
 sl_picture_viewer_turn (SlPictureViewer *self,
                         int              by)
 {
-  if ((int) self->position + by >= 0 && self->position + by < self->parts->len)
+  if (self->n_series > 0)
+    g_signal_emit (self, signals[TURN], 0, by, FALSE);
+  else if ((int) self->position + by >= 0 && self->position + by < self->parts->len)
     set_position (self, self->position + by);
 }
 
@@ -404,6 +387,7 @@ install_signals (GType type)
                                       G_TYPE_NONE, 2, SL_TYPE_MESSAGE, G_TYPE_STRING);
   signals[FAILED] = g_signal_new ("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                   G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[TURN] = g_signal_new ("turn", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_INT, G_TYPE_BOOLEAN);
 }
 
 static void
@@ -431,6 +415,7 @@ bind_template (GtkWidgetClass *widget_class)
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, status);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, hint);
   gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, hint_label);
+  gtk_widget_class_bind_template_child (widget_class, SlPictureViewer, review_tools);
 }
 
 static void

@@ -21,7 +21,8 @@ G_DECLARE_FINAL_TYPE (SlPictureViewer, sl_picture_viewer, SL, PICTURE_VIEWER, Gt
 /* Signals: "close" (); "ask" (SlPicture, gboolean marked): a question about a crop, or
  * about a copy with a red rectangle; "export" (SlMessage answer, SlBoxItem or NULL for all);
  * "compare" (SlMessage answer); "find-again" (SlMessage answer, string label); "failed"
- * (string sentence). */
+ * (string sentence); "turn" (int by, gboolean done): another picture of the series is wanted, and whether this one has been
+ * decided about. */
 
 /* An answer and the picture that its boxes lie on. */
 void sl_picture_viewer_show_answer (SlPictureViewer *self,
@@ -33,6 +34,11 @@ void sl_picture_viewer_show_answer (SlPictureViewer *self,
 void sl_picture_viewer_show_parts (SlPictureViewer *self,
                                    GPtrArray       *parts,
                                    SlMessagePart   *part);
+
+/* What is shown is one of @n pictures that are looked through: keys and buttons accept and reject boxes, and lead to the next. 0: none. */
+void sl_picture_viewer_set_series (SlPictureViewer *self,
+                                   guint            position,
+                                   guint            n);
 
 /* Lets go of everything that was shown. */
 void sl_picture_viewer_clear (SlPictureViewer *self);

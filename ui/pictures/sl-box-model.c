@@ -18,6 +18,7 @@ struct _SlBoxModel
   GPtrArray *items;    /* SlBoxItem, one per paint box */
   SlBoxColoring coloring;
   const char *const *first_labels;
+  gboolean reviewing;
   gboolean hiding;     /* many at once: one signal at the end */
 
   int lit_label;
@@ -114,7 +115,7 @@ append_paint_box (SlBoxModel *self,
   paint.y2 = px[3];
   paint.label = sl_box_item_get_label (item);
   paint.number = self->paint_boxes->len + 1;
-  paint.uncertain = box.status == SL_BOX_CLAMPED;
+  paint.uncertain = self->reviewing ? !sl_box_item_get_accepted (item) : box.status == SL_BOX_CLAMPED;
   paint.hidden = !sl_box_item_get_visible (item);
   g_array_append_val (self->paint_boxes, paint);
   g_ptr_array_add (self->items, g_object_ref (item));
@@ -294,6 +295,19 @@ sl_box_model_set_first_labels (SlBoxModel        *self,
   self->first_labels = labels;
   assign_colors (self);
   g_signal_emit (self, signals[SHOWN_CHANGED], 0);
+}
+
+void
+sl_box_model_set_reviewing (SlBoxModel *self,
+                            gboolean    reviewing)
+{
+  g_return_if_fail (SL_IS_BOX_MODEL (self));
+
+  if (self->reviewing == reviewing)
+    return;
+  self->reviewing = reviewing;
+  if (self->source != NULL)
+    refresh (self);
 }
 
 void

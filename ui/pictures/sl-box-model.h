@@ -45,6 +45,9 @@ void sl_box_model_set_coloring    (SlBoxModel    *self,
 /* Labels (NULL-terminated, static) that have the first colours, whatever is there: one label has one colour on every picture. */
 void sl_box_model_set_first_labels (SlBoxModel        *self,
                                     const char *const *labels);
+/* Boxes that no user stands for yet are dashed. */
+void sl_box_model_set_reviewing   (SlBoxModel    *self,
+                                   gboolean       reviewing);
 /* For a comparison: @numbers are those on the badges, one for each paint box, and the colours as well; boxes from
  * @first_dashed on are dashed. Holds until the boxes change. */
 void sl_box_model_set_numbers     (SlBoxModel    *self,

@@ -232,6 +232,15 @@ open_menu (GtkWidget  *widget,
   gtk_menu_button_popup (SL_WINDOW (widget)->menu_button);
 }
 
+/* For pages of the window, which do not know it. */
+static void
+tell (GtkWidget  *widget,
+      const char *name,
+      GVariant   *sentence)
+{
+  sl_window_toast (SL_WINDOW (widget), g_variant_get_string (sentence, NULL));
+}
+
 static void
 dismiss_warning (GtkWidget  *widget,
                  const char *name,
@@ -439,6 +448,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.compare", compare, NULL, GDK_KEY_d, GDK_CONTROL_MASK },
     { "win.show-prompt", show_prompt, NULL, 0, 0 },
     { "win.menu", open_menu, NULL, GDK_KEY_F10, 0 },
+    { "win.tell", tell, "s", 0, 0 },
     { "win.dismiss-warning", dismiss_warning, NULL, 0, 0 },
     { "win.store-repair", sl_window_store_repair, NULL, 0, 0 },
     { "win.store-begin", sl_window_store_begin, NULL, 0, 0 },
@@ -463,6 +473,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
   sl_window_install_exchange (klass);
   sl_window_install_find (klass);
   sl_window_install_turns (klass);
+  sl_window_install_folder (klass);
   sl_window_install_settings (klass);
   gtk_widget_class_add_binding_action (klass, GDK_KEY_w, GDK_CONTROL_MASK, "window.close", NULL);
 }

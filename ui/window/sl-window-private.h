@@ -14,6 +14,7 @@
 #include "ui/composer/sl-composer.h"
 #include "ui/composer/sl-intake.h"
 #include "ui/document/sl-document-view.h"
+#include "ui/folder/sl-folder-page.h"
 #include "ui/inspector/sl-compare-view.h"
 #include "ui/inspector/sl-picture-viewer.h"
 #include "ui/models/sl-engine-bar.h"
@@ -74,6 +75,7 @@ struct _SlWindow
   SlPictureViewer *viewer; /* NULL until it is first opened */
   SlCompareView *compare;  /* NULL until it is first opened */
   SlDocumentView *document; /* the same */
+  SlFolderPage *folder;    /* NULL until it is first opened */
   GtkRevealer *drop_highlight;
   SlStoreBar *store_bar;
 
@@ -134,6 +136,18 @@ void sl_window_install_exchange (GtkWidgetClass *klass);
 void sl_window_install_find     (GtkWidgetClass *klass);
 void sl_window_init_find        (SlWindow       *self);
 void sl_window_stop_finding     (SlWindow       *self);
+
+/* A folder that is asked about: sl-window-folder.c. */
+void sl_window_install_folder   (GtkWidgetClass *klass);
+void sl_window_init_folder      (SlWindow       *self);
+/* In the place of the conversation that is shown; message: that is brought into sight, 0: none. */
+void sl_window_show_folder      (SlWindow       *self,
+                                 SlConversation *conversation,
+                                 gint64          message);
+/* A crop or a marked copy becomes part of the next question: sl-window.c. */
+void sl_window_take_area        (SlWindow       *self,
+                                 SlPicture      *picture,
+                                 gboolean        marked);
 
 /* Turns: sl-window-turns.c. */
 void sl_window_install_turns    (GtkWidgetClass *klass);

@@ -207,6 +207,12 @@ on_opened (GObject      *source,
       sl_window_show_draft (self, TRUE);
       return;
     }
+  if (sl_conversation_get_folder (conversation) != NULL)
+    {
+      self->carrying = FALSE;
+      sl_window_show_folder (self, conversation, message);
+      return;
+    }
   sl_window_set_conversation (self, conversation);
   self->carrying = FALSE;
   show_message (self, message);
@@ -255,19 +261,26 @@ on_close_viewer (SlWindow *self)
   sl_composer_grab_focus (self->composer);
 }
 
-/* A crop or a marked copy becomes part of the next question. */
-static void
-on_viewer_ask (SlWindow  *self,
-               SlPicture *picture,
-               gboolean   marked)
+void
+sl_window_take_area (SlWindow  *self,
+                     SlPicture *picture,
+                     gboolean   marked)
 {
-  on_close_viewer (self);
   sl_composer_add_picture (self->composer, picture);
   if (marked)
     {
       sl_composer_set_mode (self->composer, SL_MODE_GROUND);
       sl_window_toast (self, _("Add the picture to search, then ask for what the rectangle marks"));
     }
+}
+
+static void
+on_viewer_ask (SlWindow  *self,
+               SlPicture *picture,
+               gboolean   marked)
+{
+  on_close_viewer (self);
+  sl_window_take_area (self, picture, marked);
 }
 
 static void
@@ -548,6 +561,7 @@ sl_window_new (GtkApplication *application,
   self->models = g_object_ref (models);
   g_signal_connect_object (models, "not-saved", G_CALLBACK (sl_window_toast), self, G_CONNECT_SWAPPED);
   sl_sidebar_set_history (self->sidebar, history);
+  sl_window_init_folder (self);
   sl_model_bar_set_engine (self->model_bar, engine);
   sl_empty_state_set_samples (self->empty, samples);
   sl_window_set_remotes (self, remotes);

@@ -322,6 +322,37 @@ test_other_model (void)
   app_test_remove_dir (folder);
 }
 
+/* A conversation that is deleted asks nothing more, and goes on where it was when it comes back. */
+static void
+test_deleted (void)
+{
+  App app;
+  char *folder = make_folder ();
+  g_autoptr (SlFolderJob) job = NULL;
+  Answers one;
+  gint64 id;
+
+  app_init (&app);
+  fake_set_answer (BOXED, strlen (BOXED));
+  fake_allow_tokens (1);
+  job = sl_folder_job_new (app.history, NULL, folder, FALSE, PROMPT, SL_MODE_FIND);
+  id = sl_conversation_get_id (sl_folder_job_get_conversation (job));
+  sl_folder_job_run (job, FALSE);
+  one = (Answers) { job, 1 };
+  app_test_wait (has_answers, &one);
+  sl_history_delete (app.history, id);
+  fake_allow_tokens (G_MAXUINT);
+  app_test_wait (is_quiet, job);
+  g_assert_cmpint (sl_folder_job_get_state (job), ==, SL_FOLDER_JOB_PAUSED);
+  sl_history_undo_delete (app.history, id);
+  sl_folder_job_run (job, FALSE);
+  app_test_wait (is_over, job);
+  g_assert_cmpuint (count_answers (job), ==, 3);
+  g_clear_object (&job);
+  app_deinit (&app);
+  app_test_remove_dir (folder);
+}
+
 static char *
 export_accepted (SlFolderJob *job,
                  const char  *dir)
@@ -523,6 +554,7 @@ main (int    argc,
   g_test_add_func ("/folder-job/gives-way", test_gives_way);
   g_test_add_func ("/folder-job/pause", test_pause);
   g_test_add_func ("/folder-job/other-model", test_other_model);
+  g_test_add_func ("/folder-job/deleted", test_deleted);
   g_test_add_func ("/folder-job/review", test_review);
   g_test_add_func ("/folder-job/seen", test_seen);
   g_test_add_func ("/folder-job/killed", test_killed);
