@@ -176,6 +176,7 @@ read_box (Reading         *self,
     box->origin = base + 1 + sl_json_get_integer (&self->reader, object, "origin", 0, (gint64) n_boxes - 1, 0);
   box->label_index = (int) sl_json_get_integer (&self->reader, object, "label_index", -1, G_MAXINT32, -1);
   box->confidence = sl_json_get_number (&self->reader, object, "token_probability", -1);
+  box->accepted = sl_json_get_truth (&self->reader, object, "accepted");
   box->start = (guint32) sl_json_get_integer (&self->reader, object, "start", 0, G_MAXUINT32, 0);
   box->end = (guint32) sl_json_get_integer (&self->reader, object, "end", 0, G_MAXUINT32, 0);
 }

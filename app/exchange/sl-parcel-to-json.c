@@ -68,6 +68,8 @@ box_to_json (const SlBoxRecord *box,
   json_object_set_new (object, "label_index", json_integer (box->label_index));
   if (box->confidence >= 0)
     json_object_set_new (object, "token_probability", json_real (box->confidence));
+  if (box->accepted)
+    json_object_set_new (object, "accepted", json_true ());
   json_object_set_new (object, "start", json_integer (box->start));
   json_object_set_new (object, "end", json_integer (box->end));
   return object;

@@ -6,6 +6,7 @@ as tests/ui does; needs what `./dev test` installs."""
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "ui"))
 from harness import App, Session, sample, wait_for  # noqa: E402
+from test_folder import begin  # noqa: E402
 
 OUTPUT = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else HERE).resolve()
 SIZE = "1100x760"  # without the display's margin close to the 1000x700 that software centres like
@@ -111,6 +113,28 @@ def take_large():
         app.close()
 
 
+def take_folder():
+    """A folder that has been asked about, part of it looked through."""
+    with Session(SIZE, window_manager=True) as session:
+        folder = session.path("Parts")
+        os.makedirs(folder)
+        for n in range(24):
+            shutil.copy(ROOT / "tests" / "demo" / f"scene-{n:04d}.png", folder)
+        app = App(session, environment=LIGHT)
+        app.find("label", "Demo model: .*")
+        begin(app, folder, "24 pictures", "rings")
+        app.find("label", "24 of 24 answered · .*")
+        app.press("Review")
+        app.find("label", "Picture 1 of 24 · .*")
+        for n in range(2, 6):
+            session.key("shift+Return")
+            app.find("label", f"Picture {n} of 24 · .*")
+        session.key("Escape")
+        app.find("label", ".* 4 reviewed")
+        shoot(session, "folder")
+        app.close()
+
+
 def take_preferences(name, page, prepare):
     """A page of the preferences, cut out of the display."""
     with Session(SIZE, window_manager=True) as session:
@@ -135,7 +159,7 @@ def main(build_dir):
     os.environ["SIGHTLINE"] = str(build_dir / "ui" / "sightline")
     os.environ["SIGHTLINE_DATA"] = str(ROOT / "data")
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    for take in (take_window, take_large,
+    for take in (take_window, take_large, take_folder,
                  lambda: take_preferences("models", "Models…", lambda app: app.find("label", r"Fits your .* a second\..*")),
                  lambda: take_preferences("diagnostics", "Diagnostics", test_self)):
         # A session's bus is known to its process for good: one process each.

@@ -42,12 +42,15 @@ def choose_folder(app, path):
     insist("the question about the folder", lambda: type_path(app, path), lambda: app.has("text", "What to Ask About Each Picture"))
 
 
-def begin(app, folder):
+def begin(app, folder, count, words):
     choose_folder(app, folder)
-    app.find("label", "4 pictures")
-    insist("the words", lambda: app.find("text", "What to Ask About Each Picture").set_text("star"),
+    app.find("label", count)
+    insist("the words", lambda: app.find("text", "What to Ask About Each Picture").set_text(words),
            lambda: app.find("push button", ".*Ask").has_state("sensitive"))
     app.answer_dialog(".*Ask")
+
+
+def see_table(app):
     app.find("label", "3 of 4 answered · 1 failed · 0 reviewed")
     for name in PICTURES:
         app.find("image", name + ", .*")
@@ -109,7 +112,8 @@ def test_folder():
         fill(folder)
         app = App(session)
         app.find("label", "Demo model: .*")
-        begin(app, folder)
+        begin(app, folder, "4 pictures", "star")
+        see_table(app)
         review(app)
         export(app, session.path("set"))
         app.close()

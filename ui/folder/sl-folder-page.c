@@ -10,6 +10,8 @@
 
 G_DEFINE_FINAL_TYPE (SlFolderPage, sl_folder_page, GTK_TYPE_WIDGET)
 
+#define CELL_WIDTH 168 /* at least: the picture and what is around it */
+
 /* As the lists of the template have them. */
 typedef enum { STATE_ALL, STATE_TO_REVIEW, STATE_REVIEWED, STATE_FAILED, STATE_WAITING } State;
 typedef enum { CERTAINTY_ANY, CERTAINTY_90, CERTAINTY_70, CERTAINTY_50, CERTAINTY_NOTHING } Certainty;
@@ -264,6 +266,31 @@ sl_folder_page_dispose (GObject *object)
   G_OBJECT_CLASS (sl_folder_page_parent_class)->dispose (object);
 }
 
+/* A GtkGridView makes as many cells as 30 rows of its widest could have, however few are seen. */
+static void
+on_layout (SlFolderPage *self,
+           int           width)
+{
+  gtk_grid_view_set_max_columns (self->grid, MAX (1, width / CELL_WIDTH));
+}
+
+static void
+sl_folder_page_map (GtkWidget *widget)
+{
+  GdkSurface *surface = gtk_native_get_surface (gtk_widget_get_native (widget));
+
+  on_layout (SL_FOLDER_PAGE (widget), gdk_surface_get_width (surface));
+  GTK_WIDGET_CLASS (sl_folder_page_parent_class)->map (widget);
+  g_signal_connect_object (surface, "layout", G_CALLBACK (on_layout), widget, G_CONNECT_SWAPPED);
+}
+
+static void
+sl_folder_page_unmap (GtkWidget *widget)
+{
+  g_signal_handlers_disconnect_by_func (gtk_native_get_surface (gtk_widget_get_native (widget)), on_layout, widget);
+  GTK_WIDGET_CLASS (sl_folder_page_parent_class)->unmap (widget);
+}
+
 static void
 bind_template (GtkWidgetClass *widget_class)
 {
@@ -296,6 +323,8 @@ sl_folder_page_class_init (SlFolderPageClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = sl_folder_page_dispose;
+  widget_class->map = sl_folder_page_map;
+  widget_class->unmap = sl_folder_page_unmap;
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
   gtk_widget_class_set_css_name (widget_class, "folderpage");
   bind_template (widget_class);

@@ -545,7 +545,8 @@ sl_picture_viewer_show_answer (SlPictureViewer *self,
   gtk_widget_set_visible (self->list_toggle, TRUE);
   gtk_widget_set_visible (self->box_tools, TRUE);
   adw_flap_set_locked (self->flap, FALSE);
-  adw_flap_set_reveal_flap (self->flap, !adw_flap_get_folded (self->flap));
+  if (self->n_series == 0) /* else it stays as the user has it */
+    adw_flap_set_reveal_flap (self->flap, !adw_flap_get_folded (self->flap));
   fill_belongs_to (self);
   sl_picture_viewer_update_actions (self);
   gtk_widget_grab_focus (self->view);

@@ -16,6 +16,7 @@ static void
 leave_page (SlWindow *self)
 {
   sl_folder_page_set_job (self->folder, NULL);
+  sl_sidebar_set_current (self->sidebar, sl_window_key_of (self->conversation));
   gtk_stack_set_visible_child_name (self->pages, "main");
 }
 
@@ -35,8 +36,9 @@ on_ask (SlWindow  *self,
   sl_window_take_area (self, picture, marked);
 }
 
-static SlFolderPage *
-open_page (SlWindow *self)
+static void
+show_job (SlWindow    *self,
+          SlFolderJob *job)
 {
   if (self->folder == NULL)
     {
@@ -47,7 +49,9 @@ open_page (SlWindow *self)
       gtk_stack_add_named (self->pages, GTK_WIDGET (self->folder), "folder");
     }
   gtk_stack_set_visible_child_name (self->pages, "folder");
-  return self->folder;
+  sl_folder_page_set_job (self->folder, job);
+  /* Its line in the list leads here again, once this page is left. */
+  sl_sidebar_set_current (self->sidebar, sl_conversation_get_id (sl_folder_job_get_conversation (job)));
 }
 
 /* The engine that it asked before. */
@@ -68,11 +72,10 @@ sl_window_show_folder (SlWindow       *self,
                        gint64          message)
 {
   g_autoptr (SlFolderJob) job = sl_folder_job_get (self->history, conversation);
-  SlFolderPage *page = open_page (self);
 
   take_engine (self, conversation);
-  sl_folder_page_set_job (page, job);
-  sl_folder_page_reveal (page, message);
+  show_job (self, job);
+  sl_folder_page_reveal (self->folder, message);
 }
 
 static void
@@ -120,7 +123,7 @@ begin (const Order *order)
   g_autoptr (SlFolderJob) job =
     sl_folder_job_new (self->history, self->conversation, order->path, order->recursive, order->prompt, order->mode);
 
-  sl_folder_page_set_job (open_page (self), job);
+  show_job (self, job);
   sl_folder_job_run (job, FALSE);
 }
 

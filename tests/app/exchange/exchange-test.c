@@ -165,6 +165,7 @@ add_answer (Making          *making,
       box->id = ++making->clock;
       box->origin = made->boxes->len == 0 ? ((SlBoxRecord *) g_ptr_array_index (message->boxes, 0))->id : 0;
       box->status = pick (making, 4);
+      box->accepted = pick (making, 2);
       g_ptr_array_add (message->boxes, box);
     }
 }
