@@ -53,6 +53,13 @@ def test_there_and_back():
         app.choose("Main Menu", "Import…")
         open_file(app, "Import Conversations", target, lambda: app.has("label", "Everything in it was here already"))
 
+        row = session.path("row.html")
+        app.choose_after(lambda: session.xdotool("mousemove", 60, 85, "click", 3), "Export…")
+        app.save_as("Export", row)
+        app.find("label", "Exported to “row.html”")
+        with open(row, encoding="utf-8") as file:
+            check("Look at this" in file.read(), "the page does not say what was asked")
+
         with open(session.path("none.sightline"), "w", encoding="utf-8") as file:
             file.write("nothing")
         app.choose("Main Menu", "Import…")

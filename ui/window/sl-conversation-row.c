@@ -41,6 +41,7 @@ make_menu (SlSummary *summary)
 
   append (menu, pinned ? _("Un_pin") : _("_Pin Above the Others"), "win.pin-conversation", g_variant_new ("(xb)", id, !pinned));
   append (menu, _("_Rename Conversation…"), "win.rename-conversation", g_variant_new_int64 (id));
+  append (menu, _("_Export…"), "win.export-listed", g_variant_new_int64 (id));
   append (menu, _("_Delete Conversation"), "win.delete-conversation", g_variant_new_int64 (id));
   return G_MENU_MODEL (g_steal_pointer (&menu));
 }

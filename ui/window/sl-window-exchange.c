@@ -379,6 +379,27 @@ export_shown (GtkWidget  *widget,
     ask_for_target (self, sl_conversation_get_id (self->conversation), sl_conversation_get_title (self->conversation));
 }
 
+/* A row's of the list, whatever is shown. */
+static void
+export_listed (GtkWidget  *widget,
+               const char *name,
+               GVariant   *id)
+{
+  SlWindow *self = SL_WINDOW (widget);
+  GListModel *list = G_LIST_MODEL (self->history);
+
+  for (guint i = 0; i < g_list_model_get_n_items (list); i++)
+    {
+      g_autoptr (SlSummary) summary = g_list_model_get_item (list, i);
+
+      if (sl_summary_get_id (summary) == g_variant_get_int64 (id))
+        {
+          ask_for_target (self, sl_summary_get_id (summary), sl_summary_get_title (summary));
+          return;
+        }
+    }
+}
+
 static void
 export_all (GtkWidget  *widget,
             const char *name,
@@ -404,6 +425,7 @@ void
 sl_window_install_exchange (GtkWidgetClass *klass)
 {
   gtk_widget_class_install_action (klass, "win.export-conversation", NULL, export_shown);
+  gtk_widget_class_install_action (klass, "win.export-listed", "x", export_listed);
   gtk_widget_class_install_action (klass, "win.export-all", NULL, export_all);
   gtk_widget_class_install_action (klass, "win.import", NULL, import);
 }
