@@ -100,18 +100,16 @@ generate (const CliReading       *reading,
 
 static gboolean
 ask (const CliReading       *reading,
-     SlPicture              *picture,
+     GPtrArray              *pictures,
      Sink                   *sink,
      struct vl2_generation  *done,
      GError                **error)
 {
-  g_autoptr(GPtrArray) pictures = g_ptr_array_new ();
   g_autoptr(SlPrompt) prompt = NULL;
   g_autoptr(SlPromptView) view = NULL;
   struct vl2_watch watch = { .cancel = &cli_cancel };
   vl2_error cause = { 0 };
 
-  g_ptr_array_add (pictures, picture);
   prompt = sl_page_question_make_prompt (&reading->question, vl2_engine_info (reading->engine)->family, pictures);
   view = sl_prompt_view_new (prompt, 0, cli_cancellable, error);
   if (view == NULL)
@@ -124,30 +122,74 @@ ask (const CliReading       *reading,
   return generate (reading, sl_prompt_get_settings (prompt), sink, done, error);
 }
 
-SlPage *
-cli_read_page (const CliReading  *reading,
-               CliFile           *file,
-               int                number,
-               gsize             *tokens,
-               GError           **error)
+static GPtrArray *
+render_pages (const CliReading  *reading,
+              CliFile           *file,
+              const int         *numbers,
+              guint              n,
+              double            *dpi,
+              GError           **error)
 {
-  double dpi;
-  g_autoptr(SlPicture) picture = sl_page_source_render (file->source, number, sl_page_question_get_longer_side (&reading->question), &dpi,
-                                                        error);
+  g_autoptr(GPtrArray) pictures = g_ptr_array_new_with_free_func (g_object_unref);
+
+  for (guint i = 0; i < n; i++)
+    {
+      SlPicture *picture = sl_page_source_render (file->source, numbers[i], sl_page_question_get_longer_side (&reading->question), &dpi[i],
+                                                  error);
+
+      if (picture == NULL)
+        return NULL;
+      g_ptr_array_add (pictures, picture);
+    }
+  return g_steal_pointer (&pictures);
+}
+
+/* NULL for those that the answer does not have. */
+static GPtrArray *
+make_pages (const CliFile               *file,
+            const int                   *numbers,
+            GPtrArray                   *pictures,
+            const double                *dpi,
+            const Sink                  *sink,
+            const struct vl2_generation *done)
+{
+  GPtrArray *pages = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_page_free);
+  guint n;
+
+  for (guint i = 0; i < pictures->len; i++)
+    {
+      SlPage *page = sl_page_new (sl_page_source_get_name (file->source), numbers[i] + 1, sl_picture_get_width (pictures->pdata[i]),
+                                  sl_picture_get_height (pictures->pdata[i]), dpi[i]);
+
+      g_free (page->stop);
+      page->stop = g_strdup (stop_nick (done->stop));
+      g_ptr_array_add (pages, page);
+    }
+  n = sl_pages_read (pages, sink->text->str, sink->record);
+  for (guint i = n; i < pages->len; i++)
+    g_clear_pointer (&pages->pdata[i], sl_page_free);
+  return pages;
+}
+
+GPtrArray *
+cli_read_pages (const CliReading  *reading,
+                CliFile           *file,
+                const int         *numbers,
+                guint              n,
+                gsize             *tokens,
+                GError           **error)
+{
+  g_autofree double *dpi = g_new0 (double, n);
+  g_autoptr(GPtrArray) pictures = render_pages (reading, file, numbers, n, dpi, error);
   g_autoptr(GString) text = g_string_new (NULL);
   g_autoptr(SlGeneration) record = sl_generation_new ();
+  Sink sink = { text, record };
   struct vl2_generation done = { 0 };
-  SlPage *page;
 
-  if (picture == NULL || !ask (reading, picture, &(Sink) { text, record }, &done, error))
+  if (pictures == NULL || !ask (reading, pictures, &sink, &done, error))
     return NULL;
-  page = sl_page_new (sl_page_source_get_name (file->source), number + 1, sl_picture_get_width (picture), sl_picture_get_height (picture),
-                      dpi);
-  g_free (page->stop);
-  page->stop = g_strdup (stop_nick (done.stop));
-  sl_page_read (page, text->str, record);
   *tokens = done.tokens;
-  return page;
+  return make_pages (file, numbers, pictures, dpi, &sink, &done);
 }
 
 /* ------------------------------------------------------------------------------------------------ what is written */

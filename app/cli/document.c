@@ -26,6 +26,7 @@ typedef struct
   char             *task;
   char             *pages;
   char            **words;
+  gboolean          together;
   gboolean          again;
   gboolean          force;
 } Options;
@@ -89,6 +90,7 @@ parse (Options    *options,
     { "max-tokens", 0, 0, G_OPTION_ARG_INT, &run->reading.question.max_tokens, N_("Longest answer of a page (default: 8192)"), N_("N") },
     { "break-cycles", 0, 0, G_OPTION_ARG_NONE, &run->reading.question.break_cycles,
       N_("Where a page repeats itself, cut the block there and go on with the next"), NULL },
+    { "together", 0, 0, G_OPTION_ARG_NONE, &options->together, N_("Read the pages of a file in one context (Unlimited-OCR)"), NULL },
     { "again", 0, 0, G_OPTION_ARG_NONE, &options->again, N_("Start anew instead of going on"), NULL },
     CLI_FORCE_ENTRY (options->force),
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->words, NULL, NULL },
@@ -247,7 +249,15 @@ open_model (Run     *run,
       cli_set_error (error, CLI_USAGE, "%s", _("Unlimited-OCR knows the task markdown alone; --prompt asks for something else."));
       return FALSE;
     }
-  context = (int32_t) MIN ((gint64) info->context, (gint64) PROMPT_ROOM + run->reading.question.max_tokens);
+  if (run->options->together && !sl_page_question_takes_several (info->family))
+    {
+      cli_set_error (error, CLI_USAGE, "%s", _("--together is for Unlimited-OCR."));
+      return FALSE;
+    }
+  if (run->options->together && run->options->view == NULL)
+    run->reading.question.view = SL_DETAIL_BASE;
+  context = run->options->together ? info->context
+                                    : (int32_t) MIN ((gint64) info->context, (gint64) PROMPT_ROOM + run->reading.question.max_tokens);
   if (vl2_session_open (run->reading.engine, &(struct vl2_session_options) { .context = context }, &run->reading.session, &cause) != VL2_OK)
     {
       cli_set_vl2 (error, &cause);
@@ -286,6 +296,8 @@ open_journal (Run     *run,
                     "model_identity", identity, "task", (int) question->task, "locate", question->locate != NULL ? question->locate : "",
                     "view", (int) question->view, "prompt", question->prompt != NULL ? question->prompt : "", "max_tokens",
                     question->max_tokens, "break_cycles", question->break_cycles, "work", "document");
+  if (options->together)
+    json_object_set_new (head, "together", json_true ());
   if (g_mkdir_with_parents (options->out, 0777) != 0)
     {
       sl_output_set_error (error, options->out, errno);
@@ -356,47 +368,93 @@ report (const Run     *run,
              name, number + 1, page->blocks->len, run->tokens / MAX (seconds, 1e-3), left);
 }
 
-/* FALSE: the run ends here. */
+/* What came of a page. FALSE: the run ends here. */
 static gboolean
-run_page (Run       *run,
-          CliFile   *file,
-          int        number,
-          CliStatus *worst)
+take_page (Run       *run,
+           CliFile   *file,
+           int        number,
+           SlPage    *page,
+           gsize      tokens,
+           GError    *cause,
+           CliStatus *worst)
 {
   g_autofree char *key = make_key (file, number + 1);
-  g_autoptr(GError) error = NULL;
-  g_autoptr(SlPage) page = NULL;
-  SlPage *known = g_hash_table_lookup (run->done, key);
-  gsize tokens = 0;
-  json_t *line;
+  g_autoptr(SlPage) owned = page;
+  g_autoptr(GError) error = cause;
 
-  if (known != NULL)
+  if (owned != NULL)
     {
-      g_ptr_array_add (file->pages, sl_page_copy (known));
-      run->n_kept++;
-      return TRUE;
-    }
-  page = cli_read_page (&run->reading, file, number, &tokens, &error);
-  if (page != NULL)
-    {
-      line = sl_page_to_json (page);
+      json_t *line = sl_page_to_json (owned);
+
       json_object_set_new (line, "key", json_string (key));
       if (!cli_journal_add (run->journal, line, &error))
-        g_clear_pointer (&page, sl_page_free);
+        g_clear_pointer (&owned, sl_page_free);
     }
-  if (page == NULL && cli_status_of_error (error) == CLI_CANCELLED)
+  if (owned == NULL && cli_status_of_error (error) == CLI_CANCELLED)
     return FALSE;
-  run->tokens += tokens;
-  *(page != NULL ? &run->n_read : &run->n_failed) += 1;
-  report (run, file, number, page, tokens, error);
-  if (page != NULL)
+  *(owned != NULL ? &run->n_read : &run->n_failed) += 1;
+  report (run, file, number, owned, tokens, error);
+  if (owned != NULL)
     {
-      g_hash_table_insert (run->done, g_steal_pointer (&key), sl_page_copy (page));
-      g_ptr_array_add (file->pages, g_steal_pointer (&page));
+      g_hash_table_insert (run->done, g_steal_pointer (&key), sl_page_copy (owned));
+      g_ptr_array_add (file->pages, g_steal_pointer (&owned));
     }
   else
     *worst = MAX (*worst, cli_status_of_error (error));
   return *worst < CLI_DEVICE;
+}
+
+/* All of the pages are of an earlier run. */
+static gboolean
+take_known (Run       *run,
+            CliFile   *file,
+            const int *numbers,
+            guint      n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *key = make_key (file, numbers[i] + 1);
+
+      if (!g_hash_table_contains (run->done, key))
+        return FALSE;
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *key = make_key (file, numbers[i] + 1);
+
+      g_ptr_array_add (file->pages, sl_page_copy (g_hash_table_lookup (run->done, key)));
+      run->n_kept++;
+    }
+  return TRUE;
+}
+
+/* Pages in one context. FALSE: the run ends here. */
+static gboolean
+run_pages (Run       *run,
+           CliFile   *file,
+           const int *numbers,
+           guint      n,
+           CliStatus *worst)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) pages = NULL;
+  gsize tokens = 0;
+  gboolean go_on = TRUE;
+
+  if (take_known (run, file, numbers, n))
+    return TRUE;
+  pages = cli_read_pages (&run->reading, file, numbers, n, &tokens, &error);
+  run->tokens += tokens;
+  for (guint i = 0; i < n && go_on; i++)
+    {
+      SlPage *page = pages != NULL ? g_steal_pointer (&pages->pdata[i]) : NULL;
+      GError *cause = error != NULL ? g_error_copy (error) : NULL;
+
+      if (page == NULL && cause == NULL)
+        cli_set_error (&cause, CLI_INPUT, "%s", _("The answer ended before this page."));
+      go_on = take_page (run, file, numbers[i], page, tokens, cause, worst);
+    }
+  return go_on;
 }
 
 static CliStatus
@@ -410,8 +468,10 @@ run_files (Run       *run,
       CliFile *file = run->files->pdata[i];
       g_autoptr(GArray) pages = sl_page_numbers_parse (run->options->pages, sl_page_source_get_n_pages (file->source));
 
-      for (guint k = 0; k < pages->len; k++)
-        if (cli_cancel || !run_page (run, file, g_array_index (pages, int, k), &worst))
+      guint step = run->options->together ? MAX (pages->len, 1) : 1;
+
+      for (guint k = 0; k < pages->len; k += step)
+        if (cli_cancel || !run_pages (run, file, &g_array_index (pages, int, k), step, &worst))
           return cli_cancel ? CLI_CANCELLED : worst;
     }
   return worst;

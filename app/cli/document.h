@@ -36,10 +36,11 @@ typedef struct
 /* "md,pdf" as a set of 1 << SlPagesFormat; FALSE for other words. */
 gboolean cli_formats_from_text (const char         *text,
                                 guint              *out);
-/* Reads page `number` (from 0). *tokens: of the answer. (transfer full) */
-SlPage  *cli_read_page         (const CliReading   *reading,
+/* Reads pages `numbers` (from 0) in one context. *tokens: of the answer. Of SlPage, NULL for one that the answer does not have. (transfer full) */
+GPtrArray *cli_read_pages      (const CliReading   *reading,
                                 CliFile            *file,
-                                int                 number,
+                                const int          *numbers,
+                                guint               n,
                                 gsize              *tokens,
                                 GError            **error);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/prompt/sl-grounding.h"
+#include "app/prompt/sl-page-question.h"
 
 static void
 block_free (gpointer data)
@@ -249,6 +250,71 @@ sl_page_read (SlPage             *self,
             ((SlPageBlock *) self->blocks->pdata[self->blocks->len - 1])->cut = TRUE;
         }
     }
+}
+
+/* Bytes [from, to) of the answer and what is known of their tokens. */
+static void
+read_part (SlPage             *self,
+           const char         *answer,
+           gsize               from,
+           gsize               to,
+           const SlGeneration *record)
+{
+  g_autofree char *text = g_strndup (answer + from, to - from);
+  g_autoptr(SlGeneration) part = sl_generation_new ();
+
+  for (guint i = 0; record != NULL && i < record->tokens->len; i++)
+    {
+      SlTokenMark mark = g_array_index (record->tokens, SlTokenMark, i);
+
+      if (mark.end <= from || mark.end > to)
+        continue;
+      mark.end -= (guint32) from;
+      g_array_append_val (part->tokens, mark);
+    }
+  for (guint i = 0; record != NULL && i < record->cuts->len; i++)
+    {
+      gsize cut = g_array_index (record->cuts, gsize, i);
+
+      if (cut < from || cut > to)
+        continue;
+      cut -= from;
+      g_array_append_val (part->cuts, cut);
+    }
+  sl_page_read (self, text, part);
+}
+
+/* A mark may stand in front of the first page as well. */
+static gsize
+find_first (const char *answer)
+{
+  gsize from = strspn (answer, " \n\t");
+
+  return g_str_has_prefix (answer + from, SL_PAGE_MARK) ? from + strlen (SL_PAGE_MARK) : 0;
+}
+
+guint
+sl_pages_read (GPtrArray          *pages,
+               const char         *answer,
+               const SlGeneration *record)
+{
+  gsize from = pages->len > 1 ? find_first (answer) : 0;
+
+  if (pages->len == 1)
+    {
+      sl_page_read (pages->pdata[0], answer, record);
+      return 1;
+    }
+  for (guint i = 0; i < pages->len; i++)
+    {
+      const char *next = i + 1 < pages->len ? strstr (answer + from, SL_PAGE_MARK) : NULL;
+
+      read_part (pages->pdata[i], answer, from, next != NULL ? (gsize) (next - answer) : strlen (answer), record);
+      if (next == NULL)
+        return i + 1;
+      from = (gsize) (next - answer) + strlen (SL_PAGE_MARK);
+    }
+  return pages->len;
 }
 
 /* ------------------------------------------------------------------------------------------------ JSON */

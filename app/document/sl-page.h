@@ -55,6 +55,11 @@ void     sl_page_read      (SlPage             *self,
                             const char         *answer,
                             const SlGeneration *record);
 
+/* The same of several pages (element-type SlPage) that were read at once, with SL_PAGE_MARK between them; how many of them the answer has. */
+guint    sl_pages_read     (GPtrArray          *pages,
+                            const char         *answer,
+                            const SlGeneration *record);
+
 /* Pixels of a block's place; FALSE where it has none. */
 gboolean sl_page_get_pixels (const SlPage      *self,
                              const SlPageBlock     *block,

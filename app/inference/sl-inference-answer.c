@@ -276,7 +276,7 @@ write_answer (const SlModelHandles *model,
   SlGeneration *g = ticket->generation;
   vl2_status status;
 
-  if (settings->page)
+  if (settings->pages > 0)
     sl_page_options_fill (model->engine, settings, exempt, &options);
   options.replay = sl_prompt_get_replay (ticket->prompt, &options.n_replay);
   status = vl2_writing_begin (model->session, &options, &ticket->cancel, on_token, &decoding, &writing, err);

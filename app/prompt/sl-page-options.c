@@ -15,7 +15,7 @@ sl_page_options_fill (const vl2_engine            *engine,
 
   exempt[0] = vl2_tokenizer_id (tokenizer, "<td>");
   exempt[1] = vl2_tokenizer_id (tokenizer, "</td>");
-  out->guard = (struct vl2_repeat_guard) { unlimited ? 35 : 30, unlimited ? 128 : 90, exempt, unlimited ? 0 : 2 };
+  out->guard = (struct vl2_repeat_guard) { unlimited ? 35 : 30, !unlimited ? 90 : settings->pages > 1 ? 1024 : 128, exempt, unlimited ? 0 : 2 };
   out->cycles = settings->break_cycles ? VL2_CYCLES_BREAK : VL2_CYCLES_KEEP;
   out->breaker = vl2_tokenizer_id (tokenizer, unlimited ? "<|det|>" : "<|ref|>");
   out->constrain_boxes = settings->constrain_boxes;

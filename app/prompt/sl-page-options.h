@@ -10,7 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* Greedy; no 30 tokens twice within 90 but for the cells of tables, Unlimited-OCR 35 within 128; what repeats itself goes on, or with
+/* Greedy; no 30 tokens twice within 90 but for the cells of tables, Unlimited-OCR 35 within 128, of several pages
+ * within 1024; what repeats itself goes on, or with
  * break_cycles goes on with the next block. settings: of sl_page_question_make_prompt(). exempt: memory that *out points to. */
 void sl_page_options_fill (const vl2_engine            *engine,
                            const SlSettings            *settings,

@@ -81,9 +81,16 @@ sl_page_question_get_longer_side (const SlPageQuestion *self)
   return self->view == SL_DETAIL_AUTO ? 1920 : self->view == SL_DETAIL_TINY ? 1024 : 1280;
 }
 
+gboolean
+sl_page_question_takes_several (const char *family)
+{
+  return g_str_equal (family, UNLIMITED);
+}
+
 static void
 add_words (const SlPageQuestion *self,
            const char           *family,
+           gboolean              several,
            SlPrompt             *prompt)
 {
   static const char *const tasks[] = {
@@ -94,7 +101,7 @@ add_words (const SlPageQuestion *self,
   if (self->prompt != NULL)
     sl_prompt_add_text (prompt, self->prompt, -1, SL_MARKUP_GROUNDING);
   else if (g_str_equal (family, UNLIMITED))
-    sl_prompt_add_text (prompt, "document parsing.", -1, SL_MARKUP_GROUNDING);
+    sl_prompt_add_text (prompt, several ? "Multi page parsing." : "document parsing.", -1, SL_MARKUP_GROUNDING);
   else
     sl_prompt_add_text (prompt, tasks[self->task], -1, SL_MARKUP_GROUNDING);
   if (self->prompt != NULL || self->task != SL_PAGE_LOCATE)
@@ -109,13 +116,13 @@ sl_page_question_make_prompt (const SlPageQuestion *self,
                               GPtrArray            *pictures)
 {
   const SlSettings settings = { .sampling = { .top_p = 1, .repetition_penalty = 1 }, .max_tokens = self->max_tokens,
-                                .constrain_boxes = TRUE, .page = TRUE, .break_cycles = self->break_cycles };
+                                .constrain_boxes = TRUE, .pages = pictures->len, .break_cycles = self->break_cycles };
   SlPrompt *prompt = sl_prompt_new (&settings);
 
   sl_prompt_add_message (prompt, SL_ROLE_USER);
   for (guint i = 0; i < pictures->len; i++)
     sl_prompt_add_picture (prompt, pictures->pdata[i], self->view);
-  add_words (self, family, prompt);
+  add_words (self, family, pictures->len > 1, prompt);
   return prompt;
 }
 

@@ -47,6 +47,10 @@ gboolean        sl_page_task_is_known  (SlPageTask            task,
 /* Pixels on the longer side of a page that its view can use. */
 int             sl_page_question_get_longer_side (const SlPageQuestion *self);
 
+/* Unlimited-OCR can read several pages at once, and writes this mark between what it read of them. */
+#define SL_PAGE_MARK "<PAGE>"
+gboolean        sl_page_question_takes_several (const char   *family);
+
 /* Pages (element-type SlPicture), one behind the other, and the words behind them; family: as vl2_info has it. (transfer full) */
 SlPrompt       *sl_page_question_make_prompt (const SlPageQuestion *self,
                                               const char           *family,

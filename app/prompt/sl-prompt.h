@@ -22,7 +22,7 @@ typedef struct
   int max_tokens; /* 0 = as far as the context goes */
   gboolean constrain_boxes;
   SlOverflow overflow; /* what to do when the prompt does not fit; never SHORTEN */
-  gboolean page;         /* a document model reads a page: sl-page-options.h */
+  guint pages;           /* a document model reads so many: sl-page-options.h; 0: it is another question */
   gboolean break_cycles; /* of a page that repeats itself: go on with its next block */
   guint attention_cells; /* attention to the pictures, in grids whose longer side has so many cells; 0 = not wanted */
 } SlSettings;

@@ -128,6 +128,18 @@ def pages_are_kept_and_a_bad_one_stops_nothing():
 
 
 @tap.test
+def pages_are_read_together():
+    """In one context, by the model that can: what it wrote is the first page's, and the others are missed by name."""
+    if not takes_pdf():
+        return
+    ring = os.path.join(CHECKPOINTS, "document_ring")
+    assert "--together is for" in run("--model", MODEL, "--out", TMP / "no", "--together", PDF, want=USAGE).stderr.decode()
+    lines = read("--together", "--pages", "1-2", PDF, out="together", model=ring, want=INPUT)
+    assert [line.get("page") for line in lines] == [1, 2, None] and "before this page" in lines[1]["error"], lines
+    assert lines[-1] == {"read": 1, "kept": 0, "failed": 1}, lines
+
+
+@tap.test
 def what_cannot_be_read_stops_nothing():
     """A file that is none is named, and the others are read; nothing that was there is replaced without being asked."""
     torn = TMP / "torn.pdf"

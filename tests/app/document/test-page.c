@@ -81,6 +81,32 @@ test_forms (void)
   g_assert_false (block_at (plain, 0)->has_place);
 }
 
+/* Pages that were read at once, with a mark in front of the first or without one, and one that the answer does not have. */
+static void
+test_several (void)
+{
+  static const char *const answers[] = { "<|det|>title [1, 2, 30, 40]<|/det|>One\n<PAGE>\n<|det|>text [5, 6, 70, 80]<|/det|>Two words",
+                                         "\n<PAGE><|det|>title [1, 2, 30, 40]<|/det|>One<PAGE><|det|>text [5, 6, 70, 80]<|/det|>Two words" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (answers); i++)
+    {
+      g_autoptr(GPtrArray) pages = g_ptr_array_new_with_free_func ((GDestroyNotify) sl_page_free);
+      SlGeneration *record = sl_generation_new ();
+      guint32 end = (guint32) strlen (answers[i]);
+      SlTokenMark marks[] = { { 1, logf (0.25f), end - 9 }, { 2, logf (0.5f), end - 5 }, { 3, 0, end } };
+
+      g_array_append_vals (record->tokens, marks, G_N_ELEMENTS (marks));
+      for (int k = 1; k <= 3; k++)
+        g_ptr_array_add (pages, sl_page_new ("x.pdf", k, 1000, 2000, 72));
+      g_assert_cmpuint (sl_pages_read (pages, answers[i], record), ==, 2);
+      check_block (pages->pdata[0], 0, "title", "One", 1, 40);
+      check_block (pages->pdata[1], 0, "text", "Two words", 5, 80);
+      g_assert_cmpfloat_with_epsilon (block_at (pages->pdata[1], 0)->certainty, 0.75, 1e-6);
+      g_assert_cmpuint (((SlPage *) pages->pdata[0])->blocks->len, ==, 1);
+      sl_generation_free (record);
+    }
+}
+
 /* The mean over the tokens of the text, those of marks and boxes aside. */
 static void
 test_certainty (void)
@@ -342,6 +368,7 @@ main (int    argc,
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/page/forms", test_forms);
+  g_test_add_func ("/page/several", test_several);
   g_test_add_func ("/page/certainty", test_certainty);
   g_test_add_func ("/page/cut", test_cut);
   g_test_add_func ("/page/texts", test_texts);
