@@ -436,7 +436,7 @@ sl_window_install_actions (GtkWidgetClass *klass)
     { "win.search", search, NULL, GDK_KEY_F, GDK_CONTROL_MASK | GDK_SHIFT_MASK },
     { "win.toggle-sidebar", toggle_sidebar, NULL, GDK_KEY_F9, 0 },
     { "win.attach", attach, NULL, GDK_KEY_o, GDK_CONTROL_MASK },
-    { "win.open-document", sl_window_choose_document, NULL, GDK_KEY_O, GDK_CONTROL_MASK | GDK_SHIFT_MASK },
+    { "win.open-document", sl_window_choose_document, NULL, GDK_KEY_D, GDK_CONTROL_MASK | GDK_SHIFT_MASK },
     { "win.paste", paste, NULL, GDK_KEY_v, GDK_CONTROL_MASK },
     { "win.choose-model", sl_window_model_choose, NULL, 0, 0 },
     { "win.demo-model", sl_window_model_demo, NULL, 0, 0 },
