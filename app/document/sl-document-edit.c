@@ -60,21 +60,6 @@ sl_document_set_text (SlDocument *self,
 }
 
 void
-sl_document_set_type (SlDocument *self,
-                      guint       index,
-                      guint       at,
-                      const char *type)
-{
-  SlDocumentPage *page;
-  SlPageBlock *block = begin_edit (self, index, at, &page);
-
-  if (block == NULL)
-    return;
-  set_string (&block->type, type);
-  end_edit (self, page);
-}
-
-void
 sl_document_set_place (SlDocument *self,
                        guint       index,
                        guint       at,

@@ -81,10 +81,6 @@ void     sl_document_set_text    (SlDocument *self,
                                   guint       page,
                                   guint       block,
                                   const char *text);
-void     sl_document_set_type    (SlDocument *self,
-                                  guint       page,
-                                  guint       block,
-                                  const char *type);
 void     sl_document_set_place   (SlDocument *self,
                                   guint       page,
                                   guint       block,
