@@ -97,19 +97,19 @@ def test_paging_and_search():
 
         def at_top():
             """The number of the first question that is in sight."""
-            inside = [node for node in app.all("label", "question [0-9]+") if 120 < app.extents(node)[1] < 600]
+            inside = [node for node in app.all("label", "question [0-9]+") if 120 < node.extents()[1] < 600]
             return int(inside[0].name.split()[1]) if inside else None
         x, y = 700, 400
         seen = [wait_for("a question in sight", at_top)]
         session.xdotool("mousemove", x, y)
         while seen[-1] > 230:
-            session.xdotool("click", "--repeat", 20, "--delay", 5, 4)
+            session.xdotool("click", "--repeat", 60, "--delay", 5, 4)
             now = wait_for("a question in sight", at_top)
             if now != seen[-1]:
                 check(0 < seen[-1] - now < 40, f"scrolling up jumps: {seen} {now}")
                 seen.append(now)
         while seen[-1] < 270:
-            session.xdotool("click", "--repeat", 20, "--delay", 5, 5)
+            session.xdotool("click", "--repeat", 60, "--delay", 5, 5)
             now = wait_for("a question in sight", at_top)
             if now != seen[-1]:
                 check(0 < now - seen[-1] < 40, f"scrolling down jumps: {seen} {now}")

@@ -72,4 +72,5 @@ def test_there_and_back():
         quiet(app)
 
 
-run([test_there_and_back])
+if __name__ == "__main__":
+    run([test_there_and_back])
