@@ -3,22 +3,20 @@
 """Exports as other programs read them, and `sightline-cli batch`: test_exports.py MAKE_EXPORT CLI SOURCE_ROOT. Prints TAP.
 The readers themselves run in `./dev peers`; exports.json holds what they saw and the hashes of the files they saw it in.
 """
-import contextlib
 import csv
 import hashlib
 import json
 import os
 import pathlib
-import re
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
-import zlib
 import xml.etree.ElementTree as tree
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import pdf  # noqa: E402
 import tap  # noqa: E402
 
 MAKE_EXPORT, CLI, ROOT = sys.argv[1:4]
@@ -89,15 +87,6 @@ def tables():
     assert pictures[0]["boxes"][0]["raw"] == "[95, 130, 345, 470]" and pictures[0]["boxes"][4]["box_px"] is None
 
 
-def pdf_objects(pdf):
-    """The file with its compressed streams unpacked behind it: cairo 1.18 keeps page objects in them, 1.16 does not."""
-    unpacked = [pdf]
-    for stream in re.finditer(rb"/FlateDecode\b.*?stream\r?\n", pdf, re.S):
-        with contextlib.suppress(zlib.error):
-            unpacked.append(zlib.decompressobj().decompress(pdf[stream.end():]))
-    return b"\n".join(unpacked)
-
-
 @tap.test
 def drawings():
     """PNG at full resolution, SVG and PDF with the picture and one shape per box, crops as large as their boxes."""
@@ -109,8 +98,8 @@ def drawings():
     strokes = [path for path in svg.iter("{http://www.w3.org/2000/svg}path")
                if path.get("stroke-linejoin") == "miter" or "stroke-linejoin:miter" in path.get("style", "")]
     assert len(strokes) >= 6, f"{len(strokes)} lines: three boxes have a halo and a line each"
-    pdf = (SCENE / "pdf" / "shapes-boxes.pdf").read_bytes()
-    assert pdf.startswith(b"%PDF-") and b"/MediaBox [ 0 0 480 360 ]" in pdf_objects(pdf)
+    document = (SCENE / "pdf" / "shapes-boxes.pdf").read_bytes()
+    assert document.startswith(b"%PDF-") and b"/MediaBox [ 0 0 480 360 ]" in pdf.unpacked(document)
     x1, y1, x2, y2 = to_pixels(SHAPES[0][1], (480, 360))
     (crop,) = (SCENE / "crops").glob("shapes-01-*.png")
     assert png_size(crop) == (x2 - x1, y2 - y1)
