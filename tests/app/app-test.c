@@ -8,7 +8,7 @@
 
 #include <glib/gstdio.h>
 
-#define PATIENCE_SECONDS 20
+#define PATIENCE_SECONDS 60
 
 char *
 app_test_make_dir (void)

@@ -183,6 +183,11 @@ class Session:
     def type(self, text):
         self.xdotool("type", "--delay", "15", text)
 
+    def enter_path(self, path):
+        """Into GTK's dialog that asks for what is there. Pasted, as GTK 4.18 completes what is typed, and types on behind it."""
+        subprocess.run(["xclip", "-selection", "clipboard", "-i"], env=self.environment, input=path, text=True, check=True)
+        self.key("ctrl+l", "ctrl+a", "ctrl+v")
+
     def click(self, x, y):
         """From beside it: a press without a motion before it goes to where GTK last saw the pointer, to a menu that is gone for example."""
         self.xdotool("mousemove", x + 1, y, "mousemove", x, y, "click", "1")

@@ -33,16 +33,6 @@ gboolean __real_sl_export_job_run_finish (SlExportJob *self, GAsyncResult *resul
 gboolean __wrap_sl_export_job_run_finish (SlExportJob *self, GAsyncResult *result, GError **error);
 void __wrap_gtk_native_dialog_show (GtkNativeDialog *dialog);
 GListModel *__wrap_gtk_file_chooser_get_files (GtkFileChooser *chooser);
-const char *__lsan_default_suppressions (void);
-
-/* GTK 4.18.6 never frees what it asked about "/" for a native file chooser, 210 bytes each time one is made, from a thread of GIO whose
- * functions have no names; three are made here.
- */
-const char *
-__lsan_default_suppressions (void)
-{
-  return gtk_get_minor_version () >= 18 ? "leak:libgio-2.0.so" : "";
-}
 
 gboolean
 __wrap_sl_box_export_add (SlBoxExport      *self,

@@ -18,9 +18,7 @@ def open_file(app, title, path, condition):
         for window in dialog()[:1]:
             with contextlib.suppress(subprocess.CalledProcessError):  # it went meanwhile
                 app.session.xdotool("windowactivate", "--sync", window)
-                # Pasted, as GTK 4.18 completes what is typed, and types on behind it.
-                subprocess.run(["xclip", "-selection", "clipboard", "-i"], env=app.session.environment, input=path, text=True, check=True)
-                app.session.key("ctrl+l", "ctrl+a", "ctrl+v")
+                app.session.enter_path(path)
                 app.session.key("Return")  # the first may only end what is completed
                 with contextlib.suppress(Failure):
                     wait_for("the dialog to close", lambda: not dialog(), 0.5)

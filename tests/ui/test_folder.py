@@ -31,8 +31,7 @@ def type_path(app, path):
     for window in file_dialog(app)[:1]:
         with contextlib.suppress(subprocess.CalledProcessError):  # it went meanwhile
             app.session.xdotool("windowactivate", "--sync", window)
-            app.session.key("ctrl+a")
-            app.session.type("~/" + os.path.relpath(path, app.session.home))
+            app.session.enter_path(path)
             app.session.key("Return")
 
 
