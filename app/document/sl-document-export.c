@@ -23,6 +23,7 @@ typedef struct
   SlPagesFormat format;
   SlPageSource *source; /* the one that is open */
   const char *open;     /* its path */
+  gboolean replace; /* the user has agreed to it */
 } Export;
 
 static void
@@ -70,7 +71,7 @@ run (GTask        *task,
      GCancellable *cancellable)
 {
   Export *self = data;
-  g_autoptr(SlOutputs) outputs = sl_outputs_new (TRUE); /* the file dialog has asked */
+  g_autoptr(SlOutputs) outputs = sl_outputs_new (self->replace);
   const SlPagesWork work = { self->pages, self->name, self->dir, find_source, self, outputs };
   GError *error = NULL;
 
@@ -97,6 +98,7 @@ void
 sl_document_export_async (SlDocument          *self,
                           guint                format,
                           const char          *path,
+                          gboolean             replace,
                           GCancellable        *cancellable,
                           GAsyncReadyCallback  callback,
                           gpointer             user_data)
@@ -110,6 +112,7 @@ sl_document_export_async (SlDocument          *self,
   export->dir = g_path_get_dirname (path);
   export->name = g_path_get_basename (path);
   export->format = format;
+  export->replace = replace;
   for (guint i = 0; i < self->pages->len; i++)
     {
       const SlDocumentPage *page = self->pages->pdata[i];

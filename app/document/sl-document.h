@@ -118,10 +118,12 @@ gboolean sl_document_find_unsure (SlDocument *self,
 
 /* ------------------------------------------------------------------------------------------------ files */
 
-/* Writes what was read to `path` (its folder and its name without the format's ending), from copies, on a worker. */
+/* Writes what was read to `path` (its folder and its name without the format's ending), from copies, on a worker. What is
+ * there already is replaced only where the user has agreed, and otherwise refused. */
 void     sl_document_export_async  (SlDocument          *self,
                                     guint                format, /* SlPagesFormat */
                                     const char          *path,
+                                    gboolean             replace,
                                     GCancellable        *cancellable,
                                     GAsyncReadyCallback  callback,
                                     gpointer             user_data);

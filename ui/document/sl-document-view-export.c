@@ -42,12 +42,15 @@ on_place (GListModel *files,
   g_autoptr (SlDocument) document = choice->document;
   g_autofree char *path = sl_choose_dup_path (files);
   const char *ending = sl_pages_format_get_ending (choice->format);
+  gboolean asked;
 
   if (path == NULL)
     return;
-  if (g_str_has_suffix (path, ending))
+  /* The dialog has asked about the file that it names, not about one with an ending more. */
+  asked = g_str_has_suffix (path, ending);
+  if (asked)
     path[strlen (path) - strlen (ending)] = '\0';
-  sl_document_export_async (document, choice->format, path, NULL, on_written, g_object_ref (view));
+  sl_document_export_async (document, choice->format, path, asked, NULL, on_written, g_object_ref (view));
 }
 
 static char *

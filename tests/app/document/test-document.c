@@ -361,6 +361,40 @@ on_exported (GObject      *source,
 }
 
 static void
+on_refused (GObject      *source,
+            GAsyncResult *result,
+            gpointer      data)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false (sl_document_export_finish (SL_DOCUMENT (source), result, &error));
+  g_assert_nonnull (strstr (error->message, "out.txt"));
+  *(gboolean *) data = TRUE;
+}
+
+/* What is there already stays, unless somebody has agreed. */
+static void
+export_again (Fixture    *fixture,
+              const char *path,
+              const char *text_path)
+{
+  g_autofree char *text = NULL;
+
+  g_assert_true (g_file_set_contents (text_path, "mine", -1, NULL));
+  for (guint agreed = 0; agreed < 2; agreed++)
+    {
+      gboolean done = FALSE;
+
+      sl_document_export_async (fixture->document, SL_PAGES_TEXT, path, agreed, NULL, agreed ? on_exported : on_refused, &done);
+      while (!done)
+        g_main_context_iteration (NULL, TRUE);
+      g_clear_pointer (&text, g_free);
+      g_assert_true (g_file_get_contents (text_path, &text, NULL, NULL));
+      g_assert_cmpint (g_str_equal (text, "mine"), ==, !agreed);
+    }
+}
+
+static void
 test_export (Fixture       *fixture,
              gconstpointer  unused)
 {
@@ -375,7 +409,7 @@ test_export (Fixture       *fixture,
     {
       gboolean done = FALSE;
 
-      sl_document_export_async (fixture->document, formats[i], path, NULL, on_exported, &done);
+      sl_document_export_async (fixture->document, formats[i], path, FALSE, NULL, on_exported, &done);
       while (!done)
         g_main_context_iteration (NULL, TRUE);
     }
@@ -384,6 +418,7 @@ test_export (Fixture       *fixture,
   g_assert_nonnull (strstr (text, "Year\tSum\n2025\t17"));
   g_assert_true (g_file_get_contents (csv_path, &csv, NULL, NULL));
   g_assert_cmpstr (csv, ==, "\xef\xbb\xbfYear,Sum\r\n2025,17\r\n");
+  export_again (fixture, path, text_path);
 }
 
 int
